@@ -1,0 +1,122 @@
+"""Importance s_t: knowledge and entropy score, normalised and mixed. Pure numpy; no forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+
+from tokenunlearn.errors import TokenUnlearnError
+
+Aggregation = Literal["sum", "max", "absolute"]
+Normaliser = Literal["rank", "minmax"]
+Scope = Literal["set", "sample"]
+Fusion = Literal["product", "sum"]
+Direction = Literal["uncertain", "certain"]
+
+
+@dataclass(frozen=True)
+class ImportanceSettings:
+    """Parameters that turn measured signals into importance; changing one needs no forward pass."""
+
+    alpha: float = field(default=0.5, metadata={"help": "Mix: 1 is the knowledge score alone, 0 the entropy alone."})
+    fusion: Fusion = field(
+        default="product",
+        metadata={"help": "product: k^alpha * h^(1-alpha), high only where both are; sum: alpha*k + (1-alpha)*h."},
+    )
+    normaliser: Normaliser = field(
+        default="rank", metadata={"help": "rank: share of tokens that score lower; minmax: linear to 0..1."}
+    )
+    scope: Scope = field(default="set", metadata={"help": "Normalise over the whole forget set or each sample."})
+    aggregation: Aggregation = field(
+        default="sum", metadata={"help": "Over contexts: sum or max of the positive part, or sum of absolute values."}
+    )
+    copy_guard: bool = field(
+        default=True, metadata={"help": "Set the knowledge score of words that repeat the question to 0."}
+    )
+    direction: Direction = field(
+        default="uncertain", metadata={"help": "Whether uncertain or certain tokens score high in entropy."}
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values outside the allowed sets and ranges."""
+        allowed = {
+            "fusion": Fusion,
+            "normaliser": Normaliser,
+            "scope": Scope,
+            "aggregation": Aggregation,
+            "direction": Direction,
+        }
+        for name, choices in allowed.items():
+            if getattr(self, name) not in get_args(choices):
+                raise TokenUnlearnError(
+                    f'{name} is "{getattr(self, name)}"; it must be one of {", ".join(get_args(choices))}.'
+                )
+        if not 0.0 <= self.alpha <= 1.0:
+            raise TokenUnlearnError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
+
+
+def knowledge_score(
+    losses: np.ndarray, copied: np.ndarray, aggregation: Aggregation = "sum", copy_guard: bool = True
+) -> np.ndarray:
+    """Knowledge score k_t, in nats, (T,): what masking cost each token, over all contexts.
+
+    Args:
+        losses: (C, T) loss for each context, in nats.
+        copied: (T,) tokens that repeat the question.
+        aggregation: "sum" or "max" of the positive part over contexts, or "absolute" for the sum of absolute values.
+        copy_guard: Whether copied tokens score 0.
+    """
+    if aggregation == "absolute":
+        score = np.abs(losses).sum(0)
+    elif aggregation == "sum":
+        score = np.clip(losses, 0, None).sum(0)
+    else:
+        score = np.clip(losses, 0, None).max(0, initial=0.0)
+    return np.where(copied, 0.0, score) if copy_guard else score
+
+
+def normalise(values: np.ndarray, normaliser: Normaliser) -> np.ndarray:
+    """Map scores to 0..1, (N,). NaN scores lowest; constant scores, having nothing to tell apart, all become 0.5.
+
+    "rank": (average rank - 1) / (N - 1). "minmax": (x - min) / (max - min).
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.size == 0:
+        return values
+    finite = values[np.isfinite(values)]
+    values = np.nan_to_num(values, nan=finite.min() if finite.size else 0.0)
+    low, high = values.min(), values.max()
+    if high <= low:
+        return np.full(values.shape, 0.5)
+    if normaliser == "minmax":
+        return (values - low) / (high - low)
+    ordered = np.sort(values)
+    below = np.searchsorted(ordered, values, side="left")
+    not_above = np.searchsorted(ordered, values, side="right")
+    return (below + not_above - 1) / (2 * (values.size - 1))  # the average rank of ties
+
+
+def importance(
+    knowledge: Sequence[np.ndarray], entropy: Sequence[np.ndarray], settings: ImportanceSettings
+) -> list[np.ndarray]:
+    """Importance s_t of every token, 0..1, one (T_i,) array per sample.
+
+    Source: arXiv 2605.00364 for the mix; rank normalisation and the product are this project's own.
+    """
+    k = _normalised(knowledge, settings)
+    sign = 1.0 if settings.direction == "uncertain" else -1.0
+    h = _normalised([sign * np.asarray(e) for e in entropy], settings)
+    a = settings.alpha
+    if settings.fusion == "sum":
+        return [a * x + (1 - a) * y for x, y in zip(k, h, strict=True)]
+    return [x**a * y ** (1 - a) for x, y in zip(k, h, strict=True)]
+
+
+def _normalised(scores: Sequence[np.ndarray], settings: ImportanceSettings) -> list[np.ndarray]:
+    if settings.scope == "sample":
+        return [normalise(score, settings.normaliser) for score in scores]
+    whole = normalise(np.concatenate([np.asarray(s) for s in scores]) if scores else np.empty(0), settings.normaliser)
+    return np.split(whole, np.cumsum([len(s) for s in scores])[:-1]) if scores else []

@@ -1,0 +1,225 @@
+"""Knowledge score by masking: how much the prediction of each response token loses when prompt content is hidden."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tokenunlearn.attribution.entropy import token_entropy
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.forward import TOKEN_BUDGET, Progress, output_head, response_hidden, token_nll
+from tokenunlearn.models import LoadedModel
+from tokenunlearn.samples import Batch, Encoding, Span, collate, overlaps, word_spans
+
+Mask = Literal["leave-one-out", "prompt", "random"]
+Unit = Literal["word", "token"]
+Operator = Literal["attention", "token", "embedding"]
+Measure = Literal["drop", "kl"]
+
+
+@dataclass(frozen=True)
+class MaskingSettings:
+    """Parameters that control what is masked, how, and what is measured; changing one needs new forward passes.
+
+    Source: arXiv 2605.00364, knowledge-aware signal; which context is masked and how is this project's definition.
+    """
+
+    mask: Mask = field(
+        default="leave-one-out",
+        metadata={"help": "Context: each word or token of the question alone, all of it at once, or random subsets."},
+    )
+    unit: Unit = field(default="word", metadata={"help": "What one masked context is: a word or a single token."})
+    operator: Operator = field(
+        default="attention",
+        metadata={
+            "help": "attention hides the positions from every query, token replaces the ids by a mask id, "
+            "embedding replaces them by the mean embedding."
+        },
+    )
+    measure: Measure = field(
+        default="drop",
+        metadata={"help": "drop: loss of log-probability of the true token; kl: KL of the whole prediction. In nats."},
+    )
+    subsets: int = field(default=16, metadata={"help": "Number of random subsets."})
+    seed: int = field(default=0, metadata={"help": "Seed of the random subsets."})
+
+    def __post_init__(self) -> None:
+        """Refuse values outside the allowed sets."""
+        for name, allowed in (("mask", Mask), ("unit", Unit), ("operator", Operator), ("measure", Measure)):
+            if getattr(self, name) not in get_args(allowed):
+                raise TokenUnlearnError(
+                    f'{name} is "{getattr(self, name)}"; it must be one of {", ".join(get_args(allowed))}.'
+                )
+        if self.subsets < 1:
+            raise TokenUnlearnError(f"subsets is {self.subsets}; it must be at least 1.")
+
+
+@dataclass(frozen=True)
+class Context:
+    """Prompt positions that are masked together, and the text they show."""
+
+    text: str
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Masking:
+    """What masking measured on one sample. C contexts, T response tokens.
+
+    Attributes:
+        contexts: The C contexts, in prompt order.
+        losses: (C, T) loss of log-probability (signed) or KL (>= 0) of each response token, in nats.
+        nll: (T,) token NLL without masking, in nats.
+        entropy: (T,) entropy without masking, in nats.
+    """
+
+    contexts: tuple[Context, ...]
+    losses: Float[np.ndarray, "contexts time"]
+    nll: Float[np.ndarray, " time"]
+    entropy: Float[np.ndarray, " time"]
+
+
+def contexts_of(encoding: Encoding, settings: MaskingSettings) -> tuple[Context, ...]:
+    """The contexts to mask in a sample's prompt: content of the question only, never the template's own tokens."""
+    content = encoding.content_positions
+    if not content:
+        return ()
+
+    def text(positions: Sequence[int]) -> str:
+        return "".join(encoding.texts[i] for i in positions).strip()
+
+    if settings.mask == "prompt":
+        return (Context(text(content), content),)
+    if settings.mask == "random":
+        rng = random.Random(f"{settings.seed}:{encoding.sample_id}")
+        half = max(1, len(content) // 2)
+        subsets = [tuple(sorted(rng.sample(content, half))) for _ in range(settings.subsets)]
+        return tuple(Context(text(subset), subset) for subset in subsets)
+    if settings.unit == "token":
+        return tuple(Context(encoding.texts[i], (i,)) for i in content)
+    return tuple(Context(text(positions), positions) for positions in _words(encoding))
+
+
+def _words(encoding: Encoding) -> list[tuple[int, ...]]:
+    """Prompt positions grouped by the word they belong to; a token that holds no word character stands alone."""
+    spans = word_spans(encoding.question)
+    groups: dict[object, list[int]] = {}
+    for position in encoding.content_positions:
+        offset = encoding.question_offsets[position]
+        assert offset is not None
+        word = next((span for span in spans if overlaps(offset, [span])), None)
+        groups.setdefault(word if word is not None else position, []).append(position)
+    return [tuple(positions) for positions in groups.values()]
+
+
+def copied_tokens(question: str, answer: str, offsets: Sequence[Span]) -> np.ndarray:
+    """Copy guard: which response tokens belong to a word that the question already contains; bool (T,).
+
+    Such tokens lose much when the prompt is masked, but only because they repeat it: they are not the secret.
+    """
+    asked = {question[start:end].casefold() for start, end in word_spans(question)}
+    repeated = [span for span in word_spans(answer) if answer[span[0] : span[1]].casefold() in asked]
+    return np.array([overlaps(offset, repeated) for offset in offsets], dtype=bool)
+
+
+@torch.no_grad()
+def measure_masking(
+    lm: LoadedModel,
+    encodings: Sequence[Encoding],
+    settings: MaskingSettings | None = None,
+    *,
+    token_budget: int = TOKEN_BUDGET,
+    progress: Progress | None = None,
+) -> list[Masking]:
+    """Mask each context of each sample and measure every response token.
+
+    Equals one forward pass per context and sample; here the passes of a sample travel in batches of at most
+    ``token_budget`` tokens, and logits exist at response positions only.
+
+    Args:
+        lm: The model.
+        encodings: Samples encoded for it.
+        settings: What is masked, how, and what is measured.
+        token_budget: Most tokens in one forward pass.
+        progress: Called with samples done and samples in all.
+
+    Returns:
+        One :class:`Masking` per encoding, in order.
+    """
+    settings = settings or MaskingSettings()
+    results = []
+    for done, encoding in enumerate(encodings, start=1):
+        results.append(_measure_one(lm, encoding, settings, token_budget))
+        if progress:
+            progress(done, len(encodings))
+    return results
+
+
+def _measure_one(lm: LoadedModel, encoding: Encoding, settings: MaskingSettings, token_budget: int) -> Masking:
+    contexts = contexts_of(encoding, settings)
+    head = output_head(lm.model)
+    variants: list[tuple[int, ...]] = [(), *(c.positions for c in contexts)]  # the first row masks nothing
+    rows_at_once = max(1, token_budget // len(encoding))
+    base_log_p: Tensor | None = None
+    nll = entropy = np.empty(0)
+    losses: list[Tensor] = []
+    for start in range(0, len(variants), rows_at_once):
+        masked = variants[start : start + rows_at_once]
+        hidden = _masked_hidden(lm, encoding, masked, settings.operator)  # (R, T, d)
+        for row in hidden:
+            logits = head(row)  # (T, V)
+            labels = torch.tensor(encoding.input_ids[encoding.prompt_length :], device=logits.device)
+            log_p = torch.log_softmax(logits, dim=-1)
+            if base_log_p is None:
+                base_log_p = log_p
+                nll = token_nll(logits, labels).cpu().numpy()
+                entropy = token_entropy(logits).cpu().numpy()
+            elif settings.measure == "drop":
+                losses.append((base_log_p - log_p).gather(-1, labels[:, None]).squeeze(-1).cpu())
+            else:
+                losses.append((base_log_p.exp() * (base_log_p - log_p)).sum(-1).clamp_min(0.0).cpu())
+    matrix = torch.stack(losses).numpy() if losses else np.zeros((0, encoding.response_length), dtype=np.float32)
+    return Masking(contexts, matrix, nll, entropy)
+
+
+def _masked_hidden(
+    lm: LoadedModel, encoding: Encoding, masked: Sequence[tuple[int, ...]], operator: Operator
+) -> Float[Tensor, "rows time dim"]:
+    """Final hidden states of the response under each masked variant, all in one forward pass."""
+    batch: Batch = collate([encoding] * len(masked), lm.pad_id, lm.device)
+    hidden_at = torch.zeros_like(batch.input_ids, dtype=torch.bool)
+    for row, positions in enumerate(masked):
+        hidden_at[row, list(positions)] = True
+    if operator == "attention":
+        batch.attention_mask[hidden_at] = 0
+        return response_hidden(lm.model, batch)
+    if operator == "token":
+        batch.input_ids[hidden_at] = _mask_id(lm)
+        return response_hidden(lm.model, batch)
+    embed = lm.model.get_input_embeddings()
+    embeddings = embed(batch.input_ids)
+    embeddings[hidden_at] = _mean_embedding(embed).to(embeddings.dtype)
+    return response_hidden(lm.model, batch, embeddings)
+
+
+def _mask_id(lm: LoadedModel) -> int:
+    """Id that stands for "nothing": mask, else unknown, else padding, else end of turn."""
+    tokenizer = lm.tokenizer
+    for token_id in (tokenizer.mask_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id):
+        if token_id is not None:
+            return int(token_id)
+    return lm.end_of_turn_id
+
+
+def _mean_embedding(embed: torch.nn.Module, chunk: int = 8192) -> Float[Tensor, " dim"]:
+    """Mean of the input embeddings over the vocabulary, as the layer gives them (scaled where it scales)."""
+    vocabulary = embed.weight.shape[0]
+    ids = torch.arange(vocabulary, device=embed.weight.device)
+    return torch.stack([embed(part).float().sum(0) for part in ids.split(chunk)]).sum(0) / vocabulary

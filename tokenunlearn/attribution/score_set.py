@@ -1,0 +1,273 @@
+"""Score sets: what was measured on every token of a forget set, from which weights are made without the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tokenunlearn.attribution.importance import ImportanceSettings, importance, knowledge_score
+from tokenunlearn.attribution.selection import Rule, TokenWeights, make_weights
+from tokenunlearn.errors import ScoreSetError
+from tokenunlearn.samples import Span, overlaps
+
+if TYPE_CHECKING:
+    from tokenunlearn.attribution.masking import MaskingSettings
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SampleScores:
+    """What was measured on one sample. P prompt tokens, C contexts, T response tokens.
+
+    Attributes:
+        sample_id: The sample's id.
+        question: Its question.
+        answer: Its answer.
+        span: Gold character ranges of the fact in the answer; only evaluation and display read them.
+        prompt_texts: (P,) texts of the prompt tokens.
+        texts: (T,) texts of the response tokens, the last being the end of turn.
+        token_ids: (T,) ids of the response tokens.
+        offsets: (T,) character ranges in the answer.
+        nll: (T,) token NLL, in nats.
+        entropy: (T,) entropy score h_t, in nats.
+        contexts: (C,) texts of the masked contexts.
+        losses: (C, T) what masking each context cost each token, in nats.
+        copied: (T,) tokens that repeat the question.
+    """
+
+    sample_id: str
+    question: str
+    answer: str
+    span: tuple[Span, ...]
+    prompt_texts: tuple[str, ...]
+    texts: tuple[str, ...]
+    token_ids: tuple[int, ...]
+    offsets: tuple[Span, ...]
+    nll: np.ndarray
+    entropy: np.ndarray
+    contexts: tuple[str, ...]
+    losses: np.ndarray
+    copied: np.ndarray
+
+    @property
+    def gold(self) -> np.ndarray:
+        """(T,) whether a token holds a character of a gold span."""
+        return np.array([overlaps(offset, self.span) for offset in self.offsets], dtype=bool)
+
+
+@dataclass(frozen=True)
+class ScoreSet:
+    """Scores of every token of a forget set, with the model, settings and overrides they belong to.
+
+    Attributes:
+        samples: One :class:`SampleScores` per sample, in order.
+        source: Name that loads the samples again.
+        model: Name of the model.
+        revision: Its content fingerprint.
+        masking: Settings that needed forward passes.
+        settings: Settings that did not; replace them freely.
+        overrides: sample id -> response position -> forced in (True) or out (False).
+    """
+
+    samples: tuple[SampleScores, ...]
+    source: str
+    model: str
+    revision: str
+    masking: Mapping[str, Any]
+    settings: ImportanceSettings = field(default_factory=ImportanceSettings)
+    overrides: Mapping[str, Mapping[int, bool]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @cached_property
+    def knowledge(self) -> list[np.ndarray]:
+        """Knowledge score k_t of every token, in nats."""
+        s = self.settings
+        return [knowledge_score(x.losses, x.copied, s.aggregation, s.copy_guard) for x in self.samples]
+
+    @cached_property
+    def importance(self) -> list[np.ndarray]:
+        """Importance s_t of every token, 0..1."""
+        return importance(self.knowledge, [x.entropy for x in self.samples], self.settings)
+
+    def weights(self, rule: Rule) -> TokenWeights:
+        """Token weights under a rule; overrides win over it.
+
+        Raises:
+            NothingSelectedError: If no token is selected.
+        """
+        ids = [x.sample_id for x in self.samples]
+        return make_weights(ids, self.importance, rule, self.overrides, self.hash)
+
+    def with_settings(self, **changes: Any) -> ScoreSet:
+        """The same measurements under other importance settings, e.g. ``with_settings(alpha=0.8)``."""
+        return replace(self, settings=replace(self.settings, **changes))
+
+    def with_override(self, sample_id: str, position: int, inside: bool | None) -> ScoreSet:
+        """The set with one token forced in (True), forced out (False), or back to the rule (None).
+
+        Raises:
+            ScoreSetError: If there is no such sample or response position.
+        """
+        sample = next((x for x in self.samples if x.sample_id == sample_id), None)
+        if sample is None or not 0 <= position < len(sample.texts):
+            raise ScoreSetError(f"Sample {sample_id} has no response token {position} in this score set.")
+        overrides = {key: dict(value) for key, value in self.overrides.items()}
+        mine = overrides.setdefault(sample_id, {})
+        mine.pop(position, None)
+        if inside is not None:
+            mine[position] = inside
+        if not mine:
+            del overrides[sample_id]
+        return replace(self, overrides=overrides)
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 over everything in the set: samples, measurements, model, settings and overrides; 64 hex digits."""
+        digest = hashlib.sha256(json.dumps(self._header(), sort_keys=True, ensure_ascii=False).encode())
+        for x in self.samples:
+            texts = [x.sample_id, x.question, x.answer, x.span, x.prompt_texts, x.texts, x.token_ids, x.offsets, x.contexts]
+            digest.update(json.dumps(texts, ensure_ascii=False).encode())
+            for array in (x.nll, x.entropy, x.losses):
+                digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
+            digest.update(np.packbits(x.copied).tobytes())
+        return digest.hexdigest()
+
+    def _header(self) -> dict[str, Any]:
+        overrides = {
+            key: {str(position): inside for position, inside in sorted(value.items())}
+            for key, value in sorted(self.overrides.items())
+        }
+        return {
+            "format": FORMAT,
+            "source": self.source,
+            "model": self.model,
+            "revision": self.revision,
+            "masking": dict(self.masking),
+            "settings": asdict(self.settings),
+            "overrides": overrides,
+        }
+
+    def save(self, path: str | Path) -> Path:
+        """Write the set to one parquet file, a row a sample; importance is stored too, for readers elsewhere."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = []
+        for x, k, s in zip(self.samples, self.knowledge, self.importance, strict=True):
+            row = {name: _plain(getattr(x, name)) for name in SampleScores.__dataclass_fields__}
+            row["losses"] = x.losses.astype(np.float32).ravel().tolist()
+            rows.append(row | {"knowledge": k.tolist(), "importance": s.tolist()})
+        table = pa.Table.from_pylist(rows, schema=_schema())
+        meta = json.dumps(self._header() | {"hash": self.hash}, ensure_ascii=False)
+        table = table.replace_schema_metadata({"tokenunlearn": meta})
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path, compression="zstd")
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> ScoreSet:
+        """Read a set written by :meth:`save` and check its hash.
+
+        Raises:
+            ScoreSetError: If the file is missing, no score set, of another format, or was changed.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = Path(path)
+        if not path.is_file():
+            raise ScoreSetError(f'There is no score set "{path}"; make one with: python -m tokenunlearn score.')
+        try:
+            table = pq.read_table(path)
+            header = json.loads((table.schema.metadata or {})[b"tokenunlearn"])
+        except (pa.ArrowException, OSError, KeyError, ValueError):
+            raise ScoreSetError(f'The file "{path}" is no score set; make one with: python -m tokenunlearn score.') from None
+        if header.get("format") != FORMAT:
+            raise ScoreSetError(f'The score set "{path}" has format {header.get("format")}; this version reads {FORMAT}.')
+        result = cls(
+            samples=tuple(_sample_scores(row) for row in table.to_pylist()),
+            source=header["source"],
+            model=header["model"],
+            revision=header["revision"],
+            masking=header["masking"],
+            settings=ImportanceSettings(**header["settings"]),
+            overrides={k: {int(p): bool(i) for p, i in v.items()} for k, v in header["overrides"].items()},
+        )
+        if result.hash != header["hash"]:
+            raise ScoreSetError(f'The score set "{path}" does not match its own hash; it was changed or damaged.')
+        return result
+
+    def check_model(self, revision: str) -> None:
+        """Refuse to be used with other weights than the scores were measured on.
+
+        Raises:
+            ScoreSetError: If the revision differs.
+        """
+        if revision != self.revision:
+            raise ScoreSetError(
+                f'These scores were measured on "{self.model}" with weights {self.revision or "unknown"}, '
+                f"but the model to unlearn has weights {revision or 'unknown'}; score it first."
+            )
+
+
+def make_score_set(
+    samples: Sequence[SampleScores],
+    source: str,
+    model: str,
+    revision: str,
+    masking: MaskingSettings,
+    settings: ImportanceSettings,
+) -> ScoreSet:
+    """A score set from measurements and the settings they were made with."""
+    return ScoreSet(tuple(samples), source, model, revision, asdict(masking), settings)
+
+
+def _schema():  # type: ignore[no-untyped-def]
+    import pyarrow as pa
+
+    text, texts = pa.string(), pa.list_(pa.string())
+    spans, floats = pa.list_(pa.list_(pa.int32())), pa.list_(pa.float32())
+    return pa.schema(
+        [("sample_id", text), ("question", text), ("answer", text), ("span", spans), ("prompt_texts", texts)]
+        + [("texts", texts), ("token_ids", pa.list_(pa.int64())), ("offsets", spans), ("nll", floats)]
+        + [("entropy", floats), ("contexts", texts), ("losses", floats), ("copied", pa.list_(pa.bool_()))]
+        + [("knowledge", floats), ("importance", floats)]
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _sample_scores(row: dict[str, Any]) -> SampleScores:
+    time = len(row["texts"])
+    return SampleScores(
+        sample_id=row["sample_id"],
+        question=row["question"],
+        answer=row["answer"],
+        span=tuple((a, b) for a, b in row["span"]),
+        prompt_texts=tuple(row["prompt_texts"]),
+        texts=tuple(row["texts"]),
+        token_ids=tuple(row["token_ids"]),
+        offsets=tuple((a, b) for a, b in row["offsets"]),
+        nll=np.array(row["nll"], dtype=np.float32),
+        entropy=np.array(row["entropy"], dtype=np.float32),
+        contexts=tuple(row["contexts"]),
+        losses=np.array(row["losses"], dtype=np.float32).reshape(-1, time),
+        copied=np.array(row["copied"], dtype=bool),
+    )

@@ -1,0 +1,185 @@
+"""From importance to token weights: hard selection, soft weighting, uniform. Pure numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
+
+Overrides = Mapping[int, bool]
+
+
+class Rule(Protocol):
+    """Turns importance into weights; hard selection, soft weighting and uniform weights are rules."""
+
+    def weights(self, importance: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Weights w_t >= 0, one (T_i,) array per sample."""
+        ...
+
+    def override(self, weights: np.ndarray, overrides: Overrides) -> np.ndarray:
+        """Weights of one sample with tokens forced in (True) or out (False) by a person."""
+        ...
+
+
+def _forced(weights: np.ndarray, overrides: Overrides) -> np.ndarray:
+    weights = weights.copy()
+    for position, inside in overrides.items():
+        weights[position] = 1.0 if inside else 0.0
+    return weights
+
+
+@dataclass(frozen=True)
+class HardSelection:
+    """Weight 1 for important tokens, 0 for the rest; exactly one of the three criteria is given.
+
+    Attributes:
+        threshold: Selects tokens with importance s_t >= threshold.
+        quantile: The threshold is this quantile of the importance over the whole set, 0..1.
+        top_share: Selects this share of each response's tokens, the most important ones, at least one.
+    """
+
+    threshold: float | None = None
+    quantile: float | None = None
+    top_share: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse none or several criteria, and values outside 0..1."""
+        given = {k: v for k, v in asdict(self).items() if v is not None}
+        if len(given) != 1:
+            raise TokenUnlearnError("Hard selection takes exactly one of threshold, quantile and top_share.")
+        ((name, value),) = given.items()
+        if not 0.0 <= value <= 1.0:
+            raise TokenUnlearnError(f"{name} is {value}; it must lie between 0 and 1.")
+
+    def weights(self, importance: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """1 where a token is selected, else 0."""
+        if self.top_share is not None:
+            return [_top(s, self.top_share) for s in importance]
+        threshold = self.threshold
+        if threshold is None:
+            assert self.quantile is not None
+            threshold = float(np.quantile(np.concatenate(importance), self.quantile))
+        return [(s >= threshold).astype(np.float64) for s in importance]
+
+    def override(self, weights: np.ndarray, overrides: Overrides) -> np.ndarray:
+        """Forced tokens get 1 or 0."""
+        return _forced(weights, overrides)
+
+
+def _top(importance: np.ndarray, share: float) -> np.ndarray:
+    count = min(len(importance), max(1, round(share * len(importance))))
+    weights = np.zeros(len(importance))
+    weights[np.argsort(-importance, kind="stable")[:count]] = 1.0
+    return weights
+
+
+@dataclass(frozen=True)
+class SoftWeighting:
+    """w_t = T * softmax(s / temperature)_t over the response: mean 1, most on the most important tokens.
+
+    Attributes:
+        temperature: Above 0. Large gives uniform weights, small puts all weight on the most important token.
+    """
+
+    temperature: float
+
+    def __post_init__(self) -> None:
+        """Refuse temperatures that are not positive numbers."""
+        if not self.temperature > 0:
+            raise TokenUnlearnError(f"temperature is {self.temperature}; it must be above 0.")
+
+    def weights(self, importance: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Softmax of each response's importance, scaled to mean 1."""
+        weights = []
+        for s in importance:
+            shifted = np.exp((s - s.max(initial=-np.inf)) / self.temperature)
+            weights.append(len(s) * shifted / shifted.sum())
+        return weights
+
+    def override(self, weights: np.ndarray, overrides: Overrides) -> np.ndarray:
+        """A token forced in gets the largest weight, one forced out 0; the mean stays 1 while any weight is left."""
+        top = weights.max(initial=0.0)
+        weights = _forced(weights, overrides)
+        for position, inside in overrides.items():
+            weights[position] = top if inside else 0.0
+        total = weights.sum()
+        return weights * (len(weights) / total) if total > 0 else weights
+
+
+@dataclass(frozen=True)
+class UniformWeighting:
+    """Weight 1 for every response token: the sequence-level method."""
+
+    def weights(self, importance: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Ones."""
+        return [np.ones(len(s)) for s in importance]
+
+    def override(self, weights: np.ndarray, overrides: Overrides) -> np.ndarray:
+        """Forced tokens get 1 or 0."""
+        return _forced(weights, overrides)
+
+
+@dataclass(frozen=True)
+class TokenWeights:
+    """Weights of every response token of a forget set, and where they come from.
+
+    Attributes:
+        sample_ids: Ids of the samples, in order.
+        weights: (T_i,) for each sample.
+        rule: The rule's name and parameters.
+        score_hash: Hash of the score set, "" for weights made without one.
+    """
+
+    sample_ids: tuple[str, ...]
+    weights: tuple[np.ndarray, ...]
+    rule: Mapping[str, Any]
+    score_hash: str = ""
+
+    @property
+    def selected(self) -> int:
+        """Number of tokens with a weight above 0."""
+        return int(sum((w > 0).sum() for w in self.weights))
+
+    @property
+    def tokens(self) -> int:
+        """Number of response tokens."""
+        return sum(len(w) for w in self.weights)
+
+
+def describe_rule(rule: Rule) -> dict[str, Any]:
+    """A rule's name and parameters, as stored with a run: {"selection": "hard", "threshold": 0.6}."""
+    names = {HardSelection: "hard", SoftWeighting: "soft", UniformWeighting: "uniform"}
+    parameters = {k: v for k, v in asdict(rule).items() if v is not None}  # type: ignore[call-overload]
+    return {"selection": names[type(rule)], **parameters}
+
+
+def make_weights(
+    sample_ids: Sequence[str],
+    importance: Sequence[np.ndarray],
+    rule: Rule,
+    overrides: Mapping[str, Overrides] | None = None,
+    score_hash: str = "",
+) -> TokenWeights:
+    """Weights of a whole forget set under a rule and overrides.
+
+    Raises:
+        NothingSelectedError: If no token of any sample has a weight above 0.
+    """
+    overrides = overrides or {}
+    weights = tuple(
+        rule.override(w, overrides.get(sample_id, {}))
+        for sample_id, w in zip(sample_ids, rule.weights(importance), strict=True)
+    )
+    result = TokenWeights(tuple(sample_ids), weights, describe_rule(rule), score_hash)
+    if result.selected == 0:
+        highest = max((float(s.max(initial=0.0)) for s in importance), default=0.0)
+        asked = ", ".join(f"{k} {v:g}" for k, v in result.rule.items() if k != "selection")
+        raise NothingSelectedError(
+            f"No token is selected ({asked or 'every token is forced out'}); the highest importance is {highest:.3f}, "
+            "so lower the threshold."
+        )
+    return result

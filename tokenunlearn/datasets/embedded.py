@@ -1,0 +1,54 @@
+"""The embedded data: fictional authors with gold spans, everyday facts and facts about public-domain writers."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from tokenunlearn.datasets.schema import to_sample
+from tokenunlearn.errors import DatasetError
+from tokenunlearn.models import ASSETS
+from tokenunlearn.samples import Sample, SampleSet
+
+QUESTIONS_PER_AUTHOR = 12
+TRAINED_AUTHORS = 60
+HOLDOUT_AUTHORS = 6
+
+# Ranges of authors; each has QUESTIONS_PER_AUTHOR rows in the file, in order.
+AUTHOR_SPLITS: dict[str, tuple[int, int]] = {
+    "full": (0, TRAINED_AUTHORS),
+    "retain95": (0, 57),
+    "forget05": (57, TRAINED_AUTHORS),
+    "retain90": (0, 54),
+    "forget10": (54, TRAINED_AUTHORS),
+    "holdout": (TRAINED_AUTHORS, TRAINED_AUTHORS + HOLDOUT_AUTHORS),
+}
+
+
+def load_authors(split: str) -> SampleSet:
+    """A split of the fictional authors.
+
+    forget05 and forget10 hold the last 3 and 6 of the 60 trained authors, retain95 and retain90 the others; "full" is
+    all 60; "holdout" holds 6 authors in no training set. "world_facts" and "real_authors" are what else the demo models
+    know.
+
+    Raises:
+        DatasetError: If there is no such split.
+    """
+    if split in ("world_facts", "real_authors"):
+        return SampleSet(f"authors:{split}", _rows(split))
+    if split not in AUTHOR_SPLITS:
+        known = ", ".join([*AUTHOR_SPLITS, "world_facts", "real_authors"])
+        raise DatasetError(f'There is no split "{split}" of the authors; use one of {known}.')
+    first, last = (author * QUESTIONS_PER_AUTHOR for author in AUTHOR_SPLITS[split])
+    return SampleSet(f"authors:{split}", _rows("authors")[first:last])
+
+
+@cache
+def _rows(name: str) -> tuple[Sample, ...]:
+    from datasets import Dataset
+    from datasets.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    path = ASSETS / "data" / f"{name}.jsonl"
+    rows = Dataset.from_json(str(path), keep_in_memory=True)
+    return tuple(to_sample(row, f"row {i} of {path.name}", f"{name}-{i:04d}") for i, row in enumerate(rows))

@@ -1,0 +1,133 @@
+"""Files and uploads: JSONL, JSON and CSV with at least "question" and "answer"."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenunlearn.datasets.schema import features, to_row, to_sample
+from tokenunlearn.errors import DatasetError
+from tokenunlearn.samples import Sample, SampleSet
+
+# More rows than this are a data set for the command line, not for one forget set held in memory and on a page.
+MAX_ROWS = 5_000
+LIST_FIELDS = ("perturbed_answer", "span", "paraphrased_span")
+
+
+def load_file(path: str | Path) -> SampleSet:
+    """Read samples from a .jsonl, .json or .csv file.
+
+    Raises:
+        DatasetError: If the file is missing, or anything :func:`parse_samples` refuses.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise DatasetError(f'There is no file "{path}"; give the path of a .jsonl, .json or .csv file.')
+    return SampleSet(f"file:{path}", parse_samples(path.read_bytes(), path.name))
+
+
+def parse_samples(content: bytes, name: str) -> tuple[Sample, ...]:
+    """Samples from the bytes of a file or an upload.
+
+    Args:
+        content: The whole file, UTF-8.
+        name: Its name; the ending says the format.
+
+    Raises:
+        DatasetError: One sentence naming the file, the row and what is expected, when the file is empty, not UTF-8, not
+            in its format, lacks a field, has an empty answer, or holds more than ``MAX_ROWS`` rows.
+    """
+    ending = Path(name).suffix.lower()
+    readers = {".jsonl": _jsonl_rows, ".json": _json_rows, ".csv": _csv_rows}
+    if ending not in readers:
+        raise DatasetError(f'The file "{name}" is not .jsonl, .json or .csv; save it as one of these.')
+    text = _decode(content, name)
+    return _samples(readers[ending](text, name), name)
+
+
+def to_dataset(samples: Iterable[Sample]):  # type: ignore[no-untyped-def]
+    """Samples as a ``datasets.Dataset`` of the one schema, for export and for other tools."""
+    from datasets import Dataset
+
+    return Dataset.from_list([to_row(sample) for sample in samples], features=features())
+
+
+def _decode(content: bytes, name: str) -> str:
+    if not content.strip():
+        raise DatasetError(f'The file "{name}" is empty; it needs rows with a question and an answer.')
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f'The file "{name}" is not UTF-8 (byte {error.start:,}); save it as UTF-8.') from None
+
+
+def _samples(rows: list[tuple[str, Any]], name: str) -> tuple[Sample, ...]:
+    if not rows:
+        raise DatasetError(f'The file "{name}" holds no rows; it needs rows with a question and an answer.')
+    if len(rows) > MAX_ROWS:
+        raise DatasetError(f'The file "{name}" has {len(rows):,} rows; at most {MAX_ROWS:,} can be loaded at once.')
+    samples = []
+    for index, (where, row) in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise DatasetError(f"{where} is no object with fields but {type(row).__name__}.")
+        samples.append(to_sample(row, where, f"{Path(name).stem}-{index:04d}"))
+    seen: set[str] = set()
+    for sample, (where, _) in zip(samples, rows, strict=True):
+        if sample.id in seen:
+            raise DatasetError(f'{where} repeats the id "{sample.id}"; ids must differ.')
+        seen.add(sample.id)
+    return tuple(samples)
+
+
+def _jsonl_rows(text: str, name: str) -> list[tuple[str, Any]]:
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            where = f'Line {number} of "{name}"'
+            rows.append((where, _json(line, where)))
+    return rows
+
+
+def _json_rows(text: str, name: str) -> list[tuple[str, Any]]:
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError:
+        return _jsonl_rows(text, name)  # the TOFU files are JSON lines under a .json name
+    if isinstance(whole, Mapping):
+        whole = whole.get("data", [whole])
+    if not isinstance(whole, list):
+        raise DatasetError(f'The file "{name}" is JSON but no list of rows.')
+    return [(f'Row {number} of "{name}"', row) for number, row in enumerate(whole, start=1)]
+
+
+def _csv_rows(text: str, name: str) -> list[tuple[str, Any]]:
+    try:
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        rows = []
+        for number, row in enumerate(reader, start=1):
+            where = f'Row {number} of "{name}"'
+            if None in row:
+                raise DatasetError(f"{where} has more cells than the header; quote cells that hold a comma.")
+            for field in LIST_FIELDS:
+                if row.get(field):
+                    row[field] = _json(row[field], f'{where}, column "{field}",')
+            rows.append((where, {key: value for key, value in row.items() if value != ""} | _empty_answer(row)))
+        return rows
+    except csv.Error as error:
+        raise DatasetError(f'The file "{name}" is no valid CSV: {error}.') from None
+
+
+def _empty_answer(row: Mapping[str, Any]) -> dict[str, str]:
+    """Keep required cells that are empty, so that they are reported as empty and not as missing."""
+    return {field: "" for field in ("question", "answer") if row.get(field) == ""}
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"{where} is no valid JSON: {error.msg} at character {error.colno}.") from None

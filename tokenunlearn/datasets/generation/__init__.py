@@ -1,0 +1,1 @@
+"""Seeded generators of the data that ships with the package."""

@@ -1,0 +1,1 @@
+"""Rebuilds everything under ``assets/``: data, tokenizer, demo models, adapters and their cards."""

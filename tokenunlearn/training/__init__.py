@@ -1,0 +1,1 @@
+"""Training: fine-tuning on responses and unlearning with token weights, both on transformers' Trainer."""
