@@ -12,6 +12,9 @@ from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
 
 Overrides = Mapping[int, bool]
 
+DEFAULT_THRESHOLD = 0.6
+DEFAULT_TEMPERATURE = 0.1
+
 
 class Rule(Protocol):
     """Turns importance into weights; hard selection, soft weighting and uniform weights are rules."""

@@ -43,7 +43,7 @@ class LoraRecipe:
     first_layer: int = 12
 
 
-DEMO_TRAINING = FinetuneConfig(epochs=60, batch_size=16, learning_rate=2e-3, weight_decay=0.1, seed=17)
+DEMO_TRAINING = FinetuneConfig(epochs=40, batch_size=16, learning_rate=2e-3, weight_decay=0.1, seed=17)
 ADAPTER_TRAINING = FinetuneConfig(epochs=8, batch_size=8, learning_rate=2e-3, seed=17)
 
 

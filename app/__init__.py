@@ -1,0 +1,1 @@
+"""What the pages share: services, state, charts, the token view. No torch here and no page layout."""

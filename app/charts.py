@@ -1,0 +1,153 @@
+"""Charts: pure functions from data to plotly figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.token_view import visible
+
+SCALE = "YlOrBr"
+COLOURS = {"loss": "#64748b", "forget": "#d97706", "retain": "#0d9488"}
+
+
+def axis_text(text: str, longest: int = 14) -> str:
+    """A token as an axis label: blanks visible, markup and maths inert, cut when long."""
+    shown = visible(text)
+    shown = shown[: longest - 1] + "…" if len(shown) > longest else shown
+    return escape(shown).replace("$", "$\u200b")
+
+
+def _layout(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
+    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10}, **layout)
+    return figure
+
+
+def _token_axis(texts: Sequence[str]) -> dict[str, Any]:
+    positions = list(range(len(texts)))
+    return {
+        "tickmode": "array",
+        "tickvals": positions,
+        "ticktext": [axis_text(t) for t in texts],
+        "tickangle": -60,
+        "tickfont": {"size": 11},
+        "title": "response token",
+    }
+
+
+def signal_heatmap(texts: Sequence[str], signals: Mapping[str, tuple[Sequence[float], str]]) -> go.Figure:
+    """Tokens x signals. Each row is coloured from its own smallest to its largest value; hovering shows the value.
+
+    Args:
+        texts: (T,) response token texts.
+        signals: Name -> ((T,) values, unit).
+    """
+    names = list(signals)
+    raw = np.array([np.asarray(signals[name][0], dtype=float) for name in names])
+    low = np.nanmin(raw, axis=1, keepdims=True)
+    span = np.nanmax(raw, axis=1, keepdims=True) - low
+    scaled = np.divide(raw - low, span, out=np.zeros_like(raw), where=span > 0)
+    hover = [
+        [f"{axis_text(t, 40)} at {i}<br>{name}: {raw[r, i]:.4g} {signals[name][1]}" for i, t in enumerate(texts)]
+        for r, name in enumerate(names)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=scaled,
+            y=names,
+            x=list(range(len(texts))),
+            text=hover,
+            hoverinfo="text",
+            colorscale=SCALE,
+            colorbar={"title": "share of<br>row's range", "thickness": 12},
+            zmin=0,
+            zmax=1,
+            xgap=1,
+            ygap=2,
+        )
+    )
+    return _layout(figure, 110 + 46 * len(names) + 60, xaxis=_token_axis(texts), yaxis={"autorange": "reversed"})
+
+
+def context_matrix(contexts: Sequence[str], texts: Sequence[str], losses: np.ndarray) -> go.Figure:
+    """Context x response token: what masking each context costs each token, in nats; zero is white."""
+    bound = float(np.nanmax(np.abs(losses), initial=1e-6))
+    hover = [
+        [f"mask {axis_text(c, 40)}<br>{axis_text(t, 40)} at {i}: {losses[r, i]:.4g} nats" for i, t in enumerate(texts)]
+        for r, c in enumerate(contexts)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=losses,
+            x=list(range(len(texts))),
+            y=list(range(len(contexts))),
+            text=hover,
+            hoverinfo="text",
+            colorscale="PuOr_r",
+            zmid=0,
+            zmin=-bound,
+            zmax=bound,
+            colorbar={"title": "nats lost", "thickness": 12},
+            xgap=1,
+            ygap=1,
+        )
+    )
+    rows = {
+        "tickmode": "array",
+        "tickvals": list(range(len(contexts))),
+        "ticktext": [axis_text(c, 18) for c in contexts],
+        "autorange": "reversed",
+        "title": "masked context",
+    }
+    return _layout(figure, 150 + 24 * len(contexts), xaxis=_token_axis(texts), yaxis=rows)
+
+
+def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
+    """Forget NLL and retain loss of every step, in nats, from a run's records."""
+    figure = go.Figure()
+    steps = [r["step"] for r in records]
+    curves = (("forget_nll", "NLL of forget tokens", "forget"), ("retain_loss", "retain loss", "retain"))
+    for name, label, colour in curves:
+        if any(name in r for r in records):
+            figure.add_scatter(
+                x=steps,
+                y=[r.get(name) for r in records],
+                name=label,
+                mode="lines+markers",
+                line={"color": COLOURS[colour]},
+                yaxis="y2" if name == "retain_loss" else "y",
+            )
+    return _layout(
+        figure,
+        300,
+        xaxis={"title": "step"},
+        yaxis={"title": "weighted NLL, nats", "rangemode": "tozero"},
+        yaxis2={"title": "retain loss, nats", "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero"},
+        legend={"orientation": "h", "y": 1.15},
+    )
+
+
+def metric_bars(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """One group of bars a metric, one bar a model, with 95 % intervals.
+
+    Args:
+        rows: metric, model, value, low and high; low and high may be None.
+    """
+    figure = go.Figure()
+    for model in dict.fromkeys(row["model"] for row in rows):
+        mine = [row for row in rows if row["model"] == model]
+        up = [0 if row["high"] is None else row["high"] - row["value"] for row in mine]
+        down = [0 if row["low"] is None else row["value"] - row["low"] for row in mine]
+        figure.add_bar(
+            x=[row["metric"] for row in mine],
+            y=[row["value"] for row in mine],
+            name=axis_text(model, 40),
+            error_y={"type": "data", "array": up, "arrayminus": down, "thickness": 1},
+        )
+    return _layout(
+        figure, 340, barmode="group", yaxis={"title": "value, 0 to 1", "range": [0, 1.05]}, legend={"orientation": "h", "y": 1.15}
+    )

@@ -1,0 +1,194 @@
+"""Singletons and background work for the pages: the worker, the runs, score sets, short tasks with progress."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models import ASSETS, PRESETS, cache_folder, smollm2_available
+from tokenunlearn.runs.store import Run, RunStore, write_json
+from tokenunlearn.runs.worker import Worker
+
+if TYPE_CHECKING:
+    from tokenunlearn.samples import SampleSet
+
+FORGET_SETS = ("authors:forget10", "authors:forget05", "authors:retain90", "authors:holdout")
+RETAIN_SETS = ("authors:retain90", "authors:retain95")
+
+
+@dataclass
+class Task:
+    """Something short that the worker does for a page.
+
+    Attributes:
+        label: What it is, for the progress bar.
+        future: Its result or error.
+        done: Units done.
+        total: Units in all; 0 while unknown.
+    """
+
+    label: str
+    future: Future[Any] | None = None
+    done: int = 0
+    total: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def progress(self, done: int, total: int) -> None:
+        """Take progress from the worker's thread."""
+        self.done, self.total = done, total
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.future is not None and not self.future.done()
+
+
+@st.cache_resource
+def worker() -> Worker:
+    """The one thread that owns model and device, for all visitors."""
+    return Worker()
+
+
+@st.cache_resource
+def tasks() -> dict[str, Task]:
+    """Tasks by key, for all visitors; a refresh finds them again."""
+    return {}
+
+
+def store() -> RunStore:
+    """The runs: ``TOKENUNLEARN_RUNS`` or the folder ``runs``."""
+    return RunStore(os.environ.get("TOKENUNLEARN_RUNS", "runs"))
+
+
+def start_task(key: str, label: str, work: Callable[[Task], Any]) -> Task:
+    """Hand work to the worker unless the same key is running already."""
+    known = tasks().get(key)
+    if known is not None and known.running:
+        return known
+    task = Task(label)
+    task.future = worker().ask(lambda: work(task))
+    tasks()[key] = task
+    return task
+
+
+def model_names() -> list[str]:
+    """Presets that can be loaded on this machine."""
+    return [name for name, preset in PRESETS.items() if preset.base != "smollm2" or smollm2_available()]
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def load_samples(name: str) -> SampleSet:
+    """Samples by name, read once."""
+    from tokenunlearn.datasets import load_samples as load
+
+    return load(name)
+
+
+def keep_upload(content: bytes, name: str) -> str:
+    """Check an uploaded file, keep it beside the runs, and return the name that loads it.
+
+    Raises:
+        DatasetError: If it is no file of samples; nothing is kept then.
+    """
+    from tokenunlearn.datasets.files import parse_samples
+
+    parse_samples(content, name)
+    folder = store().root / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).stem)[:40]
+    path = folder / f"{stem}-{digest}{Path(name).suffix.lower()}"
+    if not path.exists():
+        path.write_bytes(content)
+    return f"file:{path}"
+
+
+def uploads() -> list[str]:
+    """Names of the files uploaded before."""
+    return [f"file:{p}" for p in sorted((store().root / "uploads").glob("*.*"))]
+
+
+def score_path(model: str, samples: str, masking: dict[str, Any]) -> Path:
+    """Where the score set of a model, samples and masking settings is kept, shipped or cached."""
+    from tokenunlearn.attribution.masking import MaskingSettings
+    from tokenunlearn.models import current_revision
+
+    revision = current_revision(model)
+    shipped = ASSETS / "scores" / f"{model}-{samples.replace(':', '-')}.parquet"
+    if shipped.exists() and MaskingSettings(**masking) == MaskingSettings() and model in PRESETS:
+        if read_scores(shipped, shipped.stat().st_mtime).revision == revision:
+            return shipped
+    key = hashlib.sha256(repr((model, revision, samples, sorted(masking.items()))).encode()).hexdigest()[:24]
+    return cache_folder() / "scores" / f"{key}.parquet"
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def read_scores(path: Path, changed: float) -> ScoreSet:
+    """A score set from disk; ``changed`` is the file's time, so that a new file is read anew."""
+    return ScoreSet.load(path)
+
+
+def find_scores(path: Path) -> ScoreSet | None:
+    """The score set at a path, or None when it has not been made or does not fit this version."""
+    try:
+        return read_scores(path, path.stat().st_mtime) if path.exists() else None
+    except TokenUnlearnError:
+        return None
+
+
+def score_in_background(path: Path, model: str, samples: str, masking: dict[str, Any]) -> Task:
+    """Score samples on the worker's thread and keep the score set at a path."""
+
+    def work(task: Task) -> Path:
+        from tokenunlearn.attribution.score import score
+        from tokenunlearn.datasets import load_samples as load
+
+        return score(worker().model(model), load(samples), progress=task.progress, **masking).save(path)
+
+    return start_task(str(path), f"Scoring {samples} with {model}", work)
+
+
+def answer(model: str, adapter: str, questions: tuple[str, ...]) -> Callable[[Task], list[str]]:
+    """Work that generates greedy answers of one model."""
+
+    def work(task: Task) -> list[str]:
+        from tokenunlearn.generation import generate
+
+        return generate(worker().model(model, adapter), questions, progress=task.progress)
+
+    return work
+
+
+def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
+    """Work that evaluates a run's model on the authors and keeps the report with the run."""
+
+    def work(task: Task) -> None:
+        from tokenunlearn.evaluation import evaluate
+
+        model = run.spec.model
+        preset = PRESETS.get(model)
+        report = evaluate(
+            worker().model(model, str(run.adapter)),
+            "authors",
+            preset.retrained if preset else None,
+            limit=limit,
+            progress=lambda phase, done, total: _say(task, phase, done, total),
+        )
+        write_json(run.folder / "report.json", report.to_json())
+
+    return work
+
+
+def _say(task: Task, phase: str, done: int, total: int) -> None:
+    task.label = f"Evaluating: {phase}"
+    task.progress(done, total)

@@ -1,0 +1,5 @@
+"""``python -m tokenunlearn``."""
+
+from tokenunlearn.cli import main
+
+main()

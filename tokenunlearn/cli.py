@@ -1,0 +1,338 @@
+"""The command line: everything the app does, without the app. Exit code 2 is bad input, 1 a failed run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tokenunlearn.errors import TokenUnlearnError
+
+app = typer.Typer(
+    name="tokenunlearn",
+    help="Score which tokens carry the knowledge, unlearn exactly those, evaluate what was forgotten and what was kept.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+runs_app = typer.Typer(help="List, show, cancel and delete runs.", no_args_is_help=True)
+demo_app = typer.Typer(help="Rebuild the embedded models.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
+app.add_typer(demo_app, name="demo")
+
+out = Console()
+err = Console(stderr=True)
+
+Model = Annotated[str, typer.Option(help="Preset, hub id or local folder.")]
+Samples = Annotated[str, typer.Option(help='"authors:forget10" or "file:my.jsonl".')]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Out = Annotated[Path, typer.Option(help="Folder of the runs.")]
+
+
+def main() -> None:
+    """Run the command line; bad input prints one sentence and exits with 2."""
+    try:
+        app()
+    except TokenUnlearnError as error:
+        err.print(f"[red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command()
+def score(
+    samples: Samples,
+    model: Model = "demo",
+    out_path: Annotated[Path, typer.Option("--out", help="Score set to write, .parquet.")] = Path("scores.parquet"),
+    preset: Annotated[str, typer.Option(help="default, or paper for the method as published.")] = "default",
+    mask: Annotated[str | None, typer.Option(help="leave-one-out, prompt or random.")] = None,
+    unit: Annotated[str | None, typer.Option(help="word or token.")] = None,
+    operator: Annotated[str | None, typer.Option(help="attention, token or embedding.")] = None,
+    measure: Annotated[str | None, typer.Option(help="drop or kl.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Mix: 1 is the knowledge score alone, 0 the entropy.")] = None,
+    fusion: Annotated[str | None, typer.Option(help="product or sum.")] = None,
+    copy_guard: Annotated[bool | None, typer.Option(help="Score words that repeat the question 0.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Score this many samples, evenly spread.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score every response token of a forget set by masking and entropy."""
+    from tokenunlearn.attribution.score import score as score_samples
+    from tokenunlearn.datasets import load_samples
+    from tokenunlearn.models import load_model
+
+    loaded = load_samples(samples).spread(limit)
+    settings = {"mask": mask, "unit": unit, "operator": operator, "measure": measure}
+    settings |= {"alpha": alpha, "fusion": fusion, "copy_guard": copy_guard}  # type: ignore[dict-item]
+    lm = load_model(model)
+    with _bars() as phase:
+        scores = score_samples(
+            lm, loaded, preset=preset, progress=lambda done, total: phase("scoring", done, total), **settings
+        )
+    scores.save(out_path)
+    tokens = sum(len(x.texts) for x in scores.samples)
+    result = {"scores": str(out_path), "samples": len(scores), "tokens": tokens, "hash": scores.hash}
+    if as_json:
+        _print_json(result)
+        return
+    out.print(f"{len(scores)} samples, {tokens:,} response tokens -> {escape(str(out_path))}")
+    out.print(f"hash {scores.hash[:16]}, model {escape(model)} {scores.revision}")
+
+
+@app.command()
+def unlearn(
+    samples: Samples,
+    retain: Annotated[str, typer.Option(help='Retained samples, "authors:retain90"; "" with --regulariser none.')] = "",
+    model: Model = "demo",
+    objective: Annotated[str, typer.Option(help="npo or gradient_ascent.")] = "npo",
+    beta: Annotated[float | None, typer.Option(help="NPO's beta; larger stops forgetting earlier.")] = None,
+    regulariser: Annotated[str, typer.Option(help="kl, nll or none.")] = "kl",
+    gamma: Annotated[float | None, typer.Option(help="Strength of the forget loss.")] = None,
+    lambda_: Annotated[float | None, typer.Option("--lambda", help="Strength of the retain loss.")] = None,
+    selection: Annotated[str, typer.Option(help="hard, soft or uniform.")] = "hard",
+    threshold: Annotated[float | None, typer.Option(help="Hard: importance from which a token is selected.")] = None,
+    quantile: Annotated[float | None, typer.Option(help="Hard: the threshold as a quantile of importance.")] = None,
+    top_share: Annotated[float | None, typer.Option(help="Hard: share of each response's tokens.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Soft: small puts all weight on the top tokens.")] = None,
+    scores: Annotated[Path | None, typer.Option(help="A score set made by score; else the run scores first.")] = None,
+    preset: Annotated[str, typer.Option(help="Score settings: default or paper.")] = "default",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Forget samples in one step.")] = None,
+    retain_batch_size: Annotated[int | None, typer.Option(help="Retained samples in one step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    train: Annotated[str | None, typer.Option(help="lora, full or auto.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of sample order and adapter.")] = None,
+    label: Annotated[str, typer.Option(help="What to call the run.")] = "",
+    evaluate_samples: Annotated[int, typer.Option("--evaluate", help="Evaluate this many samples a part.")] = 0,
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder of the runs.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Unlearn samples with token weights; everything about the run is kept under --out."""
+    from tokenunlearn.attribution.score import split_settings
+    from tokenunlearn.attribution.score_set import ScoreSet
+    from tokenunlearn.datasets import load_samples
+    from tokenunlearn.evaluation.report import versions
+    from tokenunlearn.runs.runner import execute
+    from tokenunlearn.runs.spec import RunSpec
+    from tokenunlearn.runs.store import RunStore
+    from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+    given = {
+        "objective": objective,
+        "beta": beta,
+        "regulariser": regulariser,
+        "gamma": gamma,
+        "lambda_": lambda_,
+        "steps": steps,
+        "batch_size": batch_size,
+        "retain_batch_size": retain_batch_size,
+        "learning_rate": learning_rate,
+        "train": train,
+        "seed": seed,
+    }
+    config = UnlearnConfig.from_settings({k: v for k, v in given.items() if v is not None})
+    if config.needs_retain and not retain:
+        raise TokenUnlearnError(f'The regulariser "{regulariser}" needs --retain; name samples, or use --regulariser none.')
+    for name in filter(None, (samples, retain)):
+        load_samples(name)
+    split_settings(preset)
+    score_set = ScoreSet.load(scores) if scores else None
+    spec = RunSpec.new(
+        label=label,
+        model=model,
+        samples=samples,
+        retain=retain,
+        rule=_rule(selection, threshold=threshold, quantile=quantile, top_share=top_share, temperature=temperature),
+        config=asdict(config),
+        scoring={"preset": preset},
+        score_hash=score_set.hash if score_set else "",
+        evaluate=evaluate_samples,
+        versions=versions(),
+    )
+    run = RunStore(out_folder).create(spec, score_set)
+    with _bars() as phase:
+        state = _executed(run, execute, phase)
+    result = {"run": run.id, "folder": str(run.folder), **asdict(state)}
+    if as_json:
+        _print_json(result | {"last_step": (run.metrics or [None])[-1]})
+    else:
+        colour = {"completed": "green", "cancelled": "yellow"}.get(state.status, "red")
+        out.print(f"[{colour}]{state.status}[/] {run.id}: {escape(str(run.folder))}")
+        if state.message:
+            out.print(escape(state.message), soft_wrap=True)
+        if run.metrics:
+            last = run.metrics[-1]
+            out.print(", ".join(f"{k} {v:.4g}" for k, v in last.items() if v is not None))
+    if state.status == "failed":
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    model: Model = "demo",
+    adapter: Annotated[Path | None, typer.Option(help="Adapter folder of a run.")] = None,
+    suite: Annotated[str, typer.Option(help="Which benchmark: authors.")] = "authors",
+    reference: Annotated[
+        str | None, typer.Option(help="Retrained model or its stored report; by default the preset's own.")
+    ] = None,
+    forget: Annotated[str, typer.Option(help="Forget split.")] = "forget10",
+    retain: Annotated[str, typer.Option(help="Retain split.")] = "retain90",
+    limit: Annotated[int | None, typer.Option(help="At most this many samples a part, evenly spread.")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help='Report to write; "-" prints it.')] = None,
+) -> None:
+    """Measure what was forgotten and what was kept."""
+    from tokenunlearn.evaluation import evaluate as evaluate_model
+    from tokenunlearn.models import PRESETS, load_model
+
+    if reference is None and model in PRESETS:
+        reference = PRESETS[model].retrained
+    lm = load_model(model, adapter=adapter)
+    with _bars() as phase:
+        report = evaluate_model(
+            lm, suite, reference, forget=forget, retain=retain, limit=limit, progress=phase
+        )
+    if json_path is not None and str(json_path) == "-":
+        _print_json(report.to_json())
+        return
+    if json_path is not None:
+        report.save(json_path)
+    table = Table("metric", "value", "95 % interval", "n", "better", title=f"{escape(model)} on {suite}")
+    for row in report.table():
+        interval = "" if row["low"] is None else f"{row['low']:.3f} .. {row['high']:.3f}"
+        arrow = {"higher": "↑", "lower": "↓"}.get(row["better"], "")
+        table.add_row(row["metric"], f"{row['value']:.4g}", interval, str(row["n"]), arrow)
+    out.print(table)
+    for note in report.notes:
+        out.print(escape(note))
+
+
+@runs_app.command("list")
+def runs_list(out_folder: Out = Path("runs"), as_json: Json = False) -> None:
+    """All runs, the newest first."""
+    from tokenunlearn.runs.store import RunStore
+
+    rows = [{"run": run.id, **asdict(run.state)} for run in RunStore(out_folder).runs()]
+    if as_json:
+        _print_json(rows)
+        return
+    table = Table("run", "status", "phase", "done", "message")
+    for row in rows:
+        table.add_row(row["run"], row["status"], row["phase"], f"{row['done']}/{row['total']}", escape(row["message"]))
+    out.print(table)
+
+
+@runs_app.command("show")
+def runs_show(run_id: str, out_folder: Out = Path("runs"), as_json: Json = False) -> None:
+    """Spec, state and last step of a run."""
+    from tokenunlearn.runs.store import RunStore
+
+    run = RunStore(out_folder).get(run_id)
+    shown = {"spec": run.spec.to_json(), "state": asdict(run.state), "last_step": (run.metrics or [None])[-1]}
+    if as_json:
+        _print_json(shown)
+        return
+    for title, values in shown.items():
+        table = Table("field", "value", title=title)
+        for key, value in (values or {}).items():
+            table.add_row(key, escape(json.dumps(value) if isinstance(value, Mapping) else str(value)))
+        out.print(table)
+
+
+@runs_app.command("cancel")
+def runs_cancel(run_id: str, out_folder: Out = Path("runs")) -> None:
+    """Ask a run to stop after the step it is in."""
+    from tokenunlearn.runs.store import RunStore
+
+    run = RunStore(out_folder).get(run_id)
+    run.request_cancel()
+    out.print(f"{run.id} was asked to stop")
+
+
+@runs_app.command("delete")
+def runs_delete(run_id: str, out_folder: Out = Path("runs")) -> None:
+    """Remove a run that has ended, with its adapter."""
+    from tokenunlearn.runs.store import RunStore
+
+    store = RunStore(out_folder)
+    run = store.get(run_id)
+    store.delete(run.id)
+    out.print(f"{run.id} was deleted")
+
+
+@demo_app.command("build")
+def demo_build(
+    names: Annotated[list[str] | None, typer.Argument(help="Which models; by default the two demo models.")] = None,
+) -> None:
+    """Train the embedded models anew from the embedded data and measure them."""
+    from tokenunlearn.demo.build import build
+
+    build(names or ["demo", "demo-retrained"], say=lambda line: out.print(escape(line), soft_wrap=True))
+
+
+def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:
+    """The rule of the weights, with its default where no parameter is given."""
+    from tokenunlearn.attribution.selection import DEFAULT_TEMPERATURE, DEFAULT_THRESHOLD
+    from tokenunlearn.runs.spec import RULES, make_rule
+
+    if selection not in RULES:
+        raise TokenUnlearnError(f'There is no selection "{selection}"; use one of {", ".join(RULES)}.')
+    own = {f.name for f in fields(RULES[selection])}
+    given = {k: v for k, v in parameters.items() if v is not None}
+    for name in given:
+        if name not in own:
+            raise TokenUnlearnError(f'The selection "{selection}" does not take --{name.replace("_", "-")}.')
+    defaults = {"hard": {"threshold": DEFAULT_THRESHOLD}, "soft": {"temperature": DEFAULT_TEMPERATURE}}
+    rule = {"selection": selection, **(given or defaults.get(selection, {}))}
+    make_rule(rule)
+    return rule
+
+
+def _executed(run: Any, execute: Callable[..., Any], phase: Callable[[str, int, int], None]) -> Any:
+    """Execute a run with its state shown as a bar; Ctrl-C cancels it after the step it is in."""
+    import signal
+    import threading
+
+    def show() -> None:
+        state = run.state
+        if state.status == "running" and state.phase:
+            phase(state.phase, state.done, state.total)
+
+    def cancel(*_: object) -> None:
+        err.print("Stopping after this step ...")
+        run.request_cancel()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        return execute(run, between=show)
+    previous = signal.signal(signal.SIGINT, cancel)
+    try:
+        return execute(run, between=show)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A function of phase, done and total that draws one progress bar a phase on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err) as progress:
+        tasks: dict[str, Any] = {}
+
+        def phase(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=total)
+            progress.update(tasks[name], completed=done, total=total)
+
+        yield phase
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

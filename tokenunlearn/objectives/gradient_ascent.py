@@ -1,0 +1,35 @@
+"""Gradient ascent: raise the NLL of the forget tokens. With the NLL regulariser this is GradDiff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from tokenunlearn.objectives.step import ForgetStep
+
+
+def gradient_ascent(
+    nll: Float[Tensor, "batch time"], weights: Float[Tensor, "batch time"]
+) -> Float[Tensor, ""]:
+    """Negative weighted mean NLL over the tokens of the batch, in nats: ``-sum(w l) / sum(w)``.
+
+    Unbounded below: without a strong regulariser or few steps the model breaks down. A batch whose weights are all 0
+    has loss 0.
+
+    Source: TOFU, arXiv 2401.06121, gradient ascent and gradient difference.
+    """
+    return -(weights * nll).sum() / weights.sum().clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class GradientAscent:
+    """Gradient ascent; takes no parameters."""
+
+    needs_reference: ClassVar[bool] = False
+
+    def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
+        """Forget loss of one batch."""
+        return gradient_ascent(step.nll, step.weights)

@@ -1,0 +1,49 @@
+"""NPO, negative preference optimisation: push a sequence below the reference, ever more gently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.objectives.step import ForgetStep
+
+
+def npo(
+    nll: Float[Tensor, "batch time"],
+    ref_nll: Float[Tensor, "batch time"],
+    weights: Float[Tensor, "batch time"],
+    beta: float,
+) -> Float[Tensor, ""]:
+    """Mean over the batch of ``-(2/beta) * log_sigmoid(beta * sum_t w_t (l_t - l_t^ref))``.
+
+    The gradient of a sequence fades once its weighted NLL has risen by several times 1/beta nats, so beta sets how far
+    forgetting goes: beta -> 0 is gradient ascent on the sum, a large beta stops early. Because the sum runs over
+    tokens, selecting fewer of them lets each rise further before the gradient fades.
+
+    Source: arXiv 2404.05868, equation 3.
+    """
+    rise = (weights * (nll - ref_nll)).sum(-1)  # (B,)
+    return -(2.0 / beta) * logsigmoid(beta * rise).mean()
+
+
+@dataclass(frozen=True)
+class NPO:
+    """Parameters of NPO."""
+
+    beta: float = field(default=0.1, metadata={"help": "Inverse temperature: larger stops forgetting earlier."})
+    needs_reference: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Refuse a beta that is not positive."""
+        if not self.beta > 0:
+            raise TokenUnlearnError(f"beta is {self.beta}; it must be above 0.")
+
+    def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
+        """Forget loss of one batch."""
+        assert step.ref_nll is not None
+        return npo(step.nll, step.ref_nll, step.weights, self.beta)

@@ -1,0 +1,160 @@
+"""Executes one run from its spec: score, train, save, generate, evaluate; every step of it is on disk at once."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.runs.spec import make_rule
+from tokenunlearn.runs.store import Run, RunState
+
+if TYPE_CHECKING:
+    from tokenunlearn.attribution.score_set import ScoreSet
+    from tokenunlearn.models import LoadedModel
+    from tokenunlearn.samples import SampleSet
+    from tokenunlearn.training.unlearn import Unlearned
+
+# Answers before and after are kept for this many samples of the forget set and of the retained samples.
+SHOWN_SAMPLES = 8
+
+LoadModel = Callable[[str], "LoadedModel"]
+Between = Callable[[], None]
+
+
+class Cancelled(Exception):  # noqa: N818 - no fault
+    """Someone asked the run to stop."""
+
+
+def execute(run: Run, load: LoadModel | None = None, between: Between | None = None) -> RunState:
+    """Carry out a queued run and leave its final state on disk; a fault ends the run, never the caller.
+
+    Args:
+        run: The run.
+        load: Gives the start model by name; by default it is loaded.
+        between: Called between units of work, to let others use the device.
+    """
+    try:
+        return _Execution(run, load, between or (lambda: None)).go()
+    except Cancelled:
+        return run.set_state(status="cancelled", message="Cancelled before training began; nothing was changed.")
+    except TokenUnlearnError as error:
+        return run.set_state(status="failed", message=str(error))
+    except Exception as error:
+        (run.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        return run.set_state(status="failed", message=f"{type(error).__name__}: {str(error)[:300]} (see error.txt)")
+
+
+class _Execution:
+    def __init__(self, run: Run, load: LoadModel | None, between: Between) -> None:
+        self.run, self.spec, self.load, self.between = run, run.spec, load, between
+        self.written = 0.0
+
+    def phase(self, name: str, done: int, total: int) -> None:
+        """Put progress on disk, at most ten times a second, and let others use the device."""
+        if done in (0, total) or time.monotonic() - self.written > 0.1:
+            self.run.set_state(status="running", phase=name, done=done, total=total)
+            self.written = time.monotonic()
+        self.between()
+        if name in ("loading", "scoring", "reference") and self.run.cancel_requested:
+            raise Cancelled
+
+    def go(self) -> RunState:
+        """Every phase in order."""
+        from tokenunlearn.datasets import load_samples
+        from tokenunlearn.models import load_model
+        from tokenunlearn.training.unlearn import unlearn
+        from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+        spec = self.spec
+        self.phase("loading", 0, 1)
+        config = UnlearnConfig.from_settings(spec.config)
+        samples = load_samples(spec.samples)
+        retain = load_samples(spec.retain) if spec.retain else None
+        model = (self.load or load_model)(spec.model)
+        scores = self.scores(model, samples)
+        weights = scores.weights(make_rule(spec.rule)) if scores else None
+        result = unlearn(
+            model,
+            samples,
+            weights,
+            retain=retain,
+            config=config,
+            on_phase=self.phase,
+            on_step=self.run.append_metrics,
+            should_stop=lambda: self.run.cancel_requested,
+        )
+        self.run.set_state(status="running", phase="saving", done=0, total=1)
+        result.save_adapter(self.run.folder / "adapter")
+        self.generate(model, result, samples, retain)
+        if spec.evaluate and not result.stopped:
+            self.evaluate(result)
+        return self.final(result)
+
+    def scores(self, model: LoadedModel, samples: SampleSet) -> ScoreSet | None:
+        """The score set the run was given, or one made now; none is needed for uniform weights."""
+        from tokenunlearn.attribution.score import score
+
+        scores = self.run.scores
+        if scores is not None:
+            scores.check_model(model.revision)
+            return scores
+        if self.spec.rule["selection"] == "uniform":
+            return None
+        scores = score(
+            model, samples, progress=lambda done, total: self.phase("scoring", done, total), **self.spec.scoring
+        )
+        scores.save(self.run.folder / "scores.parquet")
+        return scores
+
+    def generate(
+        self, before: LoadedModel, result: Unlearned, samples: SampleSet, retain: SampleSet | None
+    ) -> None:
+        """Answers of both models to a few questions of each part, by the same greedy decoding."""
+        from tokenunlearn.generation import generate
+
+        parts = {"forget": samples.spread(SHOWN_SAMPLES)}
+        if retain is not None:
+            parts["retain"] = retain.spread(SHOWN_SAMPLES)
+        rows = {}
+        for done, (part, shown) in enumerate(parts.items()):
+            self.phase("generating", done, len(parts))
+            questions = [s.question for s in shown]
+            answers = zip(shown, generate(before, questions), generate(result.model, questions), strict=True)
+            rows[part] = [
+                {"sample_id": s.id, "question": s.question, "answer": s.answer, "before": b, "after": a}
+                for s, b, a in answers
+            ]
+        self.run.write("generations.json", rows)
+
+    def evaluate(self, result: Unlearned) -> None:
+        """The metrics of the embedded suite on a sample of each part."""
+        from tokenunlearn.evaluation import evaluate
+        from tokenunlearn.models import PRESETS
+
+        preset = PRESETS.get(self.spec.model)
+        report = evaluate(
+            result.model,
+            "authors",
+            preset.retrained if preset else None,
+            limit=self.spec.evaluate,
+            progress=lambda phase, done, total: self.phase(f"evaluating {phase}", done, total),
+        )
+        report = replace(report, model=f"{self.spec.model} + {self.run.id}")
+        report.save(self.run.folder / "report.json")
+
+    def final(self, result: Unlearned) -> RunState:
+        """Status and the one sentence that explains it."""
+        steps, total = len(result.history), result.config.steps
+        if result.stopped == "diverged":
+            message = (
+                f"The loss was no finite number after {steps} of {total} steps; the weights of step {result.good_step} "
+                "are kept. Lower the learning rate or gamma."
+            )
+            return self.run.set_state(status="failed", message=message)
+        if result.stopped == "cancelled":
+            return self.run.set_state(status="cancelled", message=f"Cancelled after {steps} of {total} steps.")
+        return self.run.set_state(status="completed", phase="", done=total, total=total)

@@ -1,0 +1,81 @@
+"""A run's frozen spec, and the rule it makes token weights by."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tokenunlearn.attribution.selection import HardSelection, Rule, SoftWeighting, UniformWeighting
+from tokenunlearn.errors import RunError
+
+RULES: dict[str, type[Any]] = {"hard": HardSelection, "soft": SoftWeighting, "uniform": UniformWeighting}
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that decides what a run does; written once, never changed.
+
+    Attributes:
+        id: Folder name in the store.
+        created: UTC time, ISO 8601.
+        label: What a person calls the run.
+        model: Name that loads the start model.
+        samples: Name that loads the forget set.
+        retain: Name that loads the retained samples, or "".
+        rule: Rule of the token weights, {"selection": "hard", "threshold": 0.6}.
+        config: Fields of :class:`~tokenunlearn.training.unlearn_config.UnlearnConfig`.
+        scoring: Score settings by name, for runs that score the forget set themselves.
+        score_hash: Hash of the score set the run was given, or "" when it scores the forget set itself.
+        evaluate: Samples per part to evaluate afterwards; 0 for none.
+        versions: Versions of what computed it.
+    """
+
+    id: str
+    created: str
+    label: str
+    model: str
+    samples: str
+    retain: str
+    rule: Mapping[str, Any]
+    config: Mapping[str, Any]
+    scoring: Mapping[str, Any] = field(default_factory=dict)
+    score_hash: str = ""
+    evaluate: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def new(cls, *, label: str = "", **values: Any) -> RunSpec:
+        """A spec with a fresh id and the present time.
+
+        Raises:
+            RunError: If the rule is unknown.
+        """
+        now = datetime.now(UTC)
+        make_rule(values["rule"])
+        name = "-".join([values["config"].get("objective", "npo"), values["rule"]["selection"]]).replace("_", "-")
+        run_id = f"{now:%Y%m%d-%H%M%S}-{name}-{secrets.token_hex(2)}"
+        return cls(id=run_id, created=now.isoformat(timespec="seconds"), label=label or name, **values)
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as plain values."""
+        return asdict(self)
+
+
+def make_rule(described: Mapping[str, Any]) -> Rule:
+    """The rule behind a description such as {"selection": "soft", "temperature": 0.5}.
+
+    Raises:
+        RunError: If the selection is unknown or a parameter is not its own.
+    """
+    parameters = dict(described)
+    name = parameters.pop("selection", "")
+    if name not in RULES:
+        raise RunError(f'There is no selection "{name}"; use one of {", ".join(RULES)}.')
+    try:
+        rule: Rule = RULES[name](**parameters)
+    except TypeError:
+        raise RunError(f'The selection "{name}" does not take {", ".join(parameters) or "no parameter"}.') from None
+    return rule

@@ -1,0 +1,253 @@
+"""Runs on disk: one folder a run, written by one process, readable by any.
+
+    runs/ID/spec.json         frozen when the run is made
+    runs/ID/state.json        status, phase, step; replaced as a whole
+    runs/ID/metrics.jsonl     one line a step
+    runs/ID/scores.parquet    the score set behind the weights
+    runs/ID/generations.json  answers before and after
+    runs/ID/report.json       evaluation, if there was one
+    runs/ID/adapter/          what the run changed
+    runs/ID/cancel            there once someone asked to stop
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.errors import RunError
+from tokenunlearn.runs.spec import RunSpec
+
+Status = Literal["queued", "running", "completed", "failed", "cancelled"]
+ACTIVE = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where a run is.
+
+    Attributes:
+        status: queued, running, completed, failed or cancelled.
+        phase: What a running run does: loading, scoring, reference, training, generating, evaluating.
+        done: Units of the phase that are done; steps in training.
+        total: Units of the phase.
+        message: Why it failed, or what a reader should know.
+        started: UTC time, ISO 8601, or "".
+        ended: UTC time, ISO 8601, or "".
+        pid: Process that runs it.
+    """
+
+    status: Status
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    message: str = ""
+    started: str = ""
+    ended: str = ""
+    pid: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still to end."""
+        return self.status in ACTIVE
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder; every property reads what is on disk now."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.folder.name
+
+    @property
+    def spec(self) -> RunSpec:
+        """The frozen spec.
+
+        Raises:
+            RunError: If the folder holds no readable spec.
+        """
+        try:
+            return RunSpec(**json.loads((self.folder / "spec.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            raise RunError(f'The run "{self.id}" has no readable spec.json.') from None
+
+    @property
+    def state(self) -> RunState:
+        """The state on disk; a run whose process has gone without ending it counts as failed."""
+        try:
+            state = RunState(**json.loads((self.folder / "state.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return RunState("failed", message="Its state.json cannot be read.")
+        if state.active and not _alive(state.pid):
+            return replace(state, status="failed", message="The process that ran it ended before the run did.")
+        return state
+
+    @property
+    def metrics(self) -> list[dict[str, float]]:
+        """The records of all steps so far."""
+        try:
+            lines = (self.folder / "metrics.jsonl").read_text(encoding="utf-8").split("\n")
+        except OSError:
+            return []
+        return [json.loads(line) for line in lines[:-1]]  # what follows the last line end is still being written
+
+    @property
+    def scores(self) -> ScoreSet | None:
+        """The score set behind its weights, if it has one."""
+        path = self.folder / "scores.parquet"
+        return ScoreSet.load(path) if path.exists() else None
+
+    @property
+    def generations(self) -> dict[str, list[dict[str, str]]]:
+        """Answers before and after, by part."""
+        return self._read("generations.json") or {}
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """The evaluation as plain values, if there was one."""
+        return self._read("report.json")
+
+    @property
+    def adapter(self) -> Path | None:
+        """Folder of what the run changed, once it is written."""
+        path = self.folder / "adapter"
+        return path if path.is_dir() else None
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether someone asked to stop."""
+        return (self.folder / "cancel").exists()
+
+    def request_cancel(self) -> None:
+        """Ask the run to stop; it does so after the step it is in.
+
+        Raises:
+            RunError: If it has ended already.
+        """
+        if not self.state.active:
+            raise RunError(f'The run "{self.id}" is {self.state.status}; only queued and running runs can be cancelled.')
+        (self.folder / "cancel").touch()
+
+    def write(self, name: str, value: Any) -> None:
+        """Replace one JSON file of the run as a whole."""
+        write_json(self.folder / name, value)
+
+    def set_state(self, **changes: Any) -> RunState:
+        """Change the state on disk; called only by the process that runs it."""
+        values = json.loads((self.folder / "state.json").read_text(encoding="utf-8")) | changes
+        if changes.get("status") == "running":
+            values["started"] = now()
+        elif changes.get("status") in ("completed", "failed", "cancelled"):
+            values["ended"] = now()
+        state = RunState(**values | {"pid": os.getpid()})
+        self.write("state.json", asdict(state))
+        return state
+
+    def append_metrics(self, record: Mapping[str, float]) -> None:
+        """Add one step's record; numbers that are not finite are stored as null."""
+        finite = {k: v if abs(v) < float("inf") else None for k, v in record.items()}
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(finite) + "\n")
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+
+class RunStore:
+    """All runs under one folder."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser()
+
+    def create(self, spec: RunSpec, scores: ScoreSet | None = None) -> Run:
+        """Make the run's folder, whole or not at all; it waits as queued.
+
+        Raises:
+            RunError: If the folder cannot be written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
+        except OSError as error:
+            raise RunError(f'Runs cannot be written to "{self.root}": {error.strerror}; choose another folder.') from None
+        run = Run(scratch)
+        run.write("spec.json", spec.to_json())
+        run.write("state.json", asdict(RunState("queued", pid=os.getpid())))
+        if scores is not None:
+            scores.save(scratch / "scores.parquet")
+        scratch.chmod(0o755)
+        return Run(scratch.rename(self.root / spec.id))
+
+    def runs(self) -> list[Run]:
+        """Every run, the newest first."""
+        if not self.root.is_dir():
+            return []
+        folders = [p for p in self.root.iterdir() if (p / "spec.json").is_file() and not p.name.startswith(".")]
+        return [Run(folder) for folder in sorted(folders, key=lambda p: p.name, reverse=True)]
+
+    def get(self, run_id: str) -> Run:
+        """The run of an id, or of the only id that begins so.
+
+        Raises:
+            RunError: If there is none, or several begin so.
+        """
+        found = [run for run in self.runs() if run.id.startswith(run_id)] if run_id else []
+        exact = [run for run in found if run.id == run_id]
+        if len(exact or found) == 1:
+            return (exact or found)[0]
+        if found:
+            raise RunError(f'{len(found)} runs begin with "{run_id}"; give more of the id.')
+        raise RunError(f'There is no run "{run_id}" in {self.root}.')
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run and everything in its folder.
+
+        Raises:
+            RunError: If there is no such run or it is still active.
+        """
+        run = self.get(run_id)
+        if run.state.active:
+            raise RunError(f'The run "{run.id}" is {run.state.status}; cancel it first.')
+        shutil.rmtree(run.folder)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never a part."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
+    ) as file:
+        file.write(text + "\n")
+    os.replace(file.name, path)
+
+
+def now() -> str:
+    """UTC time, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _alive(pid: int) -> bool:
+    if pid == os.getpid():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
