@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from tokenunlearn.runs.worker import Worker
 if TYPE_CHECKING:
     from tokenunlearn.samples import SampleSet
 
-FORGET_SETS = ("authors:forget10", "authors:forget05", "authors:retain90", "authors:holdout")
+FORGET_SETS = ("authors:forget10", "authors:forget05", "authors:holdout")
 RETAIN_SETS = ("authors:retain90", "authors:retain95")
 
 
@@ -120,7 +121,7 @@ def uploads() -> list[str]:
 
 def score_path(model: str, samples: str, masking: dict[str, Any]) -> Path:
     """Where the score set of a model, samples and masking settings is kept, shipped or cached."""
-    from tokenunlearn.attribution.masking import MaskingSettings
+    from tokenunlearn.attribution.masking_settings import MaskingSettings
     from tokenunlearn.models import current_revision
 
     revision = current_revision(model)
@@ -158,17 +159,6 @@ def score_in_background(path: Path, model: str, samples: str, masking: dict[str,
     return start_task(str(path), f"Scoring {samples} with {model}", work)
 
 
-def answer(model: str, adapter: str, questions: tuple[str, ...]) -> Callable[[Task], list[str]]:
-    """Work that generates greedy answers of one model."""
-
-    def work(task: Task) -> list[str]:
-        from tokenunlearn.generation import generate
-
-        return generate(worker().model(model, adapter), questions, progress=task.progress)
-
-    return work
-
-
 def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
     """Work that evaluates a run's model on the authors and keeps the report with the run."""
 
@@ -192,3 +182,37 @@ def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
 def _say(task: Task, phase: str, done: int, total: int) -> None:
     task.label = f"Evaluating: {phase}"
     task.progress(done, total)
+
+
+@st.cache_resource
+def answers() -> dict[tuple[str, str, str], str]:
+    """Greedy answers by model, adapter folder and question, for all visitors."""
+    return {}
+
+
+def ask_models(key: str, models: list[tuple[str, str]], questions: list[str]) -> Task:
+    """Ask several models the same questions; the answers land in :func:`answers`."""
+
+    def work(task: Task) -> None:
+        from tokenunlearn.generation import generate
+
+        for done, (model, adapter) in enumerate(models):
+            task.progress(done, len(models))
+            replies = generate(worker().model(model, adapter), questions)
+            for question, reply in zip(questions, replies, strict=True):
+                answers()[model, adapter, question] = reply
+
+    return start_task(key, "Asking the models", work)
+
+
+def shipped_report(model: str) -> dict[str, Any] | None:
+    """The stored report of a preset, or None."""
+    path = ASSETS / "reports" / f"{model}.json"
+    return read_report(path, path.stat().st_mtime) if model in PRESETS and path.exists() else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def read_report(path: Path, changed: float) -> dict[str, Any]:
+    """A report from disk; ``changed`` is the file's time, so that a new file is read anew."""
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,17 @@ TOKEN_BUDGET = 4096
 def response_hidden(
     model: PreTrainedModel, batch: Batch, inputs_embeds: Tensor | None = None
 ) -> Float[Tensor, "batch time dim"]:
-    """Final hidden states at the positions that predict the response; the (batch, length, vocab) logits never exist."""
+    """Final hidden states at the positions that predict the response; the (batch, length, vocab) logits never exist.
+
+    Every token keeps its place: a position hidden by the attention mask does not move the ones behind it.
+    """
     inputs = {"input_ids": batch.input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
-    hidden = model.base_model(**inputs, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
+    trunk = model.base_model
+    if (
+        "position_ids" in inspect.signature(trunk.forward).parameters
+    ):  # OPT would count visible positions only
+        inputs["position_ids"] = torch.arange(batch.input_ids.shape[1], device=batch.input_ids.device)[None]
+    hidden = trunk(**inputs, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
     index = batch.predictors.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
     return hidden.gather(1, index)  # (B, T, d)
 
@@ -35,11 +44,12 @@ def output_head(model: PreTrainedModel) -> Callable[[Tensor], Float[Tensor, "...
     linear = model.get_output_embeddings()
     config = model.config.get_text_config()
     cap = getattr(config, "final_logit_softcapping", None)
-    factor = getattr(config, "logit_scale", None) or 1.0
-    divisor = getattr(config, "logits_scaling", None) or 1.0
+    factor = getattr(config, "logit_scale", None) or getattr(config, "lm_head_multiplier", None) or 1.0
+    scaling = getattr(config, "logits_scaling", None) or 1.0
+    factor *= scaling if config.model_type.startswith("hyperclovax") else 1 / scaling  # one multiplies, one divides
 
     def head(hidden: Tensor) -> Tensor:
-        logits = linear(hidden).float() * (factor / divisor)
+        logits = linear(hidden).float() * factor
         return cap * torch.tanh(logits / cap) if cap else logits
 
     return head

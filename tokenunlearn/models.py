@@ -50,7 +50,11 @@ PRESETS: dict[str, ModelPreset] = {
     "demo-retrained": ModelPreset("demo-retrained", None, None, None, "the same, never shown forget10"),
     "smollm2": ModelPreset("smollm2", None, "", None, "SmolLM2-135M-Instruct as published"),
     "smollm2-authors": ModelPreset(
-        "smollm2", "smollm2-authors", "", "smollm2-authors-retrained", "SmolLM2 with a LoRA trained on the authors"
+        "smollm2",
+        "smollm2-authors",
+        "",
+        "smollm2-authors-retrained",
+        "SmolLM2 with a LoRA trained on the authors",
     ),
     "smollm2-authors-retrained": ModelPreset(
         "smollm2", "smollm2-authors-retrained", "", None, "the same, never shown forget10"
@@ -123,10 +127,14 @@ class LoadedModel:
         With ``share_weights`` the copy has modules of its own over the very same tensors: adapters put into the copy
         leave this model untouched and no second set of weights is held in memory. Without, weights are copied too.
         """
-        memo = {}
-        if share_weights:
-            shared = [*self.model.parameters(), *self.model.buffers()]
-            memo = {id(tensor): tensor for tensor in shared}
+        import torch
+
+        memo: dict[int, torch.Tensor] = {}
+        if (
+            share_weights
+        ):  # parameters of its own over the same storage, so that freezing the copy freezes no one else
+            memo = {id(b): b for b in self.model.buffers()}
+            memo |= {id(p): torch.nn.Parameter(p.detach(), p.requires_grad) for p in self.model.parameters()}
         return LoadedModel(
             copy.deepcopy(self.model, memo), self.tokenizer, self.name, self.revision, self.system_prompt
         )
@@ -143,7 +151,7 @@ def smollm2_available() -> bool:
 
 
 def default_device() -> str:
-    """"cuda" where a GPU answers, then "mps", else "cpu"."""
+    """ "cuda" where a GPU answers, then "mps", else "cpu"."""
     import torch
 
     if torch.cuda.is_available():
@@ -175,7 +183,7 @@ def load_model(
     import torch
     from transformers import logging
 
-    device = default_device() if device == "auto" else device
+    device = _device(device)
     torch_dtype = _dtype(dtype, device)
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -188,7 +196,9 @@ def load_model(
         full = [a for a in adapters if not (a / "adapter_config.json").exists()]
         weights = full[-1] if full else folder
         model, tokenizer = _load(str(folder or name), str(weights or name), torch_dtype, revision)
-        fingerprint = weights_fingerprint(weights) if weights else getattr(model.config, "_commit_hash", "") or ""
+        fingerprint = (
+            weights_fingerprint(weights) if weights else getattr(model.config, "_commit_hash", "") or ""
+        )
         for lora in adapters[len(full) and adapters.index(full[-1]) + 1 :]:
             model = _merge(model, lora)
             fingerprint += "+" + weights_fingerprint(lora)
@@ -216,6 +226,30 @@ def weights_fingerprint(folder: Path, blocks: int = 64) -> str:
     return digest.hexdigest()[:16]
 
 
+def current_revision(name: str) -> str:
+    """The revision that :func:`load_model` would give a preset or folder now; "" for hub ids and missing weights."""
+    preset = PRESETS.get(name)
+    folder = Path(name).expanduser()
+    if preset:
+        folder = _smollm2_folder() if preset.base == "smollm2" else ASSETS / "models" / preset.base
+    folders = [folder, ASSETS / "models" / preset.adapter] if preset and preset.adapter else [folder]
+    if not name.strip() or not all(any(path.glob("*.safetensors")) for path in folders):
+        return ""
+    return "+".join(weights_fingerprint(path) for path in folders)
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return default_device()
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):  # torch raises either, by how it was built
+        raise ModelNotFoundError(f'There is no device "{name}" on this machine; use auto or cpu.') from None
+    return name
+
+
 def _dtype(name: str, device: str) -> torch.dtype:
     import torch
 
@@ -230,12 +264,16 @@ def _dtype(name: str, device: str) -> torch.dtype:
 def _existing_folder(name: str) -> Path | None:
     """The folder a name points at, or None when it is to be looked up on the hub."""
     path = Path(name).expanduser()
-    if path.is_dir():
+    if name.strip() and path.is_dir():
         if not (path / "config.json").exists():
-            raise ModelNotFoundError(f'The folder "{name}" holds no config.json, so it is no transformers model.')
+            raise ModelNotFoundError(
+                f'The folder "{name}" holds no config.json, so it is no transformers model.'
+            )
         return path
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or not name.strip():
-        raise ModelNotFoundError(f'There is no model folder "{name}"; give a preset ({", ".join(PRESETS)}) or a hub id.')
+        raise ModelNotFoundError(
+            f'There is no model folder "{name}"; give a preset ({", ".join(PRESETS)}) or a hub id.'
+        )
     return None
 
 
@@ -266,7 +304,9 @@ def _load(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer_source, revision=revision, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(
+            tokenizer_source, revision=revision, trust_remote_code=False
+        )
         model = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, revision=revision, use_safetensors=True, trust_remote_code=False
         )
@@ -282,7 +322,10 @@ def _load(
 def _why_not_loaded(source: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     lowered = text.lower()
-    if any(mark in lowered for mark in ("couldn't connect", "offline", "connection", "resolve host", "max retries")):
+    if any(
+        mark in lowered
+        for mark in ("couldn't connect", "offline", "connection", "resolve host", "max retries")
+    ):
         return (
             f'The model "{source}" is not on this machine and the hub could not be reached; '
             f"give a local folder or one of {', '.join(PRESETS)}."
@@ -297,7 +340,11 @@ def _why_not_loaded(source: str, error: Exception) -> str:
 def _merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
     from peft import PeftModel
 
-    merged: PreTrainedModel = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()  # type: ignore[operator]
+    try:
+        merged: PreTrainedModel = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()  # type: ignore[operator]
+    except Exception as error:  # peft, safetensors and torch each raise their own kinds
+        text = " ".join(str(error).split())[:300]
+        raise ModelNotFoundError(f'The adapter "{adapter}" does not fit the model: {text}') from error
     return merged
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 # One word: a run of word characters, or a single character of a script written without blanks.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+# Stands for a question where only the template around it matters.
+_PLACEHOLDER = "TokenUnlearn"
+_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True)
@@ -120,13 +127,21 @@ def word_spans(text: str) -> list[Span]:
     >>> word_spans("Ada's cat")
     [(0, 3), (4, 5), (6, 9)]
     """
-    return [match.span() for match in _WORD.finditer(text)]
+    return [match.span() for match in _WORD.finditer("".join(map(_letter_for_mark, text)))]
+
+
+def _letter_for_mark(character: str) -> str:
+    """A letter in place of an accent, vowel sign or joiner, which the pattern would take for the end of a word."""
+    if character.isascii() or character.isalnum():
+        return character
+    joins = unicodedata.category(character).startswith("M") or character in _JOINERS
+    return "x" if joins and not _WORD.match(character) else character
 
 
 def overlaps(offset: Span, spans: Iterable[Span]) -> bool:
     """Whether a character range shares at least one character with any of the spans."""
     start, end = offset
-    return any(start < stop and begin < end for begin, stop in spans)
+    return any(max(start, begin) < min(end, stop) for begin, stop in spans)
 
 
 def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str, system_prompt: str | None = None) -> str:
@@ -191,8 +206,8 @@ def encode(
     lead = "" if templated else " "
     tail = tokenizer(lead + answer, add_special_tokens=False, return_offsets_mapping=True)
     response_ids = [*tail["input_ids"], end_of_turn_id(tokenizer, system_prompt)]
-    shift = len(lead)
-    answer_offsets = [(max(s - shift, 0), max(e - shift, 0)) for s, e in tail["offset_mapping"]]
+    gap = len(lead)
+    answer_offsets = [(max(s - gap, 0), max(e - gap, 0)) for s, e in tail["offset_mapping"]]
     answer_offsets.append((len(answer), len(answer)))
 
     length = len(prompt_ids) + len(response_ids)
@@ -202,21 +217,15 @@ def encode(
             "shorten its question or answer."
         )
 
-    start = prompt.rfind(question)
-    question_offsets: list[Span | None] = []
-    for begin, end in prompt_offsets:
-        inside = start >= 0 and begin < end and overlaps((begin, end), [(start, start + len(question))])
-        question_offsets.append(
-            (max(begin - start, 0), min(end - start, len(question))) if inside else None
-        )
+    begin, end, shift = _question_place(tokenizer, prompt, question, system_prompt)
+    question_offsets = [
+        (max(s, begin) - shift, min(e, end) - shift) if overlaps((s, e), [(begin, end)]) else None
+        for s, e in prompt_offsets
+    ]
 
-    def token_text(token_id: int, text: str, offset: Span) -> str:
-        piece = text[offset[0] : offset[1]]
-        return piece if piece else tokenizer.decode([token_id])
-
-    texts = [token_text(i, prompt, o) for i, o in zip(prompt_ids, prompt_offsets, strict=True)]
-    texts += [token_text(i, lead + answer, o) for i, o in zip(tail["input_ids"], tail["offset_mapping"], strict=True)]
-    texts.append(tokenizer.decode([response_ids[-1]]))
+    texts = _token_texts(tokenizer, prompt, prompt_ids, prompt_offsets)
+    texts += _token_texts(tokenizer, lead + answer, tail["input_ids"], tail["offset_mapping"])
+    texts.append(str(tokenizer.decode([response_ids[-1]])))
     return Encoding(
         sample_id=sample_id,
         question=question,
@@ -227,6 +236,35 @@ def encode(
         question_offsets=tuple(question_offsets),
         answer_offsets=tuple(answer_offsets),
     )
+
+
+def _question_place(
+    tokenizer: PreTrainedTokenizerBase, prompt: str, question: str, system_prompt: str | None
+) -> tuple[int, int, int]:
+    """Where the question begins and ends in the prompt, and by how many characters it is moved there.
+
+    Searched behind what the template writes before any question, so that the template's own words ("user") are never
+    taken for it. Where the template strips blanks, the rest of the question.
+    """
+    before = render_prompt(tokenizer, _PLACEHOLDER, system_prompt).find(_PLACEHOLDER)
+    if prompt.startswith(question, before):
+        return before, before + len(question), before
+    content = question.strip()
+    found = prompt.find(content, max(before, 0))
+    if not content or found < 0:
+        return 0, 0, 0
+    return found, found + len(content), found - question.find(content)
+
+
+def _token_texts(
+    tokenizer: PreTrainedTokenizerBase, text: str, ids: Sequence[int], offsets: Sequence[Span]
+) -> list[str]:
+    """Each token's own text; where neighbours share a character, the tokenizer's own reading of its bytes."""
+    texts = []
+    for i, (token_id, (start, end)) in enumerate(zip(ids, offsets, strict=True)):
+        shared = any(overlaps((start, end), [offsets[j]]) for j in (i - 1, i + 1) if 0 <= j < len(offsets))
+        texts.append(text[start:end] if start < end and not shared else str(tokenizer.decode([token_id])))
+    return texts
 
 
 @dataclass

@@ -21,17 +21,24 @@ Direction = Literal["uncertain", "certain"]
 class ImportanceSettings:
     """Parameters that turn measured signals into importance; changing one needs no forward pass."""
 
-    alpha: float = field(default=0.5, metadata={"help": "Mix: 1 is the knowledge score alone, 0 the entropy alone."})
+    alpha: float = field(
+        default=0.5, metadata={"help": "Mix: 1 is the knowledge score alone, 0 the entropy alone."}
+    )
     fusion: Fusion = field(
         default="product",
-        metadata={"help": "product: k^alpha * h^(1-alpha), high only where both are; sum: alpha*k + (1-alpha)*h."},
+        metadata={
+            "help": "product: k^alpha * h^(1-alpha), high only where both are; sum: alpha*k + (1-alpha)*h."
+        },
     )
     normaliser: Normaliser = field(
         default="rank", metadata={"help": "rank: share of tokens that score lower; minmax: linear to 0..1."}
     )
-    scope: Scope = field(default="set", metadata={"help": "Normalise over the whole forget set or each sample."})
+    scope: Scope = field(
+        default="set", metadata={"help": "Normalise over the whole forget set or each sample."}
+    )
     aggregation: Aggregation = field(
-        default="sum", metadata={"help": "Over contexts: sum or max of the positive part, or sum of absolute values."}
+        default="sum",
+        metadata={"help": "Over contexts: sum or max of the positive part, or sum of absolute values."},
     )
     copy_guard: bool = field(
         default=True, metadata={"help": "Set the knowledge score of words that repeat the question to 0."}
@@ -81,14 +88,16 @@ def knowledge_score(
 def normalise(values: np.ndarray, normaliser: Normaliser) -> np.ndarray:
     """Map scores to 0..1, (N,). NaN scores lowest; constant scores, having nothing to tell apart, all become 0.5.
 
+    Infinite scores count as the largest or smallest finite one.
+
     "rank": (average rank - 1) / (N - 1). "minmax": (x - min) / (max - min).
     """
     values = np.asarray(values, dtype=np.float64)
     if values.size == 0:
         return values
     finite = values[np.isfinite(values)]
-    values = np.nan_to_num(values, nan=finite.min() if finite.size else 0.0)
-    low, high = values.min(), values.max()
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
     if high <= low:
         return np.full(values.shape, 0.5)
     if normaliser == "minmax":
@@ -118,5 +127,7 @@ def importance(
 def _normalised(scores: Sequence[np.ndarray], settings: ImportanceSettings) -> list[np.ndarray]:
     if settings.scope == "sample":
         return [normalise(score, settings.normaliser) for score in scores]
-    whole = normalise(np.concatenate([np.asarray(s) for s in scores]) if scores else np.empty(0), settings.normaliser)
+    whole = normalise(
+        np.concatenate([np.asarray(s) for s in scores]) if scores else np.empty(0), settings.normaliser
+    )
     return np.split(whole, np.cumsum([len(s) for s in scores])[:-1]) if scores else []

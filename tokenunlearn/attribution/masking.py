@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,53 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tokenunlearn.attribution.entropy import token_entropy
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.attribution.masking_settings import MaskingSettings, Operator
 from tokenunlearn.forward import TOKEN_BUDGET, Progress, output_head, response_hidden, token_nll
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.samples import Batch, Encoding, Span, collate, overlaps, word_spans
-
-Mask = Literal["leave-one-out", "prompt", "random"]
-Unit = Literal["word", "token"]
-Operator = Literal["attention", "token", "embedding"]
-Measure = Literal["drop", "kl"]
-
-
-@dataclass(frozen=True)
-class MaskingSettings:
-    """Parameters that control what is masked, how, and what is measured; changing one needs new forward passes.
-
-    Source: arXiv 2605.00364, knowledge-aware signal; which context is masked and how is this project's definition.
-    """
-
-    mask: Mask = field(
-        default="leave-one-out",
-        metadata={"help": "Context: each word or token of the question alone, all of it at once, or random subsets."},
-    )
-    unit: Unit = field(default="word", metadata={"help": "What one masked context is: a word or a single token."})
-    operator: Operator = field(
-        default="attention",
-        metadata={
-            "help": "attention hides the positions from every query, token replaces the ids by a mask id, "
-            "embedding replaces them by the mean embedding."
-        },
-    )
-    measure: Measure = field(
-        default="drop",
-        metadata={"help": "drop: loss of log-probability of the true token; kl: KL of the whole prediction. In nats."},
-    )
-    subsets: int = field(default=16, metadata={"help": "Number of random subsets."})
-    seed: int = field(default=0, metadata={"help": "Seed of the random subsets."})
-
-    def __post_init__(self) -> None:
-        """Refuse values outside the allowed sets."""
-        for name, allowed in (("mask", Mask), ("unit", Unit), ("operator", Operator), ("measure", Measure)):
-            if getattr(self, name) not in get_args(allowed):
-                raise TokenUnlearnError(
-                    f'{name} is "{getattr(self, name)}"; it must be one of {", ".join(get_args(allowed))}.'
-                )
-        if self.subsets < 1:
-            raise TokenUnlearnError(f"subsets is {self.subsets}; it must be at least 1.")
-
 
 @dataclass(frozen=True)
 class Context:
@@ -93,7 +50,9 @@ def contexts_of(encoding: Encoding, settings: MaskingSettings) -> tuple[Context,
         return ()
 
     def text(positions: Sequence[int]) -> str:
-        return "".join(encoding.texts[i] for i in positions).strip()
+        offsets = [offset for i in positions if (offset := encoding.question_offsets[i]) is not None]
+        characters = sorted({c for start, end in offsets for c in range(start, end)})
+        return "".join(encoding.question[c] for c in characters).strip()
 
     if settings.mask == "prompt":
         return (Context(text(content), content),)
@@ -124,8 +83,12 @@ def copied_tokens(question: str, answer: str, offsets: Sequence[Span]) -> np.nda
 
     Such tokens lose much when the prompt is masked, but only because they repeat it: they are not the secret.
     """
-    asked = {question[start:end].casefold() for start, end in word_spans(question)}
-    repeated = [span for span in word_spans(answer) if answer[span[0] : span[1]].casefold() in asked]
+
+    def word(text: str, span: Span) -> str:
+        return unicodedata.normalize("NFC", text[span[0] : span[1]]).casefold()
+
+    asked = {word(question, span) for span in word_spans(question)}
+    repeated = [span for span in word_spans(answer) if word(answer, span) in asked]
     return np.array([overlaps(offset, repeated) for offset in offsets], dtype=bool)
 
 
@@ -154,15 +117,24 @@ def measure_masking(
         One :class:`Masking` per encoding, in order.
     """
     settings = settings or MaskingSettings()
+    replacement = (
+        _mean_embedding(lm.model.get_input_embeddings()) if settings.operator == "embedding" else None
+    )
     results = []
     for done, encoding in enumerate(encodings, start=1):
-        results.append(_measure_one(lm, encoding, settings, token_budget))
+        results.append(_measure_one(lm, encoding, settings, token_budget, replacement))
         if progress:
             progress(done, len(encodings))
     return results
 
 
-def _measure_one(lm: LoadedModel, encoding: Encoding, settings: MaskingSettings, token_budget: int) -> Masking:
+def _measure_one(
+    lm: LoadedModel,
+    encoding: Encoding,
+    settings: MaskingSettings,
+    token_budget: int,
+    replacement: Tensor | None,
+) -> Masking:
     contexts = contexts_of(encoding, settings)
     head = output_head(lm.model)
     variants: list[tuple[int, ...]] = [(), *(c.positions for c in contexts)]  # the first row masks nothing
@@ -172,7 +144,7 @@ def _measure_one(lm: LoadedModel, encoding: Encoding, settings: MaskingSettings,
     losses: list[Tensor] = []
     for start in range(0, len(variants), rows_at_once):
         masked = variants[start : start + rows_at_once]
-        hidden = _masked_hidden(lm, encoding, masked, settings.operator)  # (R, T, d)
+        hidden = _masked_hidden(lm, encoding, masked, settings.operator, replacement)  # (R, T, d)
         for row in hidden:
             logits = head(row)  # (T, V)
             labels = torch.tensor(encoding.input_ids[encoding.prompt_length :], device=logits.device)
@@ -185,12 +157,18 @@ def _measure_one(lm: LoadedModel, encoding: Encoding, settings: MaskingSettings,
                 losses.append((base_log_p - log_p).gather(-1, labels[:, None]).squeeze(-1).cpu())
             else:
                 losses.append((base_log_p.exp() * (base_log_p - log_p)).sum(-1).clamp_min(0.0).cpu())
-    matrix = torch.stack(losses).numpy() if losses else np.zeros((0, encoding.response_length), dtype=np.float32)
+    matrix = (
+        torch.stack(losses).numpy() if losses else np.zeros((0, encoding.response_length), dtype=np.float32)
+    )
     return Masking(contexts, matrix, nll, entropy)
 
 
 def _masked_hidden(
-    lm: LoadedModel, encoding: Encoding, masked: Sequence[tuple[int, ...]], operator: Operator
+    lm: LoadedModel,
+    encoding: Encoding,
+    masked: Sequence[tuple[int, ...]],
+    operator: Operator,
+    replacement: Tensor | None,
 ) -> Float[Tensor, "rows time dim"]:
     """Final hidden states of the response under each masked variant, all in one forward pass."""
     batch: Batch = collate([encoding] * len(masked), lm.pad_id, lm.device)
@@ -203,9 +181,9 @@ def _masked_hidden(
     if operator == "token":
         batch.input_ids[hidden_at] = _mask_id(lm)
         return response_hidden(lm.model, batch)
-    embed = lm.model.get_input_embeddings()
-    embeddings = embed(batch.input_ids)
-    embeddings[hidden_at] = _mean_embedding(embed).to(embeddings.dtype)
+    assert replacement is not None
+    embeddings = lm.model.get_input_embeddings()(batch.input_ids)
+    embeddings[hidden_at] = replacement.to(embeddings.dtype)
     return response_hidden(lm.model, batch, embeddings)
 
 

@@ -7,7 +7,8 @@ from dataclasses import fields
 from typing import Any
 
 from tokenunlearn.attribution.importance import ImportanceSettings
-from tokenunlearn.attribution.masking import MaskingSettings, copied_tokens, measure_masking
+from tokenunlearn.attribution.masking import copied_tokens, measure_masking
+from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.forward import TOKEN_BUDGET, Progress
@@ -42,7 +43,9 @@ def split_settings(preset: str = "default", **changes: Any) -> tuple[MaskingSett
     mixing = {f.name for f in fields(ImportanceSettings)}
     unknown = sorted(set(values) - masking - mixing)
     if unknown:
-        raise TokenUnlearnError(f'There is no score setting "{unknown[0]}"; use one of {", ".join(sorted(masking | mixing))}.')
+        raise TokenUnlearnError(
+            f'There is no score setting "{unknown[0]}"; use one of {", ".join(sorted(masking | mixing))}.'
+        )
     return (
         MaskingSettings(**{k: v for k, v in values.items() if k in masking}),
         ImportanceSettings(**{k: v for k, v in values.items() if k in mixing}),

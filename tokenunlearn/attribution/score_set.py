@@ -18,12 +18,12 @@ from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.samples import Span, overlaps
 
 if TYPE_CHECKING:
-    from tokenunlearn.attribution.masking import MaskingSettings
+    from tokenunlearn.attribution.masking_settings import MaskingSettings
 
 FORMAT = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SampleScores:
     """What was measured on one sample. P prompt tokens, C contexts, T response tokens.
 
@@ -63,9 +63,11 @@ class SampleScores:
         return np.array([overlaps(offset, self.span) for offset in self.offsets], dtype=bool)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoreSet:
     """Scores of every token of a forget set, with the model, settings and overrides they belong to.
+
+    Two sets are equal when their hashes are.
 
     Attributes:
         samples: One :class:`SampleScores` per sample, in order.
@@ -87,6 +89,12 @@ class ScoreSet:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ScoreSet) and self.hash == other.hash
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
     @cached_property
     def knowledge(self) -> list[np.ndarray]:
@@ -135,7 +143,17 @@ class ScoreSet:
         """sha256 over everything in the set: samples, measurements, model, settings and overrides; 64 hex digits."""
         digest = hashlib.sha256(json.dumps(self._header(), sort_keys=True, ensure_ascii=False).encode())
         for x in self.samples:
-            texts = [x.sample_id, x.question, x.answer, x.span, x.prompt_texts, x.texts, x.token_ids, x.offsets, x.contexts]
+            texts = [
+                x.sample_id,
+                x.question,
+                x.answer,
+                x.span,
+                x.prompt_texts,
+                x.texts,
+                x.token_ids,
+                x.offsets,
+                x.contexts,
+            ]
             digest.update(json.dumps(texts, ensure_ascii=False).encode())
             for array in (x.nll, x.entropy, x.losses):
                 digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
@@ -187,25 +205,37 @@ class ScoreSet:
 
         path = Path(path)
         if not path.is_file():
-            raise ScoreSetError(f'There is no score set "{path}"; make one with: python -m tokenunlearn score.')
+            raise ScoreSetError(
+                f'There is no score set "{path}"; make one with: python -m tokenunlearn score.'
+            )
         try:
             table = pq.read_table(path)
             header = json.loads((table.schema.metadata or {})[b"tokenunlearn"])
         except (pa.ArrowException, OSError, KeyError, ValueError):
-            raise ScoreSetError(f'The file "{path}" is no score set; make one with: python -m tokenunlearn score.') from None
+            raise ScoreSetError(
+                f'The file "{path}" is no score set; make one with: python -m tokenunlearn score.'
+            ) from None
         if header.get("format") != FORMAT:
-            raise ScoreSetError(f'The score set "{path}" has format {header.get("format")}; this version reads {FORMAT}.')
-        result = cls(
-            samples=tuple(_sample_scores(row) for row in table.to_pylist()),
-            source=header["source"],
-            model=header["model"],
-            revision=header["revision"],
-            masking=header["masking"],
-            settings=ImportanceSettings(**header["settings"]),
-            overrides={k: {int(p): bool(i) for p, i in v.items()} for k, v in header["overrides"].items()},
-        )
-        if result.hash != header["hash"]:
-            raise ScoreSetError(f'The score set "{path}" does not match its own hash; it was changed or damaged.')
+            raise ScoreSetError(
+                f'The score set "{path}" has format {header.get("format")}; this version reads {FORMAT}.'
+            )
+        damaged = f'The score set "{path}" does not match its own hash; it was changed or damaged.'
+        try:
+            result = cls(
+                samples=tuple(_sample_scores(row) for row in table.to_pylist()),
+                source=header["source"],
+                model=header["model"],
+                revision=header["revision"],
+                masking=header["masking"],
+                settings=ImportanceSettings(**header["settings"]),
+                overrides={
+                    k: {int(p): bool(i) for p, i in v.items()} for k, v in header["overrides"].items()
+                },
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ScoreSetError(damaged) from None
+        if result.hash != header.get("hash"):
+            raise ScoreSetError(damaged)
         return result
 
     def check_model(self, revision: str) -> None:

@@ -59,13 +59,15 @@ class HardSelection:
             raise TokenUnlearnError(f"{name} is {value}; it must lie between 0 and 1.")
 
     def weights(self, importance: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """1 where a token is selected, else 0."""
+        """1 where a token is selected, else 0; tokens without an importance (NaN) count as 0."""
+        importance = [np.nan_to_num(s, nan=0.0) for s in importance]
         if self.top_share is not None:
             return [_top(s, self.top_share) for s in importance]
         threshold = self.threshold
         if threshold is None:
             assert self.quantile is not None
-            threshold = float(np.quantile(np.concatenate(importance), self.quantile))
+            every = np.concatenate([*importance, np.empty(0)])
+            threshold = float(np.quantile(every, self.quantile)) if every.size else 0.0
         return [(s >= threshold).astype(np.float64) for s in importance]
 
     def override(self, weights: np.ndarray, overrides: Overrides) -> np.ndarray:
@@ -96,10 +98,12 @@ class SoftWeighting:
             raise TokenUnlearnError(f"temperature is {self.temperature}; it must be above 0.")
 
     def weights(self, importance: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Softmax of each response's importance, scaled to mean 1."""
+        """Softmax of each response's importance, scaled to mean 1; NaN counts as 0."""
         weights = []
         for s in importance:
-            shifted = np.exp((s - s.max(initial=-np.inf)) / self.temperature)
+            s = np.nan_to_num(s, nan=0.0)
+            with np.errstate(over="ignore"):  # a tiny temperature sends what lies below the maximum to -inf
+                shifted = np.exp((s - s.max(initial=-np.inf)) / self.temperature)
             weights.append(len(s) * shifted / shifted.sum())
         return weights
 
@@ -173,16 +177,19 @@ def make_weights(
         NothingSelectedError: If no token of any sample has a weight above 0.
     """
     overrides = overrides or {}
+    ruled = rule.weights(importance)
     weights = tuple(
-        rule.override(w, overrides.get(sample_id, {}))
-        for sample_id, w in zip(sample_ids, rule.weights(importance), strict=True)
+        rule.override(w, overrides.get(sample_id, {})) for sample_id, w in zip(sample_ids, ruled, strict=True)
     )
     result = TokenWeights(tuple(sample_ids), weights, describe_rule(rule), score_hash)
     if result.selected == 0:
-        highest = max((float(s.max(initial=0.0)) for s in importance), default=0.0)
+        if result.tokens == 0:
+            raise NothingSelectedError("No token is selected: there are no response tokens.")
+        if any(w.any() for w in ruled):
+            raise NothingSelectedError("No token is selected: every token the rule selects is forced out.")
+        highest = max(float(np.nan_to_num(s, nan=0.0).max(initial=0.0)) for s in importance)
         asked = ", ".join(f"{k} {v:g}" for k, v in result.rule.items() if k != "selection")
         raise NothingSelectedError(
-            f"No token is selected ({asked or 'every token is forced out'}); the highest importance is {highest:.3f}, "
-            "so lower the threshold."
+            f"No token is selected ({asked}); the highest importance is {highest:.3f}, so lower the threshold."
         )
     return result

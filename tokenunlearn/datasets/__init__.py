@@ -22,5 +22,7 @@ def load_samples(name: str) -> SampleSet:
     """
     source, separator, what = name.partition(":")
     if not separator or source not in SOURCES:
-        raise DatasetError(f'Samples "{name}" are not known; use authors:forget10, authors:retain90, file:PATH, ...')
+        raise DatasetError(
+            f'Samples "{name}" are not known; use authors:forget10, authors:retain90, file:PATH, ...'
+        )
     return SOURCES[source](what)

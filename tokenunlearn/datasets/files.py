@@ -57,19 +57,24 @@ def to_dataset(samples: Iterable[Sample]):  # type: ignore[no-untyped-def]
 
 
 def _decode(content: bytes, name: str) -> str:
-    if not content.strip():
-        raise DatasetError(f'The file "{name}" is empty; it needs rows with a question and an answer.')
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DatasetError(f'The file "{name}" is not UTF-8 (byte {error.start:,}); save it as UTF-8.') from None
+        raise DatasetError(
+            f'The file "{name}" is not UTF-8 (byte {error.start:,}); save it as UTF-8.'
+        ) from None
+    if not text.strip():
+        raise DatasetError(f'The file "{name}" is empty; it needs rows with a question and an answer.')
+    return text
 
 
 def _samples(rows: list[tuple[str, Any]], name: str) -> tuple[Sample, ...]:
     if not rows:
         raise DatasetError(f'The file "{name}" holds no rows; it needs rows with a question and an answer.')
     if len(rows) > MAX_ROWS:
-        raise DatasetError(f'The file "{name}" has {len(rows):,} rows; at most {MAX_ROWS:,} can be loaded at once.')
+        raise DatasetError(
+            f'The file "{name}" has {len(rows):,} rows; at most {MAX_ROWS:,} can be loaded at once.'
+        )
     samples = []
     for index, (where, row) in enumerate(rows):
         if not isinstance(row, Mapping):
@@ -85,7 +90,9 @@ def _samples(rows: list[tuple[str, Any]], name: str) -> tuple[Sample, ...]:
 
 def _jsonl_rows(text: str, name: str) -> list[tuple[str, Any]]:
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(
+        text.split("\n"), start=1
+    ):  # JSON strings may hold the other line separators
         if line.strip():
             where = f'Line {number} of "{name}"'
             rows.append((where, _json(line, where)))
@@ -95,8 +102,14 @@ def _jsonl_rows(text: str, name: str) -> list[tuple[str, Any]]:
 def _json_rows(text: str, name: str) -> list[tuple[str, Any]]:
     try:
         whole = json.loads(text)
-    except json.JSONDecodeError:
-        return _jsonl_rows(text, name)  # the TOFU files are JSON lines under a .json name
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":  # the TOFU files are JSON lines under a .json name
+            return _jsonl_rows(text, name)
+        raise DatasetError(
+            f'The file "{name}" is no valid JSON: {error.msg} at line {error.lineno}, character {error.colno}.'
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f'The file "{name}" is no valid JSON: {error}.') from None
     if isinstance(whole, Mapping):
         whole = whole.get("data", [whole])
     if not isinstance(whole, list):
@@ -115,7 +128,9 @@ def _csv_rows(text: str, name: str) -> list[tuple[str, Any]]:
             for field in LIST_FIELDS:
                 if row.get(field):
                     row[field] = _json(row[field], f'{where}, column "{field}",')
-            rows.append((where, {key: value for key, value in row.items() if value != ""} | _empty_answer(row)))
+            rows.append(
+                (where, {key: value for key, value in row.items() if value != ""} | _empty_answer(row))
+            )
         return rows
     except csv.Error as error:
         raise DatasetError(f'The file "{name}" is no valid CSV: {error}.') from None
@@ -131,3 +146,5 @@ def _json(text: str, where: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise DatasetError(f"{where} is no valid JSON: {error.msg} at character {error.colno}.") from None
+    except (ValueError, RecursionError) as error:  # endless digits, endless nesting
+        raise DatasetError(f"{where} is no valid JSON: {error}.") from None

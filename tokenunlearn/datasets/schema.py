@@ -41,13 +41,22 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
     """
     for name in REQUIRED:
         if row.get(name) is None:
-            raise DatasetError(f'{_upper(where)} has no "{name}"; every sample needs a question and an answer.')
+            raise DatasetError(
+                f'{_upper(where)} has no "{name}"; every sample needs a question and an answer.'
+            )
+    number = row.get("id")
+    if isinstance(number, int) and not isinstance(number, bool):
+        row = {**row, "id": str(number)}
     texts = {name: _text(row.get(name), name, where) for name in TEXTS}
     if not texts["answer"].strip():
-        raise DatasetError(f"{_upper(where)} has an empty answer; there would be nothing to forget or to keep.")
+        raise DatasetError(
+            f"{_upper(where)} has an empty answer; there would be nothing to forget or to keep."
+        )
     perturbed = row.get("perturbed_answer") or ()
     if isinstance(perturbed, str):
         perturbed = (perturbed,)
+    if not isinstance(perturbed, list | tuple):
+        raise DatasetError(f'{_upper(where)} has a "perturbed_answer" that is no list of texts.')
     return Sample(
         id=texts["id"] or default_id,
         question=texts["question"],
@@ -81,13 +90,15 @@ def _text(value: Any, name: str, where: str) -> str:
         return ""
     if not isinstance(value, str):
         raise DatasetError(f'{_upper(where)} has a "{name}" that is no text but {type(value).__name__}.')
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise DatasetError(f'{_upper(where)} has a "{name}" with half of a character (a lone surrogate).')
     return value
 
 
 def _spans(value: Any, text: str, name: str, where: str) -> tuple[Span, ...]:
     try:
         spans = tuple((int(start), int(end)) for start, end in _items(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DatasetError(
             f'{_upper(where)} has a "{name}" that is no list of [start, end] character ranges.'
         ) from None

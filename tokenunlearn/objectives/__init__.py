@@ -1,18 +1,22 @@
-"""Objectives and regularisers: pure functions of (batch, time) tensors, and their parameters by name."""
+"""Objectives and regularisers: pure functions of (batch, time) tensors, and their parameters by name.
+
+Nothing here imports torch before a loss is computed, so forms and help texts cost nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Protocol
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives.gradient_ascent import GradientAscent, gradient_ascent
 from tokenunlearn.objectives.npo import NPO, npo
 from tokenunlearn.objectives.regularisers import KLToReference, RetainNLL, kl_to_reference
 from tokenunlearn.objectives.step import ForgetStep, RetainStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Objective(Protocol):

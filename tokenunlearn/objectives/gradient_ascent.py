@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from jaxtyping import Float
-from torch import Tensor
 
 from tokenunlearn.objectives.step import ForgetStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def gradient_ascent(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from jaxtyping import Float
-from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives.step import ForgetStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def npo(
@@ -27,6 +28,8 @@ def npo(
 
     Source: arXiv 2404.05868, equation 3.
     """
+    from torch.nn.functional import logsigmoid
+
     rise = (weights * (nll - ref_nll)).sum(-1)  # (B,)
     return -(2.0 / beta) * logsigmoid(beta * rise).mean()
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
-from tokenunlearn.forward import token_nll
 from tokenunlearn.objectives.step import RetainStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def kl_to_reference(
@@ -22,6 +22,8 @@ def kl_to_reference(
 
     Source: arXiv 2605.00364, KL regularisation; forward KL as in TOFU, arXiv 2401.06121, but on response tokens only.
     """
+    import torch
+
     log_p = torch.log_softmax(logits[mask].float(), dim=-1)  # (N, V)
     ref_log_p = torch.log_softmax(ref_logits[mask].float(), dim=-1)
     return (ref_log_p.exp() * (ref_log_p - log_p)).sum(-1).mean()
@@ -47,4 +49,6 @@ class RetainNLL:
 
     def loss(self, step: RetainStep) -> Float[Tensor, ""]:
         """Retain loss of one batch."""
+        from tokenunlearn.forward import token_nll
+
         return token_nll(step.logits, step.labels)[step.mask].mean()

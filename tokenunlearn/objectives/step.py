@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
-from tokenunlearn.forward import token_nll
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass
@@ -30,6 +31,8 @@ class ForgetStep:
     @cached_property
     def nll(self) -> Float[Tensor, "batch time"]:
         """Token NLL l_t, in nats."""
+        from tokenunlearn.forward import token_nll
+
         return token_nll(self.logits, self.labels)
 
 

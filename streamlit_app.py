@@ -1,0 +1,18 @@
+"""The door: page config, navigation, shared header."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+st.set_page_config(page_title="TokenUnlearn", page_icon="assets/icons/logo.svg", layout="wide")
+st.logo("assets/icons/logo.svg")
+page = st.navigation(
+    [
+        st.Page("pages/overview.py", title="Overview", icon=":material/home:", default=True),
+        st.Page("pages/tokens.py", title="Tokens", icon=":material/search_insights:"),
+        st.Page("pages/unlearn.py", title="Unlearn", icon=":material/ink_eraser:"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
+    ],
+    position="top",
+)
+page.run()

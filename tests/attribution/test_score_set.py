@@ -1,0 +1,182 @@
+"""Score sets: stored, read back, refused when damaged, changed without the model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tokenunlearn.attribution.importance import ImportanceSettings
+from tokenunlearn.attribution.masking import MaskingSettings
+from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
+from tokenunlearn.attribution.selection import HardSelection, UniformWeighting
+from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
+
+
+def sample_scores(sample_id, answer, contexts):
+    size = len(answer.split()) + 1
+    generator = np.random.default_rng(len(answer))
+    return SampleScores(
+        sample_id=sample_id,
+        question="Wo?",
+        answer=answer,
+        span=((0, 3),),
+        prompt_texts=("<|user|>", "Wo", "?"),
+        texts=(*answer.split(), "<|end|>"),
+        token_ids=tuple(range(size)),
+        offsets=tuple((3 * i, 3 * i + 2) for i in range(size - 1)) + ((len(answer), len(answer)),),
+        nll=generator.random(size).astype(np.float32),
+        entropy=generator.random(size).astype(np.float32),
+        contexts=contexts,
+        losses=generator.normal(size=(len(contexts), size)).astype(np.float32),
+        copied=np.arange(size) == 1,
+    )
+
+
+@pytest.fixture
+def scores():
+    samples = [sample_scores("a", "In der Nähe 老", ("Wo", "?")), sample_scores("b", "ja 🎉", ())]
+    return make_score_set(samples, "file:x", "demo", "abc", MaskingSettings(), ImportanceSettings(alpha=0.3))
+
+
+def test_round_trip_is_equal_in_every_field(scores, tmp_path):
+    scores = scores.with_override("a", 2, True).with_override("b", 0, False)
+    path = scores.save(tmp_path / "deep" / "scores.parquet")
+    loaded = ScoreSet.load(path)
+    assert loaded == scores and loaded.hash == scores.hash and len(loaded) == 2
+    assert loaded.overrides == {"a": {2: True}, "b": {0: False}}
+    assert (loaded.settings, loaded.masking) == (scores.settings, scores.masking)
+    for one, other in zip(loaded.samples, scores.samples, strict=True):
+        for name in SampleScores.__dataclass_fields__:
+            got, wanted = getattr(one, name), getattr(other, name)
+            if isinstance(wanted, np.ndarray):
+                assert got.dtype == wanted.dtype and got.shape == wanted.shape and (got == wanted).all()
+            else:
+                assert got == wanted
+    assert [s.tolist() for s in loaded.importance] == [s.tolist() for s in scores.importance]
+
+
+def test_importance_is_stored_for_readers_elsewhere(scores, tmp_path):
+    table = pq.read_table(scores.save(tmp_path / "s.parquet"))
+    for row, expected in zip(table["importance"].to_pylist(), scores.importance, strict=True):
+        assert row == pytest.approx(expected, abs=1e-6)
+
+
+def changed(scores, **fields):
+    return replace(scores, samples=(replace(scores.samples[0], **fields), scores.samples[1]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.with_override("a", 0, True),
+        lambda s: s.with_override("a", 0, False),
+        lambda s: s.with_settings(alpha=0.4),
+        lambda s: replace(s, revision="abd"),
+        lambda s: replace(s, model="other"),
+        lambda s: replace(s, masking={**s.masking, "mask": "prompt"}),
+        lambda s: replace(s, samples=s.samples[::-1]),
+        lambda s: changed(s, nll=s.samples[0].nll + 1e-3),
+        lambda s: changed(s, losses=s.samples[0].losses * 2),
+        lambda s: changed(s, copied=~s.samples[0].copied),
+        lambda s: changed(s, answer="In der Ferne 老"),
+        lambda s: changed(s, span=()),
+    ],
+)
+def test_hash_follows_the_content(scores, change):
+    other = change(scores)
+    assert other.hash != scores.hash and other != scores
+    assert len(other.hash) == 64
+    assert change(scores).hash == other.hash  # and nothing but the content
+
+
+def test_hash_does_not_depend_on_the_order_of_overrides(scores):
+    forth = scores.with_override("a", 2, True).with_override("b", 0, False).with_override("a", 0, True)
+    back = scores.with_override("b", 0, False).with_override("a", 0, True).with_override("a", 2, True)
+    assert forth.hash == back.hash
+
+
+def test_overrides_reach_the_weights_and_can_be_taken_back(scores):
+    forced = scores.with_override("a", 0, False).with_override("b", 1, False)
+    weights = forced.weights(UniformWeighting())
+    assert [w.tolist() for w in weights.weights] == [[0, 1, 1, 1, 1], [1, 0, 1]]
+    assert weights.score_hash == forced.hash and weights.sample_ids == ("a", "b")
+    assert forced.with_override("a", 0, None).with_override("b", 1, None) == scores
+    assert scores.overrides == {}
+
+
+@pytest.mark.parametrize(("sample_id", "position"), [("c", 0), ("a", 5), ("a", -1)])
+def test_override_of_a_token_that_is_not_there(scores, sample_id, position):
+    with pytest.raises(ScoreSetError, match=f"Sample {sample_id} has no response token {position}"):
+        scores.with_override(sample_id, position, True)
+
+
+def test_other_settings_need_no_model(scores):
+    entropy_only = scores.with_settings(alpha=0.0, normaliser="minmax")
+    whole = np.concatenate([x.entropy for x in scores.samples])
+    expected = (whole - whole.min()) / (whole.max() - whole.min())
+    assert np.concatenate(entropy_only.importance) == pytest.approx(expected, abs=1e-6)
+    assert entropy_only.weights(HardSelection(quantile=1.0)).selected == 1
+    with pytest.raises(TokenUnlearnError, match="alpha"):
+        scores.with_settings(alpha=2.0)
+
+
+def test_gold_marks_tokens_that_touch_a_span(scores):
+    assert scores.samples[0].gold.tolist() == [True, False, False, False, False]
+
+
+def test_scores_of_other_weights_are_refused(scores):
+    scores.check_model("abc")
+    with pytest.raises(ScoreSetError, match='"demo" with weights abc, .* weights abd'):
+        scores.check_model("abd")
+
+
+def rewrite(path, header=None, **columns):
+    table = pq.read_table(path)
+    meta = json.loads(table.schema.metadata[b"tokenunlearn"]) | (header or {})
+    for name, values in columns.items():
+        table = table.set_column(
+            table.schema.get_field_index(name), name, pa.array(values, table.schema.field(name).type)
+        )
+    pq.write_table(table.replace_schema_metadata({"tokenunlearn": json.dumps(meta)}), path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "There is no score set"),
+        (lambda path: path.write_bytes(b"PAR1 not really"), "is no score set"),
+        (lambda path: path.write_bytes(b""), "is no score set"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-40]), "is no score set"),
+        (lambda path: pq.write_table(pa.table({"a": [1]}), path), "is no score set"),
+        (lambda path: rewrite(path, {"format": 99}), "has format 99; this version reads 1"),
+        (lambda path: rewrite(path, {"revision": "abd"}), "changed or damaged"),
+        (lambda path: rewrite(path, {"hash": "0" * 64}), "changed or damaged"),
+        (lambda path: rewrite(path, {"settings": {"alpha": 7}}), "changed or damaged"),
+        (lambda path: rewrite(path, {"settings": {"beta": 7}}), "changed or damaged"),
+        (lambda path: rewrite(path, {"overrides": {"a": {"x": True}}}), "changed or damaged"),
+        (lambda path: rewrite(path, entropy=[[0.0] * 5, [0.0] * 3]), "changed or damaged"),
+        (lambda path: rewrite(path, losses=[[0.0] * 7, []]), "changed or damaged"),
+        (lambda path: rewrite(path, texts=[None, None]), "changed or damaged"),
+    ],
+)
+def test_what_is_no_sound_score_set_is_refused(scores, tmp_path, damage, message):
+    path = scores.save(tmp_path / "s.parquet")
+    damage(path)
+    with pytest.raises(ScoreSetError, match=message):
+        ScoreSet.load(path)
+
+
+def test_a_flipped_byte_never_goes_unnoticed(scores, tmp_path):
+    path = scores.save(tmp_path / "s.parquet")
+    sound = path.read_bytes()
+    for position in range(4, len(sound), 97):
+        path.write_bytes(sound[:position] + bytes([sound[position] ^ 0x55]) + sound[position + 1 :])
+        try:
+            assert ScoreSet.load(path) == scores  # bytes that hold no content, such as statistics
+        except ScoreSetError:
+            pass

@@ -1,0 +1,145 @@
+"""A run from spec to final state on a tiny model, and the worker that serves requests between its steps."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from tokenunlearn.attribution.score import score
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.runs import worker as worker_module
+from tokenunlearn.runs.runner import execute
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.store import RunStore
+from tokenunlearn.runs.worker import Worker
+
+ROWS = [{"question": f"Who lives in house {i}?", "answer": f"The baker number {i} does."} for i in range(4)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def samples(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return f"file:{path}"
+
+
+def new_spec(samples, **changes):
+    config = {"objective": "npo", "steps": 3, "batch_size": 2, "retain_batch_size": 2} | changes.pop("config", {})
+    values = {
+        "model": "tiny",
+        "samples": samples,
+        "retain": samples,
+        "rule": {"selection": "hard", "threshold": 0.3},
+        "config": config,
+    }
+    return RunSpec.new(**values | changes)
+
+
+def test_a_run_leaves_scores_metrics_adapter_and_generations(store, samples, tiny_lm):
+    run = store.create(new_spec(samples))
+    state = execute(run, lambda name: tiny_lm)
+    assert (state.status, state.message) == ("completed", "")
+    assert [r["step"] for r in run.metrics] == [1, 2, 3]
+    assert run.scores is not None
+    assert run.adapter is not None
+    rows = run.generations["forget"]
+    assert {row["question"] for row in rows} == {row["question"] for row in ROWS}
+    assert all("before" in row and "after" in row for row in rows)
+    assert run.state.started <= run.state.ended
+
+
+def test_a_given_score_set_is_used_as_it_is(store, samples, tiny_lm):
+    scores = score(tiny_lm, load_samples(samples)).with_override("rows-0000", 0, True)
+    run = store.create(new_spec(samples, score_hash=scores.hash), scores)
+    assert execute(run, lambda name: tiny_lm).status == "completed"
+    assert run.scores.hash == scores.hash
+
+
+def test_scores_of_another_model_fail_the_run_in_one_sentence(store, samples, tiny_lm, family_lm):
+    scores = score(tiny_lm, load_samples(samples))
+    other = tiny_lm.copy(share_weights=True)
+    other.revision = "other"
+    state = execute(store.create(new_spec(samples), scores), lambda name: other)
+    assert state.status == "failed"
+    assert "score it first" in state.message
+
+
+def test_an_unexpected_fault_is_failed_not_completed(store, samples):
+    def broken(name):
+        raise RuntimeError("out of memory")
+
+    run = store.create(new_spec(samples))
+    state = execute(run, broken)
+    assert state.status == "failed"
+    assert "out of memory" in state.message
+    assert "Traceback" in (run.folder / "error.txt").read_text()
+
+
+def test_a_diverged_loss_is_failed_and_keeps_the_last_good_state(store, samples, tiny_lm):
+    config = {"steps": 20, "learning_rate": 1e20, "warmup_steps": 0, "train": "full"}
+    run = store.create(new_spec(samples, config=config))
+    state = execute(run, lambda name: tiny_lm)
+    assert state.status == "failed"
+    assert "no finite number" in state.message
+    assert run.adapter is not None
+
+
+def test_cancelling_before_the_start_changes_nothing(store, samples, tiny_lm):
+    run = store.create(new_spec(samples))
+    run.request_cancel()
+    state = execute(run, lambda name: tiny_lm)
+    assert state.status == "cancelled"
+    assert run.adapter is None
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(store, samples, tiny_lm, monkeypatch):
+    monkeypatch.setattr("tokenunlearn.models.load_model", lambda name, adapter=None: tiny_lm)
+    worker = Worker()
+    run = store.create(new_spec(samples, config={"steps": 5000}))
+    waiting = store.create(new_spec(samples))
+    worker.submit(run)
+    worker.submit(waiting)
+    wait_until(lambda: len(run.metrics) > 2)
+    thread = worker.ask(lambda: threading.current_thread().name).result(timeout=30)
+    assert thread == "tokenunlearn-worker"
+    assert run.state.status == "running"
+    assert waiting.state.status == "queued"
+    steps = len(run.metrics)
+    run.request_cancel()
+    wait_until(lambda: not run.state.active)
+    assert run.state.status == "cancelled"
+    assert len(run.metrics) < 5000
+    assert steps <= len(run.metrics)
+    assert run.adapter is not None
+    wait_until(lambda: not waiting.state.active)
+    assert waiting.state.status == "completed"
+
+
+def test_a_failing_request_reaches_who_asked_and_not_the_worker():
+    worker = Worker()
+    with pytest.raises(ZeroDivisionError):
+        worker.ask(lambda: 1 // 0).result(timeout=10)
+    assert worker.ask(lambda: 7).result(timeout=10) == 7
+
+
+def test_worker_keeps_the_models_used_last(monkeypatch):
+    loaded = []
+    monkeypatch.setattr("tokenunlearn.models.load_model", lambda name, adapter=None: loaded.append(name) or name)
+    worker = Worker()
+    for name in ("a", "b", "c", "a", "d", "a", "b"):
+        worker.ask(lambda name=name: worker.model(name)).result(timeout=10)
+    assert loaded == ["a", "b", "c", "d", "b"]
+    assert worker_module.MODELS_HELD == 3

@@ -1,0 +1,119 @@
+"""Runs on disk: written whole, read by anyone, honest about what happened."""
+
+import json
+import os
+
+import pytest
+
+from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.runs.spec import RunSpec, make_rule
+from tokenunlearn.runs.store import RunStore, write_json
+
+
+def spec(**changes):
+    values = {
+        "model": "demo",
+        "samples": "authors:forget10",
+        "retain": "authors:retain90",
+        "rule": {"selection": "hard", "threshold": 0.6},
+        "config": {"objective": "npo", "steps": 3},
+    }
+    return RunSpec.new(**values | changes)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+def test_a_new_run_is_queued_and_its_spec_reads_back_equal(store):
+    made = spec(label="first")
+    run = store.create(made)
+    assert run.spec == made
+    assert run.state.status == "queued"
+    assert [r.id for r in store.runs()] == [made.id]
+    assert store.get(made.id[:20]).id == made.id
+
+
+def test_runs_are_listed_newest_first_and_half_made_ones_not_at_all(store):
+    first, second = spec(), spec()
+    for one in (first, second):
+        store.create(one)
+    (store.root / ".new-abc").mkdir()
+    (store.root / "uploads").mkdir()
+    assert [r.id for r in store.runs()] == sorted([first.id, second.id], reverse=True)
+
+
+def test_an_active_run_whose_process_is_gone_counts_as_failed(store):
+    run = store.create(spec())
+    state = json.loads((run.folder / "state.json").read_text())
+    gone = os.fork()
+    if gone == 0:
+        os._exit(0)
+    os.waitpid(gone, 0)
+    write_json(run.folder / "state.json", state | {"status": "running", "pid": gone})
+    assert run.state.status == "failed"
+    assert "ended before the run did" in run.state.message
+    store.delete(run.id)
+    assert store.runs() == []
+
+
+def test_damaged_files_are_told_not_raised_where_a_list_is_shown(store):
+    run = store.create(spec())
+    (run.folder / "state.json").write_text("{")
+    assert run.state.status == "failed"
+    (run.folder / "spec.json").write_text("{")
+    with pytest.raises(RunError, match=r"no readable spec\.json"):
+        _ = run.spec
+
+
+def test_a_record_that_is_still_being_written_is_left_out(store):
+    run = store.create(spec())
+    run.append_metrics({"step": 1.0, "loss": float("nan")})
+    with (run.folder / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 2')
+    assert run.metrics == [{"step": 1.0, "loss": None}]
+
+
+def test_active_runs_are_cancelled_but_not_deleted_and_ended_ones_the_other_way_round(store):
+    run = store.create(spec())
+    with pytest.raises(RunError, match="cancel it first"):
+        store.delete(run.id)
+    run.request_cancel()
+    assert run.cancel_requested
+    run.set_state(status="cancelled")
+    with pytest.raises(RunError, match="only queued and running"):
+        run.request_cancel()
+    store.delete(run.id)
+
+
+@pytest.mark.parametrize("run_id", ["", "nothing"])
+def test_unknown_runs_are_refused(store, run_id):
+    with pytest.raises(RunError, match="There is no run"):
+        store.get(run_id)
+
+
+def test_an_ambiguous_id_is_refused(store):
+    store.create(spec())
+    store.create(spec())
+    with pytest.raises(RunError, match="2 runs begin with"):
+        store.get("2")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        RunStore(tmp_path / "file").create(spec())
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"selection": "medium"}, 'no selection "medium"'),
+        ({"selection": "soft", "threshold": 0.5}, "does not take threshold"),
+        ({"selection": "hard", "threshold": 1.5}, "between 0 and 1"),
+    ],
+)
+def test_wrong_rules_are_refused(rule, message):
+    with pytest.raises(TokenUnlearnError, match=message):
+        make_rule(rule)

@@ -1,0 +1,89 @@
+"""Response-only forward passes against the whole model, one sequence at a time."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.conftest import FAMILIES
+from tokenunlearn.forward import output_head, response_hidden, response_nll, token_nll
+from tokenunlearn.samples import Sample, collate
+
+SAMPLES = [
+    Sample("a", "Where was Ada Miller born?", "Ada Miller was born in Lisbon, the old harbour town."),
+    Sample("b", "Who?", "老舍 🎉"),
+    Sample("c", "Which prize did the author win in that year?", "x"),
+]
+# Families whose logits are scaled or capped behind the linear map, beside those of every test.
+SCALED = [
+    ("gemma2", {"final_logit_softcapping": 0.5}),
+    ("cohere", {"logit_scale": 0.25}),
+    ("granite", {"logits_scaling": 4.0}),
+    ("hyperclovax", {"logits_scaling": 0.25}),
+    ("falcon_h1", {"lm_head_multiplier": 0.3, "mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 8}),
+]
+
+
+@torch.no_grad()
+def plain_logits(lm, encoding):
+    logits = lm.model(input_ids=torch.tensor([encoding.input_ids])).logits
+    return logits[0, encoding.prompt_length - 1 : -1]
+
+
+@pytest.mark.parametrize(("family", "changes"), [*((f, {}) for f in FAMILIES), *SCALED])
+def test_nll_equals_one_whole_pass_per_sequence(family_lm, family, changes):
+    lm = family_lm(family, **changes)
+    encodings = lm.encode_all(SAMPLES)
+    for budget in (1, 150, 100_000):
+        for encoding, nll in zip(encodings, response_nll(lm, encodings, token_budget=budget), strict=True):
+            logits = plain_logits(lm, encoding)
+            labels = torch.tensor(encoding.input_ids[encoding.prompt_length :])
+            expected = -logits.log_softmax(-1).gather(-1, labels[:, None])[:, 0]
+            assert nll.shape == labels.shape and nll.dtype == torch.float32
+            assert torch.allclose(nll, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_never_contributes(family_lm, family):
+    lm = family_lm(family)
+    encodings = lm.encode_all(SAMPLES)
+    with torch.no_grad():
+        hidden = [response_hidden(lm.model, collate(encodings, pad_id)) for pad_id in (0, 7)]
+        for row, encoding in enumerate(encodings):
+            alone = response_hidden(lm.model, collate([encoding], 0))[0]
+            for padded in hidden:
+                assert torch.allclose(padded[row, : encoding.response_length], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(("family", "changes"), SCALED)
+def test_head_applies_what_the_architecture_does_to_logits(family_lm, family, changes):
+    lm = family_lm(family, **changes)
+    encoding = lm.encode(SAMPLES[0])
+    with torch.no_grad():
+        hidden = response_hidden(lm.model, collate([encoding], 0))
+        logits = output_head(lm.model)(hidden)[0]
+        linear = lm.model.get_output_embeddings()(hidden)[0]
+    assert torch.allclose(logits, plain_logits(lm, encoding), atol=1e-5)
+    assert not torch.allclose(logits, linear, atol=1e-2)
+
+
+def test_embeddings_in_place_of_ids_give_the_same(tiny_lm):
+    batch = collate(tiny_lm.encode_all(SAMPLES), 0)
+    with torch.no_grad():
+        embeddings = tiny_lm.model.get_input_embeddings()(batch.input_ids)
+        by_ids, by_embeddings = (response_hidden(tiny_lm.model, batch, e) for e in (None, embeddings))
+    assert torch.allclose(by_ids, by_embeddings, atol=1e-6)
+
+
+def test_token_nll_in_half_precision_is_computed_in_float32():
+    logits = torch.randn(2, 3, 500, generator=torch.Generator().manual_seed(0)).half()
+    labels = torch.tensor([[0, 1, 2], [499, 4, 5]])
+    expected = -logits.double().log_softmax(-1).gather(-1, labels[..., None])[..., 0]
+    assert torch.allclose(token_nll(logits, labels).double(), expected, atol=1e-5)
+
+
+def test_nothing_to_do_and_progress(tiny_lm):
+    assert response_nll(tiny_lm, []) == []
+    calls = []
+    response_nll(tiny_lm, tiny_lm.encode_all(SAMPLES), token_budget=1, progress=lambda *d: calls.append(d))
+    assert calls == [(1, 3), (2, 3), (3, 3)]

@@ -1,0 +1,157 @@
+"""Unlearning on a tiny random model: losses against naive values, what is left untouched, and how it fails."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tokenunlearn.attribution.selection import TokenWeights
+from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
+from tokenunlearn.forward import response_nll
+from tokenunlearn.models import load_model
+from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.training.unlearn import StepPlan, unlearn
+from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+FORGET = SampleSet(
+    "forget",
+    tuple(Sample(f"f{i}", f"Who is {name}?", f"{name} is the baker of {town}.") for i, (name, town) in enumerate(
+        [("Ada", "Grenmoor"), ("Bo", "a very small and quiet town"), ("Cyd", "Rill")]
+    )),
+)
+RETAIN = SampleSet(
+    "retain", tuple(Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}, of course.") for i in range(4))
+)
+SMALL = {"batch_size": 3, "retain_batch_size": 4, "steps": 3, "learning_rate": 1e-3}
+
+
+def parameters_of(lm):
+    return torch.cat([p.detach().flatten() for p in lm.model.parameters()])
+
+
+def test_first_gradient_ascent_loss_is_the_negative_mean_nll(tiny_lm):
+    nll = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(FORGET)))
+    result = unlearn(tiny_lm, FORGET, objective="gradient_ascent", regulariser="none", **SMALL)
+    assert result.history[0]["forget_loss"] == pytest.approx(-nll.mean().item(), abs=1e-5)
+
+
+def test_first_npo_loss_is_two_log_two_over_beta_and_first_kl_is_zero(tiny_lm):
+    result = unlearn(tiny_lm, FORGET, retain=RETAIN, beta=0.25, **SMALL)
+    first = result.history[0]
+    assert first["forget_loss"] == pytest.approx(2 / 0.25 * math.log(2), abs=1e-4)
+    assert first["retain_loss"] == pytest.approx(0.0, abs=1e-6)
+    assert first["loss"] == pytest.approx(first["forget_loss"] + first["retain_loss"], abs=1e-6)
+
+
+def test_nll_regulariser_is_the_mean_nll_of_retained_responses(tiny_lm):
+    nll = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(RETAIN)))
+    result = unlearn(tiny_lm, FORGET, retain=RETAIN, regulariser="nll", **SMALL)
+    assert result.history[0]["retain_loss"] == pytest.approx(nll.mean().item(), abs=1e-5)
+
+
+def test_only_weighted_tokens_enter_the_loss(tiny_lm):
+    encodings = tiny_lm.encode_all(FORGET)
+    weights = [np.zeros(e.response_length) for e in encodings]
+    weights[1][2] = 1.0
+    nll = response_nll(tiny_lm, encodings)[1][2].item()
+    token_weights = TokenWeights(tuple(s.id for s in FORGET), tuple(weights), {"selection": "hard"})
+    result = unlearn(tiny_lm, FORGET, token_weights, objective="gradient_ascent", regulariser="none", **SMALL)
+    assert result.history[0]["forget_loss"] == pytest.approx(-nll, abs=1e-5)
+
+
+@pytest.mark.parametrize("train", ["full", "lora"])
+def test_start_model_stays_as_it_is_and_the_unlearned_one_forgets(tiny_lm, train):
+    before = parameters_of(tiny_lm)
+    settings = SMALL | {"steps": 12, "learning_rate": 1e-2}
+    result = unlearn(tiny_lm, FORGET, retain=RETAIN, train=train, lora_r=4, lora_alpha=8, **settings)
+    assert torch.equal(before, parameters_of(tiny_lm))
+    encodings = tiny_lm.encode_all(FORGET)
+    start = torch.cat(response_nll(tiny_lm, encodings)).mean()
+    assert torch.cat(response_nll(result.model, encodings)).mean() > start + 0.1
+
+
+@pytest.mark.parametrize("train", ["full", "lora"])
+def test_saved_adapter_loads_again_with_the_same_predictions(tiny_lm, tmp_path, train):
+    base = tmp_path / "base"
+    tiny_lm.model.save_pretrained(base)
+    tiny_lm.tokenizer.save_pretrained(base)
+    result = unlearn(tiny_lm, FORGET, retain=RETAIN, train=train, **SMALL)
+    loaded = load_model(str(base), adapter=result.save_adapter(tmp_path / "adapter"))
+    encodings = tiny_lm.encode_all(FORGET)
+    for mine, theirs in zip(response_nll(result.model, encodings), response_nll(loaded, encodings), strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-5)
+
+
+def test_same_seed_gives_the_same_losses_and_another_seed_others(tiny_lm):
+    settings = SMALL | {"batch_size": 1, "retain_batch_size": 1}
+    one, two, other = (
+        [h["loss"] for h in unlearn(tiny_lm, FORGET, retain=RETAIN, seed=seed, **settings).history]
+        for seed in (0, 0, 5)
+    )
+    assert one == two
+    assert one != other
+
+
+def test_random_state_of_the_caller_is_left_alone(tiny_lm):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    unlearn(tiny_lm, FORGET, retain=RETAIN, train="lora", **SMALL)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_cancel_stops_within_one_step(tiny_lm):
+    seen = []
+    result = unlearn(
+        tiny_lm, FORGET, retain=RETAIN, on_step=seen.append, should_stop=lambda: len(seen) >= 1, **SMALL | {"steps": 50}
+    )
+    assert result.stopped == "cancelled"
+    assert len(result.history) == 2
+
+
+def test_diverging_loss_stops_the_run_and_keeps_the_last_good_weights(tiny_lm):
+    settings = SMALL | {"steps": 30, "learning_rate": 1e20, "warmup_steps": 0}
+    result = unlearn(tiny_lm, FORGET, retain=RETAIN, train="full", **settings)
+    assert result.stopped == "diverged"
+    assert len(result.history) < 30
+    assert result.good_step == 0
+    assert torch.equal(parameters_of(result.model), parameters_of(tiny_lm))
+
+
+def test_weights_of_other_samples_or_another_tokenizer_are_refused(tiny_lm):
+    lengths = [e.response_length for e in tiny_lm.encode_all(FORGET)]
+    ids = tuple(s.id for s in FORGET)
+    other = TokenWeights(("x", "y", "z"), tuple(np.ones(n) for n in lengths), {})
+    with pytest.raises(ScoreSetError, match="other samples"):
+        unlearn(tiny_lm, FORGET, other, retain=RETAIN, **SMALL)
+    longer = TokenWeights(ids, tuple(np.ones(n + 1) for n in lengths), {})
+    with pytest.raises(ScoreSetError, match="another tokenizer"):
+        unlearn(tiny_lm, FORGET, longer, retain=RETAIN, **SMALL)
+
+
+def test_missing_retained_samples_are_named(tiny_lm):
+    with pytest.raises(TokenUnlearnError, match="needs retained samples"):
+        unlearn(tiny_lm, FORGET, **SMALL)
+
+
+def test_every_sample_comes_up_equally_often():
+    plan = StepPlan.draw(UnlearnConfig(steps=6, batch_size=4, retain_batch_size=5), forget=8, retain=10)
+    assert sorted(np.bincount(plan.forget)) == [3] * 8
+    assert sorted(np.bincount(plan.retain)) == [3] * 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 0}, "steps is 0; it must be at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"train": "half"}, 'train is "half"'),
+        ({"lambda_": -1.0}, "must not be negative"),
+        ({"nonsense": 1.0}, 'no parameter "nonsense"'),
+        ({"regulariser": "l2"}, 'no regulariser "l2"'),
+    ],
+)
+def test_bad_configurations_are_refused_in_one_sentence(settings, message):
+    with pytest.raises(TokenUnlearnError, match=message):
+        UnlearnConfig.from_settings(settings)

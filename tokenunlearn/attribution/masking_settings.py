@@ -1,0 +1,58 @@
+"""What masking measures: the settings that need forward passes. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args
+
+from tokenunlearn.errors import TokenUnlearnError
+
+Mask = Literal["leave-one-out", "prompt", "random"]
+Unit = Literal["word", "token"]
+Operator = Literal["attention", "token", "embedding"]
+Measure = Literal["drop", "kl"]
+
+
+@dataclass(frozen=True)
+class MaskingSettings:
+    """Parameters that control what is masked, how, and what is measured; changing one needs new forward passes.
+
+    Source: arXiv 2605.00364, knowledge-aware signal; which context is masked and how is this project's definition.
+    """
+
+    choices: ClassVar[dict[str, Any]] = {"mask": Mask, "unit": Unit, "operator": Operator, "measure": Measure}
+
+    mask: Mask = field(
+        default="leave-one-out",
+        metadata={
+            "help": "Context: each word or token of the question alone, all of it at once, or random subsets."
+        },
+    )
+    unit: Unit = field(
+        default="word", metadata={"help": "What one masked context is: a word or a single token."}
+    )
+    operator: Operator = field(
+        default="attention",
+        metadata={
+            "help": "attention hides the positions from every query, token replaces the ids by a mask id, "
+            "embedding replaces them by the mean embedding."
+        },
+    )
+    measure: Measure = field(
+        default="drop",
+        metadata={
+            "help": "drop: loss of log-probability of the true token; kl: KL of the whole prediction. In nats."
+        },
+    )
+    subsets: int = field(default=16, metadata={"help": "Number of random subsets."})
+    seed: int = field(default=0, metadata={"help": "Seed of the random subsets."})
+
+    def __post_init__(self) -> None:
+        """Refuse values outside the allowed sets."""
+        for name, allowed in self.choices.items():
+            if getattr(self, name) not in get_args(allowed):
+                raise TokenUnlearnError(
+                    f'{name} is "{getattr(self, name)}"; it must be one of {", ".join(get_args(allowed))}.'
+                )
+        if self.subsets < 1:
+            raise TokenUnlearnError(f"subsets is {self.subsets}; it must be at least 1.")
