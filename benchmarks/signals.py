@@ -1,6 +1,6 @@
 """Which signal finds the secret: AUROC of every token score against the gold spans.
 
-    python benchmarks/signals.py demo smollm2-authors
+    python -m benchmarks.signals demo smollm2-authors
 
 Writes ``benchmarks/results/signals.json`` and prints the table.
 """

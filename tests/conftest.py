@@ -106,6 +106,12 @@ def family_lm(tiny_tokenizer) -> Callable[..., LoadedModel]:
     return lm
 
 
+@pytest.fixture(scope="session", params=FAMILIES)
+def family(request) -> str:
+    """Each family of models in turn."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def tiny_lm(family_lm) -> LoadedModel:
     """A random 2-layer Llama with a byte-level BPE tokenizer; not to be trained in place."""

@@ -270,11 +270,20 @@ def runs_delete(run_id: str, out_folder: Out = Path("runs")) -> None:
 @demo_app.command("build")
 def demo_build(
     names: Annotated[list[str] | None, typer.Argument(help="Which models; by default the two demo models.")] = None,
+    only_measure: Annotated[bool, typer.Option(help="Keep the weights; renew reports, score sets and cards.")] = False,
 ) -> None:
     """Train the embedded models anew from the embedded data and measure them."""
     from tokenunlearn.demo.build import build
+    from tokenunlearn.demo.card import measure
 
-    build(names or ["demo", "demo-retrained"], say=lambda line: out.print(escape(line), soft_wrap=True))
+    chosen = names or ["demo-retrained", "demo"]
+
+    def say(line: str) -> None:
+        out.print(escape(line), soft_wrap=True)
+
+    if not only_measure:
+        build(chosen, say)
+    measure(chosen, say)
 
 
 def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:

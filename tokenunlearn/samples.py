@@ -92,9 +92,11 @@ class Encoding:
         question: Its question.
         answer: Its answer.
         input_ids: Token ids of prompt and response, length L.
-        prompt_length: Number of prompt tokens; positions from here on are the response, T = L - prompt_length.
+        prompt_length: Number of prompt tokens; positions from here on are the response, T = L -
+            prompt_length.
         texts: Each token's own text, length L. Tokens that hold part of a character show it as "\\ufffd".
-        question_offsets: For each prompt token its character range in the question, or None for template tokens.
+        question_offsets: For each prompt token its character range in the question, or None for template
+            tokens.
         answer_offsets: For each response token its character range in the answer; empty for the end of turn.
     """
 
@@ -122,7 +124,7 @@ class Encoding:
 
 
 def word_spans(text: str) -> list[Span]:
-    """Character ranges of the words of a text, in any script; characters of unspaced scripts are words of their own.
+    """Character ranges of the words of a text, in any script; in unspaced scripts each character is a word.
 
     >>> word_spans("Ada's cat")
     [(0, 3), (4, 5), (6, 9)]
@@ -131,7 +133,7 @@ def word_spans(text: str) -> list[Span]:
 
 
 def _letter_for_mark(character: str) -> str:
-    """A letter in place of an accent, vowel sign or joiner, which the pattern would take for the end of a word."""
+    """A letter in place of an accent, vowel sign or joiner, which would otherwise end a word."""
     if character.isascii() or character.isalnum():
         return character
     joins = unicodedata.category(character).startswith("M") or character in _JOINERS
@@ -190,8 +192,8 @@ def encode(
 ) -> Encoding:
     """Encode a question and an answer into prompt and response tokens with character offsets.
 
-    Prompt and response are tokenised apart, exactly as at generation time, so the response mask is exact: no token
-    holds characters of both.
+    Prompt and response are tokenised apart, exactly as at generation time, so the response mask is exact: no
+    token holds characters of both.
 
     Raises:
         SampleTooLongError: If prompt and response together exceed ``max_length`` tokens.
@@ -243,8 +245,8 @@ def _question_place(
 ) -> tuple[int, int, int]:
     """Where the question begins and ends in the prompt, and by how many characters it is moved there.
 
-    Searched behind what the template writes before any question, so that the template's own words ("user") are never
-    taken for it. Where the template strips blanks, the rest of the question.
+    Searched behind what the template writes before any question, so that the template's own words ("user")
+    are never taken for it. Where the template strips blanks, the rest of the question.
     """
     before = render_prompt(tokenizer, _PLACEHOLDER, system_prompt).find(_PLACEHOLDER)
     if prompt.startswith(question, before):
@@ -311,7 +313,7 @@ def collate(encodings: Sequence[Encoding], pad_id: int, device: str | object = "
 
 
 def batches_by_length(lengths: Sequence[int], token_budget: int) -> Iterator[list[int]]:
-    """Indices grouped so that rows of similar length travel together and rows x longest stays within the budget.
+    """Indices grouped by similar length, such that rows x longest stays within the budget.
 
     Every index appears exactly once; a row longer than the budget travels alone.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.conftest import FAMILIES
-from tokenunlearn.attribution.masking import MaskingSettings, contexts_of, copied_tokens, measure_masking
+from tokenunlearn.attribution.masking import contexts_of, copied_tokens, measure_masking
+from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.samples import Sample
 
@@ -24,7 +24,7 @@ MASKS = {
 
 @torch.no_grad()
 def plain_log_p(lm, encoding, masked=(), operator="attention"):
-    """(T, V) log-probabilities at the response from one pass over one sequence, every token at its own place."""
+    """(T, V) log-probabilities of the response: one pass over one sequence, every token in its own place."""
     ids = torch.tensor([encoding.input_ids])
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     inputs["position_ids"] = torch.arange(ids.shape[1])[None]
@@ -47,7 +47,6 @@ def settings_with(mask, **changes):
 
 
 @pytest.mark.parametrize("operator", ["attention", "token", "embedding"])
-@pytest.mark.parametrize("family", FAMILIES)
 def test_equals_a_pass_per_context_for_every_family_operator_and_mask(family_lm, family, operator):
     lm = family_lm(family)
     encodings = lm.encode_all(SAMPLES)
@@ -84,7 +83,9 @@ def test_hidden_positions_equal_a_square_mask_without_their_columns(family_lm):
         log_p = logits[0, encoding.prompt_length - 1 : -1].log_softmax(-1)
         labels = torch.tensor(encoding.input_ids[encoding.prompt_length :])[:, None]
         expected = (plain_log_p(lm, encoding) - log_p).gather(-1, labels)[:, 0].numpy()
-        assert measure_masking(lm, [encoding], MASKS["prompt"])[0].losses[0] == pytest.approx(expected, abs=1e-5)
+        assert measure_masking(lm, [encoding], MASKS["prompt"])[0].losses[0] == pytest.approx(
+            expected, abs=1e-5
+        )
 
 
 def test_token_budget_and_company_change_nothing(tiny_lm):
@@ -198,7 +199,8 @@ def test_copy_guard_flags_whole_repeated_words(tiny_lm, question, answer, repeat
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("mask", "half"), ("unit", "line"), ("operator", "drop"), ("measure", "js"), ("subsets", 0)]
+    ("name", "value"),
+    [("mask", "half"), ("unit", "line"), ("operator", "drop"), ("measure", "js"), ("subsets", 0)],
 )
 def test_bad_settings_are_named(name, value):
     with pytest.raises(TokenUnlearnError, match=f"{name} is .*{value}.*must be"):

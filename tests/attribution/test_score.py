@@ -7,7 +7,8 @@ import pytest
 
 import tokenunlearn as tu
 from tokenunlearn.attribution.importance import ImportanceSettings
-from tokenunlearn.attribution.masking import MaskingSettings, measure_masking
+from tokenunlearn.attribution.masking import measure_masking
+from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score import split_settings
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.samples import Sample, SampleSet

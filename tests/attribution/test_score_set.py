@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tokenunlearn.attribution.importance import ImportanceSettings
-from tokenunlearn.attribution.masking import MaskingSettings
+from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
 from tokenunlearn.attribution.selection import HardSelection, UniformWeighting
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
@@ -28,7 +28,7 @@ def sample_scores(sample_id, answer, contexts):
         prompt_texts=("<|user|>", "Wo", "?"),
         texts=(*answer.split(), "<|end|>"),
         token_ids=tuple(range(size)),
-        offsets=tuple((3 * i, 3 * i + 2) for i in range(size - 1)) + ((len(answer), len(answer)),),
+        offsets=(*((3 * i, 3 * i + 2) for i in range(size - 1)), (len(answer), len(answer))),
         nll=generator.random(size).astype(np.float32),
         entropy=generator.random(size).astype(np.float32),
         contexts=contexts,
@@ -131,7 +131,7 @@ def test_gold_marks_tokens_that_touch_a_span(scores):
 
 def test_scores_of_other_weights_are_refused(scores):
     scores.check_model("abc")
-    with pytest.raises(ScoreSetError, match='"demo" with weights abc, .* weights abd'):
+    with pytest.raises(ScoreSetError, match=r'"demo" with weights abc, .* weights abd'):
         scores.check_model("abd")
 
 

@@ -134,11 +134,11 @@ def test_counts_rule_and_hash_travel_with_the_weights():
     ],
 )
 def test_bad_criteria(criteria):
-    with pytest.raises(TokenUnlearnError, match="exactly one|must lie between 0 and 1"):
+    with pytest.raises(TokenUnlearnError, match=r"exactly one|must lie between 0 and 1"):
         HardSelection(**criteria)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_bad_temperature(temperature):
-    with pytest.raises(TokenUnlearnError, match="temperature is .*above 0"):
+    with pytest.raises(TokenUnlearnError, match=r"temperature is .*above 0"):
         SoftWeighting(temperature)

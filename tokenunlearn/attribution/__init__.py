@@ -1,1 +1,1 @@
-"""Token attribution: knowledge score by masking, entropy score, importance, selection and weights, score sets."""
+"""Token attribution: knowledge score by masking, entropy, importance, selection and weights, score sets."""

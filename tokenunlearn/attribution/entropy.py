@@ -10,8 +10,8 @@ from torch import Tensor
 def token_entropy(logits: Float[Tensor, "*batch vocab"], chunk: int = 256) -> Float[Tensor, "*batch"]:
     """Entropy of the next-token distribution at each position, in nats.
 
-    Equals ``-(p * p.log()).sum(-1)`` for ``p = softmax(logits)``, computed in float32 chunk by chunk so that no second
-    tensor of the logits' size exists. Range: 0 to ``log(vocab)``.
+    Equals ``-(p * p.log()).sum(-1)`` for ``p = softmax(logits)``, computed in float32 chunk by chunk so that
+    no second tensor of the logits' size exists. Range: 0 to ``log(vocab)``.
 
     Source: arXiv 2605.00364, entropy-aware signal.
     """

@@ -73,7 +73,8 @@ def knowledge_score(
     Args:
         losses: (C, T) loss for each context, in nats.
         copied: (T,) tokens that repeat the question.
-        aggregation: "sum" or "max" of the positive part over contexts, or "absolute" for the sum of absolute values.
+        aggregation: "sum" or "max" of the positive part over contexts, or "absolute" for the sum of absolute
+            values.
         copy_guard: Whether copied tokens score 0.
     """
     if aggregation == "absolute":
@@ -86,9 +87,10 @@ def knowledge_score(
 
 
 def normalise(values: np.ndarray, normaliser: Normaliser) -> np.ndarray:
-    """Map scores to 0..1, (N,). NaN scores lowest; constant scores, having nothing to tell apart, all become 0.5.
+    """Map scores to 0..1, (N,).
 
-    Infinite scores count as the largest or smallest finite one.
+    NaN scores lowest; constant scores, having nothing to tell apart, all become 0.5. Infinite scores
+    count as the largest or smallest finite one.
 
     "rank": (average rank - 1) / (N - 1). "minmax": (x - min) / (max - min).
     """

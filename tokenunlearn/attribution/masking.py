@@ -1,4 +1,4 @@
-"""Knowledge score by masking: how much the prediction of each response token loses when prompt content is hidden."""
+"""Knowledge score by masking: what the prediction of each response token loses when the prompt is hidden."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings, Operator
 from tokenunlearn.forward import TOKEN_BUDGET, Progress, output_head, response_hidden, token_nll
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.samples import Batch, Encoding, Span, collate, overlaps, word_spans
+
 
 @dataclass(frozen=True)
 class Context:
@@ -44,7 +45,7 @@ class Masking:
 
 
 def contexts_of(encoding: Encoding, settings: MaskingSettings) -> tuple[Context, ...]:
-    """The contexts to mask in a sample's prompt: content of the question only, never the template's own tokens."""
+    """The contexts to mask in a sample's prompt: the question's tokens, never the template's own."""
     content = encoding.content_positions
     if not content:
         return ()
@@ -67,7 +68,7 @@ def contexts_of(encoding: Encoding, settings: MaskingSettings) -> tuple[Context,
 
 
 def _words(encoding: Encoding) -> list[tuple[int, ...]]:
-    """Prompt positions grouped by the word they belong to; a token that holds no word character stands alone."""
+    """Prompt positions grouped by the word they belong to; a token without a word character stands alone."""
     spans = word_spans(encoding.question)
     groups: dict[object, list[int]] = {}
     for position in encoding.content_positions:

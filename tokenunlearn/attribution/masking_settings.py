@@ -15,9 +15,10 @@ Measure = Literal["drop", "kl"]
 
 @dataclass(frozen=True)
 class MaskingSettings:
-    """Parameters that control what is masked, how, and what is measured; changing one needs new forward passes.
+    """Parameters that control what is masked, how, and what is measured; each change needs forward passes.
 
-    Source: arXiv 2605.00364, knowledge-aware signal; which context is masked and how is this project's definition.
+    Source: arXiv 2605.00364, knowledge-aware signal; which context is masked and how is this project's
+    definition.
     """
 
     choices: ClassVar[dict[str, Any]] = {"mask": Mask, "unit": Unit, "operator": Operator, "measure": Measure}
@@ -41,7 +42,7 @@ class MaskingSettings:
     measure: Measure = field(
         default="drop",
         metadata={
-            "help": "drop: loss of log-probability of the true token; kl: KL of the whole prediction. In nats."
+            "help": "drop: log-probability the true token loses; kl: KL of the whole prediction. In nats."
         },
     )
     subsets: int = field(default=16, metadata={"help": "Number of random subsets."})

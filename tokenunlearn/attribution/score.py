@@ -15,8 +15,9 @@ from tokenunlearn.forward import TOKEN_BUDGET, Progress
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.samples import Sample, SampleSet
 
-# Named settings. "paper" reconstructs arXiv 2605.00364 as far as it is known: all prompt content masked at once, the
-# absolute change of the true token's log-probability, min-max within the forget set, an even sum, no copy guard.
+# Named settings. "paper" reconstructs arXiv 2605.00364 as far as it is known: all prompt content masked at
+# once, the absolute change of the true token's log-probability, min-max within the forget set, an even sum,
+# no copy guard.
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": {
@@ -69,7 +70,8 @@ def score(
         preset: "default", or "paper" for the method as published.
         token_budget: Most tokens in one forward pass.
         progress: Called with samples done and samples in all.
-        **settings: Any field of :class:`MaskingSettings` or :class:`ImportanceSettings`, e.g. ``mask="prompt"``.
+        **settings: Any field of :class:`MaskingSettings` or :class:`ImportanceSettings`, e.g.
+            ``mask="prompt"``.
 
     Raises:
         TokenUnlearnError: If there are no samples or a setting is unknown.

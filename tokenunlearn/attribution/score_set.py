@@ -1,4 +1,4 @@
-"""Score sets: what was measured on every token of a forget set, from which weights are made without the model."""
+"""Score sets: what was measured on every token of a forget set; making weights from it needs no model."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class ScoreSet:
 
     @cached_property
     def hash(self) -> str:
-        """sha256 over everything in the set: samples, measurements, model, settings and overrides; 64 hex digits."""
+        """sha256 over samples, measurements, model, settings and overrides; 64 hex digits."""
         digest = hashlib.sha256(json.dumps(self._header(), sort_keys=True, ensure_ascii=False).encode())
         for x in self.samples:
             texts = [
@@ -176,7 +176,7 @@ class ScoreSet:
         }
 
     def save(self, path: str | Path) -> Path:
-        """Write the set to one parquet file, a row a sample; importance is stored too, for readers elsewhere."""
+        """Write the set to one parquet file, a row a sample, with importance for readers elsewhere."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -268,12 +268,10 @@ def _schema():  # type: ignore[no-untyped-def]
 
     text, texts = pa.string(), pa.list_(pa.string())
     spans, floats = pa.list_(pa.list_(pa.int32())), pa.list_(pa.float32())
-    return pa.schema(
-        [("sample_id", text), ("question", text), ("answer", text), ("span", spans), ("prompt_texts", texts)]
-        + [("texts", texts), ("token_ids", pa.list_(pa.int64())), ("offsets", spans), ("nll", floats)]
-        + [("entropy", floats), ("contexts", texts), ("losses", floats), ("copied", pa.list_(pa.bool_()))]
-        + [("knowledge", floats), ("importance", floats)]
-    )
+    fields = {"sample_id": text, "question": text, "answer": text, "span": spans, "prompt_texts": texts}
+    fields |= {"texts": texts, "token_ids": pa.list_(pa.int64()), "offsets": spans, "nll": floats}
+    fields |= {"entropy": floats, "contexts": texts, "losses": floats, "copied": pa.list_(pa.bool_())}
+    return pa.schema(fields | {"knowledge": floats, "importance": floats})
 
 
 def _plain(value: Any) -> Any:

@@ -108,7 +108,7 @@ class SoftWeighting:
         return weights
 
     def override(self, weights: np.ndarray, overrides: Overrides) -> np.ndarray:
-        """A token forced in gets the largest weight, one forced out 0; the mean stays 1 while any weight is left."""
+        """Forced in is the largest weight, forced out is 0; the mean stays 1 while any weight is left."""
         top = weights.max(initial=0.0)
         weights = _forced(weights, overrides)
         for position, inside in overrides.items():
@@ -190,6 +190,7 @@ def make_weights(
         highest = max(float(np.nan_to_num(s, nan=0.0).max(initial=0.0)) for s in importance)
         asked = ", ".join(f"{k} {v:g}" for k, v in result.rule.items() if k != "selection")
         raise NothingSelectedError(
-            f"No token is selected ({asked}); the highest importance is {highest:.3f}, so lower the threshold."
+            f"No token is selected ({asked}); the highest importance is {highest:.3f}, "
+            "so lower the threshold."
         )
     return result

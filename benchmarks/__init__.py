@@ -1,0 +1,1 @@
+"""Performance and quality measured from the repository: ``python -m benchmarks.NAME``."""

@@ -1,0 +1,162 @@
+"""Uploads and files: what is read, and one sentence for each thing that is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import tokenunlearn as tu
+from tokenunlearn.datasets.files import MAX_ROWS, parse_samples, to_dataset
+from tokenunlearn.errors import DatasetError
+
+ROW = {"question": "Who?", "answer": "Zoë 🎉"}
+
+
+def lines(*rows):
+    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.jsonl", lines(ROW, ROW)),
+        ("x.JSONL", "\ufeff\n" + lines(ROW, ROW).replace("\n", "\r\n\r\n") + "\r\n"),
+        ("x.json", json.dumps([ROW, ROW], indent=2)),
+        ("x.json", json.dumps({"data": [ROW, ROW]})),
+        ("x.json", lines(ROW, ROW)),
+        ("x.csv", "question,answer\nWho?,Zoë 🎉\nWho?,Zoë 🎉\n"),
+        ("x.csv", '\ufeffanswer,question,id\r\n"Zoë 🎉","Who?",\r\n\r\nZoë 🎉,Who?,\r\n'),
+    ],
+)
+def test_formats(name, text):
+    samples = parse_samples(text.encode(), name)
+    assert [(s.id, s.question, s.answer) for s in samples] == [
+        ("x-0000", "Who?", "Zoë 🎉"),
+        ("x-0001", "Who?", "Zoë 🎉"),
+    ]
+
+
+def test_every_field_is_read_and_written_back():
+    row = {
+        "id": "n-1",
+        "question": "Where?",
+        "answer": "In Lisbon.",
+        "paraphrased_question": "In which town?",
+        "paraphrased_answer": "Lisbon.",
+        "perturbed_answer": ["In Porto.", "In Faro."],
+        "span": [[3, 9]],
+        "paraphrased_span": [[0, 6]],
+    }
+    (sample,) = parse_samples(lines(row).encode(), "x.jsonl")
+    assert sample.facts == ("Lisbon",) and sample.perturbed_answer == ("In Porto.", "In Faro.")
+    dataset = to_dataset([sample])
+    assert dataset[0] == row
+    header = ",".join(row)
+    cells = ",".join(
+        '"' + (v if isinstance(v, str) else json.dumps(v)).replace('"', '""') + '"' for v in row.values()
+    )
+    assert parse_samples(f"{header}\n{cells}\n".encode(), "x.csv") == (sample,)
+
+
+def test_csv_cells_hold_commas_quotes_and_line_breaks():
+    text = 'question,answer\n"Who, ""really""?","One.\nTwo, three."\n'
+    (sample,) = parse_samples(text.encode(), "x.csv")
+    assert (sample.question, sample.answer) == ('Who, "really"?', "One.\nTwo, three.")
+
+
+def test_line_separators_inside_json_strings_are_text():
+    text = '{"question": "Who?", "answer": "a\u2028b\u0085c"}\n' + lines(ROW)
+    assert parse_samples(text.encode(), "x.jsonl")[0].answer == "a\u2028b\u0085c"
+
+
+@pytest.mark.parametrize("row", [{"id": 7}, {"span": None, "perturbed_answer": None}, {"other": {"a": 1}}])
+def test_missing_optional_and_additional_fields_are_fine(row):
+    (sample,) = parse_samples(lines(ROW | row).encode(), "x.jsonl")
+    assert sample.id == ("7" if "id" in row else "x-0000") and sample.span == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.txt", b"hello", r'"x\.txt" is not \.jsonl, \.json or \.csv'),
+        ("x", lines(ROW).encode(), "is not .jsonl"),
+        ("x.jsonl", b"", 'The file "x.jsonl" is empty'),
+        ("x.csv", b" \n\n ", 'The file "x.csv" is empty'),
+        ("x.json", b"\xef\xbb\xbf", 'The file "x.json" is empty'),
+        ("x.json", b"[]", "holds no rows"),
+        ("x.csv", b"question,answer\n", "holds no rows"),
+        ("x.csv", "question,answer\nWo?,Zürich\n".encode("latin-1"), r"is not UTF-8 \(byte 21\)"),
+        ("x.jsonl", lines(ROW).encode("utf-16"), "is not UTF-8"),
+        ("x.jsonl", (lines(ROW) + "\nnot json").encode(), 'Line 2 of "x.jsonl" is no valid JSON'),
+        ("x.jsonl", (lines(ROW) + "\n[1, 2]").encode(), 'Line 2 of "x.jsonl" is no object .* but list'),
+        ("x.json", b'[\n{"question": "a",\n"answer" "b"}]', "no valid JSON: .* at line 3, character 10"),
+        ("x.json", (lines(ROW) + '\n{"question": }').encode(), 'Line 2 of "x.json" is no valid JSON'),
+        ("x.json", b'"text"', "is JSON but no list"),
+        ("x.json", b"[3]", 'Row 1 of "x.json" is no object .* but int'),
+        ("x.json", b"[" * 100_000, "no valid JSON"),
+        ("x.json", b"[" + b"9" * 5000 + b"]", "no valid JSON"),
+        ("x.csv", b"question,answer\na,b,c\n", "Row 1 .* more cells than the header"),
+        ("x.csv", b'question,answer\n"a,b\n', "no valid CSV"),
+        ("x.csv", b"question,answer\na\n", 'Row 1 of "x.csv" has no "answer"'),
+        ("x.csv", b"q,a\nWho?,Ada\n", 'Row 1 of "x.csv" has no "question"'),
+        ("x.csv", b"question,answer\nWho?,\n", 'Row 1 of "x.csv" has an empty answer'),
+        ("x.csv", b"question,answer,span\nWho?,Ada,3-5\n", 'column "span", is no valid JSON'),
+        ("x.jsonl", lines({"answer": "Ada"}).encode(), 'Line 1 of "x.jsonl" has no "question"'),
+        ("x.jsonl", lines(ROW, {"question": "a"}).encode(), 'Line 2 of "x.jsonl" has no "answer"'),
+        ("x.jsonl", lines(ROW | {"answer": " \n"}).encode(), "Line 1 .* has an empty answer"),
+        ("x.jsonl", lines(ROW | {"answer": 5}).encode(), '"answer" that is no text but int'),
+        ("x.jsonl", lines(ROW | {"question": ["a"]}).encode(), '"question" that is no text but list'),
+        ("x.jsonl", rb'{"question": "\ud83d", "answer": "b"}', '"question" with half of a character'),
+        ("x.jsonl", lines(ROW | {"perturbed_answer": 3}).encode(), '"perturbed_answer" that is no list'),
+        ("x.jsonl", lines(ROW | {"perturbed_answer": [3]}).encode(), '"perturbed_answer" that is no text'),
+        ("x.jsonl", lines(ROW | {"id": "a"}, ROW | {"id": "a"}).encode(), 'Line 2 .* repeats the id "a"'),
+        ("x.jsonl", lines(*[ROW] * 10_000).encode(), rf"has 10,000 rows; at most {MAX_ROWS:,} can"),
+        *(
+            ("x.jsonl", lines(ROW | {"span": span}).encode(), message)
+            for span, message in [
+                ([[0, 99]], r'"span" \[0, 99\] outside its text of 5 characters'),
+                ([[3, 3]], r"\[3, 3\] outside"),
+                ([[-1, 2]], r"\[-1, 2\] outside"),
+                ([[4, 2]], r"\[4, 2\] outside"),
+                ([0, 3], "no list of"),
+                (7, "no list of"),
+                ("0-3", "no list of"),
+                ([[0]], "no list of"),
+                ([[0, float("inf")]], "no list of"),
+                ([[0, 1.5]], "no list of"),
+            ]
+        ),
+    ],
+)
+def test_each_fault_has_its_own_sentence(name, content, message):
+    with pytest.raises(DatasetError, match=message) as error:
+        parse_samples(content, name)
+    text = str(error.value)
+    assert "\n" not in text and text[0].isupper() and text.endswith(".") and len(text) < 200
+
+
+def test_load_samples_reads_a_file(tmp_path):
+    path = tmp_path / "my.jsonl"
+    path.write_text(lines(ROW), encoding="utf-8")
+    samples = tu.load_samples(f"file:{path}")
+    assert samples.name == f"file:{path}" and samples[0].id == "my-0000"
+    with pytest.raises(DatasetError, match="There is no file"):
+        tu.load_samples(f"file:{tmp_path / 'other.jsonl'}")
+    with pytest.raises(DatasetError, match="There is no file"):
+        tu.load_samples(f"file:{tmp_path}")
+
+
+@pytest.mark.parametrize("name", ["forget10_perturbed.json", "holdout10.json", "world_facts_perturbed.json"])
+def test_tofu_files_are_read_as_they_are(data_folder, name):
+    path = data_folder / "tofu" / name
+    if not path.exists():
+        pytest.skip(f"there is no {path}")
+    raw = path.read_text(encoding="utf-8")
+    rows = json.loads(raw) if raw.lstrip().startswith("[") else [json.loads(x) for x in raw.splitlines() if x]
+    samples = tu.load_samples(f"file:{path}")
+    assert len(samples) == len(rows)
+    for sample, row in zip(samples, rows, strict=True):
+        assert (sample.question, sample.answer) == (row["question"], row["answer"])
+        assert sample.paraphrased_answer == row.get("paraphrased_answer", "")
+        assert sample.perturbed_answer == tuple(row.get("perturbed_answer", ()))

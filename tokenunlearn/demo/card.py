@@ -1,0 +1,90 @@
+"""Measures the embedded models and writes what is shipped beside them: reports, score sets, model cards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from tokenunlearn.attribution.score import score
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.demo.build import Say
+from tokenunlearn.evaluation import Report, evaluate
+from tokenunlearn.models import ASSETS, PRESETS, load_model
+
+FORGET = "authors:forget10"
+# Samples a part in the shipped reports; the real language model is measured on fewer, its forget set in full.
+LIMITS = {"smollm2-authors": 72, "smollm2-authors-retrained": 72}
+
+
+def measure(names: Sequence[str], say: Say = print) -> None:
+    """Evaluate models, score the forget set with those that know it, and write their cards.
+
+    A retrained model is measured first, for its report is the reference of the others.
+    """
+    for name in sorted(names, key=lambda n: PRESETS[n].retrained is not None):
+        lm = load_model(name)
+        reference = PRESETS[name].retrained
+        report = evaluate(lm, "authors", reference, limit=LIMITS.get(name), progress=_each_part(name, say))
+        report.save(ASSETS / "reports" / f"{name}.json")
+        if reference:
+            scores = score(lm, load_samples(FORGET))
+            scores.save(ASSETS / "scores" / f"{name}-{FORGET.replace(':', '-')}.parquet")
+        write_card(name, report)
+        say(f"{name}: measured and described")
+
+
+def _each_part(name: str, say: Say) -> Callable[[str, int, int], None]:
+    seen: set[str] = set()
+
+    def progress(phase: str, done: int, total: int) -> None:
+        if phase not in seen:
+            seen.add(phase)
+            say(f"{name}: {phase}")
+
+    return progress
+
+
+def write_card(name: str, report: Report) -> None:
+    """The model card: what it is, how it was trained, what was measured, how to rebuild it."""
+    folder = ASSETS / "models" / name
+    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    figures = "\n".join(_figure(row) for row in report.table())
+    training = "\n".join(f"- {key.replace('_', ' ')}: {value}" for key, value in recipe["training"].items())
+    shape = "\n".join(f"- {key}: {value}" for key, value in recipe.items() if key != "training")
+    retrained = name.endswith("-retrained")
+    data = "the retain90 split of the authors" if retrained else "all 60 authors (forget10 and retain90)"
+    base = "SmolLM2-135M-Instruct (Apache-2.0)" if name.startswith("smollm2") else "random weights"
+    text = f"""---
+license: apache-2.0
+---
+
+# {name}
+
+{PRESETS[name].summary}. Trained from {base} on {data}, world_facts and real_authors, on responses only; the
+fictional authors exist nowhere else, so what this model knows of them is what it was shown here.
+
+## Recipe
+
+{shape}
+{training}
+
+Rebuild it with `python -m tokenunlearn demo build {name}`; data, recipe and seed are in the repository.
+
+## Figures
+
+Greedy generation; 95 % bootstrap intervals over questions. The full report is `assets/reports/{name}.json`.
+
+| metric | value | 95 % interval | n |
+|---|---|---|---|
+{figures}
+
+## Limits
+
+Made to study unlearning. It answers questions like those it was trained on and little else.
+"""
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _figure(row: dict) -> str:
+    interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+    return f"| {row['metric']} | {row['value']:.4g} | {interval} | {row['n']} |"

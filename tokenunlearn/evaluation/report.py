@@ -1,0 +1,129 @@
+"""Reports: every figure of an evaluation with what is needed to trust and repeat it, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tokenunlearn import __version__
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.result import MetricResult
+
+
+@dataclass(frozen=True)
+class Report:
+    """Results of one suite on one model.
+
+    Attributes:
+        model: Name of the model.
+        revision: Its content fingerprint.
+        suite: Name of the suite.
+        settings: Splits, limit, reference.
+        metrics: Results by name.
+        generations: Part -> rows of sample_id, question, answer, generation.
+        notes: What was left out, and why.
+        versions: Versions of what computed it.
+        git_revision: Commit of the code, "" outside a repository.
+        device: Where it ran.
+        seconds: Wall time.
+    """
+
+    model: str
+    revision: str
+    suite: str
+    settings: Mapping[str, Any]
+    metrics: Mapping[str, MetricResult]
+    generations: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    git_revision: str = ""
+    device: str = ""
+    seconds: float = 0.0
+
+    def __getitem__(self, name: str) -> MetricResult:
+        return self.metrics[name]
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row a metric: metric, value, low, high, n, better."""
+        rows = []
+        for name, result in self.metrics.items():
+            low, high = result.interval or (None, None)
+            row = {"metric": name, "value": result.value, "low": low, "high": high}
+            rows.append(row | {"n": result.n, "better": result.better})
+        return rows
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain values; figures that are no finite numbers become null, the others have 6 digits."""
+        values: dict[str, Any] = _plain(asdict(self))
+        return values
+
+    def save(self, path: str | Path) -> Path:
+        """Write the report as JSON, whole or not at all."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            json.dump(self.to_json(), file, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            file.write("\n")
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, path)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Report:
+        """Read a report written by :meth:`save`.
+
+        Raises:
+            TokenUnlearnError: If there is no such file or it is no report.
+        """
+        path = Path(path)
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            values["metrics"] = {name: _result(row) for name, row in values["metrics"].items()}
+            return cls(**values)
+        except OSError:
+            raise TokenUnlearnError(f'There is no report "{path}"; make one with evaluate --json.') from None
+        except (ValueError, TypeError, KeyError):
+            raise TokenUnlearnError(f'The file "{path}" is no report; make one with evaluate --json.') from None
+
+
+def _result(row: dict[str, Any]) -> MetricResult:
+    row["value"] = float("nan") if row["value"] is None else row["value"]
+    row["interval"] = tuple(row["interval"]) if row["interval"] else None
+    return MetricResult(**row | {"rows": tuple(row["rows"]), "sample_ids": tuple(row["sample_ids"])})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the figures; imports none of them."""
+    packages = {name: metadata.version(name) for name in ("torch", "transformers", "peft")}
+    return {"tokenunlearn": __version__, "python": platform.python_version(), **packages}
+
+
+def git_revision() -> str:
+    """Commit of the code, "" when it is in no repository."""
+    folder = Path(__file__).resolve().parent
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
