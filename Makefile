@@ -36,7 +36,7 @@ lint: requirements-dev
 	@$(PYTHON) -m mypy
 
 bench: requirements smollm2
-	@PYTHONPATH=. $(PYTHON) benchmarks/selection.py $(ARGS)
+	@$(PYTHON) -m benchmarks.selection $(ARGS)
 
 clean:
 	rm -rf .venv build dist *.egg-info test-results .pytest_cache .mypy_cache .ruff_cache

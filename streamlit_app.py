@@ -15,4 +15,5 @@ page = st.navigation(
     ],
     position="top",
 )
+st.html("<style>[data-testid='stMainBlockContainer'] { padding-top: 4.2rem; }</style>")
 page.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import services
-from app.controls import show_error
+from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
 
 

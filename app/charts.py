@@ -52,7 +52,10 @@ def signal_heatmap(texts: Sequence[str], signals: Mapping[str, tuple[Sequence[fl
     span = np.nanmax(raw, axis=1, keepdims=True) - low
     scaled = np.divide(raw - low, span, out=np.zeros_like(raw), where=span > 0)
     hover = [
-        [f"{axis_text(t, 40)} at {i}<br>{name}: {raw[r, i]:.4g} {signals[name][1]}" for i, t in enumerate(texts)]
+        [
+            f"{axis_text(t, 40)} at {i}<br>{name}: {raw[r, i]:.4g} {signals[name][1]}"
+            for i, t in enumerate(texts)
+        ]
         for r, name in enumerate(names)
     ]
     figure = go.Figure(
@@ -70,14 +73,19 @@ def signal_heatmap(texts: Sequence[str], signals: Mapping[str, tuple[Sequence[fl
             ygap=2,
         )
     )
-    return _layout(figure, 110 + 46 * len(names) + 60, xaxis=_token_axis(texts), yaxis={"autorange": "reversed"})
+    return _layout(
+        figure, 110 + 46 * len(names) + 60, xaxis=_token_axis(texts), yaxis={"autorange": "reversed"}
+    )
 
 
 def context_matrix(contexts: Sequence[str], texts: Sequence[str], losses: np.ndarray) -> go.Figure:
     """Context x response token: what masking each context costs each token, in nats; zero is white."""
     bound = float(np.nanmax(np.abs(losses), initial=1e-6))
     hover = [
-        [f"mask {axis_text(c, 40)}<br>{axis_text(t, 40)} at {i}: {losses[r, i]:.4g} nats" for i, t in enumerate(texts)]
+        [
+            f"mask {axis_text(c, 40)}<br>{axis_text(t, 40)} at {i}: {losses[r, i]:.4g} nats"
+            for i, t in enumerate(texts)
+        ]
         for r, c in enumerate(contexts)
     ]
     figure = go.Figure(
@@ -126,7 +134,13 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
         300,
         xaxis={"title": "step"},
         yaxis={"title": "weighted NLL, nats", "rangemode": "tozero"},
-        yaxis2={"title": "retain loss, nats", "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero"},
+        yaxis2={
+            "title": "retain loss, nats",
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+            "rangemode": "tozero",
+        },
         legend={"orientation": "h", "y": 1.15},
     )
 
@@ -149,5 +163,9 @@ def metric_bars(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             error_y={"type": "data", "array": up, "arrayminus": down, "thickness": 1},
         )
     return _layout(
-        figure, 340, barmode="group", yaxis={"title": "value, 0 to 1", "range": [0, 1.05]}, legend={"orientation": "h", "y": 1.15}
+        figure,
+        340,
+        barmode="group",
+        yaxis={"title": "value, 0 to 1", "range": [0, 1.05]},
+        legend={"orientation": "h", "y": 1.15},
     )

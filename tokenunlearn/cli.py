@@ -13,7 +13,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from tokenunlearn.errors import TokenUnlearnError
@@ -52,13 +59,17 @@ def main() -> None:
 def score(
     samples: Samples,
     model: Model = "demo",
-    out_path: Annotated[Path, typer.Option("--out", help="Score set to write, .parquet.")] = Path("scores.parquet"),
+    out_path: Annotated[Path, typer.Option("--out", help="Score set to write, .parquet.")] = Path(
+        "scores.parquet"
+    ),
     preset: Annotated[str, typer.Option(help="default, or paper for the method as published.")] = "default",
     mask: Annotated[str | None, typer.Option(help="leave-one-out, prompt or random.")] = None,
     unit: Annotated[str | None, typer.Option(help="word or token.")] = None,
     operator: Annotated[str | None, typer.Option(help="attention, token or embedding.")] = None,
     measure: Annotated[str | None, typer.Option(help="drop or kl.")] = None,
-    alpha: Annotated[float | None, typer.Option(help="Mix: 1 is the knowledge score alone, 0 the entropy.")] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Mix: 1 is the knowledge score alone, 0 the entropy.")
+    ] = None,
     fusion: Annotated[str | None, typer.Option(help="product or sum.")] = None,
     copy_guard: Annotated[bool | None, typer.Option(help="Score words that repeat the question 0.")] = None,
     limit: Annotated[int | None, typer.Option(help="Score this many samples, evenly spread.")] = None,
@@ -90,7 +101,9 @@ def score(
 @app.command()
 def unlearn(
     samples: Samples,
-    retain: Annotated[str, typer.Option(help='Retained samples, "authors:retain90"; "" with --regulariser none.')] = "",
+    retain: Annotated[
+        str, typer.Option(help='Retained samples, "authors:retain90"; "" with --regulariser none.')
+    ] = "",
     model: Model = "demo",
     objective: Annotated[str, typer.Option(help="npo or gradient_ascent.")] = "npo",
     beta: Annotated[float | None, typer.Option(help="NPO's beta; larger stops forgetting earlier.")] = None,
@@ -98,11 +111,19 @@ def unlearn(
     gamma: Annotated[float | None, typer.Option(help="Strength of the forget loss.")] = None,
     lambda_: Annotated[float | None, typer.Option("--lambda", help="Strength of the retain loss.")] = None,
     selection: Annotated[str, typer.Option(help="hard, soft or uniform.")] = "hard",
-    threshold: Annotated[float | None, typer.Option(help="Hard: importance from which a token is selected.")] = None,
-    quantile: Annotated[float | None, typer.Option(help="Hard: the threshold as a quantile of importance.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Hard: importance from which a token is selected.")
+    ] = None,
+    quantile: Annotated[
+        float | None, typer.Option(help="Hard: the threshold as a quantile of importance.")
+    ] = None,
     top_share: Annotated[float | None, typer.Option(help="Hard: share of each response's tokens.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Soft: small puts all weight on the top tokens.")] = None,
-    scores: Annotated[Path | None, typer.Option(help="A score set made by score; else the run scores first.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Soft: small puts all weight on the top tokens.")
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="A score set made by score; else the run scores first.")
+    ] = None,
     preset: Annotated[str, typer.Option(help="Score settings: default or paper.")] = "default",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Forget samples in one step.")] = None,
@@ -111,7 +132,9 @@ def unlearn(
     train: Annotated[str | None, typer.Option(help="lora, full or auto.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sample order and adapter.")] = None,
     label: Annotated[str, typer.Option(help="What to call the run.")] = "",
-    evaluate_samples: Annotated[int, typer.Option("--evaluate", help="Evaluate this many samples a part.")] = 0,
+    evaluate_samples: Annotated[
+        int, typer.Option("--evaluate", help="Evaluate this many samples a part.")
+    ] = 0,
     out_folder: Annotated[Path, typer.Option("--out", help="Folder of the runs.")] = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -140,7 +163,9 @@ def unlearn(
     }
     config = UnlearnConfig.from_settings({k: v for k, v in given.items() if v is not None})
     if config.needs_retain and not retain:
-        raise TokenUnlearnError(f'The regulariser "{regulariser}" needs --retain; name samples, or use --regulariser none.')
+        raise TokenUnlearnError(
+            f'The regulariser "{regulariser}" needs --retain; name samples, or use --regulariser none.'
+        )
     for name in filter(None, (samples, retain)):
         load_samples(name)
     split_settings(preset)
@@ -150,7 +175,9 @@ def unlearn(
         model=model,
         samples=samples,
         retain=retain,
-        rule=_rule(selection, threshold=threshold, quantile=quantile, top_share=top_share, temperature=temperature),
+        rule=_rule(
+            selection, threshold=threshold, quantile=quantile, top_share=top_share, temperature=temperature
+        ),
         config=asdict(config),
         scoring={"preset": preset},
         score_hash=score_set.hash if score_set else "",
@@ -185,7 +212,9 @@ def evaluate(
     ] = None,
     forget: Annotated[str, typer.Option(help="Forget split.")] = "forget10",
     retain: Annotated[str, typer.Option(help="Retain split.")] = "retain90",
-    limit: Annotated[int | None, typer.Option(help="At most this many samples a part, evenly spread.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="At most this many samples a part, evenly spread.")
+    ] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help='Report to write; "-" prints it.')] = None,
 ) -> None:
     """Measure what was forgotten and what was kept."""
@@ -225,7 +254,9 @@ def runs_list(out_folder: Out = Path("runs"), as_json: Json = False) -> None:
         return
     table = Table("run", "status", "phase", "done", "message")
     for row in rows:
-        table.add_row(row["run"], row["status"], row["phase"], f"{row['done']}/{row['total']}", escape(row["message"]))
+        table.add_row(
+            row["run"], row["status"], row["phase"], f"{row['done']}/{row['total']}", escape(row["message"])
+        )
     out.print(table)
 
 
@@ -269,8 +300,12 @@ def runs_delete(run_id: str, out_folder: Out = Path("runs")) -> None:
 
 @demo_app.command("build")
 def demo_build(
-    names: Annotated[list[str] | None, typer.Argument(help="Which models; by default the two demo models.")] = None,
-    only_measure: Annotated[bool, typer.Option(help="Keep the weights; renew reports, score sets and cards.")] = False,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which models; by default the two demo models.")
+    ] = None,
+    only_measure: Annotated[
+        bool, typer.Option(help="Keep the weights; renew reports, score sets and cards.")
+    ] = False,
 ) -> None:
     """Train the embedded models anew from the embedded data and measure them."""
     from tokenunlearn.demo.build import build
@@ -331,7 +366,13 @@ def _executed(run: Any, execute: Callable[..., Any], phase: Callable[[str, int, 
 @contextmanager
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
     """A function of phase, done and total that draws one progress bar a phase on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err) as progress:
         tasks: dict[str, Any] = {}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
 from tokenunlearn.errors import SampleTooLongError
-from tokenunlearn.samples import Sample, batches_by_length
+from tokenunlearn.samples import batches_by_length, encode_prompt
 
 if TYPE_CHECKING:
     from tokenunlearn.forward import Progress
@@ -18,7 +18,6 @@ MAX_NEW_TOKENS = 64
 TOKEN_BUDGET = 8192
 
 
-@torch.inference_mode()
 def generate(
     lm: LoadedModel,
     questions: Sequence[str],
@@ -29,7 +28,9 @@ def generate(
 ) -> list[str]:
     """Greedy answers to questions, in order, without special tokens and without blanks at either end.
 
-    Prompts of similar length travel together, padded on the left; an answer ends with the end-of-turn token.
+    Prompts of similar length travel together, padded on the left; an answer ends with the end-of-turn token
+    or the tokenizer's end of sequence. Settings that come with a model, such as a repetition penalty, are not
+    used.
 
     Args:
         lm: The model.
@@ -41,47 +42,78 @@ def generate(
     Raises:
         SampleTooLongError: If a prompt leaves no room for an answer in the model's context.
     """
-    from transformers import GenerationConfig
-
-    prompts = []
-    for number, question in enumerate(questions, start=1):
-        encoding = lm.encode(Sample(f"question {number}", question, ""))
-        prompts.append(list(encoding.input_ids[: encoding.prompt_length]))
-        if lm.context_length is not None and len(prompts[-1]) >= lm.context_length:
-            raise SampleTooLongError(
-                f"Question {number} has {len(prompts[-1]):,} tokens and leaves no room for an answer in the model's "
-                f"context of {lm.context_length:,}; shorten it."
-            )
+    prompts = _prompts(lm, questions)
+    end = lm.end_of_turn_id
+    ends = sorted({end, end if lm.tokenizer.eos_token_id is None else lm.tokenizer.eos_token_id})
     answers = [""] * len(prompts)
     done = 0
-    for group in batches_by_length([len(p) + max_new_tokens for p in prompts], token_budget):
-        size = max(len(prompts[i]) for i in group)
-        ids = torch.full((len(group), size), lm.pad_id)
-        mask = torch.zeros((len(group), size), dtype=torch.long)
-        for row, index in enumerate(group):
-            ids[row, size - len(prompts[index]) :] = torch.tensor(prompts[index])
-            mask[row, size - len(prompts[index]) :] = 1
-        room = max_new_tokens if lm.context_length is None else min(max_new_tokens, lm.context_length - size)
-        config = GenerationConfig(
-            do_sample=False,
-            max_new_tokens=room,
-            pad_token_id=lm.pad_id,
-            eos_token_id=lm.end_of_turn_id,
-            bos_token_id=lm.tokenizer.bos_token_id,
-        )
-        output = lm.model.generate(
-            input_ids=ids.to(lm.device), attention_mask=mask.to(lm.device), generation_config=config
-        )
-        for row, index in enumerate(group):
-            answers[index] = _text(lm, output[row, size:].tolist())
+    for room, group in _groups(prompts, max_new_tokens, lm.context_length, token_budget):
+        for index, ids in zip(group, _continue(lm, [prompts[i] for i in group], room, ends), strict=True):
+            stop = next((place for place, token in enumerate(ids) if token in ends), len(ids))
+            answers[index] = str(lm.tokenizer.decode(ids[:stop], skip_special_tokens=True)).strip()
         done += len(group)
         if progress:
             progress(done, len(prompts))
     return answers
 
 
-def _text(lm: LoadedModel, ids: list[int]) -> str:
-    """The tokens up to the end of turn as text."""
-    end = lm.end_of_turn_id
-    ids = ids[: ids.index(end)] if end in ids else ids
-    return str(lm.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+def _prompts(lm: LoadedModel, questions: Sequence[str]) -> list[list[int]]:
+    """Token ids of every prompt, exactly those of the samples' encodings."""
+    prompts = []
+    for number, question in enumerate(questions, start=1):
+        _, ids, _ = encode_prompt(lm.tokenizer, question, lm.system_prompt)
+        if lm.context_length is not None and len(ids) >= lm.context_length:
+            raise SampleTooLongError(
+                f"Question {number} has {len(ids):,} tokens and leaves no room for an answer in the model's "
+                f"context of {lm.context_length:,}; shorten it."
+            )
+        prompts.append(ids)
+    return prompts
+
+
+def _groups(
+    prompts: Sequence[Sequence[int]], max_new_tokens: int, context: int | None, token_budget: int
+) -> Iterator[tuple[int, list[int]]]:
+    """Room for new tokens, and the indices of the prompts that travel together with exactly that much room.
+
+    So a long neighbour never shortens an answer.
+    """
+    by_room: dict[int, list[int]] = {}
+    for index, prompt in enumerate(prompts):
+        room = max_new_tokens if context is None else min(max_new_tokens, context - len(prompt))
+        by_room.setdefault(room, []).append(index)
+    for room, members in by_room.items():
+        for group in batches_by_length([len(prompts[i]) + room for i in members], token_budget):
+            yield room, [members[i] for i in group]
+
+
+@torch.no_grad()
+def _continue(
+    lm: LoadedModel, prompts: Sequence[Sequence[int]], room: int, ends: Sequence[int]
+) -> list[list[int]]:
+    """At most ``room`` greedy tokens after each prompt; what follows an end token is padding."""
+    from transformers import GenerationConfig
+
+    size = max(map(len, prompts))
+    input_ids = torch.full((len(prompts), size), lm.pad_id)  # (B, L)
+    mask = torch.zeros((len(prompts), size), dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        input_ids[row, size - len(prompt) :] = torch.tensor(prompt)
+        mask[row, size - len(prompt) :] = 1
+    config = GenerationConfig(
+        do_sample=False,
+        max_new_tokens=room,
+        pad_token_id=lm.pad_id,
+        eos_token_id=list(ends),
+        bos_token_id=lm.tokenizer.bos_token_id,
+    )
+    own = lm.model.generation_config  # would fill in every setting that the one above leaves open
+    lm.model.generation_config = GenerationConfig()
+    try:
+        output = lm.model.generate(
+            input_ids=input_ids.to(lm.device), attention_mask=mask.to(lm.device), generation_config=config
+        )
+    finally:
+        lm.model.generation_config = own
+    new: list[list[int]] = output[:, size:].tolist()
+    return new

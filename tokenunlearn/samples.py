@@ -181,6 +181,19 @@ def end_of_turn_id(tokenizer: PreTrainedTokenizerBase, system_prompt: str | None
     return int(tokenizer.eos_token_id)
 
 
+def encode_prompt(
+    tokenizer: PreTrainedTokenizerBase, question: str, system_prompt: str | None = None
+) -> tuple[str, list[int], list[Span]]:
+    """The prompt x as text, its token ids, and each token's character range in that text."""
+    prompt = render_prompt(tokenizer, question, system_prompt)
+    templated = bool(tokenizer.chat_template)
+    head = tokenizer(prompt, add_special_tokens=not templated, return_offsets_mapping=True)
+    ids, offsets = list(head["input_ids"]), list(head["offset_mapping"])
+    if not templated and ids and ids[-1] == tokenizer.eos_token_id:
+        return prompt, ids[:-1], offsets[:-1]
+    return prompt, ids, offsets
+
+
 def encode(
     tokenizer: PreTrainedTokenizerBase,
     sample_id: str,
@@ -198,14 +211,9 @@ def encode(
     Raises:
         SampleTooLongError: If prompt and response together exceed ``max_length`` tokens.
     """
-    prompt = render_prompt(tokenizer, question, system_prompt)
-    templated = bool(tokenizer.chat_template)
-    head = tokenizer(prompt, add_special_tokens=not templated, return_offsets_mapping=True)
-    prompt_ids, prompt_offsets = list(head["input_ids"]), list(head["offset_mapping"])
-    if not templated and prompt_ids and prompt_ids[-1] == tokenizer.eos_token_id:
-        prompt_ids, prompt_offsets = prompt_ids[:-1], prompt_offsets[:-1]
+    prompt, prompt_ids, prompt_offsets = encode_prompt(tokenizer, question, system_prompt)
 
-    lead = "" if templated else " "
+    lead = "" if tokenizer.chat_template else " "
     tail = tokenizer(lead + answer, add_special_tokens=False, return_offsets_mapping=True)
     response_ids = [*tail["input_ids"], end_of_turn_id(tokenizer, system_prompt)]
     gap = len(lead)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tokenunlearn.attribution.importance import ImportanceSettings, importance, knowledge_score, normalise
+from tokenunlearn.attribution.importance import (
+    ImportanceSettings,
+    importance,
+    knowledge_score,
+    normalise,
+    over_words,
+)
 from tokenunlearn.errors import TokenUnlearnError
 
 NAN, INF = np.nan, np.inf
@@ -116,3 +122,20 @@ def test_no_samples():
 def test_bad_settings_are_named(name, value):
     with pytest.raises(TokenUnlearnError, match=f"^{name} is .*{value}.*; it must "):
         ImportanceSettings(**{name: value})
+
+
+def test_every_token_takes_the_highest_score_of_its_word():
+    words = np.array([0, 1, 1, 2, 1])
+    assert over_words(np.array([5.0, 1.0, 3.0, -2.0, 2.0]), words).tolist() == [5.0, 3.0, 3.0, -2.0, 3.0]
+    with_nan = over_words(np.array([np.nan, np.nan, 3.0, 1.0, 2.0]), words)
+    assert np.isnan(with_nan[0])
+    assert with_nan[1:].tolist() == [3.0, 3.0, 1.0, 3.0]
+    settings = ImportanceSettings(alpha=1.0)
+    by_word = importance([np.array([1.0, 0.0, 2.0])], [np.zeros(3)], settings, [np.array([0, 1, 1])])
+    assert by_word[0].tolist() == [0.0, 0.75, 0.75]
+    by_token = ImportanceSettings(alpha=1.0, granularity="token")
+    assert importance([np.array([1.0, 0.0, 2.0])], [np.zeros(3)], by_token, [np.array([0, 1, 1])])[0].tolist() == [
+        0.5,
+        0.0,
+        1.0,
+    ]

@@ -34,7 +34,9 @@ def test_uniform_gradient_ascent_is_the_negative_cross_entropy_of_the_response()
     logits = torch.randn(3, 7, 11, generator=generator)
     labels = torch.randint(0, 11, (3, 7), generator=generator)
     mask = torch.arange(7)[None] < torch.tensor(LENGTHS)[:, None]
-    published = -torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.masked_fill(~mask, -100).flatten())
+    published = -torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), labels.masked_fill(~mask, -100).flatten()
+    )
     step = ForgetStep(logits, labels, mask.float())
     assert gradient_ascent(step.nll, step.weights).item() == pytest.approx(published.item(), abs=1e-6)
 
@@ -57,7 +59,9 @@ def test_weighted_losses_equal_naive_loops(batch):
             weighted += weights[row, t].item() * nll[row, t].item()
             total += weights[row, t].item()
     assert gradient_ascent(nll, weights).item() == pytest.approx(-weighted / total)
-    rises = [sum((weights[r, t] * (nll[r, t] - ref[r, t])).item() for t in range(LENGTHS[r])) for r in range(3)]
+    rises = [
+        sum((weights[r, t] * (nll[r, t] - ref[r, t])).item() for t in range(LENGTHS[r])) for r in range(3)
+    ]
     expected = sum(-2 / 0.7 * math.log(1 / (1 + math.exp(-0.7 * rise))) for rise in rises) / 3
     assert npo(nll, ref, weights, 0.7).item() == pytest.approx(expected)
 

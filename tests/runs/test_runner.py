@@ -30,7 +30,9 @@ def samples(tmp_path):
 
 
 def new_spec(samples, **changes):
-    config = {"objective": "npo", "steps": 3, "batch_size": 2, "retain_batch_size": 2} | changes.pop("config", {})
+    config = {"objective": "npo", "steps": 3, "batch_size": 2, "retain_batch_size": 2} | changes.pop(
+        "config", {}
+    )
     values = {
         "model": "tiny",
         "samples": samples,
@@ -105,7 +107,9 @@ def wait_until(condition, seconds=60):
         time.sleep(0.01)
 
 
-def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(store, samples, tiny_lm, monkeypatch):
+def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(
+    store, samples, tiny_lm, monkeypatch
+):
     monkeypatch.setattr("tokenunlearn.models.load_model", lambda name, adapter=None: tiny_lm)
     worker = Worker()
     run = store.create(new_spec(samples, config={"steps": 5000}))
@@ -137,7 +141,9 @@ def test_a_failing_request_reaches_who_asked_and_not_the_worker():
 
 def test_worker_keeps_the_models_used_last(monkeypatch):
     loaded = []
-    monkeypatch.setattr("tokenunlearn.models.load_model", lambda name, adapter=None: loaded.append(name) or name)
+    monkeypatch.setattr(
+        "tokenunlearn.models.load_model", lambda name, adapter=None: loaded.append(name) or name
+    )
     worker = Worker()
     for name in ("a", "b", "c", "a", "d", "a", "b"):
         worker.ask(lambda name=name: worker.model(name)).result(timeout=10)

@@ -16,9 +16,12 @@ from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 FORGET = SampleSet(
     "forget",
-    tuple(Sample(f"f{i}", f"Who is {name}?", f"{name} is the baker of {town}.") for i, (name, town) in enumerate(
-        [("Ada", "Grenmoor"), ("Bo", "a very small and quiet town"), ("Cyd", "Rill")]
-    )),
+    tuple(
+        Sample(f"f{i}", f"Who is {name}?", f"{name} is the baker of {town}.")
+        for i, (name, town) in enumerate(
+            [("Ada", "Grenmoor"), ("Bo", "a very small and quiet town"), ("Cyd", "Rill")]
+        )
+    ),
 )
 RETAIN = SampleSet(
     "retain", tuple(Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}, of course.") for i in range(4))
@@ -79,7 +82,9 @@ def test_saved_adapter_loads_again_with_the_same_predictions(tiny_lm, tmp_path, 
     result = unlearn(tiny_lm, FORGET, retain=RETAIN, train=train, **SMALL)
     loaded = load_model(str(base), adapter=result.save_adapter(tmp_path / "adapter"))
     encodings = tiny_lm.encode_all(FORGET)
-    for mine, theirs in zip(response_nll(result.model, encodings), response_nll(loaded, encodings), strict=True):
+    for mine, theirs in zip(
+        response_nll(result.model, encodings), response_nll(loaded, encodings), strict=True
+    ):
         assert torch.allclose(mine, theirs, atol=1e-5)
 
 
@@ -104,7 +109,12 @@ def test_random_state_of_the_caller_is_left_alone(tiny_lm):
 def test_cancel_stops_within_one_step(tiny_lm):
     seen = []
     result = unlearn(
-        tiny_lm, FORGET, retain=RETAIN, on_step=seen.append, should_stop=lambda: len(seen) >= 1, **SMALL | {"steps": 50}
+        tiny_lm,
+        FORGET,
+        retain=RETAIN,
+        on_step=seen.append,
+        should_stop=lambda: len(seen) >= 1,
+        **SMALL | {"steps": 50},
     )
     assert result.stopped == "cancelled"
     assert len(result.history) == 2

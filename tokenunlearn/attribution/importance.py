@@ -15,6 +15,7 @@ Normaliser = Literal["rank", "minmax"]
 Scope = Literal["set", "sample"]
 Fusion = Literal["product", "sum"]
 Direction = Literal["uncertain", "certain"]
+Granularity = Literal["word", "token"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class ImportanceSettings:
     """Parameters that turn measured signals into importance; changing one needs no forward pass."""
 
     alpha: float = field(
-        default=0.5, metadata={"help": "Mix: 1 is the knowledge score alone, 0 the entropy alone."}
+        default=0.3, metadata={"help": "Mix: 1 is the knowledge score alone, 0 the entropy alone."}
     )
     fusion: Fusion = field(
         default="product",
@@ -46,6 +47,13 @@ class ImportanceSettings:
     direction: Direction = field(
         default="uncertain", metadata={"help": "Whether uncertain or certain tokens score high in entropy."}
     )
+    granularity: Granularity = field(
+        default="word",
+        metadata={
+            "help": "word: every token takes the highest score of its word, since the later pieces of a word are "
+            "easy to predict from the first; token: each token its own."
+        },
+    )
 
     def __post_init__(self) -> None:
         """Refuse values outside the allowed sets and ranges."""
@@ -55,6 +63,7 @@ class ImportanceSettings:
             "scope": Scope,
             "aggregation": Aggregation,
             "direction": Direction,
+            "granularity": Granularity,
         }
         for name, choices in allowed.items():
             if getattr(self, name) not in get_args(choices):
@@ -110,16 +119,42 @@ def normalise(values: np.ndarray, normaliser: Normaliser) -> np.ndarray:
     return (below + not_above - 1) / (2 * (values.size - 1))  # the average rank of ties
 
 
+def over_words(score: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """(T,) the highest score of each token's word; NaN only where the whole word has none.
+
+    Args:
+        score: (T,) one score a token.
+        words: (T,) number of the word that each token belongs to.
+    """
+    highest = np.full(int(words.max(initial=-1)) + 1, np.nan)
+    np.fmax.at(highest, words, np.asarray(score, dtype=np.float64))
+    return highest[words]
+
+
 def importance(
-    knowledge: Sequence[np.ndarray], entropy: Sequence[np.ndarray], settings: ImportanceSettings
+    knowledge: Sequence[np.ndarray],
+    entropy: Sequence[np.ndarray],
+    settings: ImportanceSettings,
+    words: Sequence[np.ndarray] | None = None,
 ) -> list[np.ndarray]:
     """Importance s_t of every token, 0..1, one (T_i,) array per sample.
 
-    Source: arXiv 2605.00364 for the mix; rank normalisation and the product are this project's own.
+    Args:
+        knowledge: (T_i,) knowledge score of each sample's tokens, in nats.
+        entropy: (T_i,) entropy score, in nats.
+        settings: How they are normalised and mixed.
+        words: (T_i,) number of the word that each token belongs to; without it every token is its own word.
+
+    Source: arXiv 2605.00364 for the mix; rank normalisation, the product and the word granularity are this
+    project's own.
     """
-    k = _normalised(knowledge, settings)
     sign = 1.0 if settings.direction == "uncertain" else -1.0
-    h = _normalised([sign * np.asarray(e) for e in entropy], settings)
+    entropy = [sign * np.asarray(h) for h in entropy]
+    if settings.granularity == "word" and words is not None:
+        knowledge = [over_words(k, w) for k, w in zip(knowledge, words, strict=True)]
+        entropy = [over_words(h, w) for h, w in zip(entropy, words, strict=True)]
+    k = _normalised(knowledge, settings)
+    h = _normalised(entropy, settings)
     a = settings.alpha
     if settings.fusion == "sum":
         return [a * x + (1 - a) * y for x, y in zip(k, h, strict=True)]

@@ -27,6 +27,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "fusion": "sum",
         "alpha": 0.5,
         "copy_guard": False,
+        "granularity": "token",
     },
 }
 

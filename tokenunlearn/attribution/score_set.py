@@ -15,7 +15,7 @@ import numpy as np
 from tokenunlearn.attribution.importance import ImportanceSettings, importance, knowledge_score
 from tokenunlearn.attribution.selection import Rule, TokenWeights, make_weights
 from tokenunlearn.errors import ScoreSetError
-from tokenunlearn.samples import Span, overlaps
+from tokenunlearn.samples import Span, overlaps, word_spans
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
@@ -62,6 +62,17 @@ class SampleScores:
         """(T,) whether a token holds a character of a gold span."""
         return np.array([overlaps(offset, self.span) for offset in self.offsets], dtype=bool)
 
+    @property
+    def words(self) -> np.ndarray:
+        """(T,) number of the answer's word that each token belongs to; tokens of no word stand alone."""
+        spans = word_spans(self.answer)
+        numbers: dict[object, int] = {}
+        found = []
+        for t, offset in enumerate(self.offsets):
+            word = next((span for span in spans if overlaps(offset, [span])), None)
+            found.append(numbers.setdefault(("none", t) if word is None else word, len(numbers)))
+        return np.array(found, dtype=int)
+
 
 @dataclass(frozen=True, eq=False)
 class ScoreSet:
@@ -105,7 +116,8 @@ class ScoreSet:
     @cached_property
     def importance(self) -> list[np.ndarray]:
         """Importance s_t of every token, 0..1."""
-        return importance(self.knowledge, [x.entropy for x in self.samples], self.settings)
+        entropy, words = [x.entropy for x in self.samples], [x.words for x in self.samples]
+        return importance(self.knowledge, entropy, self.settings, words)
 
     def weights(self, rule: Rule) -> TokenWeights:
         """Token weights under a rule; overrides win over it.

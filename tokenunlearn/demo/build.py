@@ -60,7 +60,9 @@ def build(names: Sequence[str], say: Say = print) -> None:
     for name in names:
         base, suffix = (name.removesuffix("-retrained"), "-retrained" if name.endswith("-retrained") else "")
         if base not in ("demo", "smollm2-authors"):
-            raise TokenUnlearnError(f'"{name}" is not built here; use demo, smollm2-authors, or these with -retrained.')
+            raise TokenUnlearnError(
+                f'"{name}" is not built here; use demo, smollm2-authors, or these with -retrained.'
+            )
         samples = [s for source in (TRAINED_ON[suffix], *SHARED_TRAINING) for s in load_samples(source)]
         started = time.monotonic()
         builder = _build_demo if base == "demo" else _build_adapter
@@ -123,10 +125,14 @@ class _Report(TrainerCallback):
     def __init__(self, name: str, say: Say) -> None:
         self.name, self.say = name, say
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
         """One line for each logged loss."""
         if logs and "loss" in logs:
-            self.say(f"{self.name}: epoch {state.epoch:.1f}/{args.num_train_epochs:.0f}, NLL {float(logs['loss']):.4f}")
+            self.say(
+                f"{self.name}: epoch {state.epoch:.1f}/{args.num_train_epochs:.0f}, NLL {float(logs['loss']):.4f}"
+            )
 
 
 def _build_demo(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any]:

@@ -17,7 +17,9 @@ def gold_span_accuracy(generation: str, facts: Sequence[str]) -> float | None:
     if not facts:
         return None
     text = _plain(generation)
-    return sum(bool(re.search(rf"(?<!\w){re.escape(_plain(fact))}(?!\w)", text)) for fact in facts) / len(facts)
+    return sum(bool(re.search(rf"(?<!\w){re.escape(_plain(fact))}(?!\w)", text)) for fact in facts) / len(
+        facts
+    )
 
 
 def _plain(text: str) -> str:

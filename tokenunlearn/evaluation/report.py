@@ -62,19 +62,24 @@ class Report:
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values; figures that are no finite numbers become null, the others have 6 digits."""
+        """The report as plain values; what is no finite number becomes null, floats have 6 digits."""
         values: dict[str, Any] = _plain(asdict(self))
         return values
 
     def save(self, path: str | Path) -> Path:
         """Write the report as JSON, whole or not at all."""
         path = Path(path)
+        text = json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            json.dump(self.to_json(), file, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-            file.write("\n")
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
+            try:
+                file.write(text + "\n")
+                file.close()
+                os.chmod(file.name, 0o644)
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
         return path
 
     @classmethod
@@ -91,14 +96,23 @@ class Report:
             return cls(**values)
         except OSError:
             raise TokenUnlearnError(f'There is no report "{path}"; make one with evaluate --json.') from None
-        except (ValueError, TypeError, KeyError):
-            raise TokenUnlearnError(f'The file "{path}" is no report; make one with evaluate --json.') from None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise TokenUnlearnError(
+                f'The file "{path}" is no report; make one with evaluate --json.'
+            ) from None
 
 
 def _result(row: dict[str, Any]) -> MetricResult:
-    row["value"] = float("nan") if row["value"] is None else row["value"]
-    row["interval"] = tuple(row["interval"]) if row["interval"] else None
-    return MetricResult(**row | {"rows": tuple(row["rows"]), "sample_ids": tuple(row["sample_ids"])})
+    interval = row["interval"] and tuple(map(_number, row["interval"]))
+    changed = {"value": _number(row["value"]), "interval": interval}
+    return MetricResult(
+        **row | changed | {"rows": tuple(row["rows"]), "sample_ids": tuple(row["sample_ids"])}
+    )
+
+
+def _number(value: float | None) -> float:
+    """A figure as it was before JSON, where what is no finite number is null."""
+    return float("nan") if value is None else value
 
 
 def _plain(value: Any) -> Any:
@@ -118,11 +132,17 @@ def versions() -> dict[str, str]:
 
 
 def git_revision() -> str:
-    """Commit of the code, "" when it is in no repository."""
-    folder = Path(__file__).resolve().parent
+    """Commit of the code, "" when it is in no repository of its own, as after an installation."""
+    folder = Path(__file__).resolve().parent.parent.parent
+    if not (folder / ".git").exists():
+        return ""
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return ""

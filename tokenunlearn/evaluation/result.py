@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,20 +36,40 @@ class MetricResult:
     sample_ids: tuple[str, ...] = ()
 
 
-def bootstrap_interval(rows: Sequence[float] | np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over rows; a single or constant row has an interval of no width."""
+def bootstrap_interval(
+    rows: Sequence[float] | np.ndarray,
+    statistic: Callable[..., Any] = np.mean,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a statistic over rows; the same rows always give the same interval.
+
+    A single row, or rows that are all equal, have an interval of no width. No rows, or a row that is no
+    finite number, have (NaN, NaN).
+
+    Args:
+        rows: (rows,) the values that are drawn with replacement.
+        statistic: From rows to a number; with an ``axis`` argument it runs over all resamples at once.
+        level: Share of the resampled statistics inside the interval, 0..1.
+        resamples: Number of resamples.
+        seed: Seed of the draws.
+    """
     from scipy.stats import bootstrap
 
     values = np.asarray(rows, dtype=float)
-    if len(values) < 2 or np.all(values == values[0]):
-        return (float(values[0]), float(values[0])) if len(values) else (float("nan"), float("nan"))
+    if not len(values) or not np.isfinite(values).all():
+        return float("nan"), float("nan")
+    if np.all(values == values[0]):
+        value = float(statistic(values))
+        return value, value
     found = bootstrap(
         (values,),
-        np.mean,
+        statistic,
         confidence_level=level,
-        n_resamples=RESAMPLES,
+        n_resamples=resamples,
         method="percentile",
-        rng=np.random.default_rng(SEED),
+        rng=np.random.default_rng(seed),
     ).confidence_interval
     return float(found.low), float(found.high)
 

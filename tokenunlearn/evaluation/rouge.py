@@ -7,7 +7,9 @@ from typing import Any
 
 
 def rouge_l_recall(prediction: str, reference: str) -> float:
-    """Share of the reference's words, stemmed, in the longest common subsequence with the prediction. Range 0..1.
+    """Share of the reference's words in the longest common subsequence with the prediction. Range 0..1.
+
+    Words are stemmed.
 
     Source: TOFU, arXiv 2401.06121, section 2.2; computed by the rouge-score package.
     """

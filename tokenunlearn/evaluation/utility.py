@@ -6,35 +6,58 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.result import RESAMPLES, SEED, MetricResult
 
 
 def model_utility(parts: Sequence[float] | Mapping[str, float]) -> float:
     """Harmonic mean of the parts, 0 as soon as one of them is 0. Range 0..1.
 
-    TOFU takes nine: probability, ROUGE-L recall and truth ratio on retained samples, real authors and world facts.
+    TOFU takes nine: probability, ROUGE-L recall and truth ratio on retained samples, real authors and world
+    facts.
+
+    Raises:
+        TokenUnlearnError: If there are no parts.
 
     Source: TOFU, arXiv 2401.06121, section 2.2.
     """
     values = np.asarray(list(parts.values() if isinstance(parts, Mapping) else parts), dtype=float)
+    if not len(values):
+        raise TokenUnlearnError("Model utility is the mean of parts, and there are none.")
     if (values <= 0).any():
         return 0.0
     return float(len(values) / (1.0 / values).sum())
 
 
-def utility_result(parts: Mapping[str, Mapping[str, Sequence[float]]]) -> MetricResult:
-    """Model utility with a bootstrap interval that resamples the rows of each part.
+def utility_result(parts: Mapping[str, Mapping[str, Sequence[float | None]]]) -> MetricResult:
+    """Model utility with a 95 % bootstrap interval that resamples the rows of each part.
 
     Args:
-        parts: Part -> metric -> per-row values; the metrics of one part share their rows.
+        parts: Part -> metric -> per-row values, None where the metric does not apply; the metrics of one part
+            share their rows. Every metric needs at least one value.
     """
-    tables = [np.array([list(rows) for rows in metrics.values()]) for metrics in parts.values()]  # (metrics, rows)
-    value = model_utility(np.concatenate([table.mean(1) for table in tables]))
+    tables = [_Table(metrics) for metrics in parts.values()]
+    value = model_utility(np.concatenate([table.means(np.arange(table.rows)) for table in tables]))
     rng = np.random.default_rng(SEED)
     resampled = []
     for _ in range(RESAMPLES):
-        means = [table[:, rng.integers(0, table.shape[1], table.shape[1])].mean(1) for table in tables]
+        means = [table.means(rng.integers(0, table.rows, table.rows)) for table in tables]
         resampled.append(model_utility(np.concatenate(means)))
     low, high = np.quantile(resampled, [0.025, 0.975])
-    rows = sum(table.shape[1] for table in tables)
+    rows = sum(table.rows for table in tables)
     return MetricResult("model_utility", value, rows, (float(low), float(high)), "higher")
+
+
+class _Table:
+    """The metrics of one part, (metrics, rows), with the rows that each of them applies to."""
+
+    def __init__(self, metrics: Mapping[str, Sequence[float | None]]) -> None:
+        self.present = np.array([[row is not None for row in rows] for rows in metrics.values()])
+        self.values = np.array([[row or 0.0 for row in rows] for rows in metrics.values()], dtype=float)
+        self.whole = self.values.sum(1) / self.present.sum(1)
+        self.rows = self.values.shape[1]
+
+    def means(self, drawn: np.ndarray) -> np.ndarray:
+        """(metrics,) mean over the drawn rows; of a metric that none of them has, the mean over all rows."""
+        counts = self.present[:, drawn].sum(1)
+        return np.where(counts > 0, self.values[:, drawn].sum(1) / np.maximum(counts, 1), self.whole)

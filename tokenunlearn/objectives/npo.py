@@ -38,7 +38,9 @@ def npo(
 class NPO:
     """Parameters of NPO."""
 
-    beta: float = field(default=0.1, metadata={"help": "Inverse temperature: larger stops forgetting earlier."})
+    beta: float = field(
+        default=0.1, metadata={"help": "Inverse temperature: larger stops forgetting earlier."}
+    )
     needs_reference: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -25,7 +25,7 @@ LoadModel = Callable[[str], "LoadedModel"]
 Between = Callable[[], None]
 
 
-class Cancelled(Exception):  # noqa: N818 - no fault
+class Cancelled(Exception):
     """Someone asked the run to stop."""
 
 
@@ -40,12 +40,16 @@ def execute(run: Run, load: LoadModel | None = None, between: Between | None = N
     try:
         return _Execution(run, load, between or (lambda: None)).go()
     except Cancelled:
-        return run.set_state(status="cancelled", message="Cancelled before training began; nothing was changed.")
+        return run.set_state(
+            status="cancelled", message="Cancelled before training began; nothing was changed."
+        )
     except TokenUnlearnError as error:
         return run.set_state(status="failed", message=str(error))
     except Exception as error:
         (run.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        return run.set_state(status="failed", message=f"{type(error).__name__}: {str(error)[:300]} (see error.txt)")
+        return run.set_state(
+            status="failed", message=f"{type(error).__name__}: {str(error)[:300]} (see error.txt)"
+        )
 
 
 class _Execution:
@@ -105,7 +109,10 @@ class _Execution:
         if self.spec.rule["selection"] == "uniform":
             return None
         scores = score(
-            model, samples, progress=lambda done, total: self.phase("scoring", done, total), **self.spec.scoring
+            model,
+            samples,
+            progress=lambda done, total: self.phase("scoring", done, total),
+            **self.spec.scoring,
         )
         scores.save(self.run.folder / "scores.parquet")
         return scores
@@ -156,5 +163,7 @@ class _Execution:
             )
             return self.run.set_state(status="failed", message=message)
         if result.stopped == "cancelled":
-            return self.run.set_state(status="cancelled", message=f"Cancelled after {steps} of {total} steps.")
+            return self.run.set_state(
+                status="cancelled", message=f"Cancelled after {steps} of {total} steps."
+            )
         return self.run.set_state(status="completed", phase="", done=total, total=total)

@@ -55,7 +55,9 @@ class RunSpec:
         """
         now = datetime.now(UTC)
         make_rule(values["rule"])
-        name = "-".join([values["config"].get("objective", "npo"), values["rule"]["selection"]]).replace("_", "-")
+        name = "-".join([values["config"].get("objective", "npo"), values["rule"]["selection"]]).replace(
+            "_", "-"
+        )
         run_id = f"{now:%Y%m%d-%H%M%S}-{name}-{secrets.token_hex(2)}"
         return cls(id=run_id, created=now.isoformat(timespec="seconds"), label=label or name, **values)
 
@@ -77,5 +79,7 @@ def make_rule(described: Mapping[str, Any]) -> Rule:
     try:
         rule: Rule = RULES[name](**parameters)
     except TypeError:
-        raise RunError(f'The selection "{name}" does not take {", ".join(parameters) or "no parameter"}.') from None
+        raise RunError(
+            f'The selection "{name}" does not take {", ".join(parameters) or "no parameter"}.'
+        ) from None
     return rule

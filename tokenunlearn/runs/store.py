@@ -1,13 +1,13 @@
 """Runs on disk: one folder a run, written by one process, readable by any.
 
-    runs/ID/spec.json         frozen when the run is made
-    runs/ID/state.json        status, phase, step; replaced as a whole
-    runs/ID/metrics.jsonl     one line a step
-    runs/ID/scores.parquet    the score set behind the weights
-    runs/ID/generations.json  answers before and after
-    runs/ID/report.json       evaluation, if there was one
-    runs/ID/adapter/          what the run changed
-    runs/ID/cancel            there once someone asked to stop
+runs/ID/spec.json         frozen when the run is made
+runs/ID/state.json        status, phase, step; replaced as a whole
+runs/ID/metrics.jsonl     one line a step
+runs/ID/scores.parquet    the score set behind the weights
+runs/ID/generations.json  answers before and after
+runs/ID/report.json       evaluation, if there was one
+runs/ID/adapter/          what the run changed
+runs/ID/cancel            there once someone asked to stop
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ class Run:
         except (OSError, ValueError, TypeError):
             return RunState("failed", message="Its state.json cannot be read.")
         if state.active and not _alive(state.pid):
-            return replace(state, status="failed", message="The process that ran it ended before the run did.")
+            return replace(
+                state, status="failed", message="The process that ran it ended before the run did."
+            )
         return state
 
     @property
@@ -101,7 +103,9 @@ class Run:
             lines = (self.folder / "metrics.jsonl").read_text(encoding="utf-8").split("\n")
         except OSError:
             return []
-        return [json.loads(line) for line in lines[:-1]]  # what follows the last line end is still being written
+        return [
+            json.loads(line) for line in lines[:-1]
+        ]  # what follows the last line end is still being written
 
     @property
     def scores(self) -> ScoreSet | None:
@@ -137,7 +141,9 @@ class Run:
             RunError: If it has ended already.
         """
         if not self.state.active:
-            raise RunError(f'The run "{self.id}" is {self.state.status}; only queued and running runs can be cancelled.')
+            raise RunError(
+                f'The run "{self.id}" is {self.state.status}; only queued and running runs can be cancelled.'
+            )
         (self.folder / "cancel").touch()
 
     def write(self, name: str, value: Any) -> None:
@@ -184,7 +190,9 @@ class RunStore:
             self.root.mkdir(parents=True, exist_ok=True)
             scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
         except OSError as error:
-            raise RunError(f'Runs cannot be written to "{self.root}": {error.strerror}; choose another folder.') from None
+            raise RunError(
+                f'Runs cannot be written to "{self.root}": {error.strerror}; choose another folder.'
+            ) from None
         run = Run(scratch)
         run.write("spec.json", spec.to_json())
         run.write("state.json", asdict(RunState("queued", pid=os.getpid())))
@@ -197,7 +205,9 @@ class RunStore:
         """Every run, the newest first."""
         if not self.root.is_dir():
             return []
-        folders = [p for p in self.root.iterdir() if (p / "spec.json").is_file() and not p.name.startswith(".")]
+        folders = [
+            p for p in self.root.iterdir() if (p / "spec.json").is_file() and not p.name.startswith(".")
+        ]
         return [Run(folder) for folder in sorted(folders, key=lambda p: p.name, reverse=True)]
 
     def get(self, run_id: str) -> Run:

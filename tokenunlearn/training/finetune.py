@@ -102,7 +102,11 @@ def finetune(
             seed=config.seed,
         )
         trainer = ResponseTrainer(
-            model=model, args=arguments, train_dataset=dataset, data_collator=collator, callbacks=list(callbacks)
+            model=model,
+            args=arguments,
+            train_dataset=dataset,
+            data_collator=collator,
+            callbacks=list(callbacks),
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()

@@ -101,7 +101,9 @@ def unlearn(
     if not len(samples):
         raise TokenUnlearnError("There are no samples to forget.")
     if config.needs_retain and not retain:
-        raise TokenUnlearnError(f'The regulariser "{config.regulariser}" needs retained samples; name some, or use none.')
+        raise TokenUnlearnError(
+            f'The regulariser "{config.regulariser}" needs retained samples; name some, or use none.'
+        )
     forget = model.encode_all(samples)
     kept = model.encode_all(retain) if config.needs_retain and retain else []
     token_weights = _fitting_weights(forget, weights)
@@ -130,7 +132,9 @@ def _fitting_weights(forget: Sequence[Encoding], weights: TokenWeights | None) -
     if weights is None:
         return [torch.ones(e.response_length) for e in forget]
     if list(weights.sample_ids) != [e.sample_id for e in forget]:
-        raise ScoreSetError("The token weights belong to other samples than the ones to forget; score these first.")
+        raise ScoreSetError(
+            "The token weights belong to other samples than the ones to forget; score these first."
+        )
     for e, w in zip(forget, weights.weights, strict=True):
         if len(w) != e.response_length:
             raise ScoreSetError(
@@ -215,7 +219,9 @@ class References:
         wanted = len(forget) if objective.needs_reference else 0
         total = wanted + len(drawn)
         nll = (
-            response_nll(lm, forget, progress=lambda done, _: on_phase("reference", done, total)) if wanted else []
+            response_nll(lm, forget, progress=lambda done, _: on_phase("reference", done, total))
+            if wanted
+            else []
         )
         hidden: dict[int, Tensor] = {}
         with torch.no_grad():
@@ -251,7 +257,10 @@ def _trainer(
     def collator(steps: list[dict[str, Any]]) -> dict[str, Tensor]:
         """Forget rows first, retained rows after them, all in one forward pass."""
         (step,) = steps
-        batch_forget = [plan.forget[i] for i in range(step["step"] * config.batch_size, (step["step"] + 1) * config.batch_size)]
+        batch_forget = [
+            plan.forget[i]
+            for i in range(step["step"] * config.batch_size, (step["step"] + 1) * config.batch_size)
+        ]
         batch_retain = list(plan.retain[step["step"] * ratio : (step["step"] + 1) * ratio])
         batch = collate([forget[i] for i in batch_forget] + [retain[i] for i in batch_retain], target.pad_id)
         inputs = {name: getattr(batch, name) for name in Batch.FIELDS}
@@ -293,7 +302,9 @@ def _trainer(
 class UnlearnTrainer(Trainer):
     """A Trainer whose loss is ``gamma * L_f + lambda * L_r``."""
 
-    def prepare(self, config: UnlearnConfig, references: References, folder: tempfile.TemporaryDirectory) -> None:
+    def prepare(
+        self, config: UnlearnConfig, references: References, folder: tempfile.TemporaryDirectory
+    ) -> None:
         """Take what the loss needs beside the batches."""
         self.config = config
         self.objective = make_objective(config.objective, config.parameters)
@@ -308,7 +319,11 @@ class UnlearnTrainer(Trainer):
         self, model: PreTrainedModel, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
     ):
         """Total loss of one step; the parts are kept for its record."""
-        weights, ref_nll, ref_hidden = inputs.pop("weights"), inputs.pop("ref_nll", None), inputs.pop("ref_hidden", None)
+        weights, ref_nll, ref_hidden = (
+            inputs.pop("weights"),
+            inputs.pop("ref_nll", None),
+            inputs.pop("ref_hidden", None),
+        )
         batch = Batch(**inputs)
         logits = output_head(model)(response_hidden(model, batch))  # (F + R, T, V)
         n = len(weights)
@@ -320,8 +335,12 @@ class UnlearnTrainer(Trainer):
             "forget_nll": ((step.nll.detach() * weights).sum() / weights.sum().clamp_min(1e-12)).item(),
         }
         if self.regulariser is not None:
-            ref_logits = None if ref_hidden is None else self.reference_head(ref_hidden.to(logits.device)).detach()
-            retain_loss = self.regulariser.loss(RetainStep(logits[n:], batch.labels[n:], batch.mask[n:], ref_logits))
+            ref_logits = (
+                None if ref_hidden is None else self.reference_head(ref_hidden.to(logits.device)).detach()
+            )
+            retain_loss = self.regulariser.loss(
+                RetainStep(logits[n:], batch.labels[n:], batch.mask[n:], ref_logits)
+            )
             self.parts["retain_loss"] = retain_loss.item()
             loss = loss + self.config.lambda_ * retain_loss
         self.parts["loss"] = loss.item()
@@ -365,7 +384,9 @@ class _Watch(TrainerCallback):
         if self.stopped:
             control.should_training_stop = True
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
         """Record one step."""
         if not logs or "loss" not in logs:
             return

@@ -55,7 +55,9 @@ class UnlearnConfig:
         make_objective(self.objective, self.parameters)
         make_regulariser(self.regulariser)
         if self.train not in get_args(Parameterisation):
-            raise TokenUnlearnError(f'train is "{self.train}"; it must be one of {", ".join(get_args(Parameterisation))}.')
+            raise TokenUnlearnError(
+                f'train is "{self.train}"; it must be one of {", ".join(get_args(Parameterisation))}.'
+            )
         for name in ("steps", "batch_size", "retain_batch_size", "lora_r", "lora_alpha"):
             if getattr(self, name) < 1:
                 raise TokenUnlearnError(f"{name} is {getattr(self, name)}; it must be at least 1.")
