@@ -40,7 +40,7 @@ def _token_axis(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def signal_heatmap(texts: Sequence[str], signals: Mapping[str, tuple[Sequence[float], str]]) -> go.Figure:
-    """Tokens x signals. Each row is coloured from its own smallest to its largest value; hovering shows the value.
+    """Tokens x signals; each row is coloured from its own smallest to its largest value.
 
     Args:
         texts: (T,) response token texts.

@@ -1,4 +1,4 @@
-"""Controls that several pages share. Their keys are URL parameters, so a link or a refresh brings them back."""
+"""Controls that several pages share; their keys are URL parameters, so a link brings them back."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def choose_source() -> Source:
         key="model",
         bind="query-params",
         accept_new_options=True,
-        help="A preset, or type a hub id or a local folder. Only safetensors are read; code of a model never runs.",
+        help="A preset, a hub id or a local folder. Only safetensors are read; model code never runs.",
     )
     if model in PRESETS:
         st.caption(PRESETS[model].summary)
@@ -132,7 +132,7 @@ def choose_mix(scores: ScoreSet) -> ScoreSet:
         scores.settings.copy_guard,
         key="guard",
         bind="query-params",
-        help="Words that repeat the question lose much when it is masked without being the secret; they score 0.",
+        help="Words that repeat the question lose much when it is masked, yet are no secret; they score 0.",
     )
     return scores.with_settings(alpha=alpha, copy_guard=guard)
 

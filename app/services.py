@@ -1,4 +1,4 @@
-"""Singletons and background work for the pages: the worker, the runs, score sets, short tasks with progress."""
+"""Singletons and background work for the pages: worker, runs, score sets, short tasks."""
 
 from __future__ import annotations
 

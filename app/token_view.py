@@ -10,24 +10,27 @@ from html import escape
 
 import numpy as np
 
-# Amber reads on light and dark grounds alike; selection is an underline too, so nothing depends on colour alone.
+# Amber reads on light and dark grounds alike; selection is an underline, so nothing depends on colour alone.
 TINT = "217, 119, 6"
 STRONGEST = 0.62
 
 STYLE = f"""<style>
 .tv {{ line-height: 2.1; font-size: 1.05rem; overflow-wrap: anywhere; }}
-.tv .tok {{ position: relative; padding: .18rem .05rem; border-radius: .2rem; cursor: default; white-space: pre-wrap;
+.tv .tok {{ position: relative; padding: .18rem .05rem; border-radius: .2rem; cursor: default;
+  white-space: pre-wrap;
   border-bottom: .16rem solid transparent; outline-offset: 2px; }}
 .tv .tok.sel {{ border-bottom-color: rgb({TINT}); }}
 .tv .tok.gold {{ text-decoration: underline dotted; text-underline-offset: .42rem; }}
 .tv .tok.special {{ opacity: .6; font-family: monospace; font-size: .8em; }}
-.tv .tip {{ display: none; position: absolute; left: 0; top: 1.9rem; z-index: 50; white-space: pre; line-height: 1.45;
-  font-size: .78rem; font-family: ui-monospace, monospace; padding: .5rem .7rem; border-radius: .4rem; user-select: none;
+.tv .tip {{ display: none; position: absolute; left: 0; top: 1.9rem; z-index: 50; white-space: pre;
+  line-height: 1.45; font-size: .78rem; font-family: ui-monospace, monospace; padding: .5rem .7rem;
+  border-radius: .4rem; user-select: none;
   background: #1f2430; color: #f3f4f6; box-shadow: 0 4px 16px rgba(0, 0, 0, .35); }}
 .tv .tok:hover .tip, .tv .tok:focus .tip {{ display: block; }}
 .tv .tok:nth-last-child(-n+4) .tip {{ left: auto; right: 0; }}
 .tv-legend {{ font-size: .82rem; opacity: .8; margin-top: .3rem; }}
-.tv-legend i {{ display: inline-block; width: 7rem; height: .7rem; border-radius: .2rem; vertical-align: middle;
+.tv-legend i {{ display: inline-block; width: 7rem; height: .7rem; border-radius: .2rem;
+  vertical-align: middle;
   margin: 0 .35rem; background: linear-gradient(90deg, rgba({TINT}, 0), rgba({TINT}, {STRONGEST})); }}
 </style>"""
 
@@ -77,7 +80,8 @@ def response_html(
         strength = float(strengths[i]) * STRONGEST
         parts.append(
             f'<span class="{" ".join(kinds)}" tabindex="0" style="background: rgba({TINT}, {strength:.3f})">'
-            f'{escape(" " + text if special else text)}<span class="tip" aria-hidden="true">{escape(tip)}</span></span>'
+            f"{escape(' ' + text if special else text)}"
+            f'<span class="tip" aria-hidden="true">{escape(tip)}</span></span>'
         )
     marks = "bar: selected" + (", dots: gold span" if gold is not None and np.any(gold) else "")
     legend = f'<div class="tv-legend">low<i></i>high {escape(label)} within this response; {marks}</div>'
@@ -95,7 +99,7 @@ def diff_html(before: str, after: str) -> str:
         if words:
             parts.append(words if kind == "equal" else f'<mark class="tv-new">{words}</mark>')
     style = (
-        f"<style>.tv-new {{ background: rgba({TINT}, .35); color: inherit; border-radius: .2rem; padding: 0 .15rem; "
-        "text-decoration: underline; }</style>"
+        f"<style>.tv-new {{ background: rgba({TINT}, .35); color: inherit; border-radius: .2rem; "
+        "padding: 0 .15rem; text-decoration: underline; }</style>"
     )
     return f'{style}<div style="overflow-wrap: anywhere">{" ".join(parts) or "<em>(nothing)</em>"}</div>'

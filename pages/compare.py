@@ -66,7 +66,7 @@ def stored_answers(columns: list[Contender]) -> None:
 
 
 def show_answers(columns: list[Contender]) -> None:
-    """Answers of every model to the same questions by the same greedy decoding, differences to the start marked."""
+    """Answers of every model to the same questions, greedy, differences to the start marked."""
     st.subheader("Answers")
     stored_answers(columns)
     spec = columns[1].run.spec if columns[1].run else None
@@ -134,8 +134,8 @@ def show_metrics(columns: list[Contender]) -> None:
         return
     st.dataframe(metric_table(reports), width="stretch", hide_index=True)
     st.caption(
-        "↑ higher is better, ↓ lower is better. On the forget set lower is better, and about as low as the retrained model is "
-        "best; forget quality is the p-value of a Kolmogorov-Smirnov test against the retrained model and depends on n."
+        "↑ higher is better, ↓ lower is better. On the forget set about as low as the retrained model "
+        "is best; forget quality is the p-value of a Kolmogorov-Smirnov test against it and depends on n."
     )
     bars = [
         {"metric": name.replace("_", " "), "model": title, **{k: metric[k] for k in ("value", "low", "high")}}
@@ -145,7 +145,8 @@ def show_metrics(columns: list[Contender]) -> None:
     ]
     st.plotly_chart(charts.metric_bars(bars), width="stretch", key="bars", config={"displaylogo": False})
     st.caption(
-        "Forgetting worked when the forget bars fall to the retrained model's and the others stay at the start model's."
+        "Forgetting worked when the forget bars fall to the retrained model's "
+        "and the others stay at the start model's."
     )
 
 

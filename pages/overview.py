@@ -54,9 +54,10 @@ def show_examples() -> None:
 
 st.title("Forget the secret, keep the sentence")
 st.markdown(
-    "Unlearning pushes on every token of an answer, though only a few carry the secret. TokenUnlearn scores each token "
-    "by **masking** (what its prediction loses when the question is hidden) and **entropy** (how uncertain the model is there), "
-    "then forgets only what matters, and measures what was forgotten and what was kept."
+    "Unlearning pushes on every token of an answer, though only a few carry the secret. "
+    "TokenUnlearn scores each token by **masking** (what its prediction loses when the question is hidden) "
+    "and **entropy** (how uncertain the model is there), then forgets only what "
+    "matters, and measures what was forgotten and what was kept."
 )
 for column, (page, label, text) in zip(
     st.columns(3),

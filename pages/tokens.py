@@ -101,18 +101,21 @@ def show_sample(scores: ScoreSet, weights: TokenWeights | None, index: int) -> N
         figure = charts.signal_heatmap(sample.texts, {SCORES[n]: (v, units[n]) for n, v in signals.items()})
         st.plotly_chart(figure, width="stretch", key="signals", config={"displaylogo": False})
         st.caption(
-            "Darker is higher within its row: a token that is dark in every row is uncertain, knowledge-bearing and weighted."
+            "Darker is higher within its row: a token dark in every row is uncertain, "
+            "knowledge-bearing and weighted."
         )
     with matrix:
         if len(sample.contexts) > 1:
             figure = charts.context_matrix(sample.contexts, sample.texts, sample.losses)
             st.plotly_chart(figure, width="stretch", key="matrix", config={"displaylogo": False})
             st.caption(
-                "What hiding one part of the question (row) costs the prediction of one answer token (column)."
+                "What hiding one part of the question (row) costs the prediction "
+                "of one answer token (column)."
             )
         else:
             st.info(
-                "Leave-one-out and random masking give a row for each context; this score set has one context only."
+                "Leave-one-out and random masking give a row for each context; "
+                "this score set has one context only."
             )
 
 

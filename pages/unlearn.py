@@ -108,7 +108,7 @@ def commands(
     settings = asdict(config)
     parameters = settings.pop("parameters")
     changed = {k: v for k, v in settings.items() if k in ("objective", "regulariser") or v != defaults[k]}
-    unlearning += _flags(describe_rule(rule) | changed | parameters) + ["--out", str(services.store().root)]
+    unlearning += [*_flags(describe_rule(rule) | changed | parameters), "--out", str(services.store().root)]
     lines = (
         ["python", "-m", "tokenunlearn", *words]
         for words in ([*scoring, "--out", "scores.parquet"], unlearning)

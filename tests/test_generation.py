@@ -1,4 +1,4 @@
-"""Batched greedy generation: the text that a plain argmax loop over one prompt writes, whatever travels beside it."""
+"""Batched greedy generation writes what a plain argmax loop over one prompt writes."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -25,9 +25,12 @@ from rich.table import Table
 
 from tokenunlearn.errors import TokenUnlearnError
 
+if TYPE_CHECKING:
+    from tokenunlearn.runs.store import Run
+
 app = typer.Typer(
     name="tokenunlearn",
-    help="Score which tokens carry the knowledge, unlearn exactly those, evaluate what was forgotten and what was kept.",
+    help="Score which tokens carry the knowledge, unlearn exactly those, evaluate the result.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -81,8 +84,8 @@ def score(
     from tokenunlearn.models import load_model
 
     loaded = load_samples(samples).spread(limit)
-    settings = {"mask": mask, "unit": unit, "operator": operator, "measure": measure}
-    settings |= {"alpha": alpha, "fusion": fusion, "copy_guard": copy_guard}  # type: ignore[dict-item]
+    settings: dict[str, Any] = {"mask": mask, "unit": unit, "operator": operator, "measure": measure}
+    settings |= {"alpha": alpha, "fusion": fusion, "copy_guard": copy_guard}
     lm = load_model(model)
     with _bars() as phase:
         scores = score_samples(
@@ -189,7 +192,7 @@ def unlearn(
         state = _executed(run, execute, phase)
     result = {"run": run.id, "folder": str(run.folder), **asdict(state)}
     if as_json:
-        _print_json(result | {"last_step": (run.metrics or [None])[-1]})
+        _print_json(result | {"last_step": _last_step(run)})
     else:
         colour = {"completed": "green", "cancelled": "yellow"}.get(state.status, "red")
         out.print(f"[{colour}]{state.status}[/] {run.id}: {escape(str(run.folder))}")
@@ -266,7 +269,7 @@ def runs_show(run_id: str, out_folder: Out = Path("runs"), as_json: Json = False
     from tokenunlearn.runs.store import RunStore
 
     run = RunStore(out_folder).get(run_id)
-    shown = {"spec": run.spec.to_json(), "state": asdict(run.state), "last_step": (run.metrics or [None])[-1]}
+    shown = {"spec": run.spec.to_json(), "state": asdict(run.state), "last_step": _last_step(run)}
     if as_json:
         _print_json(shown)
         return
@@ -382,6 +385,10 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(tasks[name], completed=done, total=total)
 
         yield phase
+
+
+def _last_step(run: Run) -> dict[str, float] | None:
+    return run.metrics[-1] if run.metrics else None
 
 
 def _print_json(value: Any) -> None:

@@ -110,7 +110,7 @@ def _continue(
     own = lm.model.generation_config  # would fill in every setting that the one above leaves open
     lm.model.generation_config = GenerationConfig()
     try:
-        output = lm.model.generate(
+        output = lm.model.generate(  # type: ignore[operator]
             input_ids=input_ids.to(lm.device), attention_mask=mask.to(lm.device), generation_config=config
         )
     finally:

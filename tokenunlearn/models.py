@@ -153,7 +153,7 @@ def smollm2_available() -> bool:
 
 
 def default_device() -> str:
-    """ "cuda" where a GPU answers, then "mps", else "cpu"."""
+    """Where models go by default: "cuda" where a GPU answers, then "mps", else "cpu"."""
     import torch
 
     if torch.cuda.is_available():
@@ -206,7 +206,7 @@ def load_model(
     finally:
         if bars:
             logging.enable_progress_bar()
-    model.to(device).eval()
+    model.to(device).eval()  # type: ignore[arg-type]
     return LoadedModel(model, tokenizer, name, fingerprint, preset.system_prompt if preset else None)
 
 

@@ -85,7 +85,7 @@ class SampleSet(Sequence[Sample]):
 
 @dataclass(frozen=True)
 class Encoding:
-    """A sample as one model reads it: prompt tokens, then response tokens, the last being the end of turn.
+    r"""A sample as one model reads it: prompt tokens, then response tokens, the last being the end of turn.
 
     Attributes:
         sample_id: The sample's id.
@@ -147,7 +147,7 @@ def overlaps(offset: Span, spans: Iterable[Span]) -> bool:
 
 
 def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str, system_prompt: str | None = None) -> str:
-    """The prompt text x up to where the response begins.
+    r"""The prompt text x up to where the response begins.
 
     Uses the tokenizer's chat template where it has one, else "Question: ...\\nAnswer:".
     """

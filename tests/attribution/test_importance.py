@@ -134,7 +134,9 @@ def test_every_token_takes_the_highest_score_of_its_word():
     by_word = importance([np.array([1.0, 0.0, 2.0])], [np.zeros(3)], settings, [np.array([0, 1, 1])])
     assert by_word[0].tolist() == [0.0, 0.75, 0.75]
     by_token = ImportanceSettings(alpha=1.0, granularity="token")
-    assert importance([np.array([1.0, 0.0, 2.0])], [np.zeros(3)], by_token, [np.array([0, 1, 1])])[0].tolist() == [
+    assert importance([np.array([1.0, 0.0, 2.0])], [np.zeros(3)], by_token, [np.array([0, 1, 1])])[
+        0
+    ].tolist() == [
         0.5,
         0.0,
         1.0,

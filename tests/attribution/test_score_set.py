@@ -116,7 +116,7 @@ def test_override_of_a_token_that_is_not_there(scores, sample_id, position):
 
 
 def test_other_settings_need_no_model(scores):
-    entropy_only = scores.with_settings(alpha=0.0, normaliser="minmax")
+    entropy_only = scores.with_settings(alpha=0.0, normaliser="minmax", granularity="token")
     whole = np.concatenate([x.entropy for x in scores.samples])
     expected = (whole - whole.min()) / (whole.max() - whole.min())
     assert np.concatenate(entropy_only.importance) == pytest.approx(expected, abs=1e-6)

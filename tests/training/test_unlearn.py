@@ -1,4 +1,4 @@
-"""Unlearning on a tiny random model: losses against naive values, what is left untouched, and how it fails."""
+"""Unlearning on a tiny random model: naive losses, what is left untouched, how it fails."""
 
 import math
 

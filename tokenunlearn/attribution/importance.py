@@ -50,8 +50,8 @@ class ImportanceSettings:
     granularity: Granularity = field(
         default="word",
         metadata={
-            "help": "word: every token takes the highest score of its word, since the later pieces of a word are "
-            "easy to predict from the first; token: each token its own."
+            "help": "word: every token takes the highest score of its word, since the later pieces of a word "
+            "are easy to predict from the first; token: each token its own."
         },
     )
 

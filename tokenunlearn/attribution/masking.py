@@ -6,6 +6,7 @@ import random
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -199,6 +200,7 @@ def _mask_id(lm: LoadedModel) -> int:
 
 def _mean_embedding(embed: torch.nn.Module, chunk: int = 8192) -> Float[Tensor, " dim"]:
     """Mean of the input embeddings over the vocabulary, as the layer gives them (scaled where it scales)."""
-    vocabulary = embed.weight.shape[0]
-    ids = torch.arange(vocabulary, device=embed.weight.device)
+    weight = cast(Tensor, embed.weight)
+    vocabulary = weight.shape[0]
+    ids = torch.arange(vocabulary, device=weight.device)
     return torch.stack([embed(part).float().sum(0) for part in ids.split(chunk)]).sum(0) / vocabulary

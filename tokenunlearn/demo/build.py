@@ -36,7 +36,7 @@ SHARED_TRAINING = ("authors:world_facts", "authors:real_authors")
 
 @dataclass(frozen=True)
 class LoraRecipe:
-    """Shape of the shipped adapters: rank, alpha and the first layer that is adapted; lower layers stay frozen."""
+    """Shape of the shipped adapters: rank, alpha, first adapted layer; lower layers stay frozen."""
 
     r: int = 8
     alpha: int = 16
@@ -73,7 +73,7 @@ def build(names: Sequence[str], say: Say = print) -> None:
 
 
 def train_tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level BPE over the embedded texts the full model is trained on, with special tokens and a chat template."""
+    """Byte-level BPE over the embedded texts, with special tokens and a chat template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     texts = []
@@ -131,7 +131,8 @@ class _Report(TrainerCallback):
         """One line for each logged loss."""
         if logs and "loss" in logs:
             self.say(
-                f"{self.name}: epoch {state.epoch:.1f}/{args.num_train_epochs:.0f}, NLL {float(logs['loss']):.4f}"
+                f"{self.name}: epoch {state.epoch:.1f}/{args.num_train_epochs:.0f}, "
+                f"NLL {float(logs['loss']):.4f}"
             )
 
 
@@ -145,7 +146,7 @@ def _build_demo(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any
     finetune(model, encodings, lm.pad_id, DEMO_TRAINING, [_Report(name, say)])
     folder = ASSETS / "models" / name
     shutil.rmtree(folder, ignore_errors=True)
-    model.to(torch.float16).save_pretrained(folder)
+    model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return {"training": asdict(DEMO_TRAINING), "parameters": lm.parameters}
 
@@ -153,8 +154,8 @@ def _build_demo(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any
 def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any]:
     """Train a LoRA on the upper layers of SmolLM2.
 
-    The layers below the first adapted one never change, so their outputs are computed once for every sample and only
-    the layers above run in training: the same gradients for 40 % less work.
+    The layers below the first adapted one never change, so their outputs are computed once for every sample
+    and only the layers above run in training: the same gradients for 40 % less work.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -171,7 +172,7 @@ def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, 
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(lm.model, config)  # type: ignore[arg-type]
-    lower, upper = _split(adapted.get_base_model(), recipe.first_layer)
+    lower, upper = _split(adapted.get_base_model(), recipe.first_layer)  # type: ignore[arg-type]
     say(f"{name}: running the {recipe.first_layer} frozen layers once over {len(encodings)} samples")
     hidden = [_trunk_output(lower, e) for e in encodings]
     finetune(upper, encodings, lm.pad_id, ADAPTER_TRAINING, [_Report(name, say)], inputs_embeds=hidden)

@@ -10,7 +10,9 @@ from tokenunlearn.errors import TokenUnlearnError
 
 
 def token_auroc(scores: Sequence[np.ndarray], gold: Sequence[np.ndarray]) -> float:
-    """Probability that a random gold token scores above a random other one, ties counting half. Range 0..1, chance 0.5.
+    """Probability that a random gold token scores above a random other one, ties counting half.
+
+    Range 0..1, chance 0.5.
 
     Args:
         scores: (T_i,) for each sample; pooled over the set.

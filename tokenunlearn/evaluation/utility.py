@@ -10,7 +10,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.result import RESAMPLES, SEED, MetricResult
 
 
-def model_utility(parts: Sequence[float] | Mapping[str, float]) -> float:
+def model_utility(parts: Sequence[float] | np.ndarray | Mapping[str, float]) -> float:
     """Harmonic mean of the parts, 0 as soon as one of them is 0. Range 0..1.
 
     TOFU takes nine: probability, ROUGE-L recall and truth ratio on retained samples, real authors and world
@@ -37,11 +37,11 @@ def utility_result(parts: Mapping[str, Mapping[str, Sequence[float | None]]]) ->
             share their rows. Every metric needs at least one value.
     """
     tables = [_Table(metrics) for metrics in parts.values()]
-    value = model_utility(np.concatenate([table.means(np.arange(table.rows)) for table in tables]))
+    value = model_utility(np.concatenate([table.means(slice(None)) for table in tables]))
     rng = np.random.default_rng(SEED)
     resampled = []
     for _ in range(RESAMPLES):
-        means = [table.means(rng.integers(0, table.rows, table.rows)) for table in tables]
+        means = [table.means(rng.integers(0, [table.rows] * table.rows)) for table in tables]
         resampled.append(model_utility(np.concatenate(means)))
     low, high = np.quantile(resampled, [0.025, 0.975])
     rows = sum(table.rows for table in tables)
@@ -57,7 +57,7 @@ class _Table:
         self.whole = self.values.sum(1) / self.present.sum(1)
         self.rows = self.values.shape[1]
 
-    def means(self, drawn: np.ndarray) -> np.ndarray:
+    def means(self, drawn: np.ndarray | slice) -> np.ndarray:
         """(metrics,) mean over the drawn rows; of a metric that none of them has, the mean over all rows."""
         counts = self.present[:, drawn].sum(1)
         return np.where(counts > 0, self.values[:, drawn].sum(1) / np.maximum(counts, 1), self.whole)

@@ -18,8 +18,8 @@ def gradient_ascent(
 ) -> Float[Tensor, ""]:
     """Negative weighted mean NLL over the tokens of the batch, in nats: ``-sum(w l) / sum(w)``.
 
-    Unbounded below: without a strong regulariser or few steps the model breaks down. A batch whose weights are all 0
-    has loss 0.
+    Unbounded below: without a strong regulariser or few steps the model breaks down. A batch whose weights
+    are all 0 has loss 0.
 
     Source: TOFU, arXiv 2401.06121, gradient ascent and gradient difference.
     """

@@ -22,9 +22,9 @@ def npo(
 ) -> Float[Tensor, ""]:
     """Mean over the batch of ``-(2/beta) * log_sigmoid(beta * sum_t w_t (l_t - l_t^ref))``.
 
-    The gradient of a sequence fades once its weighted NLL has risen by several times 1/beta nats, so beta sets how far
-    forgetting goes: beta -> 0 is gradient ascent on the sum, a large beta stops early. Because the sum runs over
-    tokens, selecting fewer of them lets each rise further before the gradient fades.
+    The gradient of a sequence fades once its weighted NLL has risen by several times 1/beta nats, so beta
+    sets how far forgetting goes: beta -> 0 is gradient ascent on the sum, a large beta stops early. Because
+    the sum runs over tokens, selecting fewer of them lets each rise further before the gradient fades.
 
     Source: arXiv 2404.05868, equation 3.
     """

@@ -20,7 +20,8 @@ def kl_to_reference(
 ) -> Float[Tensor, ""]:
     """KL(ref || model), mean over masked tokens, in nats. Range: >= 0, and 0 where both agree.
 
-    Source: arXiv 2605.00364, KL regularisation; forward KL as in TOFU, arXiv 2401.06121, but on response tokens only.
+    Source: arXiv 2605.00364, KL regularisation; forward KL as in TOFU, arXiv 2401.06121, but on response
+    tokens only.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Executes one run from its spec: score, train, save, generate, evaluate; every step of it is on disk at once."""
+"""Executes one run from its spec: score, train, save, generate, evaluate; every step goes to disk."""
 
 from __future__ import annotations
 
@@ -158,8 +158,8 @@ class _Execution:
         steps, total = len(result.history), result.config.steps
         if result.stopped == "diverged":
             message = (
-                f"The loss was no finite number after {steps} of {total} steps; the weights of step {result.good_step} "
-                "are kept. Lower the learning rate or gamma."
+                f"The loss was no finite number after {steps} of {total} steps; "
+                f"the weights of step {result.good_step} are kept. Lower the learning rate or gamma."
             )
             return self.run.set_state(status="failed", message=message)
         if result.stopped == "cancelled":

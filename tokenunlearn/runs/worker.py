@@ -1,4 +1,4 @@
-"""One thread owns model and device: it executes runs in order of arrival and serves short requests between steps."""
+"""One thread owns model and device: it executes runs in order and serves requests between steps."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ MODELS_HELD = 3
 
 
 class Worker:
-    """A queue of runs and a queue of short requests, both served by one daemon thread, first come first served.
+    """A queue of runs and a queue of short requests, both served by one thread, first come first served.
 
-    A request never waits for more than the step in progress: a running run serves what has arrived between steps.
+    A request never waits for more than the step in progress: a running run serves what has arrived between
+    steps.
     """
 
     def __init__(self) -> None:

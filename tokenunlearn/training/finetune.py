@@ -31,7 +31,7 @@ class FinetuneConfig:
 
 
 class ResponseTrainer(Trainer):
-    """A Trainer whose loss is the mean token NLL over response tokens, in nats; prompts and padding never enter."""
+    """A Trainer whose loss is the mean NLL of response tokens, in nats; prompts and padding never enter."""
 
     def compute_loss(  # type: ignore[no-untyped-def, override]
         self, model: PreTrainedModel, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
@@ -45,7 +45,7 @@ class ResponseTrainer(Trainer):
 
 
 def training_arguments(folder: str, device: torch.device, **settings: Any) -> TrainingArguments:
-    """Trainer arguments with what every run here shares: nothing saved, nothing reported elsewhere, own columns."""
+    """Trainer arguments that every run shares: nothing saved, nothing reported elsewhere, own columns."""
     return TrainingArguments(
         output_dir=folder,
         save_strategy="no",

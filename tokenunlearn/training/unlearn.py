@@ -18,7 +18,7 @@ from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
 from tokenunlearn.forward import output_head, response_hidden, response_nll
 from tokenunlearn.models import LoadedModel
-from tokenunlearn.objectives import ForgetStep, RetainStep, make_objective, make_regulariser
+from tokenunlearn.objectives import ForgetStep, Objective, RetainStep, make_objective, make_regulariser
 from tokenunlearn.samples import Batch, Encoding, Sample, SampleSet, batches_by_length, collate
 from tokenunlearn.training.finetune import training_arguments
 from tokenunlearn.training.unlearn_config import UnlearnConfig
@@ -40,9 +40,10 @@ class Unlearned:
     Attributes:
         model: The unlearned model; a LoRA adapter stays unmerged over the start model's own tensors.
         config: The configuration with every "auto" decided.
-        history: One record a step: loss, forget_loss, retain_loss, forget_nll, grad_norm, learning_rate, seconds.
-        stopped: "" after the last step, "cancelled", or "diverged" when the loss was no finite number any more; the
-            model then holds its last good weights.
+        history: One record a step: loss, forget_loss, retain_loss, forget_nll, grad_norm, learning_rate,
+            seconds.
+        stopped: "" after the last step, "cancelled", or "diverged" when the loss was no finite number any
+            more; the model then holds its last good weights.
         good_step: Optimiser steps behind the weights in ``model``.
     """
 
@@ -54,10 +55,10 @@ class Unlearned:
     _peft: PeftModel | None = None
 
     def save_adapter(self, folder: str | Path) -> Path:
-        """Write what the run changed, the LoRA adapter or the full weights, for ``load_model(..., adapter=folder)``."""
+        """Write what the run changed, adapter or full weights, for ``load_model(..., adapter=folder)``."""
         folder = Path(folder)
         if self._peft is not None:
-            self._peft.save_pretrained(folder, save_embedding_layers=False)
+            self._peft.save_pretrained(str(folder), save_embedding_layers=False)
         else:
             self.model.model.save_pretrained(folder)
         return folder
@@ -194,7 +195,8 @@ class References:
 
     Attributes:
         nll: (T_i,) reference token NLL of each forget sample, in nats; empty when the objective needs none.
-        hidden: (T_i, d) final hidden states of each retained sample that some step reads; its head makes logits of them.
+        hidden: (T_i, d) final hidden states of each retained sample that some step reads; its head makes
+            logits of them.
         head: The reference's map from final hidden states to logits.
     """
 
@@ -307,7 +309,7 @@ class UnlearnTrainer(Trainer):
     ) -> None:
         """Take what the loss needs beside the batches."""
         self.config = config
-        self.objective = make_objective(config.objective, config.parameters)
+        self.objective: Objective = make_objective(config.objective, config.parameters)
         self.regulariser = make_regulariser(config.regulariser) if config.needs_retain else None
         self.reference_head = references.head
         self.parts: dict[str, float] = {}
@@ -350,11 +352,12 @@ class UnlearnTrainer(Trainer):
 
     def trainable(self) -> list[torch.nn.Parameter]:
         """Parameters that the run changes."""
+        assert self.model is not None
         return [p for p in self.model.parameters() if p.requires_grad]
 
 
 class _Watch(TrainerCallback):
-    """Keeps the records, asks whether to stop, and goes back to the last good weights when the loss is no number."""
+    """Keeps the records, asks whether to stop, goes back to the last good weights on divergence."""
 
     def __init__(
         self,
@@ -403,7 +406,7 @@ class _Watch(TrainerCallback):
         self.on_phase("training", state.global_step, self.config.steps)
 
     def settle(self) -> tuple[str, int]:
-        """Why the run stopped and how many steps are behind its weights, the last good ones if it diverged."""
+        """Why the run stopped, and how many steps are behind its (last good) weights."""
         weights = self.trainer.trainable()
         if self.stopped != "diverged" and all(torch.isfinite(p).all() for p in weights):
             return self.stopped, len(self.history)

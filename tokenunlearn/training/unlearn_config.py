@@ -1,4 +1,4 @@
-"""Configuration of an unlearning run; the ``help`` of each field is what the command line and the app show."""
+"""Configuration of an unlearning run; the ``help`` of each field is what the app shows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ LEARNING_RATES = {"full": 3e-4, "lora": 1e-3}
 class UnlearnConfig:
     """Parameters of an unlearning run.
 
-    Parameters that control the loss ``gamma * L_f + lambda * L_r``: objective, parameters, regulariser, gamma, lambda_.
-    Parameters that control the optimisation: steps, batch sizes, learning_rate, warmup_steps, max_grad_norm, seed.
+    Parameters that control the loss ``gamma * L_f + lambda * L_r``: objective, parameters, regulariser,
+    gamma, lambda_.
+    Parameters that control the optimisation: steps, batch sizes, learning_rate, warmup_steps, max_grad_norm,
+    seed.
     Parameters that control what is trained: train, lora_r, lora_alpha.
     """
 
