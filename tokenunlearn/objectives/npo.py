@@ -39,7 +39,7 @@ class NPO:
     """Parameters of NPO."""
 
     beta: float = field(
-        default=0.1, metadata={"help": "Inverse temperature: larger stops forgetting earlier."}
+        default=0.2, metadata={"help": "Inverse temperature: larger stops forgetting earlier."}
     )
     needs_reference: ClassVar[bool] = True
 

@@ -11,7 +11,7 @@ from tokenunlearn.models import LORA_FROM_PARAMETERS, LoadedModel
 from tokenunlearn.objectives import make_objective, make_regulariser
 
 Parameterisation = Literal["auto", "lora", "full"]
-LEARNING_RATES = {"full": 3e-4, "lora": 1e-3}
+LEARNING_RATES = {"full": 5e-4, "lora": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class UnlearnConfig:
         metadata={"help": "Retain loss: kl to the start model, nll of the retained answers, or none."},
     )
     gamma: float = field(default=1.0, metadata={"help": "Strength of the forget loss."})
-    lambda_: float = field(default=1.0, metadata={"help": "Strength of the retain loss (lambda)."})
+    lambda_: float = field(default=10.0, metadata={"help": "Strength of the retain loss (lambda)."})
     steps: int = field(default=40, metadata={"help": "Optimiser steps."})
     batch_size: int = field(default=12, metadata={"help": "Forget samples in one step."})
-    retain_batch_size: int = field(default=12, metadata={"help": "Retained samples in one step."})
+    retain_batch_size: int = field(default=36, metadata={"help": "Retained samples in one step."})
     learning_rate: float | None = field(
         default=None,
-        metadata={"help": "Peak learning rate of AdamW; by default 3e-4 for all weights, 1e-3 for LoRA."},
+        metadata={"help": "Peak learning rate of AdamW; by default 5e-4 for all weights, 1e-3 for LoRA."},
     )
     warmup_steps: int = field(default=4, metadata={"help": "Steps in which the learning rate rises."})
     max_grad_norm: float = field(default=1.0, metadata={"help": "Gradients are clipped to this norm."})
