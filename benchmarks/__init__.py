@@ -1,1 +1,5 @@
-"""Performance and quality measured from the repository: ``python -m benchmarks.NAME``."""
+"""Measurements of quality and speed; each module writes a JSON file under ``benchmarks/results``."""
+
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"

@@ -2,24 +2,22 @@
 
     python -m benchmarks.signals demo smollm2-authors
 
-Writes ``benchmarks/results/signals.json`` and prints the table.
+Writes ``benchmarks/results/signals.json``, prints the table and renews ``docs/results.md``.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 import tokenunlearn as tu
+from benchmarks import RESULTS, tables
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.evaluation.token_auroc import token_auroc
 
-RESULT = Path(__file__).parent / "results" / "signals.json"
 SAMPLES = "authors:forget10"
 
 
@@ -56,11 +54,10 @@ def main(models: list[str]) -> None:
             "gold_tokens": int(sum(g.sum() for g in gold)),
             "auroc": aurocs,
         }
-    RESULT.write_text(json.dumps({"samples": SAMPLES, "models": result}, indent=2) + "\n", encoding="utf-8")
-    table = Table("signal", *result, title=f"AUROC against the gold spans of {SAMPLES}")
-    for signal in next(iter(result.values()))["auroc"]:
-        table.add_row(signal, *(f"{row['auroc'][signal]:.3f}" for row in result.values()))
-    Console().print(table)
+    found = {"samples": SAMPLES, "models": result}
+    (RESULTS / "signals.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    Console().print(tables.signals_table(found))
+    tables.write()
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from app import background, charts, run_view, services, token_view
-from tokenunlearn.errors import RunError
+from app.errors import show_error
+from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.models import PRESETS
 from tokenunlearn.runs.store import Run
 
 ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
-HEADLINE = ("forget/gold_span", "forget_paraphrased/gold_span", "retain/gold_span", "model_utility")
+HEADLINE = ("forget/gold_span", "forget/gold_span_paraphrased", "retain/gold_span", "model_utility")
 QUESTIONS_SHOWN = 8
 
 
@@ -83,7 +84,11 @@ def show_answers(columns: list[Contender]) -> None:
     if own.strip():
         questions = [own.strip()]
     else:
-        shown = services.load_samples(parts[part or "forget"]).spread(QUESTIONS_SHOWN)
+        try:
+            shown = services.load_samples(parts[part or "forget"]).spread(QUESTIONS_SHOWN)
+        except TokenUnlearnError as error:
+            show_error(error)
+            return
         questions = [s.question for s in shown]
         expected = {s.question: s.answer for s in shown}
     missing = [
@@ -91,7 +96,7 @@ def show_answers(columns: list[Contender]) -> None:
     ]
     if missing:
         key = f"answers-{'|'.join(c.model + c.adapter for c in missing)}-{hash(tuple(questions))}"
-        if st.button(f"Ask {', '.join(c.title for c in missing)}", icon=":material/forum:", type="primary"):
+        if key not in services.tasks():
             services.ask_models(key, [(c.model, c.adapter) for c in missing], questions)
         background.wait_for(key)
     for question in questions:
@@ -106,7 +111,7 @@ def show_answers(columns: list[Contender]) -> None:
                 with cell:
                     st.markdown(f"**{column.title.split(':')[0]}**")
                     if answer is None:
-                        st.caption("not asked yet")
+                        st.caption("…")
                     else:
                         st.html(token_view.diff_html(answer if start is None else start, answer))
 
