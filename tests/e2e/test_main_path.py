@@ -1,0 +1,48 @@
+"""The whole path in a real browser: a run started, left, found again, and compared."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tokenunlearn.runs.store import RunStore
+
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browser, page: Page):
+    page.goto(f"{app}/unlearn")
+    steps = page.get_by_label("Steps", exact=True)
+    expect(steps).to_have_value("40")
+    steps.fill("12")
+    steps.press("Tab")
+    page.get_by_label("Label", exact=True).fill("<b>first</b> $x$")
+    page.get_by_label("Label", exact=True).press("Tab")
+    page.wait_for_timeout(500)
+    page.wait_for_selector(IDLE)
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_text(re.compile(r"\d-npo-hard-")).first).to_be_visible(timeout=60_000)
+    page.close()
+
+    visitor = browser.new_context(viewport={"width": 1360, "height": 900})
+    page = visitor.new_page()
+    page.goto(f"{app}/unlearn")
+    expect(page.get_by_text("completed", exact=True).first).to_be_visible(timeout=300_000)
+    expect(page.get_by_text("<b>first</b> $x$", exact=False).first).to_be_visible()
+
+    (run,) = RunStore(app_folder / "runs").runs()
+    assert run.state.status == "completed"
+    assert len(run.metrics) == 12
+    assert run.spec.label == "<b>first</b> $x$"
+
+    page.goto(f"{app}/compare")
+    row = run.generations["forget"][0]
+    expect(page.get_by_text(row["question"], exact=True).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("retrained", exact=True).first).to_be_visible()
+    expect(page.get_by_role("heading", name="Metrics")).to_be_visible()
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+    visitor.close()
