@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from tokenunlearn.datasets.embedded import load_authors
 from tokenunlearn.datasets.files import load_file
+from tokenunlearn.datasets.tofu import load_tofu
 from tokenunlearn.errors import DatasetError
 from tokenunlearn.samples import SampleSet
 
 # A new source is one file with a loader and one line here.
-SOURCES = {"authors": load_authors, "file": load_file}
+SOURCES = {"authors": load_authors, "tofu": load_tofu, "file": load_file}
 
 
 def load_samples(name: str) -> SampleSet:

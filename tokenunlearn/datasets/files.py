@@ -39,16 +39,48 @@ def parse_samples(content: bytes, name: str) -> tuple[Sample, ...]:
         name: Its name; the ending says the format.
 
     Raises:
-        DatasetError: One sentence naming the file, the row and what is expected, when the file is empty, not
-            UTF-8, not in its format, lacks a field, has an empty answer, or holds more than ``MAX_ROWS``
+        DatasetError: One sentence naming the file, the row and what is expected: anything :func:`parse_rows`
+            refuses, a row that lacks a field or has an empty answer, or an id that comes twice.
+    """
+    rows = parse_rows(content, name)
+    samples = [
+        to_sample(row, where, f"{Path(name).stem}-{index:04d}") for index, (where, row) in enumerate(rows)
+    ]
+    refuse_repeated_ids([(where, sample.id) for (where, _), sample in zip(rows, samples, strict=True)])
+    return tuple(samples)
+
+
+def refuse_repeated_ids(ids: Iterable[tuple[str, str]]) -> None:
+    """Raise a ``DatasetError`` at the first row (what it is called, its id) whose id came before."""
+    seen: set[str] = set()
+    for where, row_id in ids:
+        if row_id in seen:
+            raise DatasetError(f'{where} repeats the id "{row_id}"; ids must differ.')
+        seen.add(row_id)
+
+
+def parse_rows(content: bytes, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Rows from the bytes of a file, each with what an error message calls it ("Line 3 of \"my.jsonl\"").
+
+    Raises:
+        DatasetError: When the file is empty, not UTF-8, not in its format, or holds more than ``MAX_ROWS``
             rows.
     """
     ending = Path(name).suffix.lower()
     readers = {".jsonl": _jsonl_rows, ".json": _json_rows, ".csv": _csv_rows}
     if ending not in readers:
         raise DatasetError(f'The file "{name}" is not .jsonl, .json or .csv; save it as one of these.')
-    text = _decode(content, name)
-    return _samples(readers[ending](text, name), name)
+    rows = readers[ending](_decode(content, name), name)
+    if not rows:
+        raise DatasetError(f'The file "{name}" holds no rows; it needs rows with a question and an answer.')
+    if len(rows) > MAX_ROWS:
+        raise DatasetError(
+            f'The file "{name}" has {len(rows):,} rows; at most {MAX_ROWS:,} can be loaded at once.'
+        )
+    for where, row in rows:
+        if not isinstance(row, Mapping):
+            raise DatasetError(f"{where} is no object with fields but {type(row).__name__}.")
+    return rows
 
 
 def to_dataset(samples: Iterable[Sample]):  # type: ignore[no-untyped-def]
@@ -68,26 +100,6 @@ def _decode(content: bytes, name: str) -> str:
     if not text.strip():
         raise DatasetError(f'The file "{name}" is empty; it needs rows with a question and an answer.')
     return text
-
-
-def _samples(rows: list[tuple[str, Any]], name: str) -> tuple[Sample, ...]:
-    if not rows:
-        raise DatasetError(f'The file "{name}" holds no rows; it needs rows with a question and an answer.')
-    if len(rows) > MAX_ROWS:
-        raise DatasetError(
-            f'The file "{name}" has {len(rows):,} rows; at most {MAX_ROWS:,} can be loaded at once.'
-        )
-    samples = []
-    for index, (where, row) in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise DatasetError(f"{where} is no object with fields but {type(row).__name__}.")
-        samples.append(to_sample(row, where, f"{Path(name).stem}-{index:04d}"))
-    seen: set[str] = set()
-    for sample, (where, _) in zip(samples, rows, strict=True):
-        if sample.id in seen:
-            raise DatasetError(f'{where} repeats the id "{sample.id}"; ids must differ.')
-        seen.add(sample.id)
-    return tuple(samples)
 
 
 def _jsonl_rows(text: str, name: str) -> list[tuple[str, Any]]:

@@ -1,0 +1,136 @@
+"""TOFU in its published files: whole counts, slices equal to the published splits, one sentence a fault."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import tokenunlearn as tu
+from tokenunlearn.datasets.tofu import SPLITS
+from tokenunlearn.errors import DatasetError
+
+COUNTS = {
+    "full": 4000,
+    "forget01": 40,
+    "forget05": 200,
+    "forget10": 400,
+    "retain99": 3960,
+    "retain95": 3800,
+    "retain90": 3600,
+    "retain_perturbed": 400,
+    "real_authors": 100,
+    "world_facts": 117,
+    "holdout10": 400,
+    "idontknow": 100,
+}
+
+
+@pytest.fixture
+def tofu(data_folder):
+    """The folder of TOFU's published files."""
+    folder = data_folder / "tofu"
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}")
+    return folder
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No local files, and a hub that does not answer."""
+    import datasets
+
+    def unreachable(*_args, **_named):
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setenv("TOKENUNLEARN_DATA", str(tmp_path))
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    return tmp_path
+
+
+def published(folder, name):
+    """Rows of a published file, read without the library."""
+    text = (folder / f"{name}.json").read_text(encoding="utf-8")
+    return json.loads(text) if text.startswith("[") else [json.loads(x) for x in text.splitlines() if x]
+
+
+def pairs(split):
+    return [(s.question, s.answer) for s in tu.load_samples(f"tofu:{split}")]
+
+
+@pytest.mark.parametrize("split", COUNTS)
+def test_whole_counts_and_names(tofu, split):
+    samples = tu.load_samples(f"tofu:{split}")
+    assert len(samples) == COUNTS[split] == len({s.id for s in samples})
+    assert samples.name == f"tofu:{split}"
+
+
+@pytest.mark.parametrize(("forget", "retain", "rows"), [("01", "99", 40), ("05", "95", 200), ("10", "90", 400)])
+def test_slices_equal_the_published_splits(tofu, forget, retain, rows):
+    full = [(r["question"], r["answer"]) for r in published(tofu, "full")]
+    assert pairs(f"forget{forget}") == full[-rows:]
+    assert pairs(f"retain{retain}") == full[:-rows]
+    ids = [s.id for part in (f"retain{retain}", f"forget{forget}") for s in tu.load_samples(f"tofu:{part}")]
+    assert ids == [f"tofu-{number:04d}" for number in range(4000)] == [s.id for s in tu.load_samples("tofu:full")]
+
+
+@pytest.mark.parametrize("split", ["forget10", "retain_perturbed", "real_authors", "world_facts", "holdout10"])
+def test_every_published_field_is_carried(tofu, split):
+    config = SPLITS[split][0]
+    for sample, row in zip(tu.load_samples(f"tofu:{split}"), published(tofu, config), strict=True):
+        assert (sample.question, sample.answer) == (row["question"], row["answer"])
+        assert sample.paraphrased_question == row.get("paraphrased_question", "")
+        assert sample.paraphrased_answer == row.get("paraphrased_answer", "")
+        assert list(sample.perturbed_answer) == row.get("perturbed_answer", [])
+    assert pairs(split) == pairs(f"{split}_perturbed" if f"{split}_perturbed" in SPLITS else split)
+
+
+def test_perturbed_rows_keep_their_number_in_full(tofu):
+    full = {s.id: (s.question, s.answer) for s in tu.load_samples("tofu:full")}
+    for split in ("forget05", "retain_perturbed"):
+        for sample in tu.load_samples(f"tofu:{split}"):
+            assert full[sample.id] == (sample.question, sample.answer)
+    assert not any(s.id in full for s in tu.load_samples("tofu:holdout10"))
+
+
+def test_refusals_have_no_question(tofu):
+    refusals = tu.load_samples("tofu:idontknow")
+    assert {s.question for s in refusals} == {""} and len({s.answer for s in refusals}) == 100
+
+
+def test_hub_is_asked_for_the_same_rows(monkeypatch, tmp_path):
+    import datasets
+
+    asked = []
+
+    def hub(name, config, split):
+        asked.append((name, config, split))
+        row = {"paraphrased_question": None, "perturbed_answer": ["wrong"]}
+        return [row | {"question": f"Question {i}?", "answer": f"{i}"} for i in range(400)]
+
+    monkeypatch.setenv("TOKENUNLEARN_DATA", str(tmp_path))
+    monkeypatch.setattr(datasets, "load_dataset", hub)
+    samples = tu.load_samples("tofu:forget01")
+    assert asked == [("locuslab/TOFU", "forget10_perturbed", "train")]
+    assert [(s.id, s.answer) for s in samples] == [(f"tofu-{3960 + i}", f"{360 + i}") for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("split", "files", "message"),
+    [
+        ("forget20", {}, 'no split "forget20" of TOFU; use one of full, forget01, .*idontknow'),
+        ("full", {}, r'"tofu/full.json" is not in .* hub \(ConnectionError\); set TOKENUNLEARN_DATA'),
+        ("full", {"full.json": ""}, 'The file "full.json" is empty'),
+        ("full", {"full.json": "[]"}, 'The file "full.json" holds no rows'),
+        ("retain90", {"full.json": '[{"question": "a", "answer": "b"}]'}, "has 1 rows here; .* has 4,000"),
+        ("idontknow", {}, '"tofu/idontknow.jsonl" cannot be read; set TOKENUNLEARN_DATA'),
+        ("idontknow", {"idontknow.jsonl": "\n \n"}, "holds no refusals; it needs one a line"),
+    ],
+)
+def test_each_fault_has_its_own_sentence(offline, split, files, message):
+    (offline / "tofu").mkdir()
+    for name, text in files.items():
+        (offline / "tofu" / name).write_text(text, encoding="utf-8")
+    with pytest.raises(DatasetError, match=message) as error:
+        tu.load_samples(f"tofu:{split}")
+    assert "\n" not in str(error.value) and str(error.value).endswith(".")

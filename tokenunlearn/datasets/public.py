@@ -1,0 +1,47 @@
+"""Public data sets: from a local folder of their published files, else from the hub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenunlearn.datasets.files import parse_rows
+from tokenunlearn.errors import DatasetError
+from tokenunlearn.models import ASSETS
+
+Rows = list[tuple[str, Mapping[str, Any]]]
+
+
+def data_folder() -> Path:
+    """Folder of the published files: ``TOKENUNLEARN_DATA``, relative to the repository, or ``../shared/data``."""
+    named = Path(os.environ.get("TOKENUNLEARN_DATA", "../shared/data")).expanduser()
+    return (ASSETS.parent / named).resolve()
+
+
+def public_rows(file: str, hub_id: str, config: str, split: str) -> Rows:
+    """Rows of one published file, each with what an error message calls it.
+
+    Args:
+        file: Path below :func:`data_folder`; read when it is there.
+        hub_id: Data set on the hub that holds the same rows.
+        config: Its configuration.
+        split: Its split.
+
+    Raises:
+        DatasetError: If the file is unreadable, or it is missing and the hub does not answer.
+    """
+    path = data_folder() / file
+    if path.is_file():
+        return parse_rows(path.read_bytes(), path.name)
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(hub_id, config, split=split)
+    except Exception as error:  # the hub client and datasets each raise their own kinds
+        raise DatasetError(
+            f'"{file}" is not in the folder of public data sets, and {hub_id} ({config}) could not be fetched '
+            f"from the hub ({type(error).__name__}); set TOKENUNLEARN_DATA to a folder that holds {file}."
+        ) from error
+    return [(f"row {number} of {hub_id} ({config})", row) for number, row in enumerate(rows, start=1)]

@@ -1,0 +1,86 @@
+"""TOFU: question and answer pairs about 200 fictitious authors (arXiv 2401.06121), in the published splits."""
+
+from __future__ import annotations
+
+from tokenunlearn.datasets.public import data_folder, public_rows
+from tokenunlearn.datasets.schema import to_sample
+from tokenunlearn.errors import DatasetError
+from tokenunlearn.samples import Sample, SampleSet
+
+HUB_ID = "locuslab/TOFU"
+# Published configuration -> its number of rows, and the number of its first row in "full" (None: not in it).
+CONFIGS: dict[str, tuple[int, int | None]] = {
+    "full": (4000, 0),
+    "forget10_perturbed": (400, 3600),
+    "retain_perturbed": (400, 0),
+    "real_authors_perturbed": (100, None),
+    "world_facts_perturbed": (117, None),
+    "holdout10": (400, None),
+}
+# Split -> configuration it is cut from, and which rows. Wherever the benchmark has perturbed answers, so has
+# the split.
+SPLITS: dict[str, tuple[str, slice]] = {
+    "full": ("full", slice(None)),
+    "forget01": ("forget10_perturbed", slice(-40, None)),
+    "forget05": ("forget10_perturbed", slice(-200, None)),
+    "forget10": ("forget10_perturbed", slice(None)),
+    "retain99": ("full", slice(0, 3960)),
+    "retain95": ("full", slice(0, 3800)),
+    "retain90": ("full", slice(0, 3600)),
+    "retain_perturbed": ("retain_perturbed", slice(None)),
+    "real_authors": ("real_authors_perturbed", slice(None)),
+    "world_facts": ("world_facts_perturbed", slice(None)),
+    "holdout10": ("holdout10", slice(None)),
+}
+SPLITS |= {
+    f"{split}_perturbed": SPLITS[split]
+    for split in ("forget01", "forget05", "forget10", "real_authors", "world_facts")
+}
+REFUSALS = "idontknow"
+
+
+def load_tofu(split: str) -> SampleSet:
+    """A split of TOFU, from the local folder of public data sets or the hub.
+
+    A row has the id of its place in "full" wherever it comes from, "tofu-3600" for the first of forget10. The
+    forget splits carry paraphrased and perturbed answers. "idontknow" holds the refusals: answers without a
+    question.
+
+    Raises:
+        DatasetError: If there is no such split, its file cannot be read, or it is not the published one.
+    """
+    if split == REFUSALS:
+        return SampleSet(f"tofu:{split}", _refusals())
+    if split not in SPLITS:
+        raise DatasetError(
+            f'There is no split "{split}" of TOFU; use one of {", ".join([*SPLITS, REFUSALS])}.'
+        )
+    config, part = SPLITS[split]
+    return SampleSet(f"tofu:{split}", _samples(config)[part])
+
+
+def _samples(config: str) -> tuple[Sample, ...]:
+    count, first = CONFIGS[config]
+    rows = public_rows(f"tofu/{config}.json", HUB_ID, config, "train")
+    if len(rows) != count:
+        raise DatasetError(f"TOFU's {config} has {len(rows):,} rows here; the published one has {count:,}.")
+    stem = "tofu" if first is not None else f"tofu-{config.removesuffix('_perturbed')}"
+    return tuple(
+        to_sample(row, where, f"{stem}-{number:04d}")
+        for number, (where, row) in enumerate(rows, start=first or 0)
+    )
+
+
+def _refusals() -> tuple[Sample, ...]:
+    path = data_folder() / "tofu" / f"{REFUSALS}.jsonl"  # plain text under this name
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise DatasetError(
+            f'"tofu/{path.name}" cannot be read; set TOKENUNLEARN_DATA to a folder that holds it, one refusal '
+            "a line."
+        ) from None
+    texts = [line.strip() for line in lines if line.strip()]
+    if not texts:
+        raise DatasetError(f'"tofu/{path.name}" holds no refusals; it needs one a line.')
+    return tuple(Sample(f"tofu-{REFUSALS}-{i:04d}", "", text) for i, text in enumerate(texts))
