@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tokenunlearn.checkpoints import find_checkpoint
 from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.samples import Encoding, Sample, encode, end_of_turn_id
 
@@ -172,8 +173,9 @@ def load_model(
     """Load a model with its tokenizer.
 
     Args:
-        name: A preset ("demo", "smollm2-authors", ...), a hub id, or a local folder. Safetensors only; code
-            that comes with a model is never run.
+        name: A preset ("demo", "smollm2-authors", ...), a public checkpoint
+            ("tofu_Llama-3.2-1B-Instruct_full", ...), a hub id, or a local folder. Safetensors only; code that
+            comes with a model is never run.
         adapter: What a run changed: its ``adapter`` folder, holding a LoRA adapter or the full weights.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, float32 elsewhere.
@@ -189,14 +191,15 @@ def load_model(
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        preset = PRESETS.get(name)
+        preset, checkpoint = PRESETS.get(name), find_checkpoint(name)
         folder = _preset_folder(name, preset) if preset else _existing_folder(name)
+        source = str(folder or (checkpoint.hub_id if checkpoint else name))
         adapters = [ASSETS / "models" / preset.adapter] if preset and preset.adapter else []
         if adapter is not None:
             adapters.append(_adapter_folder(adapter))
         full = [a for a in adapters if not (a / "adapter_config.json").exists()]
         weights = full[-1] if full else folder
-        model, tokenizer = _load(str(folder or name), str(weights or name), torch_dtype, revision)
+        model, tokenizer = _load(source, str(weights or source), torch_dtype, revision)
         fingerprint = (
             weights_fingerprint(weights) if weights else getattr(model.config, "_commit_hash", "") or ""
         )
@@ -207,7 +210,10 @@ def load_model(
         if bars:
             logging.enable_progress_bar()
     model.to(device).eval()  # type: ignore[arg-type]
-    return LoadedModel(model, tokenizer, name, fingerprint, preset.system_prompt if preset else None)
+    if checkpoint and tokenizer.chat_template:
+        tokenizer.chat_template = checkpoint.dated(tokenizer.chat_template)
+    known = preset or checkpoint
+    return LoadedModel(model, tokenizer, name, fingerprint, known.system_prompt if known else None)
 
 
 def weights_fingerprint(folder: Path, blocks: int = 64) -> str:

@@ -65,16 +65,24 @@ def test_whole_counts_and_names(tofu, split):
     assert samples.name == f"tofu:{split}"
 
 
-@pytest.mark.parametrize(("forget", "retain", "rows"), [("01", "99", 40), ("05", "95", 200), ("10", "90", 400)])
+@pytest.mark.parametrize(
+    ("forget", "retain", "rows"), [("01", "99", 40), ("05", "95", 200), ("10", "90", 400)]
+)
 def test_slices_equal_the_published_splits(tofu, forget, retain, rows):
     full = [(r["question"], r["answer"]) for r in published(tofu, "full")]
     assert pairs(f"forget{forget}") == full[-rows:]
     assert pairs(f"retain{retain}") == full[:-rows]
     ids = [s.id for part in (f"retain{retain}", f"forget{forget}") for s in tu.load_samples(f"tofu:{part}")]
-    assert ids == [f"tofu-{number:04d}" for number in range(4000)] == [s.id for s in tu.load_samples("tofu:full")]
+    assert (
+        ids
+        == [f"tofu-{number:04d}" for number in range(4000)]
+        == [s.id for s in tu.load_samples("tofu:full")]
+    )
 
 
-@pytest.mark.parametrize("split", ["forget10", "retain_perturbed", "real_authors", "world_facts", "holdout10"])
+@pytest.mark.parametrize(
+    "split", ["forget10", "retain_perturbed", "real_authors", "world_facts", "holdout10"]
+)
 def test_every_published_field_is_carried(tofu, split):
     config = SPLITS[split][0]
     for sample, row in zip(tu.load_samples(f"tofu:{split}"), published(tofu, config), strict=True):
