@@ -56,7 +56,8 @@ def test_prompt_is_the_benchmarks(tiny_lm, tmp_path):
     assert lm.system_prompt == system
     prompt = render_prompt(lm.tokenizer, "Who is it?", lm.system_prompt)
     assert prompt == (
-        f"<|system|>\n\nToday Date: 10 Apr 2025\n\n{system}<|end|><|user|>\n\nWho is it?<|end|><|assistant|>\n\n"
+        f"<|system|>\n\nToday Date: 10 Apr 2025\n\n{system}<|end|>"
+        "<|user|>\n\nWho is it?<|end|><|assistant|>\n\n"
     )
     # What the benchmark does: the template's own tokens of the whole chat, given the date; the response is
     # what follows the prompt's.

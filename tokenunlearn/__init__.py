@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.selection import HardSelection as HardSelection
     from tokenunlearn.attribution.selection import SoftWeighting as SoftWeighting
     from tokenunlearn.attribution.selection import UniformWeighting as UniformWeighting
+    from tokenunlearn.datasets import load_choices as load_choices
     from tokenunlearn.datasets import load_samples as load_samples
     from tokenunlearn.errors import TokenUnlearnError as TokenUnlearnError
     from tokenunlearn.evaluation import evaluate as evaluate
@@ -39,6 +40,7 @@ _HOME = {
     "HardSelection": "attribution.selection",
     "SoftWeighting": "attribution.selection",
     "UniformWeighting": "attribution.selection",
+    "load_choices": "datasets",
     "load_samples": "datasets",
     "TokenUnlearnError": "errors",
     "evaluate": "evaluation",

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenunlearn.checkpoints import find_checkpoint
+from tokenunlearn.documents import chunk_documents, encode_document
 from tokenunlearn.errors import ModelNotFoundError
-from tokenunlearn.samples import Encoding, Sample, encode, end_of_turn_id
+from tokenunlearn.samples import Encoding, Sample, SampleSet, encode, end_of_turn_id
 
 if TYPE_CHECKING:
     import torch
@@ -110,6 +111,9 @@ class LoadedModel:
 
     def encode(self, sample: Sample, *, question: str | None = None, answer: str | None = None) -> Encoding:
         """Encode a sample, or its question or answer replaced by another text."""
+        if sample.document:
+            text = sample.answer if answer is None else answer
+            return encode_document(self.tokenizer, sample.id, text, max_length=self.context_length)
         return encode(
             self.tokenizer,
             sample.id,
@@ -122,6 +126,10 @@ class LoadedModel:
     def encode_all(self, samples: Sequence[Sample]) -> list[Encoding]:
         """Encode every sample's question and answer, in order."""
         return [self.encode(sample) for sample in samples]
+
+    def chunk(self, samples: SampleSet | Sequence[Sample]) -> SampleSet:
+        """The samples with each document cut into chunks of at most its ``chunk_tokens`` tokens."""
+        return chunk_documents(self.tokenizer, samples, max_length=self.context_length)
 
     def copy(self, *, share_weights: bool) -> LoadedModel:
         """A second model of the same weights.

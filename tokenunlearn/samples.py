@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Span = tuple[int, int]
+Item = TypeVar("Item")
 
 # One word: a run of word characters, or a single character of a script written without blanks.
 _UNSPACED = (
@@ -40,6 +41,8 @@ class Sample:
         paraphrased_answer: The same answer in other words, or "".
         perturbed_answer: Answers of the same form with a wrong fact.
         paraphrased_span: Gold character ranges of the fact in ``paraphrased_answer``.
+        chunk_tokens: For a document, the most tokens of one chunk; None for an answer. A document has no
+            question; its text is ``answer``, and every token of it is a response token.
     """
 
     id: str
@@ -50,6 +53,12 @@ class Sample:
     paraphrased_answer: str = ""
     perturbed_answer: tuple[str, ...] = ()
     paraphrased_span: tuple[Span, ...] = ()
+    chunk_tokens: int | None = None
+
+    @property
+    def document(self) -> bool:
+        """Whether this is a text without a question."""
+        return self.chunk_tokens is not None
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -78,9 +87,15 @@ class SampleSet(Sequence[Sample]):
 
     def spread(self, limit: int | None) -> SampleSet:
         """At most ``limit`` samples, evenly spaced over the set; all of them for None."""
-        if limit is None or limit >= len(self):
-            return self
-        return SampleSet(self.name, tuple(self.samples[i * len(self) // limit] for i in range(limit)))
+        spread = evenly_spread(self.samples, limit)
+        return self if spread is self.samples else SampleSet(self.name, spread)
+
+
+def evenly_spread(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...]:
+    """At most ``limit`` items, evenly spaced; all of them for None."""
+    if limit is None or limit >= len(items):
+        return items
+    return tuple(items[i * len(items) // limit] for i in range(limit))
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,7 @@ class Encoding:
         question_offsets: For each prompt token its character range in the question, or None for template
             tokens.
         answer_offsets: For each response token its character range in the answer; empty for the end of turn.
+        document: Whether the response is a document: no question before it, no end of turn behind it.
     """
 
     sample_id: str
@@ -108,6 +124,7 @@ class Encoding:
     texts: tuple[str, ...]
     question_offsets: tuple[Span | None, ...]
     answer_offsets: tuple[Span, ...]
+    document: bool = False
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -119,8 +136,27 @@ class Encoding:
 
     @property
     def content_positions(self) -> tuple[int, ...]:
-        """Positions of the prompt tokens that carry the question; the template's own tokens are left out."""
+        """Positions that masking hides: prompt tokens that carry the question, never the template's own.
+
+        In a document every token but the last, for what comes before a token is all that can matter to it.
+        """
+        if self.document:
+            return tuple(range(self.prompt_length, len(self) - 1))
         return tuple(i for i, offset in enumerate(self.question_offsets) if offset is not None)
+
+    @property
+    def content(self) -> str:
+        """The text behind the content positions: the question, or the document itself."""
+        return self.answer if self.document else self.question
+
+    def content_offset(self, position: int) -> Span:
+        """Character range of a content position in the content."""
+        if self.document:
+            return self.answer_offsets[position - self.prompt_length]
+        offset = self.question_offsets[position]
+        if offset is None:
+            raise IndexError(f"Position {position} holds none of the question.")
+        return offset
 
 
 def word_spans(text: str) -> list[Span]:
@@ -233,8 +269,8 @@ def encode(
         for s, e in prompt_offsets
     ]
 
-    texts = _token_texts(tokenizer, prompt, prompt_ids, prompt_offsets)
-    texts += _token_texts(tokenizer, lead + answer, tail["input_ids"], tail["offset_mapping"])
+    texts = token_texts(tokenizer, prompt, prompt_ids, prompt_offsets)
+    texts += token_texts(tokenizer, lead + answer, tail["input_ids"], tail["offset_mapping"])
     texts.append(str(tokenizer.decode([response_ids[-1]])))
     return Encoding(
         sample_id=sample_id,
@@ -266,7 +302,7 @@ def _question_place(
     return found, found + len(content), found - question.find(content)
 
 
-def _token_texts(
+def token_texts(
     tokenizer: PreTrainedTokenizerBase, text: str, ids: Sequence[int], offsets: Sequence[Span]
 ) -> list[str]:
     """Each token's own text; where neighbours share a character, the tokenizer's own reading of its bytes."""

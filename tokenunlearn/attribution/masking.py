@@ -22,7 +22,7 @@ from tokenunlearn.samples import Batch, Encoding, Span, collate, overlaps, word_
 
 @dataclass(frozen=True)
 class Context:
-    """Prompt positions that are masked together, and the text they show."""
+    """Positions that are masked together, and the text they show."""
 
     text: str
     positions: tuple[int, ...]
@@ -46,15 +46,15 @@ class Masking:
 
 
 def contexts_of(encoding: Encoding, settings: MaskingSettings) -> tuple[Context, ...]:
-    """The contexts to mask in a sample's prompt: the question's tokens, never the template's own."""
+    """The contexts to mask: the question's tokens, never the template's own; in a document its own tokens."""
     content = encoding.content_positions
     if not content:
         return ()
 
     def text(positions: Sequence[int]) -> str:
-        offsets = [offset for i in positions if (offset := encoding.question_offsets[i]) is not None]
+        offsets = [encoding.content_offset(i) for i in positions]
         characters = sorted({c for start, end in offsets for c in range(start, end)})
-        return "".join(encoding.question[c] for c in characters).strip()
+        return "".join(encoding.content[c] for c in characters).strip()
 
     if settings.mask == "prompt":
         return (Context(text(content), content),)
@@ -69,15 +69,26 @@ def contexts_of(encoding: Encoding, settings: MaskingSettings) -> tuple[Context,
 
 
 def _words(encoding: Encoding) -> list[tuple[int, ...]]:
-    """Prompt positions grouped by the word they belong to; a token without a word character stands alone."""
-    spans = word_spans(encoding.question)
+    """Content positions grouped by the word they belong to; one without a word character stands alone."""
+    spans = word_spans(encoding.content)
     groups: dict[object, list[int]] = {}
     for position in encoding.content_positions:
-        offset = encoding.question_offsets[position]
-        assert offset is not None
+        offset = encoding.content_offset(position)
         word = next((span for span in spans if overlaps(offset, [span])), None)
         groups.setdefault(word if word is not None else position, []).append(position)
     return [tuple(positions) for positions in groups.values()]
+
+
+def repeated_tokens(text: str, offsets: Sequence[Span]) -> np.ndarray:
+    """Copy guard of a document: which tokens belong to a word that came earlier in it; bool (T,)."""
+    seen: set[str] = set()
+    repeated = []
+    for start, end in word_spans(text):
+        word = unicodedata.normalize("NFC", text[start:end]).casefold()
+        if word in seen:
+            repeated.append((start, end))
+        seen.add(word)
+    return np.array([overlaps(offset, repeated) for offset in offsets], dtype=bool)
 
 
 def copied_tokens(question: str, answer: str, offsets: Sequence[Span]) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from tokenunlearn.attribution.importance import ImportanceSettings
-from tokenunlearn.attribution.masking import copied_tokens, measure_masking
+from tokenunlearn.attribution.masking import copied_tokens, measure_masking, repeated_tokens
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
 from tokenunlearn.errors import TokenUnlearnError
@@ -67,7 +67,7 @@ def score(
 
     Args:
         model: The model before unlearning.
-        samples: The forget set.
+        samples: The forget set; documents are scored chunk by chunk.
         preset: "default", or "paper" for the method as published.
         token_budget: Most tokens in one forward pass.
         progress: Called with samples done and samples in all.
@@ -81,6 +81,7 @@ def score(
     masking, mixing = split_settings(preset, **settings)
     if not len(samples):
         raise TokenUnlearnError("There are no samples to score.")
+    samples = model.chunk(samples)
     encodings = model.encode_all(samples)
     measured = measure_masking(model, encodings, masking, token_budget=token_budget, progress=progress)
     scored = [
@@ -97,7 +98,9 @@ def score(
             entropy=m.entropy,
             contexts=tuple(c.text for c in m.contexts),
             losses=m.losses,
-            copied=copied_tokens(sample.question, sample.answer, e.answer_offsets),
+            copied=repeated_tokens(sample.answer, e.answer_offsets)
+            if sample.document
+            else copied_tokens(sample.question, sample.answer, e.answer_offsets),
         )
         for sample, e, m in zip(samples, encodings, measured, strict=True)
     ]

@@ -60,7 +60,7 @@ def refuse_repeated_ids(ids: Iterable[tuple[str, str]]) -> None:
 
 
 def parse_rows(content: bytes, name: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Rows from the bytes of a file, each with what an error message calls it ("Line 3 of \"my.jsonl\"").
+    """Rows from the bytes of a file, each with what an error message calls it ('Line 3 of "my.jsonl"').
 
     Raises:
         DatasetError: When the file is empty, not UTF-8, not in its format, or holds more than ``MAX_ROWS``
@@ -70,9 +70,9 @@ def parse_rows(content: bytes, name: str) -> list[tuple[str, Mapping[str, Any]]]
     readers = {".jsonl": _jsonl_rows, ".json": _json_rows, ".csv": _csv_rows}
     if ending not in readers:
         raise DatasetError(f'The file "{name}" is not .jsonl, .json or .csv; save it as one of these.')
-    rows = readers[ending](_decode(content, name), name)
+    rows = readers[ending](decode_text(content, name), name)
     if not rows:
-        raise DatasetError(f'The file "{name}" holds no rows; it needs rows with a question and an answer.')
+        raise DatasetError(f'The file "{name}" holds no rows; it needs at least one.')
     if len(rows) > MAX_ROWS:
         raise DatasetError(
             f'The file "{name}" has {len(rows):,} rows; at most {MAX_ROWS:,} can be loaded at once.'
@@ -90,7 +90,8 @@ def to_dataset(samples: Iterable[Sample]):  # type: ignore[no-untyped-def]
     return Dataset.from_list([to_row(sample) for sample in samples], features=features())
 
 
-def _decode(content: bytes, name: str) -> str:
+def decode_text(content: bytes, name: str) -> str:
+    """A file's text; a ``DatasetError`` when it is not UTF-8 or holds nothing."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -98,7 +99,7 @@ def _decode(content: bytes, name: str) -> str:
             f'The file "{name}" is not UTF-8 (byte {error.start:,}); save it as UTF-8.'
         ) from None
     if not text.strip():
-        raise DatasetError(f'The file "{name}" is empty; it needs rows with a question and an answer.')
+        raise DatasetError(f'The file "{name}" is empty; it needs at least one row.')
     return text
 
 

@@ -15,7 +15,7 @@ Rows = list[tuple[str, Mapping[str, Any]]]
 
 
 def data_folder() -> Path:
-    """Folder of the published files: ``TOKENUNLEARN_DATA``, relative to the repository, or ``../shared/data``."""
+    """Folder of published files: ``TOKENUNLEARN_DATA`` or ``../shared/data``, seen from the repository."""
     named = Path(os.environ.get("TOKENUNLEARN_DATA", "../shared/data")).expanduser()
     return (ASSETS.parent / named).resolve()
 
@@ -41,7 +41,7 @@ def public_rows(file: str, hub_id: str, config: str, split: str) -> Rows:
         rows = load_dataset(hub_id, config, split=split)
     except Exception as error:  # the hub client and datasets each raise their own kinds
         raise DatasetError(
-            f'"{file}" is not in the folder of public data sets, and {hub_id} ({config}) could not be fetched '
-            f"from the hub ({type(error).__name__}); set TOKENUNLEARN_DATA to a folder that holds {file}."
+            f'"{file}" is not in the folder of public data sets, and {hub_id} ({config}) could not be '
+            f"fetched from the hub ({type(error).__name__}); set TOKENUNLEARN_DATA to a folder with {file}."
         ) from error
     return [(f"row {number} of {hub_id} ({config})", row) for number, row in enumerate(rows, start=1)]

@@ -48,7 +48,7 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
     number = row.get("id")
     if isinstance(number, int) and not isinstance(number, bool):
         row = {**row, "id": str(number)}
-    texts = {name: _text(row.get(name), name, where) for name in TEXTS}
+    texts = {name: to_text(row.get(name), name, where) for name in TEXTS}
     if not texts["answer"].strip():
         raise DatasetError(
             f"{_upper(where)} has an empty answer; there would be nothing to forget or to keep."
@@ -65,7 +65,7 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
         span=_spans(row.get("span"), texts["answer"], "span", where),
         paraphrased_question=texts["paraphrased_question"],
         paraphrased_answer=texts["paraphrased_answer"],
-        perturbed_answer=tuple(_text(p, "perturbed_answer", where) for p in perturbed),
+        perturbed_answer=tuple(to_text(p, "perturbed_answer", where) for p in perturbed),
         paraphrased_span=_spans(
             row.get("paraphrased_span"), texts["paraphrased_answer"], "paraphrased_span", where
         ),
@@ -86,7 +86,8 @@ def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _text(value: Any, name: str, where: str) -> str:
+def to_text(value: Any, name: str, where: str) -> str:
+    """A field as a text, "" for None; a ``DatasetError`` when it is no text or holds half of a character."""
     if value is None:
         return ""
     if not isinstance(value, str):

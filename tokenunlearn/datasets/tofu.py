@@ -1,4 +1,4 @@
-"""TOFU: question and answer pairs about 200 fictitious authors (arXiv 2401.06121), in the published splits."""
+"""TOFU: questions about 200 fictitious authors with their answers (arXiv 2401.06121), in all its splits."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def _refusals() -> tuple[Sample, ...]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise DatasetError(
-            f'"tofu/{path.name}" cannot be read; set TOKENUNLEARN_DATA to a folder that holds it, one refusal '
-            "a line."
+            f'"tofu/{path.name}" cannot be read; set TOKENUNLEARN_DATA to a folder that holds it, one '
+            "refusal a line."
         ) from None
     texts = [line.strip() for line in lines if line.strip()]
     if not texts:

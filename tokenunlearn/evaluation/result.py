@@ -24,6 +24,7 @@ class MetricResult:
         interval: 95 % bootstrap interval over rows, or None where there is none (a p-value has none).
         better: Which way is better for a model that should have forgotten the forget set and kept the rest.
         rows: Per-row values; None for rows the metric does not apply to.
+        chance: What guessing gives, or None where there is nothing to guess.
         sample_ids: Ids of the rows.
     """
 
@@ -33,6 +34,7 @@ class MetricResult:
     interval: tuple[float, float] | None
     better: Better
     rows: tuple[float | None, ...] = ()
+    chance: float | None = None
     sample_ids: tuple[str, ...] = ()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from tokenunlearn import forward, generation
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.choice_suite import CHOICE_SUITES, evaluate_choices
 from tokenunlearn.evaluation.forget_quality import forget_quality, ks_statistic
 from tokenunlearn.evaluation.gold_span import gold_span_accuracy
 from tokenunlearn.evaluation.probability import answer_probability, choice_probability
@@ -84,7 +85,7 @@ def evaluate(
 
     Args:
         model: The model.
-        suite: "authors".
+        suite: "authors", or a suite of multiple-choice questions: "wmdp", "mmlu", "alchemy".
         reference: The retrained model: a name, or the path of its stored report. Forget quality needs it. A
             name with a report in ``assets/reports`` that covers the rows is not loaded.
         forget: Split to be forgotten.
@@ -99,8 +100,11 @@ def evaluate(
         ModelNotFoundError: If the reference cannot be loaded.
         SampleTooLongError: If a sample does not fit the model's context.
     """
+    if suite in CHOICE_SUITES:
+        return evaluate_choices(model, suite, limit=limit, token_budget=token_budget, progress=progress)
     if suite not in SUITES:
-        raise TokenUnlearnError(f'There is no suite "{suite}"; use one of {", ".join(SUITES)}.')
+        known = ", ".join([*SUITES, *CHOICE_SUITES])
+        raise TokenUnlearnError(f'There is no suite "{suite}"; use one of {known}.')
     if limit is not None and limit < 2:
         raise TokenUnlearnError(f"limit is {limit}; at least 2 rows a part are needed.")
     started = time.monotonic()

@@ -129,6 +129,7 @@ class _Execution:
         rows = {}
         for done, (part, shown) in enumerate(parts.items()):
             self.phase("generating", done, len(parts))
+            shown = [s for s in shown if not s.document]
             questions = [s.question for s in shown]
             answers = zip(shown, generate(before, questions), generate(result.model, questions), strict=True)
             rows[part] = [

@@ -105,8 +105,8 @@ def unlearn(
         raise TokenUnlearnError(
             f'The regulariser "{config.regulariser}" needs retained samples; name some, or use none.'
         )
-    forget = model.encode_all(samples)
-    kept = model.encode_all(retain) if config.needs_retain and retain else []
+    forget = model.encode_all(model.chunk(samples))
+    kept = model.encode_all(model.chunk(retain)) if config.needs_retain and retain else []
     token_weights = _fitting_weights(forget, weights)
 
     with torch.random.fork_rng(devices=[], enabled=True):
