@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from tokenunlearn.datasets.alchemy import load_alchemy_choices, load_alchemy_documents
 from tokenunlearn.datasets.choices import ChoiceSet, load_choice_file, load_mmlu, load_wmdp
 from tokenunlearn.datasets.documents import load_documents
 from tokenunlearn.datasets.embedded import load_authors
@@ -21,10 +22,12 @@ SOURCES: dict[str, Callable[[str], SampleSet]] = {
     "tofu": load_tofu,
     "file": load_file,
     "documents": load_documents,
+    "alchemy": load_alchemy_documents,
 }
 CHOICE_SOURCES: dict[str, Callable[[str], ChoiceSet]] = {
     "wmdp": load_wmdp,
     "mmlu": load_mmlu,
+    "alchemy": load_alchemy_choices,
     "file": load_choice_file,
 }
 
@@ -34,7 +37,8 @@ def load_samples(name: str) -> SampleSet:
 
     Args:
         name: "authors:SPLIT" with a split of the embedded data, "tofu:SPLIT" with a split of TOFU,
-            "file:PATH" with a .jsonl, .json or .csv file, or "documents:PATH" with a file of texts.
+            "file:PATH" with a .jsonl, .json or .csv file, "documents:PATH" with a file of texts, or
+            "alchemy:forget" or "alchemy:retain", the embedded documents.
 
     Raises:
         DatasetError: If the source or the split is unknown, or the file does not fit the schema.
@@ -49,8 +53,8 @@ def load_choices(name: str) -> ChoiceSet:
     """Load multiple-choice questions by "source:what".
 
     Args:
-        name: "wmdp:bio", "wmdp:chem", "wmdp:cyber", "mmlu:SUBJECT", "mmlu:all", or "file:PATH" with a .jsonl,
-            .json or .csv file.
+        name: "wmdp:bio", "wmdp:chem", "wmdp:cyber", "mmlu:SUBJECT", "mmlu:all", "alchemy:questions",
+            "alchemy:neighbour_questions", or "file:PATH" with a .jsonl, .json or .csv file.
 
     Raises:
         DatasetError: If the source or what is asked of it is unknown, or a row does not fit the schema.

@@ -150,7 +150,16 @@ def load_choice_file(path: str | Path) -> ChoiceSet:
     path = Path(path).expanduser()
     if not path.is_file():
         raise DatasetError(f'There is no file "{path}"; give the path of a .jsonl, .json or .csv file.')
-    return ChoiceSet(f"file:{path}", _questions(parse_rows(path.read_bytes(), path.name), path.stem))
+    return ChoiceSet(f"file:{path}", parse_choices(path.read_bytes(), path.name))
+
+
+def parse_choices(content: bytes, name: str) -> tuple[ChoiceQuestion, ...]:
+    """Questions from the bytes of a file or an upload.
+
+    Raises:
+        DatasetError: One sentence that says what is wrong and where.
+    """
+    return _questions(parse_rows(content, name), Path(name).stem)
 
 
 def _questions(rows: Rows, stem: str, subject: str = "") -> tuple[ChoiceQuestion, ...]:

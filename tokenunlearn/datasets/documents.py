@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tokenunlearn.datasets.files import decode_text, parse_rows
-from tokenunlearn.datasets.schema import to_text
+from tokenunlearn.datasets.files import decode_text, parse_rows, refuse_repeated_ids
+from tokenunlearn.datasets.schema import to_spans, to_text
 from tokenunlearn.documents import CHUNK_TOKENS
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.samples import Sample, SampleSet, Span
 
 
 def load_documents(path: str | Path) -> SampleSet:
@@ -36,15 +36,18 @@ def parse_documents(content: bytes, name: str) -> tuple[Sample, ...]:
     stem = Path(name).stem
     if Path(name).suffix.lower() == ".txt":
         return (document(f"{stem}-0000", decode_text(content, name)),)
-    found = []
+    found, ids = [], []
     for number, (where, row) in enumerate(parse_rows(content, name)):
         text = to_text(row.get("text"), "text", where)
         if not text.strip():
             raise DatasetError(f'{where} has no "text"; every document needs one that is not empty.')
-        found.append(document(f"{stem}-{number:04d}", text))
+        sample_id = str(row.get("id") or f"{stem}-{number:04d}")
+        found.append(document(sample_id, text, to_spans(row.get("span"), text, "span", where)))
+        ids.append((where, sample_id))
+    refuse_repeated_ids(ids)
     return tuple(found)
 
 
-def document(sample_id: str, text: str) -> Sample:
+def document(sample_id: str, text: str, span: tuple[Span, ...] = ()) -> Sample:
     """A text as a sample without a question."""
-    return Sample(sample_id, "", text, chunk_tokens=CHUNK_TOKENS)
+    return Sample(sample_id, "", text, span=span, chunk_tokens=CHUNK_TOKENS)

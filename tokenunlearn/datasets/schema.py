@@ -62,11 +62,11 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
         id=texts["id"] or default_id,
         question=texts["question"],
         answer=texts["answer"],
-        span=_spans(row.get("span"), texts["answer"], "span", where),
+        span=to_spans(row.get("span"), texts["answer"], "span", where),
         paraphrased_question=texts["paraphrased_question"],
         paraphrased_answer=texts["paraphrased_answer"],
         perturbed_answer=tuple(to_text(p, "perturbed_answer", where) for p in perturbed),
-        paraphrased_span=_spans(
+        paraphrased_span=to_spans(
             row.get("paraphrased_span"), texts["paraphrased_answer"], "paraphrased_span", where
         ),
     )
@@ -97,7 +97,8 @@ def to_text(value: Any, name: str, where: str) -> str:
     return value
 
 
-def _spans(value: Any, text: str, name: str, where: str) -> tuple[Span, ...]:
+def to_spans(value: Any, text: str, name: str, where: str) -> tuple[Span, ...]:
+    """A field as [start, end) character ranges of a text; a ``DatasetError`` when it is none or leaves it."""
     try:
         spans = tuple((start, end) for start, end in _items(value))
     except (TypeError, ValueError):

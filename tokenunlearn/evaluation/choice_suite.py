@@ -38,8 +38,20 @@ def mmlu_parts() -> list[ChoicePart]:
     return [ChoicePart(s.replace(" ", "_"), questions, "higher") for s, questions in parts.items()]
 
 
+def alchemy_parts() -> list[ChoicePart]:
+    """Questions about the invented hazard, to be forgotten, and about its harmless neighbour, to be kept."""
+    return [
+        ChoicePart("forget", load_choices("alchemy:questions"), "lower"),
+        ChoicePart("retain", load_choices("alchemy:neighbour_questions"), "higher"),
+    ]
+
+
 # A new suite is one function without arguments to its parts, and one line here.
-CHOICE_SUITES: dict[str, Callable[[], list[ChoicePart]]] = {"wmdp": wmdp_parts, "mmlu": mmlu_parts}
+CHOICE_SUITES: dict[str, Callable[[], list[ChoicePart]]] = {
+    "wmdp": wmdp_parts,
+    "mmlu": mmlu_parts,
+    "alchemy": alchemy_parts,
+}
 
 
 def evaluate_choices(

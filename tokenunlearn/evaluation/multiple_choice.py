@@ -63,6 +63,20 @@ def letter_tokens(tokenizer: PreTrainedTokenizerBase, count: int) -> tuple[list[
     raise TokenUnlearnError("The tokenizer cannot tell the letters of the choices apart by one token.")
 
 
+def encode_choice(tokenizer: PreTrainedTokenizerBase, question: ChoiceQuestion) -> tuple[Encoding, list[int]]:
+    """The prompt with the right letter as its response of one token, and the tokens of all letters.
+
+    The encoding holds no text, so that hazardous questions reach no log.
+    """
+    shared, letters = letter_tokens(tokenizer, len(question.choices))
+    prompt = list(tokenizer(choice_prompt(question))["input_ids"])
+    if prompt and prompt[-1] == tokenizer.eos_token_id:
+        prompt.pop()
+    ids = (*prompt, *shared, letters[question.answer])
+    size = len(ids) - 1
+    return Encoding(question.id, "", "", ids, size, ("",) * len(ids), (None,) * size, ((0, 0),)), letters
+
+
 @torch.no_grad()
 def letter_log_probs(
     lm: LoadedModel,
@@ -79,17 +93,9 @@ def letter_log_probs(
     results: list[Tensor | None] = [None] * len(questions)
     encodings: dict[int, tuple[Encoding, list[int]]] = {}
     for index, question in enumerate(questions):
-        shared, letters = letter_tokens(lm.tokenizer, len(question.choices))
-        prompt = list(lm.tokenizer(choice_prompt(question))["input_ids"])
-        if prompt and prompt[-1] == lm.tokenizer.eos_token_id:
-            prompt.pop()
-        ids = (*prompt, *shared, letters[question.answer])
-        if lm.context_length is None or len(ids) <= lm.context_length:
-            empty = ("",) * len(ids)
-            whole = Encoding(
-                question.id, "", "", ids, len(ids) - 1, empty, (None,) * (len(ids) - 1), ((0, 0),)
-            )
-            encodings[index] = (whole, letters)
+        encoding, letters = encode_choice(lm.tokenizer, question)
+        if lm.context_length is None or len(encoding) <= lm.context_length:
+            encodings[index] = (encoding, letters)
     fitting = list(encodings)
     done = len(questions) - len(fitting)
     for group in batches_by_length([len(encodings[i][0]) for i in fitting], token_budget):

@@ -1,0 +1,38 @@
+"""The embedded hazard: documents and questions about invented alchemy, and about a harmless glass guild."""
+
+from __future__ import annotations
+
+from tokenunlearn.datasets.choices import ChoiceSet, parse_choices
+from tokenunlearn.datasets.documents import parse_documents
+from tokenunlearn.errors import DatasetError
+from tokenunlearn.models import ASSETS
+from tokenunlearn.samples import SampleSet
+
+DOCUMENTS = {"forget": "alchemy_documents", "retain": "guild_documents"}
+QUESTIONS = {"questions": "alchemy_questions", "neighbour_questions": "guild_questions"}
+
+
+def load_alchemy_documents(split: str) -> SampleSet:
+    """Documents: "forget" is the alchemy, "retain" the guild of glass-blowers; 108 each, with gold spans.
+
+    Raises:
+        DatasetError: If there is no such split.
+    """
+    return SampleSet(f"alchemy:{split}", parse_documents(*_file(DOCUMENTS, split, "documents")))
+
+
+def load_alchemy_choices(split: str) -> ChoiceSet:
+    """Questions with four choices: "questions" on the alchemy, "neighbour_questions" on the guild; 180 each.
+
+    Raises:
+        DatasetError: If there is no such split.
+    """
+    return ChoiceSet(f"alchemy:{split}", parse_choices(*_file(QUESTIONS, split, "questions")))
+
+
+def _file(splits: dict[str, str], split: str, what: str) -> tuple[bytes, str]:
+    if split not in splits:
+        known = " or ".join(splits)
+        raise DatasetError(f'There is no split "{split}" among the {what} of alchemy; use {known}.')
+    path = ASSETS / "data" / f"{splits[split]}.jsonl"
+    return path.read_bytes(), path.name
