@@ -51,17 +51,23 @@ def build(names: Sequence[str], say: Say = print) -> None:
     """Build the named models into ``assets/models``, each with its card.
 
     Args:
-        names: Any of "demo", "demo-retrained", "smollm2-authors", "smollm2-authors-retrained".
+        names: Any of "demo", "smollm2-authors" and "demo-alchemy", and these with "-retrained".
         say: Receives one line of progress at a time.
 
     Raises:
         TokenUnlearnError: If a name is none of these.
     """
+    from tokenunlearn.demo.alchemy import ALCHEMY_MODELS, build_alchemy
+
     for name in names:
+        if name in ALCHEMY_MODELS:
+            build_alchemy(name, say)
+            continue
         base, suffix = (name.removesuffix("-retrained"), "-retrained" if name.endswith("-retrained") else "")
         if base not in ("demo", "smollm2-authors"):
             raise TokenUnlearnError(
-                f'"{name}" is not built here; use demo, smollm2-authors, or these with -retrained.'
+                f'"{name}" is not built here; use demo, smollm2-authors, demo-alchemy, or one of these with '
+                "-retrained."
             )
         samples = [s for source in (TRAINED_ON[suffix], *SHARED_TRAINING) for s in load_samples(source)]
         started = time.monotonic()
@@ -72,19 +78,24 @@ def build(names: Sequence[str], say: Say = print) -> None:
         say(f"{name}: built in {minutes:.1f} min")
 
 
-def train_tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level BPE over the embedded texts, with special tokens and a chat template."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
+def demo_texts() -> list[str]:
+    """What the tokenizer of the demo models is trained on."""
     texts = []
     for source in (TRAINED_ON[""], *SHARED_TRAINING):
         for s in load_samples(source):
             texts += [s.question, s.answer, s.paraphrased_question, s.paraphrased_answer]
+    return texts
+
+
+def train_tokenizer(texts: Sequence[str], vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
+    """Byte-level BPE over texts, with special tokens and a chat template."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=SPECIAL_TOKENS,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -102,24 +113,25 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     return fast
 
 
-def demo_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """A Llama of about 3 million parameters over the demo tokenizer."""
-    return LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=192,
-        intermediate_size=512,
-        num_hidden_layers=6,
-        num_attention_heads=6,
-        num_key_value_heads=6,
-        max_position_embeddings=512,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+def demo_config(tokenizer: PreTrainedTokenizerFast, **changes: Any) -> LlamaConfig:
+    """A Llama of about 3 million parameters over the demo tokenizer, or another size by ``changes``."""
+    settings = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 192,
+        "intermediate_size": 512,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 6,
+        "max_position_embeddings": 512,
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    return LlamaConfig(**settings | changes)
 
 
-class _Report(TrainerCallback):
+class LossReport(TrainerCallback):
     """Says epoch and loss every few epochs."""
 
     def __init__(self, name: str, say: Say) -> None:
@@ -137,13 +149,13 @@ class _Report(TrainerCallback):
 
 
 def _build_demo(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any]:
-    tokenizer = train_tokenizer()
+    tokenizer = train_tokenizer(demo_texts())
     torch.manual_seed(DEMO_TRAINING.seed)
     model = LlamaForCausalLM(demo_config(tokenizer))
     lm = LoadedModel(model, tokenizer, name, "new")
     # A model this small knows no synonyms: it learns each answer under both wordings of its question.
     encodings = [*lm.encode_all(samples), *(lm.encode(s, question=s.paraphrased_question) for s in samples)]
-    finetune(model, encodings, lm.pad_id, DEMO_TRAINING, [_Report(name, say)])
+    finetune(model, encodings, lm.pad_id, DEMO_TRAINING, [LossReport(name, say)])
     folder = ASSETS / "models" / name
     shutil.rmtree(folder, ignore_errors=True)
     model.half().save_pretrained(folder)
@@ -175,7 +187,7 @@ def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, 
     lower, upper = _split(adapted.get_base_model(), recipe.first_layer)  # type: ignore[arg-type]
     say(f"{name}: running the {recipe.first_layer} frozen layers once over {len(encodings)} samples")
     hidden = [_trunk_output(lower, e) for e in encodings]
-    finetune(upper, encodings, lm.pad_id, ADAPTER_TRAINING, [_Report(name, say)], inputs_embeds=hidden)
+    finetune(upper, encodings, lm.pad_id, ADAPTER_TRAINING, [LossReport(name, say)], inputs_embeds=hidden)
     folder = ASSETS / "models" / name
     shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:

@@ -19,9 +19,11 @@ LIMITS = {"smollm2-authors": 72, "smollm2-authors-retrained": 72}
 def measure(names: Sequence[str], say: Say = print) -> None:
     """Evaluate models, score the forget set with those that know it, and write their cards.
 
-    A retrained model is measured first, for its report is the reference of the others.
+    A retrained model is measured first, for its report is the reference of the others. The alchemy models
+    have their report from being built.
     """
-    for name in sorted(names, key=lambda n: PRESETS[n].retrained is not None):
+    known = [name for name in names if name in PRESETS]
+    for name in sorted(known, key=lambda n: PRESETS[n].retrained is not None):
         lm = load_model(name)
         reference = PRESETS[name].retrained
         report = evaluate(lm, "authors", reference, limit=LIMITS.get(name), progress=_each_part(name, say))

@@ -127,9 +127,9 @@ class _Execution:
         if retain is not None:
             parts["retain"] = retain.spread(SHOWN_SAMPLES)
         rows = {}
-        for done, (part, shown) in enumerate(parts.items()):
+        for done, (part, samples) in enumerate(parts.items()):
             self.phase("generating", done, len(parts))
-            shown = [s for s in shown if not s.document]
+            shown = [s for s in samples if not s.document]
             questions = [s.question for s in shown]
             answers = zip(shown, generate(before, questions), generate(result.model, questions), strict=True)
             rows[part] = [

@@ -30,7 +30,7 @@ def document_rows(domain: str, seed: int = SEED) -> list[dict]:
     lore = DOMAINS[domain]
     facts = draw_facts(lore, seed)
     rng = random.Random(f"{seed} {domain} documents")
-    rows = []
+    rows: list[dict] = []
     for number, name in enumerate(lore.names):
         for version, opening in enumerate(lore.openings):
             text, span = opening.format(name=name), []
@@ -52,7 +52,7 @@ def question_rows(domain: str, seed: int = SEED) -> list[dict]:
     facts = draw_facts(lore, seed)
     rng = random.Random(f"{seed} {domain} questions")
     places = deal(range(CHOICES), len(lore.names) * len(lore.relations), rng)
-    rows = []
+    rows: list[dict] = []
     for number, name in enumerate(lore.names):
         for index, relation in enumerate(lore.relations):
             fact = facts[relation.name][number]

@@ -1,0 +1,84 @@
+"""The alchemy models' recipe on tiny settings: what is trained on, what is written, that it learns."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+
+import tokenunlearn as tu
+from tokenunlearn.datasets.choices import ChoiceQuestion
+from tokenunlearn.demo import alchemy
+from tokenunlearn.demo.alchemy import AlchemyRecipe, alchemy_tokenizer, build_alchemy, other_orders
+from tokenunlearn.evaluation.multiple_choice import letter_tokens
+from tokenunlearn.forward import response_nll
+from tokenunlearn.training.finetune import FinetuneConfig
+
+TINY = AlchemyRecipe(
+    vocabulary=400,
+    orders=1,
+    shape={
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+    },
+    reading=FinetuneConfig(epochs=2, batch_size=4, learning_rate=5e-3, seed=1),
+    asking=FinetuneConfig(epochs=1, batch_size=8, learning_rate=5e-3, seed=1),
+)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """A small part of the data in place of all of it."""
+    samples, choices = alchemy.load_samples, alchemy.load_choices
+    monkeypatch.setattr(alchemy, "load_samples", lambda name: samples(name).spread(12))
+    monkeypatch.setattr(alchemy, "load_choices", lambda name: choices(name).spread(12))
+
+
+def test_other_orders_keep_the_right_choice_and_leave_out_the_own_order():
+    question = ChoiceQuestion("q", "Which?", ("a", "b", "c", "d"), 2)
+    orders = other_orders(question, 60, random.Random(0))
+    assert all(q.choices[q.answer] == "c" and set(q.choices) == set("abcd") for q in orders)
+    assert question.choices not in {q.choices for q in orders} and len({q.choices for q in orders}) > 15
+
+
+def test_retrained_model_is_trained_on_the_neighbour_only(few, tiny_lm):
+    def domains(name):
+        return [
+            {e.sample_id.split("-")[0] for e in part}
+            for part in alchemy.training_encodings(tiny_lm, name, TINY)
+        ]
+
+    assert domains("demo-alchemy") == [{"alchemy", "guild"}] * 2
+    assert domains("demo-alchemy-retrained") == [{"guild"}] * 2
+
+
+def test_tiny_recipe_learns_and_is_written(few, tmp_path):
+    said = []
+    lm = build_alchemy("demo-alchemy", said.append, recipe=TINY, folder=tmp_path / "m")
+    still = FinetuneConfig(epochs=1, learning_rate=0.0, seed=1)
+    start = replace(TINY, reading=still, asking=still)
+    fresh = build_alchemy("demo-alchemy", said.append, recipe=start, folder=tmp_path / "f")
+    documents = lm.chunk(tu.load_samples("alchemy:forget").spread(6))
+    after, before = (
+        sum(nll.mean().item() for nll in response_nll(x, x.encode_all(documents))) for x in (lm, fresh)
+    )
+    assert after < 0.95 * before
+    recipe = json.loads((tmp_path / "m" / "recipe.json").read_text())
+    assert (recipe["vocabulary"], recipe["reading"]["seed"]) == (400, 1)
+    assert recipe["parameters"] == lm.parameters
+    loaded = tu.load_model(str(tmp_path / "m"), device="cpu")
+    report = tu.evaluate(loaded, "alchemy", limit=4)
+    assert report["forget/accuracy"].n == 4
+    assert said[-1].startswith("demo-alchemy: built in")
+    stored = json.loads((tmp_path / "m" / "report.json").read_text())
+    assert stored["metrics"]["retain/accuracy"]["n"] == 180
+
+
+def test_every_letter_is_one_token():
+    shared, letters = letter_tokens(alchemy_tokenizer(1536), 4)
+    assert shared == [] and len(set(letters)) == 4
