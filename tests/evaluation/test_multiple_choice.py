@@ -8,7 +8,6 @@ import math
 
 import pytest
 import torch
-from conftest import build_lm
 
 import tokenunlearn as tu
 from tokenunlearn.datasets.choices import ChoiceQuestion, ChoiceSet
@@ -96,10 +95,11 @@ def test_a_tie_is_no_right_answer(tiny_lm):
     assert multiple_choice_accuracy(lm, QUESTIONS, "higher").value == 0.0
 
 
-def test_letters_of_one_token_each(tiny_lm):
-    tokenizer = copy.deepcopy(tiny_lm.tokenizer)
+def test_letters_of_one_token_each(family_lm):
+    large = family_lm("llama", vocab_size=400)
+    tokenizer = copy.deepcopy(large.tokenizer)
     tokenizer.add_tokens([" A", " B", " C", " D"])
-    lm = build_lm("llama", tokenizer)
+    lm = LoadedModel(large.model, tokenizer, "letters", "0")
     assert letter_tokens(tokenizer, 4) == ([], [tokenizer.convert_tokens_to_ids(f" {x}") for x in "ABCD"])
     for row, question in zip(letter_log_probs(lm, QUESTIONS), QUESTIONS, strict=True):
         assert row.tolist() == pytest.approx(naive(lm, question), abs=1e-4)
