@@ -89,6 +89,10 @@ def show_answers(columns: list[Contender]) -> None:
         except TokenUnlearnError as error:
             show_error(error)
             return
+        shown = [s for s in shown if not s.document]
+        if not shown:
+            st.caption("Documents have no questions; ask your own.")
+            return
         questions = [s.question for s in shown]
         expected = {s.question: s.answer for s in shown}
     missing = [
