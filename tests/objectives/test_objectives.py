@@ -37,7 +37,7 @@ def test_uniform_gradient_ascent_is_the_negative_cross_entropy_of_the_response()
     published = -torch.nn.functional.cross_entropy(
         logits.flatten(0, 1), labels.masked_fill(~mask, -100).flatten()
     )
-    step = ForgetStep(logits, labels, mask.float())
+    step = ForgetStep(logits, labels, mask, mask.float())
     assert gradient_ascent(step.nll, step.weights).item() == pytest.approx(published.item(), abs=1e-6)
 
 

@@ -11,7 +11,8 @@ from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
 from tokenunlearn.forward import response_nll
 from tokenunlearn.models import load_model
 from tokenunlearn.samples import Sample, SampleSet
-from tokenunlearn.training.unlearn import StepPlan, unlearn
+from tokenunlearn.training.step_rows import StepPlan
+from tokenunlearn.training.unlearn import unlearn
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 FORGET = SampleSet(

@@ -1,4 +1,4 @@
-"""Objectives and regularisers: pure functions of (batch, time) tensors, and their parameters by name.
+"""Objectives, weightings and regularisers: pure functions of (batch, time) tensors, and parameters by name.
 
 Nothing here imports torch before a loss is computed, so forms and help texts cost nothing.
 """
@@ -7,41 +7,94 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.objectives.ceu import CEU, ceu
+from tokenunlearn.objectives.dpo import DPO, dpo
+from tokenunlearn.objectives.graddiff import GradDiff
 from tokenunlearn.objectives.gradient_ascent import GradientAscent, gradient_ascent
 from tokenunlearn.objectives.npo import NPO, npo
-from tokenunlearn.objectives.regularisers import KLToReference, RetainNLL, kl_to_reference
-from tokenunlearn.objectives.step import ForgetStep, RetainStep
+from tokenunlearn.objectives.objective import Objective
+from tokenunlearn.objectives.pdu import PDU, pdu
+from tokenunlearn.objectives.regularisers import (
+    ActivationDistance,
+    KLToReference,
+    Regulariser,
+    RetainNLL,
+    activation_distance,
+    kl_to_reference,
+)
+from tokenunlearn.objectives.rmu import RMU, rmu
+from tokenunlearn.objectives.simnpo import SimNPO, simnpo
+from tokenunlearn.objectives.step import ForgetStep, Refusals, RetainStep
+from tokenunlearn.objectives.tpo import TPO, tpo
+from tokenunlearn.objectives.undial import UNDIAL, undial
+from tokenunlearn.objectives.weightings import (
+    ETW,
+    SU,
+    TNPO,
+    WTNPO,
+    Inverted,
+    Random,
+    SatImp,
+    Uniform,
+    Weighting,
+    WGAWeighting,
+    etw_weights,
+    inverted_weights,
+    random_weights,
+    satimp_weights,
+    su_weights,
+    tnpo_weights,
+    wga_weights,
+    wtnpo_weights,
+)
+from tokenunlearn.objectives.wga import WGA, wga
 
-if TYPE_CHECKING:
-    from torch import Tensor
+# A new objective is one file and one line here; a new regulariser or weighting is one class and one line.
+OBJECTIVES: dict[str, type[Objective]] = {
+    "npo": NPO,
+    "gradient_ascent": GradientAscent,
+    "graddiff": GradDiff,
+    "wga": WGA,
+    "simnpo": SimNPO,
+    "dpo": DPO,
+    "rmu": RMU,
+    "undial": UNDIAL,
+    "ceu": CEU,
+    "pdu": PDU,
+    "tpo": TPO,
+}
+WEIGHTINGS: dict[str, type[Weighting]] = {
+    "selection": Weighting,
+    "uniform": Uniform,
+    "random": Random,
+    "inverted": Inverted,
+    "wga": WGAWeighting,
+    "satimp": SatImp,
+    "tnpo": TNPO,
+    "wtnpo": WTNPO,
+    "etw": ETW,
+    "su": SU,
+}
+REGULARISERS: dict[str, type[Regulariser] | None] = {
+    "kl": KLToReference,
+    "nll": RetainNLL,
+    "activation": ActivationDistance,
+    "none": None,
+}
 
 
-class Objective(Protocol):
-    """A forget loss with its parameters."""
-
-    needs_reference: bool
-
-    def loss(self, step: ForgetStep) -> Tensor:
-        """Scalar loss of one batch of forget samples."""
-        ...
-
-
-class Regulariser(Protocol):
-    """A retain loss."""
-
-    needs_reference: bool
-
-    def loss(self, step: RetainStep) -> Tensor:
-        """Scalar loss of one batch of retained samples."""
-        ...
-
-
-# A new objective is one file and one line here; so is a new regulariser.
-OBJECTIVES: dict[str, type[Any]] = {"npo": NPO, "gradient_ascent": GradientAscent}
-REGULARISERS: dict[str, type[Any] | None] = {"kl": KLToReference, "nll": RetainNLL, "none": None}
+def _make(what: str, known: Mapping[str, type[Any]], name: str, parameters: Mapping[str, float]) -> Any:
+    if name not in known:
+        raise TokenUnlearnError(f'There is no {what} "{name}"; use one of {", ".join(known)}.')
+    own = [f.name for f in fields(known[name])]
+    for parameter in parameters:
+        if parameter not in own:
+            takes = f"takes {', '.join(own)}" if own else "takes no parameters"
+            raise TokenUnlearnError(f'The {what} "{name}" has no parameter "{parameter}"; it {takes}.')
+    return known[name](**parameters)
 
 
 def make_objective(name: str, parameters: Mapping[str, float]) -> Objective:
@@ -50,15 +103,17 @@ def make_objective(name: str, parameters: Mapping[str, float]) -> Objective:
     Raises:
         TokenUnlearnError: If the name is unknown or a parameter is not the objective's.
     """
-    if name not in OBJECTIVES:
-        raise TokenUnlearnError(f'There is no objective "{name}"; use one of {", ".join(OBJECTIVES)}.')
-    kind = OBJECTIVES[name]
-    known = [f.name for f in fields(kind)]
-    for parameter in parameters:
-        if parameter not in known:
-            takes = f"takes {', '.join(known)}" if known else "takes no parameters"
-            raise TokenUnlearnError(f'The objective "{name}" has no parameter "{parameter}"; it {takes}.')
-    made: Objective = kind(**parameters)
+    made: Objective = _make("objective", OBJECTIVES, name, parameters)
+    return made
+
+
+def make_weighting(name: str, parameters: Mapping[str, float]) -> Weighting:
+    """A weighting by name, with parameters by name.
+
+    Raises:
+        TokenUnlearnError: If the name is unknown or a parameter is not the weighting's.
+    """
+    made: Weighting = _make("weighting", WEIGHTINGS, name, parameters)
     return made
 
 
@@ -75,19 +130,59 @@ def make_regulariser(name: str) -> Regulariser | None:
 
 
 __all__ = [
+    "CEU",
+    "DPO",
+    "ETW",
     "NPO",
     "OBJECTIVES",
+    "PDU",
     "REGULARISERS",
+    "RMU",
+    "SU",
+    "TNPO",
+    "TPO",
+    "UNDIAL",
+    "WEIGHTINGS",
+    "WGA",
+    "WTNPO",
+    "ActivationDistance",
     "ForgetStep",
+    "GradDiff",
     "GradientAscent",
+    "Inverted",
     "KLToReference",
     "Objective",
+    "Random",
+    "Refusals",
     "Regulariser",
     "RetainNLL",
     "RetainStep",
+    "SatImp",
+    "SimNPO",
+    "Uniform",
+    "WGAWeighting",
+    "Weighting",
+    "activation_distance",
+    "ceu",
+    "dpo",
+    "etw_weights",
     "gradient_ascent",
+    "inverted_weights",
     "kl_to_reference",
     "make_objective",
     "make_regulariser",
+    "make_weighting",
     "npo",
+    "pdu",
+    "random_weights",
+    "rmu",
+    "satimp_weights",
+    "simnpo",
+    "su_weights",
+    "tnpo_weights",
+    "tpo",
+    "undial",
+    "wga",
+    "wga_weights",
+    "wtnpo_weights",
 ]

@@ -1,4 +1,4 @@
-"""Gradient ascent: raise the NLL of the forget tokens. With the NLL regulariser this is GradDiff."""
+"""Gradient ascent: raise the NLL of the forget tokens."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from jaxtyping import Float
 
+from tokenunlearn.objectives.objective import Objective
 from tokenunlearn.objectives.step import ForgetStep
 
 if TYPE_CHECKING:
@@ -18,19 +19,19 @@ def gradient_ascent(
 ) -> Float[Tensor, ""]:
     """Negative weighted mean NLL over the tokens of the batch, in nats: ``-sum(w l) / sum(w)``.
 
-    Unbounded below: without a strong regulariser or few steps the model breaks down. A batch whose weights
-    are all 0 has loss 0.
+    Pitfall: unbounded below; without a strong regulariser or few steps the model breaks down. A batch whose
+    weights are all 0 has loss 0.
 
-    Source: TOFU, arXiv 2401.06121, gradient ascent and gradient difference.
+    Source: TOFU, arXiv 2401.06121, gradient ascent.
     """
     return -(weights * nll).sum() / weights.sum().clamp_min(1e-12)
 
 
 @dataclass(frozen=True)
-class GradientAscent:
+class GradientAscent(Objective):
     """Gradient ascent; takes no parameters."""
 
-    needs_reference: ClassVar[bool] = False
+    token_mean: ClassVar[bool] = True
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

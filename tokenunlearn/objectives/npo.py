@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from jaxtyping import Float
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.objectives.objective import Need, Objective, parameter
 from tokenunlearn.objectives.step import ForgetStep
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ def npo(
     """Mean over the batch of ``-(2/beta) * log_sigmoid(beta * sum_t w_t (l_t - l_t^ref))``.
 
     The gradient of a sequence fades once its weighted NLL has risen by several times 1/beta nats, so beta
-    sets how far forgetting goes: beta -> 0 is gradient ascent on the sum, a large beta stops early. Because
-    the sum runs over tokens, selecting fewer of them lets each rise further before the gradient fades.
+    sets how far forgetting goes: beta -> 0 is gradient ascent on the sum, a large beta stops early.
+
+    Pitfall: because the sum runs over tokens, selecting fewer of them lets each rise further before the
+    gradient fades; one beta does not mean the same under hard, soft and uniform weights.
 
     Source: arXiv 2404.05868, equation 3.
     """
@@ -35,18 +37,11 @@ def npo(
 
 
 @dataclass(frozen=True)
-class NPO:
+class NPO(Objective):
     """Parameters of NPO."""
 
-    beta: float = field(
-        default=0.2, metadata={"help": "Inverse temperature: larger stops forgetting earlier."}
-    )
-    needs_reference: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        """Refuse a beta that is not positive."""
-        if not self.beta > 0:
-            raise TokenUnlearnError(f"beta is {self.beta}; it must be above 0.")
+    beta: float = parameter(0.2, "Inverse temperature: larger stops forgetting earlier.", above=0)
+    needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll"})
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from jaxtyping import Bool, Float
 
+from tokenunlearn.objectives.objective import at_least_float32
 from tokenunlearn.objectives.step import RetainStep
 
 if TYPE_CHECKING:
@@ -25,16 +26,44 @@ def kl_to_reference(
     """
     import torch
 
-    log_p = torch.log_softmax(logits[mask].float(), dim=-1)  # (N, V)
-    ref_log_p = torch.log_softmax(ref_logits[mask].float(), dim=-1)
+    log_p = torch.log_softmax(at_least_float32(logits[mask]), dim=-1)  # (N, V)
+    ref_log_p = torch.log_softmax(at_least_float32(ref_logits[mask]), dim=-1)
     return (ref_log_p.exp() * (ref_log_p - log_p)).sum(-1).mean()
 
 
+def activation_distance(
+    hidden: Float[Tensor, "batch time dim"],
+    ref_hidden: Float[Tensor, "batch time dim"],
+    mask: Bool[Tensor, "batch time"],
+) -> Float[Tensor, ""]:
+    """Mean square difference of hidden states, over masked tokens and the hidden dimension. Range: >= 0.
+
+    Pitfall: it holds the model up to the layer the states are taken from; layers above are free.
+
+    Source: retain loss of RMU, arXiv 2403.03218, section 4.
+    """
+    return (at_least_float32(hidden[mask]) - at_least_float32(ref_hidden[mask])).square().mean()
+
+
+class Regulariser:
+    """A retain loss L_r.
+
+    Attributes:
+        needs: What a step must offer; see :class:`~tokenunlearn.objectives.step.RetainStep`.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def loss(self, step: RetainStep) -> Float[Tensor, ""]:
+        """Scalar loss of one batch of retained samples."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class KLToReference:
+class KLToReference(Regulariser):
     """KL divergence from the model before unlearning."""
 
-    needs_reference: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"ref_logits"})
 
     def loss(self, step: RetainStep) -> Float[Tensor, ""]:
         """Retain loss of one batch."""
@@ -43,13 +72,23 @@ class KLToReference:
 
 
 @dataclass(frozen=True)
-class RetainNLL:
-    """Mean token NLL of the retained responses, in nats; with gradient ascent this is GradDiff."""
-
-    needs_reference: ClassVar[bool] = False
+class RetainNLL(Regulariser):
+    """Mean token NLL of the retained responses, in nats."""
 
     def loss(self, step: RetainStep) -> Float[Tensor, ""]:
         """Retain loss of one batch."""
         from tokenunlearn.forward import token_nll
 
         return token_nll(step.logits, step.labels)[step.mask].mean()
+
+
+@dataclass(frozen=True)
+class ActivationDistance(Regulariser):
+    """Mean square distance of the hidden layer's states from the reference's."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"states", "ref_states"})
+
+    def loss(self, step: RetainStep) -> Float[Tensor, ""]:
+        """Retain loss of one batch."""
+        assert step.states is not None and step.ref_states is not None
+        return activation_distance(step.states, step.ref_states, step.mask)

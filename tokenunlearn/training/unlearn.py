@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,11 +17,23 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallb
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
-from tokenunlearn.forward import output_head, response_hidden, response_nll
+from tokenunlearn.forward import output_head, response_hidden, token_nll
 from tokenunlearn.models import LoadedModel
-from tokenunlearn.objectives import ForgetStep, Objective, RetainStep, make_objective, make_regulariser
-from tokenunlearn.samples import Batch, Encoding, Sample, SampleSet, batches_by_length, collate
+from tokenunlearn.objectives import (
+    ForgetStep,
+    Refusals,
+    RetainStep,
+    Weighting,
+    make_objective,
+    make_regulariser,
+    make_weighting,
+)
+from tokenunlearn.objectives.refusals import REFUSALS
+from tokenunlearn.samples import Batch, Encoding, Sample, SampleSet
 from tokenunlearn.training.finetune import training_arguments
+from tokenunlearn.training.layers import down_projections, layer_states
+from tokenunlearn.training.references import Phase, References
+from tokenunlearn.training.step_rows import StepPlan, StepRows
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 if TYPE_CHECKING:
@@ -28,7 +41,6 @@ if TYPE_CHECKING:
 
 SNAPSHOT_EVERY = 10
 
-Phase = Callable[[str, int, int], None]
 OnStep = Callable[[dict[str, float]], None]
 ShouldStop = Callable[[], bool]
 
@@ -40,8 +52,10 @@ class Unlearned:
     Attributes:
         model: The unlearned model; a LoRA adapter stays unmerged over the start model's own tensors.
         config: The configuration with every "auto" decided.
-        history: One record a step: loss, forget_loss, retain_loss, forget_nll, grad_norm, learning_rate,
-            seconds.
+        trained: Names of the modules that were trained; "all" for all weights, "all-linear" for an adapter
+            on every linear layer.
+        history: One record a step: loss, forget_loss, retain_loss, lambda, forget_nll, grad_norm,
+            learning_rate, seconds.
         stopped: "" after the last step, "cancelled", or "diverged" when the loss was no finite number any
             more; the model then holds its last good weights.
         good_step: Optimiser steps behind the weights in ``model``.
@@ -49,6 +63,7 @@ class Unlearned:
 
     model: LoadedModel
     config: UnlearnConfig
+    trained: tuple[str, ...] = ("all",)
     history: list[dict[str, float]] = field(default_factory=list)
     stopped: str = ""
     good_step: int = 0
@@ -105,33 +120,48 @@ def unlearn(
         raise TokenUnlearnError(
             f'The regulariser "{config.regulariser}" needs retained samples; name some, or use none.'
         )
-    forget = model.encode_all(model.chunk(samples))
+    samples = model.chunk(samples)
+    forget = model.encode_all(samples)
     kept = model.encode_all(model.chunk(retain)) if config.needs_retain and retain else []
-    token_weights = _fitting_weights(forget, weights)
+    weighting = make_weighting(config.weighting, config.weighting_parameters)
+    token_weights = _fixed_weights(forget, weights, weighting, config.seed)
+    refusals = _refusals(model, samples, config)
 
     with torch.random.fork_rng(devices=[], enabled=True):
         torch.manual_seed(config.seed)
-        target, peft = _trainable_copy(model, config)
+        target, peft, trained = _trainable_copy(model, config)
         plan = StepPlan.draw(config, len(forget), len(kept))
-        references = References.measure(model, config, forget, kept, plan, on_phase or _ignore)
-        trainer = _trainer(target, config, forget, kept, token_weights, plan, references)
+        drawn = {i: kept[i] for i in sorted(set(plan.retain))}
+        references = References.measure(model, config, forget, refusals, drawn, on_phase or _ignore)
+        rows = StepRows(config, forget, refusals, kept, token_weights, plan, references)
+        trainer = _trainer(target, config, rows)
         watch = _Watch(trainer, config, on_phase or _ignore, on_step, should_stop)
         trainer.add_callback(watch)
         with torch.enable_grad():
             trainer.train()
     stopped, good_step = watch.settle()
     target.model.eval()
-    return Unlearned(target, config, watch.history, stopped, good_step, peft)
+    return Unlearned(target, config, trained, watch.history, stopped, good_step, peft)
 
 
 def _ignore(phase: str, done: int, total: int) -> None:
     """Nobody listens to the phases."""
 
 
-def _fitting_weights(forget: Sequence[Encoding], weights: TokenWeights | None) -> list[Tensor]:
-    """Weights as tensors (T_i,), checked against the encodings they are for."""
+def _fixed_weights(
+    forget: Sequence[Encoding], weights: TokenWeights | None, weighting: Weighting, seed: int
+) -> list[Tensor]:
+    """Weights before the first step as tensors (T_i,), checked against the encodings they are for."""
     if weights is None:
-        return [torch.ones(e.response_length) for e in forget]
+        rows = [torch.ones(e.response_length) for e in forget]
+    else:
+        _check_weights(forget, weights)
+        rows = [torch.tensor(w, dtype=torch.float32) for w in weights.weights]
+    generator = torch.Generator().manual_seed(seed)
+    return [weighting.fixed(row, generator) for row in rows]
+
+
+def _check_weights(forget: Sequence[Encoding], weights: TokenWeights) -> None:
     if list(weights.sample_ids) != [e.sample_id for e in forget]:
         raise ScoreSetError(
             "The token weights belong to other samples than the ones to forget; score these first."
@@ -142,138 +172,45 @@ def _fitting_weights(forget: Sequence[Encoding], weights: TokenWeights | None) -
                 f"Sample {e.sample_id} has {e.response_length} response tokens but {len(w)} weights; "
                 "the weights come from another tokenizer, score the samples with this model."
             )
-    return [torch.tensor(w, dtype=torch.float32) for w in weights.weights]
 
 
-def _trainable_copy(model: LoadedModel, config: UnlearnConfig) -> tuple[LoadedModel, PeftModel | None]:
-    """The model to train: an adapter over the start model's own tensors, or a copy of all weights."""
+def _refusals(model: LoadedModel, samples: Sequence[Sample], config: UnlearnConfig) -> list[Encoding]:
+    """A refusal in place of each answer, drawn from the run's seed; none where the objective reads none."""
+    if "refusals" not in config.forget_needs:
+        return []
+    draw = Random(config.seed)
+    return [model.encode(sample, answer=draw.choice(REFUSALS)) for sample in samples]
+
+
+def _trainable_copy(
+    model: LoadedModel, config: UnlearnConfig
+) -> tuple[LoadedModel, PeftModel | None, tuple[str, ...]]:
+    """The model to train, and what of it: an adapter over the start model's own tensors, or a copy."""
+    few: list[str] = []
+    if make_objective(config.objective, config.parameters).few_modules:
+        assert config.layer is not None
+        few = down_projections(model.model, config.layer)
     if config.train == "full":
         target = model.copy(share_weights=False)
-        target.model.float().requires_grad_(True)
-        return target, None
+        target.model.float().requires_grad_(not few)
+        for name in few:
+            target.model.get_submodule(name).requires_grad_(True)
+        return target, None, tuple(few) or ("all",)
     from peft import LoraConfig, get_peft_model
 
     target = model.copy(share_weights=True)
     lora = LoraConfig(
-        r=config.lora_r, lora_alpha=config.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM"
+        r=config.lora_r,
+        lora_alpha=config.lora_alpha,
+        target_modules=few or "all-linear",
+        task_type="CAUSAL_LM",
     )
     peft = get_peft_model(target.model, lora)  # type: ignore[arg-type]
     target.model = peft.get_base_model()  # type: ignore[assignment]
-    return target, peft  # type: ignore[return-value]
+    return target, peft, tuple(few) or ("all-linear",)  # type: ignore[return-value]
 
 
-@dataclass(frozen=True)
-class StepPlan:
-    """Which samples each step reads, drawn once from the run's seed.
-
-    Attributes:
-        forget: (steps * batch_size,) indices; every sample comes up equally often.
-        retain: (steps * retain_batch_size,) indices likewise; empty without retained samples.
-    """
-
-    forget: tuple[int, ...]
-    retain: tuple[int, ...]
-
-    @classmethod
-    def draw(cls, config: UnlearnConfig, forget: int, retain: int) -> StepPlan:
-        """Shuffle forget and retained samples, again and again, until there are enough for all steps."""
-        generator = torch.Generator().manual_seed(config.seed)
-
-        def cycle(size: int, count: int) -> tuple[int, ...]:
-            drawn: list[int] = []
-            while size and len(drawn) < count:
-                drawn += torch.randperm(size, generator=generator).tolist()
-            return tuple(drawn[:count])
-
-        batch, retain_batch = config.batch_size, config.retain_batch_size
-        return cls(cycle(forget, config.steps * batch), cycle(retain, config.steps * retain_batch))
-
-
-@dataclass(frozen=True)
-class References:
-    """What the reference model said before anything changed; it replaces a second copy of the weights.
-
-    Attributes:
-        nll: (T_i,) reference token NLL of each forget sample, in nats; empty when the objective needs none.
-        hidden: (T_i, d) final hidden states of each retained sample that some step reads; its head makes
-            logits of them.
-        head: The reference's map from final hidden states to logits.
-    """
-
-    nll: Sequence[Tensor]
-    hidden: dict[int, Tensor]
-    head: Callable[[Tensor], Tensor]
-
-    @classmethod
-    def measure(
-        cls,
-        lm: LoadedModel,
-        config: UnlearnConfig,
-        forget: Sequence[Encoding],
-        retain: Sequence[Encoding],
-        plan: StepPlan,
-        on_phase: Phase,
-    ) -> References:
-        """Run the reference once over what the steps will read."""
-        objective = make_objective(config.objective, config.parameters)
-        regulariser = make_regulariser(config.regulariser)
-        drawn = sorted(set(plan.retain)) if regulariser and regulariser.needs_reference else []
-        wanted = len(forget) if objective.needs_reference else 0
-        total = wanted + len(drawn)
-        nll = (
-            response_nll(lm, forget, progress=lambda done, _: on_phase("reference", done, total))
-            if wanted
-            else []
-        )
-        hidden: dict[int, Tensor] = {}
-        with torch.no_grad():
-            for group in batches_by_length([len(retain[i]) for i in drawn], 4096):
-                rows = [drawn[g] for g in group]
-                batch = collate([retain[i] for i in rows], lm.pad_id, lm.device)
-                states = response_hidden(lm.model, batch).cpu()
-                for row, index in enumerate(rows):
-                    hidden[index] = states[row, : retain[index].response_length].clone()
-                on_phase("reference", wanted + len(hidden), total)
-        return cls(nll, hidden, output_head(lm.model))
-
-
-def _padded(rows: Sequence[Tensor], time: int) -> Tensor:
-    """Rows (T_i, ...) stacked into (B, time, ...), 0 where a row has ended."""
-    out = torch.zeros((len(rows), time, *rows[0].shape[1:]), dtype=rows[0].dtype)
-    for row, values in enumerate(rows):
-        out[row, : len(values)] = values
-    return out
-
-
-def _trainer(
-    target: LoadedModel,
-    config: UnlearnConfig,
-    forget: Sequence[Encoding],
-    retain: Sequence[Encoding],
-    weights: Sequence[Tensor],
-    plan: StepPlan,
-    references: References,
-) -> UnlearnTrainer:
-    ratio = config.retain_batch_size
-
-    def collator(steps: list[dict[str, Any]]) -> dict[str, Tensor]:
-        """Forget rows first, retained rows after them, all in one forward pass."""
-        (step,) = steps
-        batch_forget = [
-            plan.forget[i]
-            for i in range(step["step"] * config.batch_size, (step["step"] + 1) * config.batch_size)
-        ]
-        batch_retain = list(plan.retain[step["step"] * ratio : (step["step"] + 1) * ratio])
-        batch = collate([forget[i] for i in batch_forget] + [retain[i] for i in batch_retain], target.pad_id)
-        inputs = {name: getattr(batch, name) for name in Batch.FIELDS}
-        time = batch.labels.shape[1]
-        inputs["weights"] = _padded([weights[i] for i in batch_forget], time)
-        if references.nll:
-            inputs["ref_nll"] = _padded([references.nll[i] for i in batch_forget], time)
-        if references.hidden:
-            inputs["ref_hidden"] = _padded([references.hidden[i] for i in batch_retain], time)
-        return inputs
-
+def _trainer(target: LoadedModel, config: UnlearnConfig, rows: StepRows) -> UnlearnTrainer:
     assert config.learning_rate is not None
     folder = tempfile.TemporaryDirectory()
     arguments = training_arguments(
@@ -295,9 +232,9 @@ def _trainer(
         model=target.model,
         args=arguments,
         train_dataset=[{"step": i} for i in range(config.steps)],
-        data_collator=collator,
+        data_collator=lambda steps: rows.batch(steps[0]["step"], target.pad_id),
     )
-    trainer.prepare(config, references, folder)
+    trainer.prepare(config, rows.references, folder)
     return trainer
 
 
@@ -308,10 +245,11 @@ class UnlearnTrainer(Trainer):
         self, config: UnlearnConfig, references: References, folder: tempfile.TemporaryDirectory
     ) -> None:
         """Take what the loss needs beside the batches."""
-        self.config = config
-        self.objective: Objective = make_objective(config.objective, config.parameters)
+        self.config, self.references = config, references
+        self.objective = make_objective(config.objective, config.parameters)
+        self.weighting = make_weighting(config.weighting, config.weighting_parameters)
         self.regulariser = make_regulariser(config.regulariser) if config.needs_retain else None
-        self.reference_head = references.head
+        self.lambda_ = config.lambda_
         self.parts: dict[str, float] = {}
         self.snapshot: tuple[int, list[Tensor]] = (0, [])
         self._folder = folder
@@ -321,34 +259,75 @@ class UnlearnTrainer(Trainer):
         self, model: PreTrainedModel, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
     ):
         """Total loss of one step; the parts are kept for its record."""
-        weights, ref_nll, ref_hidden = (
-            inputs.pop("weights"),
-            inputs.pop("ref_nll", None),
-            inputs.pop("ref_hidden", None),
-        )
-        batch = Batch(**inputs)
-        logits = output_head(model)(response_hidden(model, batch))  # (F + R, T, V)
-        n = len(weights)
-        step = ForgetStep(logits[:n], batch.labels[:n], weights, ref_nll)
-        forget_loss = self.objective.loss(step)
+        batch = Batch(**{name: inputs[name] for name in Batch.FIELDS})
+        with layer_states(model, self.config.layer, batch) as collected:
+            logits = output_head(model)(response_hidden(model, batch))  # (B, T, V)
+        states = collected[0] if collected else None
+        forget_loss, nll = self._forget_loss(inputs, batch, logits, states)
+        self.parts = {"forget_loss": forget_loss.item(), "forget_nll": nll.item()}
         loss = self.config.gamma * forget_loss
-        self.parts = {
-            "forget_loss": forget_loss.item(),
-            "forget_nll": ((step.nll.detach() * weights).sum() / weights.sum().clamp_min(1e-12)).item(),
-        }
         if self.regulariser is not None:
-            ref_logits = (
-                None if ref_hidden is None else self.reference_head(ref_hidden.to(logits.device)).detach()
-            )
-            retain_loss = self.regulariser.loss(
-                RetainStep(logits[n:], batch.labels[n:], batch.mask[n:], ref_logits)
-            )
-            self.parts["retain_loss"] = retain_loss.item()
-            loss = loss + self.config.lambda_ * retain_loss
+            retain_loss = self._retain_loss(inputs, batch, logits, states)
+            self.parts |= {"retain_loss": retain_loss.item(), "lambda": self.lambda_}
+            loss = loss + self.lambda_ * retain_loss
         self.parts["loss"] = loss.item()
         if self.state.global_step % SNAPSHOT_EVERY == 0 and torch.isfinite(loss):
             self.snapshot = (self.state.global_step, [p.detach().clone() for p in self.trainable()])
         return (loss, None) if return_outputs else loss
+
+    def _forget_loss(
+        self, inputs: dict[str, Tensor], batch: Batch, logits: Tensor, states: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Forget loss, and the weighted mean NLL of the forget tokens."""
+        n = len(inputs["weights"])  # forget rows; their refusals are the next n
+        refusals = None
+        if "refusals.ref_nll" in inputs:
+            nll = token_nll(logits[n : 2 * n], batch.labels[n : 2 * n])
+            refusals = Refusals(nll, inputs["refusals.ref_nll"], batch.mask[n : 2 * n])
+        control = self.references.control
+        step = ForgetStep(
+            logits[:n],
+            batch.labels[:n],
+            batch.mask[:n],
+            inputs["weights"],
+            ref_nll=inputs.get("forget.ref_nll"),
+            ref_logits=self._ref_logits(inputs.get("forget.ref_hidden")),
+            base_nll=inputs.get("forget.base_nll"),
+            states=None if states is None else states[:n],
+            control=None if control is None else control.to(logits.device),
+            refusals=refusals,
+        )
+        published = self.config.published_scale
+        step.weights = self.weighting.weights(step, published_scale=published)
+        total = step.weights.sum()
+        loss = self.objective.loss(step)
+        if published and self.objective.token_mean and not self.weighting.uses_selection:
+            loss = loss * (total / step.mask.sum())  # a mean over tokens of w * loss, as published
+        return loss, (step.nll.detach() * step.weights).sum() / total.clamp_min(1e-12)
+
+    def _retain_loss(
+        self, inputs: dict[str, Tensor], batch: Batch, logits: Tensor, states: Tensor | None
+    ) -> Tensor:
+        assert self.regulariser is not None
+        first = len(inputs["weights"]) * (2 if "refusals.ref_nll" in inputs else 1)
+        rows = slice(first, None)
+        return self.regulariser.loss(
+            RetainStep(
+                logits[rows],
+                batch.labels[rows],
+                batch.mask[rows],
+                self._ref_logits(inputs.get("retain.ref_hidden")),
+                None if states is None else states[rows],
+                inputs.get("retain.ref_states"),
+            )
+        )
+
+    def _ref_logits(self, hidden: Tensor | None) -> Tensor | None:
+        """The reference's logits from its stored final hidden states."""
+        if hidden is None:
+            return None
+        with torch.no_grad():
+            return self.references.head(hidden)
 
     def trainable(self) -> list[torch.nn.Parameter]:
         """Parameters that the run changes."""
@@ -379,7 +358,12 @@ class _Watch(TrainerCallback):
         self.on_phase("training", 0, self.config.steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop when asked, or when the loss has diverged."""
+        """Adapt lambda; stop when asked, or when the loss has diverged."""
+        trainer = self.trainer
+        if "retain_loss" in trainer.parts:
+            trainer.lambda_ = trainer.objective.next_lambda(
+                trainer.lambda_, trainer.parts["retain_loss"], state.global_step
+            )
         if not _finite(self.trainer.parts["loss"]):
             self.stopped = "diverged"
         elif self.should_stop is not None and self.should_stop():

@@ -7,11 +7,34 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models import LORA_FROM_PARAMETERS, LoadedModel
-from tokenunlearn.objectives import make_objective, make_regulariser
+from tokenunlearn.models import LORA_FROM_PARAMETERS, PRESETS, LoadedModel
+from tokenunlearn.objectives import (
+    OBJECTIVES,
+    REGULARISERS,
+    WEIGHTINGS,
+    make_objective,
+    make_regulariser,
+    make_weighting,
+)
 
 Parameterisation = Literal["auto", "lora", "full"]
+# Settings of every objective that recommends no others; a recommended learning rate is one for each
+# parameterisation.
+DEFAULTS: Mapping[str, Any] = {
+    "regulariser": "kl",
+    "gamma": 1.0,
+    "lambda_": 10.0,
+    "steps": 40,
+    "batch_size": 12,
+    "retain_batch_size": 36,
+}
 LEARNING_RATES = {"full": 5e-4, "lora": 1e-3}
+AUTO: Any = None
+
+
+def _setting(text: str) -> Any:
+    """A field that is filled from the objective's recommendation where it is left open."""
+    return field(default=AUTO, metadata={"help": text})
 
 
 @dataclass(frozen=True)
@@ -19,28 +42,60 @@ class UnlearnConfig:
     """Parameters of an unlearning run.
 
     Parameters that control the loss ``gamma * L_f + lambda * L_r``: objective, parameters, regulariser,
-    gamma, lambda_.
+    gamma, lambda_, layer.
+    Parameters that control the token weights: weighting, weighting_parameters, published_scale, base_model.
     Parameters that control the optimisation: steps, batch sizes, learning_rate, warmup_steps, max_grad_norm,
     seed.
     Parameters that control what is trained: train, lora_r, lora_alpha.
+
+    What is left open (None) among regulariser, gamma, lambda_, steps and batch sizes is filled at once with
+    what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and base_model depend on the
+    model and are filled by :meth:`resolved`.
     """
 
-    objective: str = field(default="npo", metadata={"help": "Forget loss: npo or gradient_ascent."})
+    objective: str = field(default="npo", metadata={"help": f"Forget loss: {', '.join(OBJECTIVES)}."})
     parameters: Mapping[str, float] = field(
         default_factory=dict, metadata={"help": "Parameters of the objective by name, beta for npo."}
     )
-    regulariser: str = field(
-        default="kl",
-        metadata={"help": "Retain loss: kl to the start model, nll of the retained answers, or none."},
+    regulariser: str = _setting(
+        f"Retain loss: {', '.join(REGULARISERS)}. kl is to the start model, nll of the retained answers, "
+        "activation the distance of hidden states."
     )
-    gamma: float = field(default=1.0, metadata={"help": "Strength of the forget loss."})
-    lambda_: float = field(default=10.0, metadata={"help": "Strength of the retain loss (lambda)."})
-    steps: int = field(default=40, metadata={"help": "Optimiser steps."})
-    batch_size: int = field(default=12, metadata={"help": "Forget samples in one step."})
-    retain_batch_size: int = field(default=36, metadata={"help": "Retained samples in one step."})
+    gamma: float = _setting("Strength of the forget loss.")
+    lambda_: float = _setting("Strength of the retain loss (lambda).")
+    weighting: str = field(
+        default="selection",
+        metadata={
+            "help": f"What fills the slot of the token weights: {', '.join(WEIGHTINGS)}. random and inverted "
+            "are controls of the selection's budget; the others take its place."
+        },
+    )
+    weighting_parameters: Mapping[str, float] = field(
+        default_factory=dict, metadata={"help": "Parameters of the weighting by name, beta for wga."}
+    )
+    published_scale: bool = field(
+        default=False,
+        metadata={"help": "Leave a rival's weights as published, not scaled to mean 1 over each response."},
+    )
+    base_model: str | None = field(
+        default=None,
+        metadata={"help": "Model that never saw the forget set; the weighting su compares with it."},
+    )
+    layer: int | None = field(
+        default=None,
+        metadata={
+            "help": "Hidden layer, from 0, for rmu (by default a third of the way up) and for the "
+            "regulariser activation (else the last)."
+        },
+    )
+    steps: int = _setting("Optimiser steps.")
+    batch_size: int = _setting("Forget samples in one step.")
+    retain_batch_size: int = _setting("Retained samples in one step.")
     learning_rate: float | None = field(
         default=None,
-        metadata={"help": "Peak learning rate of AdamW; by default 5e-4 for all weights, 1e-3 for LoRA."},
+        metadata={
+            "help": "Peak learning rate of AdamW; by default what suits objective and parameterisation."
+        },
     )
     warmup_steps: int = field(default=4, metadata={"help": "Steps in which the learning rate rises."})
     max_grad_norm: float = field(default=1.0, metadata={"help": "Gradients are clipped to this norm."})
@@ -53,8 +108,12 @@ class UnlearnConfig:
     seed: int = field(default=0, metadata={"help": "Seed of adapter initialisation and sample order."})
 
     def __post_init__(self) -> None:
-        """Refuse what could not run, in one sentence."""
-        make_objective(self.objective, self.parameters)
+        """Fill what is left open and refuse what could not run, in one sentence."""
+        recommended = make_objective(self.objective, self.parameters).recommended
+        make_weighting(self.weighting, self.weighting_parameters)
+        for name, default in DEFAULTS.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, recommended.get(name, default))
         make_regulariser(self.regulariser)
         if self.train not in get_args(Parameterisation):
             raise TokenUnlearnError(
@@ -76,25 +135,75 @@ class UnlearnConfig:
         """Whether retained samples are read at all."""
         return self.regulariser != "none" and self.lambda_ > 0
 
+    @property
+    def uses_selection(self) -> bool:
+        """Whether the selected token weights matter; other weightings take their place."""
+        return WEIGHTINGS[self.weighting].uses_selection
+
+    @property
+    def forget_needs(self) -> frozenset[str]:
+        """What objective and weighting read on forget samples."""
+        return OBJECTIVES[self.objective].needs | WEIGHTINGS[self.weighting].needs
+
+    @property
+    def retain_needs(self) -> frozenset[str]:
+        """What the regulariser reads on retained samples."""
+        regulariser = make_regulariser(self.regulariser) if self.needs_retain else None
+        return regulariser.needs if regulariser else frozenset()
+
     def resolved(self, model: LoadedModel) -> UnlearnConfig:
-        """The configuration with every "auto" decided for a model, as stored with a run."""
+        """The configuration with every "auto" decided for a model, as stored with a run.
+
+        Raises:
+            TokenUnlearnError: If the model has no such layer, or no base model is known for it.
+        """
         values = asdict(self)
         if self.train == "auto":
             values["train"] = "lora" if model.parameters >= LORA_FROM_PARAMETERS else "full"
-        if self.learning_rate is None:
-            values["learning_rate"] = LEARNING_RATES[values["train"]]
         objective = make_objective(self.objective, self.parameters)
-        values["parameters"] = {f.name: getattr(objective, f.name) for f in fields(objective)}  # type: ignore[arg-type]
+        if self.learning_rate is None:
+            values["learning_rate"] = objective.recommended.get("learning_rate", LEARNING_RATES)[
+                values["train"]
+            ]
+        if "states" in self.forget_needs | self.retain_needs:
+            from tokenunlearn.training.layers import check_layer, last_layer, middle_layer
+
+            default = middle_layer if objective.few_modules else last_layer
+            layer = default(model.model) if self.layer is None else self.layer
+            values["layer"] = check_layer(model.model, layer)
+        if "base_nll" in self.forget_needs and self.base_model is None:
+            values["base_model"] = _base_model(model.name)
+        weighting = make_weighting(self.weighting, self.weighting_parameters)
+        values["parameters"], values["weighting_parameters"] = asdict(objective), asdict(weighting)
         return UnlearnConfig(**values)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> UnlearnConfig:
-        """A configuration from names and values; names that are not fields are the objective's parameters.
+        """A configuration from names and values.
+
+        Names that are no fields are the objective's parameters; with "weighting_" before them they are the
+        weighting's.
 
         Raises:
-            TokenUnlearnError: If a name belongs to neither, or a value is not allowed.
+            TokenUnlearnError: If a name belongs to none of them, or a value is not allowed.
         """
         own = {f.name for f in fields(cls)}
         values = {k: v for k, v in settings.items() if k in own}
-        parameters = {k: v for k, v in settings.items() if k not in own}
-        return cls(**values | {"parameters": dict(values.get("parameters", {})) | parameters})
+        found: dict[str, dict[str, Any]] = {
+            name: dict(values.get(name) or {}) for name in ("parameters", "weighting_parameters")
+        }
+        for name in settings.keys() - own:
+            kind = "weighting_parameters" if name.startswith("weighting_") else "parameters"
+            found[kind][name.removeprefix("weighting_")] = settings[name]
+        return cls(**values | found)
+
+
+def _base_model(name: str) -> str:
+    """A preset that never saw the forget set: the model without its adapter, else the retrained one."""
+    preset = PRESETS.get(name)
+    base = preset and (preset.base if preset.adapter and preset.base in PRESETS else preset.retrained)
+    if not base:
+        raise TokenUnlearnError(
+            f'No base model is known for "{name}"; name one that never saw the forget set as base_model.'
+        )
+    return base

@@ -1,0 +1,284 @@
+"""Every forget loss against a float64 oracle written as loops, on padded rows of unequal length."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tokenunlearn.objectives import (
+    OBJECTIVES,
+    ForgetStep,
+    Refusals,
+    activation_distance,
+    ceu,
+    dpo,
+    gradient_ascent,
+    make_objective,
+    npo,
+    pdu,
+    rmu,
+    simnpo,
+    tpo,
+    undial,
+    wga,
+)
+
+LENGTHS, REFUSAL_LENGTHS, VOCAB, DIM = [5, 2, 7], [3, 4, 1], 11, 6
+ROWS, TIME = len(LENGTHS), max(LENGTHS)
+
+
+def log_softmax(row):
+    return row - (np.max(row) + np.log(np.exp(row - np.max(row)).sum()))
+
+
+def softplus(x):
+    return math.log1p(math.exp(-abs(x))) + max(x, 0.0)
+
+
+class Case:
+    """Random float64 inputs; what lies in the padding is huge, so that any use of it shows."""
+
+    def __init__(self, weighting):
+        rng = np.random.default_rng(7)
+        self.mask = np.arange(TIME)[None] < np.array(LENGTHS)[:, None]
+        self.win_mask = np.arange(4)[None] < np.array(REFUSAL_LENGTHS)[:, None]
+        self.logits, self.ref_logits = 3 * rng.standard_normal((2, ROWS, TIME, VOCAB))
+        self.labels = rng.integers(0, VOCAB, (ROWS, TIME))
+        self.hidden, self.control = rng.standard_normal((ROWS, TIME, DIM)), rng.standard_normal(DIM)
+        self.win, self.ref_win = 4 * rng.random((2, ROWS, 4))
+        weights = {
+            "uniform": np.ones((ROWS, TIME)),
+            "soft": 2 * rng.random((ROWS, TIME)),
+            "hard": (rng.random((ROWS, TIME)) > 0.5) * 1.0,
+        }[weighting]
+        weights[:, 0] = np.maximum(weights[:, 0], 0.5)  # no row without any weight
+        self.weights = weights * self.mask
+        self.nll, self.ref_nll = self._nll(self.logits), self._nll(self.ref_logits)
+        for values in (self.logits, self.ref_logits, self.hidden, self.nll, self.ref_nll):
+            values[~self.mask] = 1e3 * rng.random(values[~self.mask].shape)
+        self.win[~self.win_mask] = self.ref_win[~self.win_mask] = 1e6
+
+    def _nll(self, logits):
+        return np.array(
+            [[-log_softmax(logits[b, t])[self.labels[b, t]] for t in range(TIME)] for b in range(ROWS)]
+        )
+
+    def __getattr__(self, name):
+        """A torch tensor under the name with "t_" before it."""
+        if not name.startswith("t_"):
+            raise AttributeError(name)
+        return torch.tensor(getattr(self, name[2:]))
+
+    def tokens(self):
+        return [(b, t) for b in range(ROWS) for t in range(LENGTHS[b])]
+
+    def token_mean(self, value):
+        total = sum(self.weights[b, t] for b, t in self.tokens())
+        return sum(self.weights[b, t] * value(b, t) for b, t in self.tokens()) / total
+
+    def sequence_sum(self, value, b):
+        return sum(self.weights[b, t] * value(b, t) for t in range(LENGTHS[b]))
+
+    def sequence_mean(self, value, b):
+        return self.sequence_sum(value, b) / sum(self.weights[b, t] for t in range(LENGTHS[b]))
+
+
+@pytest.fixture(params=["uniform", "soft", "hard"])
+def case(request):
+    return Case(request.param)
+
+
+def test_gradient_ascent(case):
+    expected = -case.token_mean(lambda b, t: case.nll[b, t])
+    assert gradient_ascent(case.t_nll, case.t_weights).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_wga(case):
+    expected = -case.token_mean(lambda b, t: math.exp(-case.nll[b, t]) ** 1.5 * case.nll[b, t])
+    assert wga(case.t_nll, case.t_weights, 1.5).item() == pytest.approx(expected, abs=1e-6)
+    assert wga(case.t_nll, case.t_weights, 0.0) == gradient_ascent(case.t_nll, case.t_weights)
+
+
+def test_npo(case):
+    beta = 0.3
+    expected = np.mean(
+        [
+            2
+            / beta
+            * softplus(-beta * case.sequence_sum(lambda b, t: case.nll[b, t] - case.ref_nll[b, t], b))
+            for b in range(ROWS)
+        ]
+    )
+    assert npo(case.t_nll, case.t_ref_nll, case.t_weights, beta).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_simnpo(case):
+    beta, delta = 2.5, 0.4
+    expected = np.mean(
+        [
+            2 / beta * softplus(-beta * (case.sequence_mean(lambda b, t: case.nll[b, t], b) - delta))
+            for b in range(ROWS)
+        ]
+    )
+    assert simnpo(case.t_nll, case.t_weights, beta, delta).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_dpo(case):
+    beta, expected = 0.2, 0.0
+    for b in range(ROWS):
+        win = sum(case.ref_win[b, t] - case.win[b, t] for t in range(REFUSAL_LENGTHS[b]))
+        lose = case.sequence_sum(lambda b, t: case.ref_nll[b, t] - case.nll[b, t], b)
+        expected += 2 / beta * softplus(-beta * (win - lose)) / ROWS
+    found = dpo(case.t_win, case.t_ref_win, case.t_win_mask, case.t_nll, case.t_ref_nll, case.t_weights, beta)
+    assert found.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_rmu(case):
+    expected = np.mean(
+        [
+            case.sequence_mean(
+                lambda b, t: sum((case.hidden[b, t, d] - case.control[d]) ** 2 for d in range(DIM)) / DIM, b
+            )
+            for b in range(ROWS)
+        ]
+    )
+    assert rmu(case.t_hidden, case.t_weights, case.t_control).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_undial(case):
+    beta = 10.0
+
+    def cross_entropy(b, t):
+        target = case.ref_logits[b, t].copy()
+        target[case.labels[b, t]] -= beta
+        return -(np.exp(log_softmax(target)) * log_softmax(case.logits[b, t])).sum()
+
+    found = undial(case.t_logits, case.t_ref_logits, case.t_labels, case.t_weights, beta)
+    assert found.item() == pytest.approx(case.token_mean(cross_entropy), abs=1e-6)
+
+
+def test_ceu(case):
+    def cross_entropy(b, t):
+        others = [v for v in range(VOCAB) if v != case.labels[b, t]]
+        target = np.exp(log_softmax(case.logits[b, t][others]))
+        return -(target * log_softmax(case.logits[b, t])[others]).sum()
+
+    found = ceu(case.t_logits, case.t_labels, case.t_weights)
+    assert found.item() == pytest.approx(case.token_mean(cross_entropy), abs=1e-6)
+
+
+def test_pdu(case):
+    expected = case.token_mean(lambda b, t: (max(case.logits[b, t]) - sum(case.logits[b, t]) / VOCAB) ** 2)
+    assert pdu(case.t_logits, case.t_weights).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_tpo(case):
+    beta = 0.3
+    z, ref_z = (
+        np.array([[logits[b, t, case.labels[b, t]] for t in range(TIME)] for b in range(ROWS)])
+        for logits in (case.logits, case.ref_logits)
+    )
+    preference = np.mean(
+        [
+            2 / beta * softplus(-beta * case.sequence_mean(lambda b, t: ref_z[b, t] - z[b, t], b))
+            for b in range(ROWS)
+        ]
+    )
+    left = {token: max(0.0, 1.0 - case.weights[token]) for token in case.tokens()}
+    total = sum(left.values())
+    kept = sum(left[token] * case.nll[token] for token in left) / total if total else 0.0
+    found = tpo(torch.tensor(z), torch.tensor(ref_z), case.t_nll, case.t_weights, case.t_mask, beta)
+    assert found.item() == pytest.approx(preference + kept, abs=1e-6)
+
+
+def test_activation_distance():
+    case = Case("uniform")
+    other = case.t_hidden + 0.5 * torch.ones(DIM) * case.t_mask.unsqueeze(-1)
+    assert activation_distance(case.t_hidden, case.t_hidden, case.t_mask).item() == 0.0
+    assert activation_distance(other, case.t_hidden, case.t_mask).item() == pytest.approx(0.25, abs=1e-6)
+    other[~case.mask] = -1e6
+    assert activation_distance(other, case.t_hidden, case.t_mask).item() == pytest.approx(0.25, abs=1e-6)
+
+
+def step_of(case, requires_grad=False):
+    logits = case.t_logits.requires_grad_(requires_grad)
+    return ForgetStep(
+        logits,
+        case.t_labels,
+        case.t_mask,
+        case.t_weights,
+        ref_nll=case.t_ref_nll,
+        ref_logits=case.t_ref_logits,
+        base_nll=case.t_ref_nll,
+        states=case.t_hidden.requires_grad_(requires_grad),
+        control=case.t_control,
+        refusals=Refusals(case.t_win, case.t_ref_win, case.t_win_mask),
+    )
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_padding_has_no_gradient_and_no_weight_has_none(case, name):
+    step = step_of(case, requires_grad=True)
+    make_objective(name, {}).loss(step).backward()
+    source = step.states if name == "rmu" else step.logits
+    per_token = source.grad.abs().sum(-1).numpy()
+    assert (per_token[~case.mask] == 0).all()
+    assert np.isfinite(per_token).all()
+    assert (per_token[(case.weights > 0) & case.mask] > 0).all()
+    if name != "tpo":  # TPO learns the unselected tokens
+        assert (per_token[case.weights == 0] == 0).all()
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_batch_without_any_weight_has_a_finite_loss_and_no_gradient(name):
+    case = Case("uniform")
+    step = step_of(case, requires_grad=True)
+    step.weights = torch.zeros_like(step.weights)
+    if name == "tpo":
+        step.weights += ~step.mask  # all is unselected: only the NLL of every token is left
+    loss = make_objective(name, {}).loss(step)
+    assert math.isfinite(loss.item())
+    loss.backward()
+    grads = [s.grad for s in (step.logits, step.states) if s.grad is not None]
+    assert all(torch.isfinite(g).all() for g in grads)
+    if name != "tpo":
+        assert all(float(g.abs().sum()) == 0.0 for g in grads)
+
+
+def test_undial_reaches_its_minimum_at_its_target():
+    case = Case("uniform")
+    target = case.t_ref_logits.scatter_add(
+        -1, case.t_labels.unsqueeze(-1), torch.full((ROWS, TIME, 1), -10.0, dtype=torch.float64)
+    )
+    best = undial(target, case.t_ref_logits, case.t_labels, case.t_weights, 10.0)
+    assert best < undial(case.t_ref_logits, case.t_ref_logits, case.t_labels, case.t_weights, 10.0)
+    logits = target.clone().requires_grad_()
+    undial(logits, case.t_ref_logits, case.t_labels, case.t_weights, 10.0).backward()
+    assert logits.grad.abs().max() < 1e-9
+
+
+def test_ceu_takes_probability_from_the_label_only():
+    logits = torch.randn(1, 1, VOCAB, dtype=torch.float64, requires_grad=True)
+    label = torch.tensor([[3]])
+    ceu(logits, label, torch.ones(1, 1)).backward()
+    p = logits.detach().softmax(-1)[0, 0]
+    expected = -p * p[3] / (1 - p[3])  # p - target for every other token
+    expected[3] = p[3]
+    assert torch.allclose(logits.grad[0, 0], expected, atol=1e-9)
+
+
+def test_pdu_follows_its_bound_after_the_warm_up():
+    objective = make_objective("pdu", {"bound": 0.5, "dual_step": 2.0, "warmup": 3.0})
+    assert objective.next_lambda(10.0, 0.9, 3) == 10.0
+    assert objective.next_lambda(10.0, 0.9, 4) == pytest.approx(10.8)
+    assert objective.next_lambda(0.1, 0.0, 4) == 0.0
+    assert make_objective("npo", {}).next_lambda(10.0, 0.9, 40) == 10.0
+
+
+def test_half_precision_logits_are_raised_to_float32():
+    case = Case("soft")
+    half = case.t_logits.bfloat16()
+    found = undial(half, half, case.t_labels, case.t_weights.float(), 10.0)
+    exact = undial(half.double(), half.double(), case.t_labels, case.t_weights, 10.0)
+    assert found.item() == pytest.approx(exact.item(), abs=1e-4)

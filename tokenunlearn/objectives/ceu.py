@@ -1,0 +1,49 @@
+"""CE-U: cross-entropy to the model's own prediction without the true token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from jaxtyping import Float, Int
+
+from tokenunlearn.objectives.objective import Objective, at_least_float32
+from tokenunlearn.objectives.step import ForgetStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def ceu(
+    logits: Float[Tensor, "batch time vocab"],
+    labels: Int[Tensor, "batch time"],
+    weights: Float[Tensor, "batch time"],
+) -> Float[Tensor, ""]:
+    """Weighted cross-entropy to the model's own softmax with the label's logit removed, in nats.
+
+    The target is ``softmax`` of the detached logits with the label at minus infinity, so the gradient moves
+    the label's probability to the others in proportion to their present probabilities and fades as it goes.
+    ``sum(w CE) / sum(w)`` over the tokens of the batch.
+
+    Pitfalls: the authors' code leaves out the first answer token; here the weights alone decide. The value
+    may rise while forgetting goes well, because the target moves with the model.
+
+    Source: arXiv 2503.01224.
+    """
+    import torch
+
+    scores = at_least_float32(logits)
+    others = scores.detach().scatter(-1, labels.unsqueeze(-1), -torch.inf).softmax(-1)  # (B, T, V)
+    entropy = -(others * scores.log_softmax(-1)).sum(-1)  # (B, T)
+    return (weights * entropy).sum() / weights.sum().clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class CEU(Objective):
+    """CE-U; takes no parameters."""
+
+    token_mean: ClassVar[bool] = True
+
+    def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
+        """Forget loss of one batch."""
+        return ceu(step.logits, step.labels, step.weights)

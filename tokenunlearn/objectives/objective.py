@@ -1,0 +1,71 @@
+"""What every objective is: a forget loss with named parameters, what it reads, and settings that suit it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from tokenunlearn.errors import TokenUnlearnError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tokenunlearn.objectives.step import ForgetStep
+
+Need = Literal["ref_nll", "ref_logits", "base_nll", "states", "refusals"]
+
+
+def parameter(default: float, text: str, *, above: float = -math.inf, least: float = -math.inf) -> Any:
+    """A dataclass field for a number, with its help text and its range: ``> above`` and ``>= least``."""
+    return field(default=default, metadata={"help": text, "above": above, "least": least})
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """The same values, half precision raised to float32."""
+    import torch
+
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Named numbers, each made by :func:`parameter` and checked against its range."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers outside their range."""
+        for f in fields(self):
+            value, above, least = getattr(self, f.name), f.metadata["above"], f.metadata["least"]
+            if not (math.isfinite(value) and value > above and value >= least):
+                wanted = "above" if above > -math.inf else "at least"
+                bound = max(above, least)
+                rule = f"{wanted} {bound:g}" if bound > -math.inf else "a finite number"
+                raise TokenUnlearnError(f"{f.name} is {value}; it must be {rule}.")
+
+
+@dataclass(frozen=True)
+class Objective(Parameters):
+    """A forget loss L_f; its fields are its parameters.
+
+    Attributes:
+        needs: What a step must offer beside logits, labels, mask and weights; see
+            :class:`~tokenunlearn.objectives.step.ForgetStep`.
+        token_mean: Whether the loss is a weighted mean over the tokens of the batch, so that only the ratios
+            of the weights matter.
+        few_modules: Whether only a few modules below one hidden layer are trained.
+        recommended: Settings of a run that are used where its configuration leaves them open.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    token_mean: ClassVar[bool] = False
+    few_modules: ClassVar[bool] = False
+    recommended: ClassVar[Mapping[str, Any]] = {}
+
+    def loss(self, step: ForgetStep) -> Tensor:
+        """Scalar loss of one batch of forget samples."""
+        raise NotImplementedError
+
+    def next_lambda(self, lambda_: float, retain_loss: float, step: int) -> float:
+        """Strength of the retain loss after a step; constant unless the objective adapts it."""
+        return lambda_

@@ -1,0 +1,57 @@
+"""PDU, primal-dual unlearning: flatten the logits of forget tokens under a bound on the retain loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from jaxtyping import Float
+
+from tokenunlearn.objectives.objective import Objective, at_least_float32, parameter
+from tokenunlearn.objectives.step import ForgetStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def pdu(logits: Float[Tensor, "batch time vocab"], weights: Float[Tensor, "batch time"]) -> Float[Tensor, ""]:
+    """Weighted mean over the tokens of the batch of ``(max_v z_v - mean_v z_v)^2``.
+
+    Range: >= 0, and 0 where every token of the vocabulary is equally likely.
+
+    Pitfall: it never looks at the true token, and the mean runs over the whole vocabulary, tokens that no
+    text holds included; rare tokens become likely. It only works with its dual variable (:class:`PDU`).
+
+    Source: arXiv 2506.05314, logit-margin flattening loss.
+    """
+    scores = at_least_float32(logits)
+    gap = (scores.amax(-1) - scores.mean(-1)).square()  # (B, T)
+    return (weights * gap).sum() / weights.sum().clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class PDU(Objective):
+    """Parameters of PDU; lambda is the dual variable and changes with every step.
+
+    After each step ``lambda <- max(0, lambda + dual_step * (L_r - bound))``: it grows while the retain loss
+    is above its bound and shrinks below it.
+    """
+
+    bound: float = parameter(0.3, "Retain loss that is still allowed, in nats.", least=0)
+    dual_step: float = parameter(5.0, "How fast lambda follows the retain loss.", least=0)
+    warmup: float = parameter(5.0, "Steps before lambda begins to change.", least=0)
+    token_mean: ClassVar[bool] = True
+    recommended: ClassVar[Mapping[str, Any]] = {"regulariser": "nll"}
+
+    def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
+        """Forget loss of one batch."""
+        return pdu(step.logits, step.weights)
+
+    def next_lambda(self, lambda_: float, retain_loss: float, step: int) -> float:
+        """The dual variable after a step."""
+        return (
+            lambda_
+            if step <= self.warmup
+            else max(0.0, lambda_ + self.dual_step * (retain_loss - self.bound))
+        )

@@ -1,0 +1,51 @@
+"""UNDIAL: self-distillation from the reference with the true token's logit lowered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from jaxtyping import Float, Int
+
+from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, parameter
+from tokenunlearn.objectives.step import ForgetStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def undial(
+    logits: Float[Tensor, "batch time vocab"],
+    ref_logits: Float[Tensor, "batch time vocab"],
+    labels: Int[Tensor, "batch time"],
+    weights: Float[Tensor, "batch time"],
+    beta: float,
+) -> Float[Tensor, ""]:
+    """Weighted cross-entropy to ``softmax(ref_logits - beta * onehot(label))``, in nats.
+
+    ``sum(w CE) / sum(w)`` over the tokens of the batch. Bounded below by the entropy of the targets.
+
+    Pitfalls: an implementation that shifts labels but not the ignored id -100 distils on prompt and padding;
+    here weights are 0 there. The target is fixed, so a true token that the reference holds with a logit lead
+    above beta stays the most likely one.
+
+    Source: arXiv 2402.10052.
+    """
+    ref = at_least_float32(ref_logits)
+    target = ref.scatter_add(-1, labels.unsqueeze(-1), ref.new_full((*labels.shape, 1), -beta))  # (B, T, V)
+    entropy = -(target.softmax(-1).detach() * at_least_float32(logits).log_softmax(-1)).sum(-1)  # (B, T)
+    return (weights * entropy).sum() / weights.sum().clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class UNDIAL(Objective):
+    """Parameters of UNDIAL."""
+
+    beta: float = parameter(10.0, "What the true token's logit is lowered by in the target.", above=0)
+    needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
+    token_mean: ClassVar[bool] = True
+
+    def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
+        """Forget loss of one batch."""
+        assert step.ref_logits is not None
+        return undial(step.logits, step.ref_logits, step.labels, step.weights, self.beta)

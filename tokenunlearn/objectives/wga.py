@@ -1,0 +1,44 @@
+"""WGA, weighted gradient ascent: gradient ascent that lets go of tokens as they become unlikely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from jaxtyping import Float
+
+from tokenunlearn.objectives.objective import Objective, parameter
+from tokenunlearn.objectives.step import ForgetStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def wga(
+    nll: Float[Tensor, "batch time"], weights: Float[Tensor, "batch time"], beta: float
+) -> Float[Tensor, ""]:
+    """``-sum(w p^beta l) / sum(w)`` over the tokens of the batch, in nats; p^beta is detached.
+
+    beta = 0 is gradient ascent.
+
+    Pitfalls: the strength falls with p and so nothing drives p to 0. Scaling the factors p^beta to mean 1 in
+    each response, as the weighting ``wga`` does by default, undoes exactly that; there the published scale
+    is an option, here it is the rule.
+
+    Source: arXiv 2502.19301; beta as in SatImp, arXiv 2505.11953.
+    """
+    from tokenunlearn.objectives.weightings import wga_weights
+
+    return -(weights * wga_weights(nll, weights > 0, beta) * nll).sum() / weights.sum().clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class WGA(Objective):
+    """Parameters of WGA."""
+
+    beta: float = parameter(1.0, "Power of the token's probability: larger lets go earlier.", least=0)
+    token_mean: ClassVar[bool] = True
+
+    def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
+        """Forget loss of one batch."""
+        return wga(step.nll, step.weights, self.beta)

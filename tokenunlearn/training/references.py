@@ -1,0 +1,131 @@
+"""What the start model said before anything changed; it replaces a second copy of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.forward import TOKEN_BUDGET, output_head, response_hidden, response_nll, token_nll
+from tokenunlearn.models import LoadedModel, load_model
+from tokenunlearn.samples import Encoding, batches_by_length, collate
+from tokenunlearn.training.layers import layer_states
+from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+Phase = Callable[[str, int, int], None]
+Rows = Mapping[str, Mapping[int, Tensor]]
+
+
+@dataclass(frozen=True)
+class References:
+    """Stored values by name, each by the index of its sample; only what the run reads is there.
+
+    Attributes:
+        forget: ``ref_nll`` (T_i,), ``ref_hidden`` (T_i, d) and ``base_nll`` (T_i,) of forget samples.
+        refusals: ``ref_nll`` (R_i,) of each forget sample's refusal.
+        retain: ``ref_hidden`` (T_i, d) and ``ref_states`` (T_i, d) of the retained samples that some step
+            reads.
+        head: The reference's map from final hidden states to logits.
+        control: (d,) a fixed random direction of the states' mean norm; None where no layer is steered.
+    """
+
+    forget: Rows
+    refusals: Rows
+    retain: Rows
+    head: Callable[[Tensor], Tensor]
+    control: Float[Tensor, " dim"] | None = None
+
+    @classmethod
+    def measure(
+        cls,
+        lm: LoadedModel,
+        config: UnlearnConfig,
+        forget: Sequence[Encoding],
+        refusals: Sequence[Encoding],
+        retain: Mapping[int, Encoding],
+        on_phase: Phase,
+    ) -> References:
+        """Run the reference once over what the steps will read.
+
+        Args:
+            lm: The start model.
+            config: The resolved configuration.
+            forget: The forget set.
+            refusals: One for each forget sample, or none.
+            retain: The retained samples that some step reads, by index.
+            on_phase: Called with "reference", samples done and samples in all.
+        """
+        needs, kept = config.forget_needs, config.retain_needs
+        names = {"ref_nll": "ref_nll", "ref_logits": "ref_hidden", "states": "ref_states"}
+        jobs = (
+            (dict(enumerate(forget)), {names[n] for n in needs if n in names}),
+            (dict(enumerate(refusals)), {"ref_nll"}),
+            (retain, {names[n] for n in kept if n == "ref_logits"} | (kept & {"ref_states"})),
+        )
+        total = sum(len(rows) for rows, wanted in jobs if wanted)
+        done = 0
+        measured: list[dict[str, dict[int, Tensor]]] = []
+        for rows, wanted in jobs:
+            measured.append({name: {} for name in wanted})
+            for group in _groups(rows) if wanted else ():
+                values = _measured(lm, [rows[i] for i in group], wanted, config.layer)
+                for name in wanted:
+                    measured[-1][name].update(zip(group, values[name], strict=True))
+                done += len(group)
+                on_phase("reference", done, total)
+        on_forget, on_refusals, on_retain = measured
+        states = on_forget.pop("ref_states", None)
+        if "base_nll" in needs:
+            on_forget["base_nll"] = dict(enumerate(_base_nll(lm, config, forget)))
+        control = None if states is None else _control(list(states.values()), config.seed)
+        return cls(on_forget, on_refusals, on_retain, output_head(lm.model), control)
+
+
+def _groups(rows: Mapping[int, Encoding]) -> list[list[int]]:
+    """Indices of similar length that fit one pass."""
+    indices = list(rows)
+    groups = batches_by_length([len(rows[i]) for i in indices], TOKEN_BUDGET)
+    return [[indices[g] for g in group] for group in groups]
+
+
+@torch.no_grad()
+def _measured(
+    lm: LoadedModel, rows: Sequence[Encoding], wanted: set[str], layer: int | None
+) -> dict[str, list[Tensor]]:
+    """The wanted values of each row, on the CPU, as long as its response."""
+    batch = collate(rows, lm.pad_id, lm.device)
+    with layer_states(lm.model, layer if "ref_states" in wanted else None, batch) as states:
+        hidden = response_hidden(lm.model, batch)
+    found = {"ref_hidden": hidden}
+    if states:
+        found["ref_states"] = states[0]
+    if "ref_nll" in wanted:
+        found["ref_nll"] = token_nll(output_head(lm.model)(hidden), batch.labels)
+    return {
+        name: [values[i, : row.response_length].cpu().clone() for i, row in enumerate(rows)]
+        for name, values in found.items()
+        if name in wanted
+    }
+
+
+def _base_nll(lm: LoadedModel, config: UnlearnConfig, forget: Sequence[Encoding]) -> list[Tensor]:
+    """Token NLL under a model that never saw the forget set; it is loaded for this and let go."""
+    assert config.base_model is not None
+    base = load_model(config.base_model, device=str(lm.device))
+    if base.tokenizer.get_vocab() != lm.tokenizer.get_vocab():
+        raise TokenUnlearnError(
+            f'The base model "{config.base_model}" has another vocabulary than "{lm.name}", '
+            "so their token probabilities cannot be compared."
+        )
+    return response_nll(base, forget)
+
+
+def _control(states: Sequence[Tensor], seed: int) -> Float[Tensor, " dim"]:
+    """A direction drawn once from [0, 1)^d, as long as the states are on average."""
+    norm = torch.cat([s.float().norm(dim=-1) for s in states]).mean()
+    direction = torch.rand(states[0].shape[-1], generator=torch.Generator().manual_seed(seed))
+    return direction / direction.norm() * norm

@@ -1,0 +1,82 @@
+"""Which samples each step reads, and the batch that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tokenunlearn.samples import Batch, Encoding, collate
+from tokenunlearn.training.references import References
+from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """Which samples each step reads, drawn once from the run's seed.
+
+    Attributes:
+        forget: (steps * batch_size,) indices; every sample comes up equally often.
+        retain: (steps * retain_batch_size,) indices likewise; empty without retained samples.
+    """
+
+    forget: tuple[int, ...]
+    retain: tuple[int, ...]
+
+    @classmethod
+    def draw(cls, config: UnlearnConfig, forget: int, retain: int) -> StepPlan:
+        """Shuffle forget and retained samples, again and again, until there are enough for all steps."""
+        generator = torch.Generator().manual_seed(config.seed)
+
+        def cycle(size: int, count: int) -> tuple[int, ...]:
+            drawn: list[int] = []
+            while size and len(drawn) < count:
+                drawn += torch.randperm(size, generator=generator).tolist()
+            return tuple(drawn[:count])
+
+        batch, retain_batch = config.batch_size, config.retain_batch_size
+        return cls(cycle(forget, config.steps * batch), cycle(retain, config.steps * retain_batch))
+
+
+def _padded(rows: Sequence[Tensor], time: int) -> Tensor:
+    """Rows (T_i, ...) stacked into (B, time, ...), 0 where a row has ended."""
+    out = torch.zeros((len(rows), time, *rows[0].shape[1:]), dtype=rows[0].dtype)
+    for row, values in enumerate(rows):
+        out[row, : len(values)] = values
+    return out
+
+
+@dataclass(frozen=True)
+class StepRows:
+    """Everything the steps read, and how a step's batch is made of it."""
+
+    config: UnlearnConfig
+    forget: Sequence[Encoding]
+    refusals: Sequence[Encoding]
+    retain: Sequence[Encoding]
+    weights: Sequence[Tensor]
+    plan: StepPlan
+    references: References
+
+    def batch(self, step: int, pad_id: int) -> dict[str, Tensor]:
+        """Forget rows first, their refusals next, retained rows last, all in one forward pass."""
+        size, ratio = self.config.batch_size, self.config.retain_batch_size
+        forget = self.plan.forget[step * size : (step + 1) * size]
+        retain = self.plan.retain[step * ratio : (step + 1) * ratio]
+        rows = [self.forget[i] for i in forget]
+        rows += [self.refusals[i] for i in forget] if self.refusals else []
+        batch = collate(rows + [self.retain[i] for i in retain], pad_id)
+        inputs = {name: getattr(batch, name) for name in Batch.FIELDS}
+        time = batch.labels.shape[1]
+        inputs["weights"] = _padded([self.weights[i] for i in forget], time)
+        for part, stored, drawn in (
+            ("forget", self.references.forget, forget),
+            ("refusals", self.references.refusals, forget),
+            ("retain", self.references.retain, retain),
+        ):
+            for name, values in stored.items():
+                if values:
+                    inputs[f"{part}.{name}"] = _padded([values[i] for i in drawn], time)
+        return inputs
