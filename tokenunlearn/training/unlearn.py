@@ -21,6 +21,7 @@ from tokenunlearn.forward import output_head, response_hidden, token_nll
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.objectives import (
     ForgetStep,
+    Objective,
     Refusals,
     RetainStep,
     Weighting,
@@ -246,7 +247,7 @@ class UnlearnTrainer(Trainer):
     ) -> None:
         """Take what the loss needs beside the batches."""
         self.config, self.references = config, references
-        self.objective = make_objective(config.objective, config.parameters)
+        self.objective: Objective = make_objective(config.objective, config.parameters)
         self.weighting = make_weighting(config.weighting, config.weighting_parameters)
         self.regulariser = make_regulariser(config.regulariser) if config.needs_retain else None
         self.lambda_ = config.lambda_

@@ -1,0 +1,180 @@
+"""Each objective, weighting and regulariser in a run on tiny random models."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tokenunlearn.attribution.selection import TokenWeights
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.forward import response_nll
+from tokenunlearn.models import LoadedModel
+from tokenunlearn.objectives import OBJECTIVES, REGULARISERS, WEIGHTINGS
+from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.training import references
+from tokenunlearn.training.layers import down_projections, layer_states, middle_layer
+from tokenunlearn.training.unlearn import unlearn
+
+FORGET = SampleSet(
+    "forget",
+    tuple(
+        Sample(f"f{i}", f"Who is {name}?", f"{name} is the baker of {town}.")
+        for i, (name, town) in enumerate([("Ada", "Rill"), ("Bo", "a very small and quiet town")])
+    ),
+)
+RETAIN = SampleSet(
+    "retain", tuple(Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}, of course.") for i in range(3))
+)
+SMALL = {"batch_size": 2, "retain_batch_size": 3, "steps": 2, "warmup_steps": 0, "lora_r": 4}
+
+
+def changed_modules(before, after):
+    new = dict(after.model.named_parameters())
+    return {
+        name.rpartition(".")[0]
+        for name, p in before.model.named_parameters()
+        if not torch.equal(p, new[name])
+    }
+
+
+@pytest.mark.parametrize("train", ["full", "lora"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_trains_all_weights_and_adapters(tiny_lm, objective, train):
+    before = [p.clone() for p in tiny_lm.model.parameters()]
+    result = unlearn(tiny_lm, FORGET, retain=RETAIN, objective=objective, train=train, **SMALL)
+    assert result.stopped == ""
+    assert len(result.history) == 2
+    assert all(math.isfinite(v) for record in result.history for v in record.values())
+    assert all(torch.equal(a, b) for a, b in zip(before, tiny_lm.model.parameters(), strict=True))
+    one, two = (torch.cat(response_nll(lm, tiny_lm.encode_all(FORGET))) for lm in (tiny_lm, result.model))
+    assert not torch.equal(one, two)
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_every_weighting_composes_with_objectives_that_sum_and_that_average(tiny_lm, weighting, monkeypatch):
+    monkeypatch.setattr(references, "load_model", lambda name, **_: tiny_lm)
+    settings = SMALL | {"weighting": weighting, "base_model": "tiny", "regulariser": "none"}
+    for objective in ("gradient_ascent", "npo"):
+        result = unlearn(tiny_lm, FORGET, objective=objective, **settings)
+        assert all(math.isfinite(record["forget_loss"]) for record in result.history)
+
+
+@pytest.mark.parametrize("regulariser", [name for name in REGULARISERS if name != "none"])
+def test_distances_from_the_start_model_begin_at_zero(tiny_lm, regulariser):
+    result = unlearn(tiny_lm, FORGET, retain=RETAIN, regulariser=regulariser, **SMALL)
+    first, second = (record["retain_loss"] for record in result.history)
+    if regulariser == "nll":
+        start = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(RETAIN))).mean().item()
+        assert first == pytest.approx(start, abs=1e-5)
+    else:
+        assert first == pytest.approx(0.0, abs=1e-6)
+        assert second > 0.0
+
+
+def test_first_losses_at_the_start_model_are_known_in_closed_form(tiny_lm):
+    def first(**settings):
+        return unlearn(tiny_lm, FORGET, retain=RETAIN, **settings, **SMALL).history[0]["forget_loss"]
+
+    nlls = response_nll(tiny_lm, tiny_lm.encode_all(FORGET))
+    every = torch.cat(nlls)
+    assert first(objective="dpo", beta=0.5) == pytest.approx(4 * math.log(2), abs=1e-5)
+    assert first(objective="tpo", beta=0.5) == pytest.approx(4 * math.log(2), abs=1e-5)
+    assert first(objective="wga", beta=2.0) == pytest.approx(
+        -((-2 * every).exp() * every).mean().item(), abs=1e-5
+    )
+    expected = np.mean([2 / 3 * math.log1p(math.exp(-3 * n.mean().item())) for n in nlls])
+    assert first(objective="simnpo", beta=3.0) == pytest.approx(expected, abs=1e-5)
+
+
+def test_published_scale_makes_gradient_ascent_the_mean_of_minus_w_times_nll(tiny_lm):
+    every = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(FORGET)))
+    settings = SMALL | {"objective": "gradient_ascent", "regulariser": "none", "weighting": "satimp"}
+    result = unlearn(tiny_lm, FORGET, published_scale=True, weighting_beta1=2.0, **settings)
+    p = (-every).exp()
+    assert result.history[0]["forget_loss"] == pytest.approx(
+        -(p**2 * (1 - p) * every).mean().item(), abs=1e-5
+    )
+
+
+def test_controls_train_other_tokens_than_the_selection(tiny_lm):
+    encodings = tiny_lm.encode_all(FORGET)
+    rows = [np.eye(1, e.response_length, 2)[0] for e in encodings]
+    weights = TokenWeights(tuple(s.id for s in FORGET), tuple(rows), {"selection": "hard"})
+    nlls = [n.numpy() for n in response_nll(tiny_lm, encodings)]
+    settings = SMALL | {"objective": "gradient_ascent", "regulariser": "none"}
+    found = {
+        name: -unlearn(tiny_lm, FORGET, weights, weighting=name, **settings).history[0]["forget_loss"]
+        for name in ("selection", "uniform", "inverted")
+    }
+    assert found["selection"] == pytest.approx(np.mean([n[2] for n in nlls]), abs=1e-5)
+    assert found["uniform"] == pytest.approx(np.concatenate(nlls).mean(), abs=1e-5)
+    possible = {float(a + b) / 2 for a in np.delete(nlls[0], 2) for b in np.delete(nlls[1], 2)}
+    assert min(abs(found["inverted"] - value) for value in possible) < 1e-5
+
+
+def test_pdu_moves_lambda_with_the_retain_loss(tiny_lm):
+    result = unlearn(
+        tiny_lm, FORGET, retain=RETAIN, objective="pdu", bound=1.0, dual_step=2.0, warmup=0.0, **SMALL
+    )
+    first, second = result.history
+    assert first["lambda"] == result.config.lambda_
+    assert second["lambda"] == pytest.approx(first["lambda"] + 2.0 * (first["retain_loss"] - 1.0))
+
+
+@pytest.mark.parametrize("train", ["full", "lora"])
+def test_rmu_trains_the_feed_forward_outputs_up_to_its_layer_and_says_which(family_lm, family, train):
+    lm = family_lm(family)
+    result = unlearn(lm, FORGET, retain=RETAIN, objective="rmu", layer=1, train=train, **SMALL)
+    assert list(result.trained) == down_projections(lm.model, 1)
+    assert len(result.trained) == 2
+    if train == "full":
+        assert changed_modules(lm, result.model) == set(result.trained)
+    else:
+        modules = {
+            n.partition(".lora_")[0] for n, _ in result.model.model.named_modules() if "lora_A.default" in n
+        }
+        assert modules == set(result.trained)
+
+
+def test_rmu_steers_to_a_seeded_direction_of_the_states_own_length(tiny_lm):
+    seen = []
+    for seed in (0, 0, 1):
+        result = unlearn(tiny_lm, FORGET, retain=RETAIN, objective="rmu", seed=seed, train="full", **SMALL)
+        seen.append(result.history[0]["forget_loss"])
+    assert result.config.layer == middle_layer(tiny_lm.model) == 0
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_layer_states_are_the_hidden_states_that_transformers_gives(family_lm, family):
+    from tokenunlearn.forward import response_hidden
+    from tokenunlearn.samples import collate
+
+    lm = family_lm(family)
+    batch = collate(lm.encode_all(FORGET), lm.pad_id)
+    with torch.no_grad():
+        with layer_states(lm.model, 0, batch) as states:
+            response_hidden(lm.model, batch)
+        whole = lm.model.base_model(
+            input_ids=batch.input_ids, attention_mask=batch.attention_mask, output_hidden_states=True
+        )
+    for row in range(len(batch.labels)):
+        for t in range(int(batch.mask[row].sum())):
+            expected = whole.hidden_states[1][row, batch.predictors[row, t]]
+            assert torch.allclose(states[0][row, t], expected, atol=1e-5)
+
+
+def test_su_refuses_a_base_of_another_vocabulary_and_asks_for_one(tiny_lm, plain_lm, monkeypatch):
+    with pytest.raises(TokenUnlearnError, match="No base model is known"):
+        unlearn(tiny_lm, FORGET, weighting="su", regulariser="none", **SMALL)
+    monkeypatch.setattr(plain_lm.tokenizer, "get_vocab", lambda: {"a": 0})
+    other = LoadedModel(tiny_lm.model, plain_lm.tokenizer, "other", "")
+    monkeypatch.setattr(references, "load_model", lambda name, **_: other)
+    with pytest.raises(TokenUnlearnError, match="another vocabulary"):
+        unlearn(tiny_lm, FORGET, weighting="su", base_model="other", regulariser="none", **SMALL)
+
+
+@pytest.mark.parametrize("layer", [-1, 2])
+def test_a_layer_that_does_not_exist_is_refused(tiny_lm, layer):
+    with pytest.raises(TokenUnlearnError, match=f"layer is {layer}; the model has layers 0 to 1"):
+        unlearn(tiny_lm, FORGET, retain=RETAIN, objective="rmu", layer=layer, **SMALL)
