@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -15,40 +16,41 @@ from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import Rule, describe_rule
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.objectives import OBJECTIVES, REGULARISERS
+from tokenunlearn.objectives import OBJECTIVES, REGULARISERS, WEIGHTINGS
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnConfig)}
+# Settings with an option of their own on the command line; the rest goes through --set.
+OPTIONS = (
+    "objective regulariser weighting gamma lambda_ steps batch_size retain_batch_size learning_rate train "
+    "seed beta selection threshold quantile top_share temperature"
+).split()
 EVALUATE = {0: "no", 24: "24 samples a part", 72: "72 samples a part", 100_000: "every sample"}
 
 
 def choose_config() -> UnlearnConfig | None:
     """Objective, regulariser and optimisation; None while a value is not allowed."""
-    defaults = UnlearnConfig()
     values: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
         values["objective"] = st.selectbox(
             "Objective", list(OBJECTIVES), key="objective", help=HELP["objective"]
         )
-        for parameter in fields(OBJECTIVES[values["objective"]]):
-            values[parameter.name] = st.number_input(
-                parameter.name,
-                value=float(parameter.default),  # type: ignore[arg-type]
-                format="%g",
-                key=f"parameter-{values['objective']}-{parameter.name}",
-                help=parameter.metadata["help"],
-            )
+        defaults = UnlearnConfig(objective=values["objective"])
+        values |= _parameters(OBJECTIVES[values["objective"]], values["objective"])
         values["gamma"] = st.number_input(
-            "γ (forget)", value=defaults.gamma, min_value=0.0, help=HELP["gamma"]
+            "γ (forget)", value=float(defaults.gamma), min_value=0.0, help=HELP["gamma"]
         )
     with second:
         values["regulariser"] = st.selectbox(
-            "Regulariser", list(REGULARISERS), key="regulariser", help=HELP["regulariser"]
+            "Regulariser",
+            list(REGULARISERS),
+            index=list(REGULARISERS).index(defaults.regulariser),
+            help=HELP["regulariser"],
         )
         values["lambda_"] = st.number_input(
-            "λ (retain)", value=defaults.lambda_, min_value=0.0, help=HELP["lambda_"]
+            "λ (retain)", value=float(defaults.lambda_), min_value=0.0, help=HELP["lambda_"]
         )
         values["train"] = st.selectbox(
             "Trained weights", ["auto", "lora", "full"], key="train", help=HELP["train"]
@@ -66,6 +68,10 @@ def choose_config() -> UnlearnConfig | None:
             help=HELP["learning_rate"],
         )
         values["seed"] = st.number_input("Seed", value=defaults.seed, min_value=0, help=HELP["seed"])
+        values["weighting"] = st.selectbox(
+            "Weighting", list(WEIGHTINGS), key="weighting", help=HELP["weighting"]
+        )
+        values |= _parameters(WEIGHTINGS[values["weighting"]], values["weighting"], "weighting_")
     with st.expander("More settings"):
         columns = st.columns(3)
         for i, name in enumerate(("batch_size", "retain_batch_size", "warmup_steps", "lora_r", "lora_alpha")):
@@ -79,11 +85,35 @@ def choose_config() -> UnlearnConfig | None:
             format="%g",
             help=HELP["max_grad_norm"],
         )
+        values["layer"] = columns[0].number_input(
+            "layer", value=None, min_value=0, placeholder="by default", help=HELP["layer"]
+        )
+        values["base_model"] = (
+            columns[1].text_input("base_model", placeholder="by default", help=HELP["base_model"]) or None
+        )
+        values["published_scale"] = columns[2].toggle("published_scale", help=HELP["published_scale"])
     try:
-        return UnlearnConfig.from_settings(values)
+        config = UnlearnConfig.from_settings(values)
     except TokenUnlearnError as error:
         show_error(error)
         return None
+    if not config.uses_selection:
+        st.caption(f"The weighting {config.weighting} takes the place of the selected token weights.")
+    return config
+
+
+def _parameters(kind: type[Any], name: str, prefix: str = "") -> dict[str, float]:
+    """One number field for each parameter of an objective or a weighting."""
+    return {
+        prefix + parameter.name: st.number_input(
+            parameter.name,
+            value=float(parameter.default),  # type: ignore[arg-type]
+            format="%g",
+            key=f"parameter-{prefix}{name}-{parameter.name}",
+            help=parameter.metadata["help"],
+        )
+        for parameter in fields(kind)
+    }
 
 
 def commands(
@@ -104,11 +134,20 @@ def commands(
     ]
     if config.needs_retain:
         unlearning += ["--retain", retain]
-    defaults = asdict(UnlearnConfig())
+    defaults = asdict(UnlearnConfig(objective=config.objective))
     settings = asdict(config)
     parameters = settings.pop("parameters")
+    parameters |= {f"weighting_{k}": v for k, v in settings.pop("weighting_parameters").items()}
     changed = {k: v for k, v in settings.items() if k in ("objective", "regulariser") or v != defaults[k]}
-    unlearning += [*_flags(describe_rule(rule) | changed | parameters), "--out", str(services.store().root)]
+    chosen = describe_rule(rule) | changed | parameters
+    unlearning += _flags({k: v for k, v in chosen.items() if k in OPTIONS})
+    for name, value in chosen.items():
+        unlearning += (
+            []
+            if name in OPTIONS
+            else ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+        )
+    unlearning += ["--out", str(services.store().root)]
     lines = (
         ["python", "-m", "tokenunlearn", *words]
         for words in ([*scoring, "--out", "scores.parquet"], unlearning)

@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.objectives import OBJECTIVES, REGULARISERS, WEIGHTINGS
 
 if TYPE_CHECKING:
     from tokenunlearn.runs.store import Run
@@ -108,12 +109,30 @@ def unlearn(
         str, typer.Option(help='Retained samples, "authors:retain90"; "" with --regulariser none.')
     ] = "",
     model: Model = "demo",
-    objective: Annotated[str, typer.Option(help="npo or gradient_ascent.")] = "npo",
-    beta: Annotated[float | None, typer.Option(help="NPO's beta; larger stops forgetting earlier.")] = None,
-    regulariser: Annotated[str, typer.Option(help="kl, nll or none.")] = "kl",
+    objective: Annotated[str, typer.Option(help=f"{', '.join(OBJECTIVES)}.")] = "npo",
+    beta: Annotated[float | None, typer.Option(help="The objective's beta, where it has one.")] = None,
+    regulariser: Annotated[
+        str | None, typer.Option(help=f"{', '.join(REGULARISERS)}; by default what suits the objective.")
+    ] = None,
+    weighting: Annotated[
+        str | None,
+        typer.Option(help=f"What fills the slot of the token weights: {', '.join(WEIGHTINGS)}."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other parameter of the objective, of the weighting (weighting_beta=5) or of the run "
+            "(layer=3, lora_r=8); can be given several times.",
+        ),
+    ] = None,
     gamma: Annotated[float | None, typer.Option(help="Strength of the forget loss.")] = None,
     lambda_: Annotated[float | None, typer.Option("--lambda", help="Strength of the retain loss.")] = None,
-    selection: Annotated[str, typer.Option(help="hard, soft or uniform.")] = "hard",
+    selection: Annotated[
+        str | None,
+        typer.Option(help="hard, soft or uniform; by default hard, uniform where a weighting replaces it."),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Hard: importance from which a token is selected.")
     ] = None,
@@ -155,6 +174,7 @@ def unlearn(
         "objective": objective,
         "beta": beta,
         "regulariser": regulariser,
+        "weighting": weighting,
         "gamma": gamma,
         "lambda_": lambda_,
         "steps": steps,
@@ -164,10 +184,12 @@ def unlearn(
         "train": train,
         "seed": seed,
     }
-    config = UnlearnConfig.from_settings({k: v for k, v in given.items() if v is not None})
+    given = {k: v for k, v in given.items() if v is not None} | _assigned(assignments or [])
+    config = UnlearnConfig.from_settings(given)
+    selection = selection or ("hard" if config.uses_selection else "uniform")
     if config.needs_retain and not retain:
         raise TokenUnlearnError(
-            f'The regulariser "{regulariser}" needs --retain; name samples, or use --regulariser none.'
+            f'The regulariser "{config.regulariser}" needs --retain; name samples, or use --regulariser none.'
         )
     for name in filter(None, (samples, retain)):
         load_samples(name)
@@ -198,6 +220,8 @@ def unlearn(
         out.print(f"[{colour}]{state.status}[/] {run.id}: {escape(str(run.folder))}")
         if state.message:
             out.print(escape(state.message), soft_wrap=True)
+        if run.resolved:
+            out.print(f"trained: {escape(', '.join(run.resolved['trained']))}", soft_wrap=True)
         if run.metrics:
             last = run.metrics[-1]
             out.print(", ".join(f"{k} {v:.4g}" for k, v in last.items() if v is not None))
@@ -322,6 +346,21 @@ def demo_build(
     if not only_measure:
         build(chosen, say)
     measure(chosen, say)
+
+
+def _assigned(assignments: list[str]) -> dict[str, Any]:
+    """Settings written as NAME=VALUE; numbers, true and false are read as such, all else is text."""
+    found: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not (name and equals):
+            raise TokenUnlearnError(f'--set takes NAME=VALUE, coefficient=4 for example, not "{assignment}".')
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        found["lambda_" if name == "lambda" else name.replace("-", "_")] = value
+    return found
 
 
 def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:

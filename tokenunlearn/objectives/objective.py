@@ -37,6 +37,8 @@ class Parameters:
         """Refuse numbers outside their range."""
         for f in fields(self):
             value, above, least = getattr(self, f.name), f.metadata["above"], f.metadata["least"]
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise TokenUnlearnError(f'{f.name} is "{value}"; it must be a number.')
             if not (math.isfinite(value) and value > above and value >= least):
                 wanted = "above" if above > -math.inf else "at least"
                 bound = max(above, least)

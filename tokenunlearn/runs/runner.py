@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from tokenunlearn.errors import TokenUnlearnError
@@ -92,6 +92,7 @@ class _Execution:
             should_stop=lambda: self.run.cancel_requested,
         )
         self.run.set_state(status="running", phase="saving", done=0, total=1)
+        self.run.write("resolved.json", asdict(result.config) | {"trained": list(result.trained)})
         result.save_adapter(self.run.folder / "adapter")
         self.generate(model, result, samples, retain)
         if spec.evaluate and not result.stopped:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tokenunlearn.attribution.selection import HardSelection, Rule, SoftWeighting, UniformWeighting
 from tokenunlearn.errors import RunError
+from tokenunlearn.objectives import WEIGHTINGS
 
 RULES: dict[str, type[Any]] = {"hard": HardSelection, "soft": SoftWeighting, "uniform": UniformWeighting}
 
@@ -55,9 +56,11 @@ class RunSpec:
         """
         now = datetime.now(UTC)
         make_rule(values["rule"])
-        name = "-".join([values["config"].get("objective", "npo"), values["rule"]["selection"]]).replace(
-            "_", "-"
-        )
+        config, weights = values["config"], values["rule"]["selection"]
+        weighting = config.get("weighting", "selection")
+        if weighting != "selection":
+            weights = f"{weighting}-{weights}" if WEIGHTINGS[weighting].uses_selection else weighting
+        name = f"{config.get('objective', 'npo')}-{weights}".replace("_", "-")
         run_id = f"{now:%Y%m%d-%H%M%S}-{name}-{secrets.token_hex(2)}"
         return cls(id=run_id, created=now.isoformat(timespec="seconds"), label=label or name, **values)
 

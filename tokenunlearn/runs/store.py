@@ -4,6 +4,7 @@ runs/ID/spec.json         frozen when the run is made
 runs/ID/state.json        status, phase, step; replaced as a whole
 runs/ID/metrics.jsonl     one line a step
 runs/ID/scores.parquet    the score set behind the weights
+runs/ID/resolved.json     the configuration as it was carried out, and which modules were trained
 runs/ID/generations.json  answers before and after
 runs/ID/report.json       evaluation, if there was one
 runs/ID/adapter/          what the run changed
@@ -112,6 +113,11 @@ class Run:
         """The score set behind its weights, if it has one."""
         path = self.folder / "scores.parquet"
         return ScoreSet.load(path) if path.exists() else None
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The configuration with every "auto" decided, and the modules that were trained; {} before that."""
+        return self._read("resolved.json") or {}
 
     @property
     def generations(self) -> dict[str, list[dict[str, str]]]:

@@ -29,6 +29,9 @@ DEFAULTS: Mapping[str, Any] = {
     "retain_batch_size": 36,
 }
 LEARNING_RATES = {"full": 5e-4, "lora": 1e-3}
+REAL = ("gamma", "lambda_", "learning_rate", "max_grad_norm")
+COUNTS = ("steps", "batch_size", "retain_batch_size", "lora_r", "lora_alpha")
+WHOLE = (*COUNTS, "warmup_steps", "seed", "layer")
 AUTO: Any = None
 
 
@@ -119,7 +122,12 @@ class UnlearnConfig:
             raise TokenUnlearnError(
                 f'train is "{self.train}"; it must be one of {", ".join(get_args(Parameterisation))}.'
             )
-        for name in ("steps", "batch_size", "retain_batch_size", "lora_r", "lora_alpha"):
+        for name in (*REAL, *WHOLE):
+            value = getattr(self, name)
+            if value is not None and not (type(value) is int or (name in REAL and type(value) is float)):
+                kind = "a number" if name in REAL else "a whole number"
+                raise TokenUnlearnError(f'{name} is "{value}"; it must be {kind}.')
+        for name in COUNTS:
             if getattr(self, name) < 1:
                 raise TokenUnlearnError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         for name in ("gamma", "lambda_", "warmup_steps"):
