@@ -1,4 +1,4 @@
-"""Which samples each step reads, and the batch that is made of them."""
+"""Which samples each step reads with which weights, and the batch that is made of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,38 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tokenunlearn.attribution.selection import TokenWeights
+from tokenunlearn.errors import ScoreSetError
+from tokenunlearn.objectives import Weighting
 from tokenunlearn.samples import Batch, Encoding, collate
 from tokenunlearn.training.references import References
 from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+
+def fixed_weights(
+    forget: Sequence[Encoding], weights: TokenWeights | None, weighting: Weighting, seed: int
+) -> list[Tensor]:
+    """Weights before the first step as tensors (T_i,), checked against the encodings they are for."""
+    if weights is None:
+        rows = [torch.ones(e.response_length) for e in forget]
+    else:
+        _check_weights(forget, weights)
+        rows = [torch.tensor(w, dtype=torch.float32) for w in weights.weights]
+    generator = torch.Generator().manual_seed(seed)
+    return [weighting.fixed(row, generator) for row in rows]
+
+
+def _check_weights(forget: Sequence[Encoding], weights: TokenWeights) -> None:
+    if list(weights.sample_ids) != [e.sample_id for e in forget]:
+        raise ScoreSetError(
+            "The token weights belong to other samples than the ones to forget; score these first."
+        )
+    for e, w in zip(forget, weights.weights, strict=True):
+        if len(w) != e.response_length:
+            raise ScoreSetError(
+                f"Sample {e.sample_id} has {e.response_length} response tokens but {len(w)} weights; "
+                "the weights come from another tokenizer, score the samples with this model."
+            )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallb
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets import load_samples
-from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.forward import output_head, response_hidden, token_nll
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.objectives import (
@@ -24,7 +24,6 @@ from tokenunlearn.objectives import (
     Objective,
     Refusals,
     RetainStep,
-    Weighting,
     make_objective,
     make_regulariser,
     make_weighting,
@@ -34,7 +33,7 @@ from tokenunlearn.samples import Batch, Encoding, Sample, SampleSet
 from tokenunlearn.training.finetune import training_arguments
 from tokenunlearn.training.layers import down_projections, layer_states
 from tokenunlearn.training.references import Phase, References
-from tokenunlearn.training.step_rows import StepPlan, StepRows
+from tokenunlearn.training.step_rows import StepPlan, StepRows, fixed_weights
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def unlearn(
     forget = model.encode_all(samples)
     kept = model.encode_all(model.chunk(retain)) if config.needs_retain and retain else []
     weighting = make_weighting(config.weighting, config.weighting_parameters)
-    token_weights = _fixed_weights(forget, weights, weighting, config.seed)
+    token_weights = fixed_weights(forget, weights, weighting, config.seed)
     refusals = _refusals(model, samples, config)
 
     with torch.random.fork_rng(devices=[], enabled=True):
@@ -147,32 +146,6 @@ def unlearn(
 
 def _ignore(phase: str, done: int, total: int) -> None:
     """Nobody listens to the phases."""
-
-
-def _fixed_weights(
-    forget: Sequence[Encoding], weights: TokenWeights | None, weighting: Weighting, seed: int
-) -> list[Tensor]:
-    """Weights before the first step as tensors (T_i,), checked against the encodings they are for."""
-    if weights is None:
-        rows = [torch.ones(e.response_length) for e in forget]
-    else:
-        _check_weights(forget, weights)
-        rows = [torch.tensor(w, dtype=torch.float32) for w in weights.weights]
-    generator = torch.Generator().manual_seed(seed)
-    return [weighting.fixed(row, generator) for row in rows]
-
-
-def _check_weights(forget: Sequence[Encoding], weights: TokenWeights) -> None:
-    if list(weights.sample_ids) != [e.sample_id for e in forget]:
-        raise ScoreSetError(
-            "The token weights belong to other samples than the ones to forget; score these first."
-        )
-    for e, w in zip(forget, weights.weights, strict=True):
-        if len(w) != e.response_length:
-            raise ScoreSetError(
-                f"Sample {e.sample_id} has {e.response_length} response tokens but {len(w)} weights; "
-                "the weights come from another tokenizer, score the samples with this model."
-            )
 
 
 def _refusals(model: LoadedModel, samples: Sequence[Sample], config: UnlearnConfig) -> list[Encoding]:
