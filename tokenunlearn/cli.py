@@ -294,7 +294,9 @@ def _show_report(report: Report, title: str, json_path: Path | None) -> None:
         return
     if json_path is not None:
         report.save(json_path)
-    table = Table("metric", "value", "95 % interval", "retrained", "n", "better", title=escape(title))
+    table = Table(title=escape(title))
+    for column in ("metric", "value", "95 % interval", "retrained", "n", "better"):
+        table.add_column(column, overflow="fold")
     for row in report.table():
         interval = "" if row["low"] is None else f"{row['low']:.3f} .. {row['high']:.3f}"
         retrained = "" if row["reference"] is None else f"{row['reference']:.4g}"

@@ -180,9 +180,7 @@ class Meter:
         if part.role == "forget":
             found.add(f"{name}/truth_ratio_raw", ratios, ids, "reference")
         reported = forget_truth_ratio if part.role == "forget" else utility_truth_ratio
-        found.add(
-            f"{name}/truth_ratio", [None if r is None else reported(r) for r in ratios], ids, "higher"
-        )
+        found.add(f"{name}/truth_ratio", [None if r is None else reported(r) for r in ratios], ids, "higher")
 
     def _generations(self, found: Measurement, name: str, part: Part, room: int) -> None:
         """ROUGE-L recall and gold spans of greedy generations."""

@@ -123,9 +123,7 @@ class Summary:
         return [name for name, part in self.parts.items() if part.role in roles]
 
     def _utility(self) -> None:
-        wanted = {
-            name: [f"{name}/{m}" for m in UTILITY_METRICS] for name in self._parts("retain", "options")
-        }
+        wanted = {name: [f"{name}/{m}" for m in UTILITY_METRICS] for name in self._parts("retain", "options")}
         missing = [metric for names in wanted.values() for metric in names if metric not in self.metrics]
         if missing:
             self.notes.append(f"No model utility, because {missing[0]} is missing.")
@@ -180,7 +178,12 @@ class Summary:
             ("privacy_leakage_over", over, sides[:, 1], "lower"),
         ):
             self.metrics[name] = MetricResult(
-                name, figure, len(column.rows), draw_interval(draws), better, reference=0.0  # type: ignore[arg-type]
+                name,
+                figure,
+                len(column.rows),
+                draw_interval(draws),
+                better,
+                reference=0.0,  # type: ignore[arg-type]
             )
 
 

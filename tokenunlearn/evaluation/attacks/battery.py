@@ -17,7 +17,7 @@ from tokenunlearn.evaluation.attacks.sampling import sampling
 from tokenunlearn.evaluation.attacks.target import Rows, Target, best
 from tokenunlearn.evaluation.measurement import PhaseProgress
 from tokenunlearn.evaluation.report import Report, git_revision, versions
-from tokenunlearn.evaluation.result import MetricResult, mean_result
+from tokenunlearn.evaluation.result import Better, MetricResult, mean_result
 from tokenunlearn.models import LoadedModel, load_model
 from tokenunlearn.samples import SampleSet
 
@@ -75,11 +75,12 @@ def attack(
     if reference is not None:
         lm = load_model(reference, device=str(model.device)) if isinstance(reference, str) else reference
         theirs, name = _attacked(replace(target, lm=lm, name="retrained: "), attacks, []), lm.name
-    metrics = {name: _result(name, rows, theirs.get(name), samples) for name, rows in own.items()}
-    for curve in [name for name in own if name.endswith(f"/{AREA}") and name in theirs]:
-        between = _between(curve, own[curve], theirs[curve], samples)
-        metrics[between.name if between else curve] = between or metrics[curve]
-    kept = {name: result for name, result in metrics.items() if result is not None}
+    kept: dict[str, MetricResult] = {}
+    for metric, rows in own.items():
+        results = [_result(metric, rows, theirs.get(metric), samples)]
+        if metric.endswith(AREA) and metric in theirs:
+            results.append(_between(metric, rows, theirs[metric], samples))
+        kept |= {result.name: result for result in results if result is not None}
     notes += _strongest(kept, target.metric)
     return Report(
         model=model.name,
@@ -108,7 +109,8 @@ def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[
 
 
 def _result(name: str, rows: Rows, theirs: Rows | None, samples: SampleSet) -> MetricResult | None:
-    result = mean_result(name, rows, [s.id for s in samples], "lower")
+    better: Better = "reference" if name.endswith("/chance") else "lower"
+    result = mean_result(name, rows, [s.id for s in samples], better)
     other = [row for row in theirs or () if row is not None]
     return replace(result, reference=sum(other) / len(other)) if result and other else result
 

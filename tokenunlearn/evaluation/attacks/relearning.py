@@ -11,11 +11,13 @@ import numpy as np
 from transformers import TrainerCallback
 
 from tokenunlearn.evaluation.attacks.target import Rows, Target
+from tokenunlearn.evaluation.probability import answer_probability
+from tokenunlearn.forward import response_nll
 from tokenunlearn.models import LORA_FROM_PARAMETERS, LoadedModel
-from tokenunlearn.samples import Encoding
+from tokenunlearn.samples import Encoding, Sample
 from tokenunlearn.training.finetune import FinetuneConfig, finetune
 
-AREA = "area"
+AREA = "_area"
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,11 @@ class RelearningConfig:
         default=(0.01, 0.05, 0.2), metadata={"help": "Shares of the forget set to train on."}
     )
     steps: tuple[int, ...] = field(
-        default=(2, 5, 10), metadata={"help": "Steps after which recovery is measured; the last one ends."}
+        default=(2, 5, 10, 20),
+        metadata={"help": "Steps after which recovery is measured; the last one ends."},
     )
     batch_size: int = field(default=16, metadata={"help": "Samples in one optimiser step."})
-    learning_rate: float = field(default=3e-4, metadata={"help": "Peak learning rate, all weights."})
+    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate, all weights."})
     lora_learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate, adapter."})
     lora_rank: int = field(default=8, metadata={"help": "Rank of the adapter."})
 
@@ -41,26 +44,37 @@ class RelearningConfig:
 def relearning(target: Target, config: RelearningConfig | None = None) -> dict[str, Rows]:
     """Recovery of the samples that were not shown, after each number of steps, for each share shown.
 
-    "relearning_05/gold_span_after_2" is a point of the curve of 5 %, "relearning_05/gold_span" its end,
-    "relearning_05/area" the mean height of the curve, step 0 included. Shown samples have no value. The same
-    seed shows every model the same samples in the same order.
+    Two measures: how much of its fact the greedy answer states, and the probability of the answer, which
+    moves earlier. "relearning_05/gold_span_after_2" is a point of the curve of 5 %,
+    "relearning_05/gold_span" its end, "relearning_05/gold_span_area" the mean height of the curve, step 0
+    included. Shown samples have no value. The same seed shows every model the same samples in the same order.
 
     Source: arXiv 2406.13356.
     """
     config = config or RelearningConfig()
-    start = target.recovered("relearning 0")
+    start = _recovery(target, "relearning 0")
     found: dict[str, Rows] = {}
     for share in config.shares:
         name = f"relearning_{round(100 * share):02d}"
         shown = shown_samples(len(target.samples), share, target.seed)
-        curve = {0: start} | _curve(target, [target.samples[i] for i in shown], config, name)
-        for rows in curve.values():
-            rows[:] = [None if i in shown else row for i, row in enumerate(rows)]
-        for step in config.steps[:-1]:
-            found[f"{name}/{target.metric}_after_{step}"] = curve[step]
-        found[f"{name}/{target.metric}"] = curve[config.steps[-1]]
-        found[f"{name}/{AREA}"] = mean_height(curve)
+        points = {0: start} | _relearned(target, [target.samples[i] for i in sorted(shown)], config, name)
+        for metric in start:
+            curve = {
+                step: [None if i in shown else row for i, row in enumerate(rows[metric])]
+                for step, rows in points.items()
+            }
+            for step in config.steps[:-1]:
+                found[f"{name}/{metric}_after_{step}"] = curve[step]
+            found[f"{name}/{metric}"] = curve[config.steps[-1]]
+            found[f"{name}/{metric}{AREA}"] = mean_height(curve)
     return found
+
+
+def _recovery(target: Target, phase: str) -> dict[str, Rows]:
+    """Rows by measure: what the greedy answers state, and the probability of the right ones."""
+    nlls = response_nll(target.lm, target.lm.encode_all(target.samples))
+    probability = answer_probability(np.array([nll.mean().item() for nll in nlls]))
+    return {target.metric: target.recovered(phase), "probability": [float(p) for p in probability]}
 
 
 def shown_samples(size: int, share: float, seed: int) -> set[int]:
@@ -79,7 +93,10 @@ def mean_height(curve: Mapping[int, Rows]) -> Rows:
     ]
 
 
-def _curve(target: Target, shown: Sequence[Any], config: RelearningConfig, name: str) -> dict[int, Rows]:
+def _relearned(
+    target: Target, shown: Sequence[Sample], config: RelearningConfig, name: str
+) -> dict[int, dict[str, Rows]]:
+    """Recovery by step while a copy trains on what it is shown."""
     copy = _trainable_copy(target.lm, config)
     encodings: list[Encoding] = copy.encode_all(shown)
     per_epoch = -(-len(encodings) // config.batch_size)
@@ -93,7 +110,7 @@ def _curve(target: Target, shown: Sequence[Any], config: RelearningConfig, name:
         seed=target.seed,
     )
     finetune(copy.model, encodings, copy.pad_id, settings, callbacks=[watch])
-    return watch.curve
+    return watch.points
 
 
 def _wants_adapter(lm: LoadedModel) -> bool:
@@ -124,11 +141,11 @@ class _Watch(TrainerCallback):
 
     def __init__(self, target: Target, steps: Sequence[int], name: str) -> None:
         self.target, self.steps, self.name = target, steps, name
-        self.curve: dict[int, Rows] = {}
+        self.points: dict[int, dict[str, Rows]] = {}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Ask all questions if this step is to be measured; the trainer returns to training by itself."""
         if state.global_step in self.steps:
             self.target.lm.model.eval()
             phase = f"{self.name.replace('_', ' ')} % after {state.global_step}"
-            self.curve[state.global_step] = self.target.recovered(phase)
+            self.points[state.global_step] = _recovery(self.target, phase)
