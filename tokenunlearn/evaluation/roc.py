@@ -1,4 +1,4 @@
-"""ROC of a score that should be higher for members: area under the curve, and the rate at few false alarms."""
+"""ROC of a score that should be higher for members: its area, and the rate found at few false alarms."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.forget_quality import forget_quality, ks_statistic
 from tokenunlearn.evaluation.measurement import Column, Part
 from tokenunlearn.evaluation.membership import leakage_directions, privacy_leakage, reference_score
-from tokenunlearn.evaluation.result import MetricResult, draw_interval, mean_result
+from tokenunlearn.evaluation.result import Better, MetricResult, draw_interval, mean_result
 from tokenunlearn.evaluation.roc import auc, auc_draws, found_members, tpr_at_fpr, tpr_draws
 from tokenunlearn.evaluation.utility import model_utility, utility_result
 
@@ -65,7 +65,7 @@ class Summary:
         result = mean_result(name, column.rows, column.sample_ids, column.better)
         if result is not None:
             same = self.known.get(name)
-            self.metrics[name] = replace(result, reference=same and _mean(same.rows))
+            self.metrics[name] = replace(result, reference=None if same is None else _mean(same.rows))
 
     def _reference_attack(self) -> None:
         """Adds the score that compares with the retrained model, from mean token probabilities."""
@@ -74,7 +74,7 @@ class Summary:
             return
         if not all(name in self.known for name in names):
             self.notes.append(
-                "No membership_reference, because the retrained model's probability on these rows is unknown."
+                "No membership_reference, because the retrained model's probability is unknown on these rows."
             )
             return
         own, theirs = (
@@ -88,7 +88,8 @@ class Summary:
 
     def _membership(self, name: str, column: Column) -> None:
         """AUC of one attack, and the share of members found at 1 % false positives."""
-        own, theirs = self._groups(column), self._groups(self.known.get(name))
+        own, same = self._groups(column), self.known.get(name)
+        theirs = None if same is None else self._groups(same)
         self.metrics[name] = MetricResult(
             name,
             auc(*own),
@@ -97,7 +98,7 @@ class Summary:
             "reference",
             column.rows,
             column.sample_ids,
-            theirs and auc(*theirs),
+            None if theirs is None else auc(*theirs),
         )
         members = len(own[0])
         self.metrics[f"{name}_tpr"] = MetricResult(
@@ -108,13 +109,11 @@ class Summary:
             "reference",
             tuple(float(found) for found in found_members(*own)),
             column.sample_ids[:members],
-            theirs and tpr_at_fpr(*theirs),
+            None if theirs is None else tpr_at_fpr(*theirs),
         )
 
-    def _groups(self, column: Column | None) -> tuple[np.ndarray, np.ndarray] | None:
+    def _groups(self, column: Column) -> tuple[np.ndarray, np.ndarray]:
         """Scores of the forget rows and of the holdout rows."""
-        if column is None:
-            return None
         members = sum(len(self.parts[name].samples) for name in self._parts("forget"))
         values = _values(column)
         return values[:members], values[members:]
@@ -143,48 +142,41 @@ class Summary:
             self.notes.append("No forget quality, because there is no truth ratio on the forget set.")
             return
         ours, retrained = (_values(c)[~np.isnan(_values(own))] for c in (own, theirs))
-        for name, value, better, best in (
-            ("forget_quality", forget_quality(ours, retrained), "higher", 1.0),
-            ("forget_ks_statistic", ks_statistic(ours, retrained), "lower", 0.0),
+        quality, distance = forget_quality(ours, retrained), ks_statistic(ours, retrained)
+        for result in (
+            MetricResult("forget_quality", quality, len(ours), None, "higher", reference=1.0),
+            MetricResult("forget_ks_statistic", distance, len(ours), None, "lower", reference=0.0),
         ):
-            self.metrics[name] = MetricResult(name, value, len(ours), None, better, reference=best)  # type: ignore[arg-type]
+            self.metrics[result.name] = result
 
     def _leakage(self) -> None:
         """Privacy leakage of one attack, signed, and both directions apart."""
         column, same = self.columns.get(LEAKAGE_ATTACK), self.known.get(LEAKAGE_ATTACK)
         if column is None:
             return
-        own, theirs = self._groups(column), self._groups(same)
-        if own is None or theirs is None:
+        if same is None:
             self.notes.append(
-                f"No privacy leakage, because the retrained model's {LEAKAGE_ATTACK} on these rows is unknown."
+                f"No privacy leakage, because the retrained model has no {LEAKAGE_ATTACK} on these rows."
             )
             return
+        own, theirs = self._groups(column), self._groups(same)
         try:
             value = privacy_leakage(auc(*own), auc(*theirs))
         except TokenUnlearnError as error:
             self.notes.append(f"No privacy leakage: {error}")
             return
-        ours, retrained = auc_draws(*own), auc_draws(*theirs)
-        below_one = retrained < 1
-        drawn = np.array(
-            [privacy_leakage(a, b) for a, b in zip(ours[below_one], retrained[below_one], strict=True)]
-        )
-        sides = np.array([leakage_directions(a, b) for a, b in zip(ours, retrained, strict=True)])
+        pairs = list(zip(auc_draws(*own), auc_draws(*theirs), strict=True))
+        signed = np.array([privacy_leakage(a, b) for a, b in pairs if b < 1])
+        sides = np.array([leakage_directions(a, b) for a, b in pairs])
         under, over = leakage_directions(auc(*own), auc(*theirs))
-        for name, figure, draws, better in (
-            ("privacy_leakage", value, drawn, "reference"),
+        figures: tuple[tuple[str, float, np.ndarray, Better], ...] = (
+            ("privacy_leakage", value, signed, "reference"),
             ("privacy_leakage_under", under, sides[:, 0], "lower"),
             ("privacy_leakage_over", over, sides[:, 1], "lower"),
-        ):
-            self.metrics[name] = MetricResult(
-                name,
-                figure,
-                len(column.rows),
-                draw_interval(draws),
-                better,
-                reference=0.0,  # type: ignore[arg-type]
-            )
+        )
+        for name, figure, draws, better in figures:
+            interval = draw_interval(draws)
+            self.metrics[name] = MetricResult(name, figure, len(column.rows), interval, better, reference=0.0)
 
 
 def _matched(theirs: Column | None, own: Column) -> Column | None:

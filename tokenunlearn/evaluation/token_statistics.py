@@ -1,4 +1,4 @@
-"""What one forward pass tells about each response token: its NLL, its rank, and the distribution around it."""
+"""What one forward pass tells of each response token: its NLL, its rank, the distribution around it."""
 
 from __future__ import annotations
 

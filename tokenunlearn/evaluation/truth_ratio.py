@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from tokenunlearn.errors import TokenUnlearnError
 
-
 TruthRatioForm = Literal["geometric_mean", "prob_mean"]
 
 

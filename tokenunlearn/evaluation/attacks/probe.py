@@ -145,10 +145,10 @@ def option_embeddings(
 class LinearProbe:
     """A linear map from hidden states to output embeddings that makes the right option's the likeliest.
 
-    The logit of option k of sample i is ``w * (h_i . u_ik) + h_i' D u_ik`` for centred states h and embeddings
-    u of length 1; the first option is the right one. Minimises the mean cross-entropy over a sample's options
-    plus ``penalty / 2 * (|D|^2 + w^2 / LENS_PRIOR)``: logistic regression, solved in its dual, whose size is
-    the number of options and not of weights.
+    The logit of option k of sample i is ``w * (h_i . u_ik) + h_i' D u_ik`` for centred states h and
+    embeddings u of length 1; the first option is the right one. Minimises the mean cross-entropy over a
+    sample's options plus ``penalty / 2 * (|D|^2 + w^2 / LENS_PRIOR)``: logistic regression, solved in its
+    dual, whose size is the number of options and not of weights.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ class Target:
 
     @property
     def metric(self) -> str:
-        """ "gold_span" where samples have gold spans, else "rouge_l": share of the fact that is stated."""
+        """What the judge measures: "gold_span" where samples have gold spans, else "rouge_l"."""
         return "gold_span" if any(s.facts for s in self.samples) else "rouge_l"
 
     @property
