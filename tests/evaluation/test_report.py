@@ -15,10 +15,9 @@ from tokenunlearn.evaluation.result import MetricResult
 @pytest.fixture
 def report() -> Report:
     """A report with an interval, a missing row, a reference and a figure that is no number."""
+    rows = {"rows": (0.5, None, 0.0), "sample_ids": ("a", "b", "c")}
     metrics = {
-        "forget/x": MetricResult(
-            "forget/x", 0.25, 2, (0.1, 0.4), "lower", (0.5, None, 0.0), ("a", "b", "c"), 0.2
-        ),
+        "forget/x": MetricResult("forget/x", 0.25, 2, (0.1, 0.4), "lower", reference=0.2, **rows),
         "forget_quality": MetricResult("forget_quality", float("nan"), 2, None, "higher"),
     }
     row = {"sample_id": "a", "question": "<b>?", "answer": "Zürich", "generation": "$x$"}

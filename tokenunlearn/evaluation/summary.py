@@ -96,9 +96,9 @@ class Summary:
             len(column.rows),
             draw_interval(auc_draws(*own)),
             "reference",
-            column.rows,
-            column.sample_ids,
-            None if theirs is None else auc(*theirs),
+            rows=column.rows,
+            sample_ids=column.sample_ids,
+            reference=None if theirs is None else auc(*theirs),
         )
         members = len(own[0])
         self.metrics[f"{name}_tpr"] = MetricResult(
@@ -107,9 +107,9 @@ class Summary:
             members,
             draw_interval(tpr_draws(*own)),
             "reference",
-            tuple(float(found) for found in found_members(*own)),
-            column.sample_ids[:members],
-            None if theirs is None else tpr_at_fpr(*theirs),
+            rows=tuple(float(found) for found in found_members(*own)),
+            sample_ids=column.sample_ids[:members],
+            reference=None if theirs is None else tpr_at_fpr(*theirs),
         )
 
     def _groups(self, column: Column) -> tuple[np.ndarray, np.ndarray]:

@@ -50,9 +50,8 @@ def test_the_dual_solves_the_primal_regression(monkeypatch):
 
     best = minimize(loss, np.zeros(17), method="BFGS", options={"gtol": 1e-9}).x
     fitted = LinearProbe(states, vectors, present, penalty=0.05)
-    expected = [
-        best[0] * h[i] @ u[i, k] + h[i] @ best[1:].reshape(4, 4) @ u[i, k] for i, k in np.argwhere(present)
-    ]
+    matrix = best[1:].reshape(4, 4)
+    expected = [best[0] * h[i] @ u[i, k] + h[i] @ matrix @ u[i, k] for i, k in np.argwhere(present)]
     found = fitted._kernel(fitted._features(states, vectors, present)) @ fitted.dual
     assert found == pytest.approx(np.array(expected), abs=2e-3)
 
@@ -69,9 +68,8 @@ def test_the_state_is_read_where_the_own_answer_writes_the_fact(tiny_lm, town_sa
     sample = town_samples[1]
     question = parting(tiny_lm, sample)
     own = tiny_lm.encode(sample)
-    encodings = [
-        tiny_lm.encode(sample, answer=a) for a in (sample.paraphrased_answer, *sample.perturbed_answer)
-    ]
+    answers = (sample.paraphrased_answer, *sample.perturbed_answer)
+    encodings = [tiny_lm.encode(sample, answer=answer) for answer in answers]
     firsts = [e.input_ids[e.prompt_length] for e in encodings]
     assert question.options[0] == firsts[0] and set(question.options) == set(firsts)
     assert question.ids in (own.input_ids[: len(question.ids)], encodings[0].input_ids[: own.prompt_length])
