@@ -1,6 +1,5 @@
 """Evaluation: what was forgotten, what was kept; one file per metric family."""
 
-from tokenunlearn.evaluation.attacks import attack
 from tokenunlearn.evaluation.forget_quality import forget_quality
 from tokenunlearn.evaluation.membership import privacy_leakage
 from tokenunlearn.evaluation.memorization import exact_memorization, extraction_strength
@@ -15,7 +14,6 @@ from tokenunlearn.evaluation.utility import model_utility
 __all__ = [
     "MetricResult",
     "Report",
-    "attack",
     "auc",
     "evaluate",
     "exact_memorization",

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation import Report, attack
-from tokenunlearn.evaluation.attacks import ATTACKS, battery
+from tokenunlearn.evaluation import Report
+from tokenunlearn.evaluation.attacks import ATTACKS, attack, battery
 from tokenunlearn.evaluation.attacks.target import best
 
 
