@@ -210,7 +210,7 @@ def unlearn(
 def evaluate(
     model: Model = "demo",
     adapter: Annotated[Path | None, typer.Option(help="Adapter folder of a run.")] = None,
-    suite: Annotated[str, typer.Option(help="Which benchmark: authors or tofu.")] = "authors",
+    suite: Annotated[str, typer.Option(help="authors, tofu, wmdp, mmlu or alchemy.")] = "authors",
     reference: Annotated[
         str | None, typer.Option(help="Retrained model or its stored report; by default the preset's own.")
     ] = None,

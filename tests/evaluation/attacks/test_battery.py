@@ -22,7 +22,8 @@ def fixed(monkeypatch):
 
     def curve(target):
         height = 0.75 if target.name == "" else 0.5
-        return {"curve/gold_span": [0.0, 0.0, 1.0], "curve/gold_span_area": [height, height, None]}
+        area = {"curve/gold_span_area": [height, height, None]}
+        return {"curve/gold_span": [0.0, 0.0, 1.0], "curve/chance": [0.25, 0.25, None]} | area
 
     monkeypatch.setattr(battery, "ATTACKS", {"one": one, "curve": curve, "none": lambda target: {}})
 
@@ -35,6 +36,8 @@ def test_results_stand_beside_the_retrained_models(tiny_lm, town_samples, fixed)
     between = report["curve/gold_span_area_between"]
     assert (between.value, between.n, between.reference) == (0.25, 2, 0.0)
     assert report["plain/gold_span"].n == 3
+    assert (report["curve/gold_span"].chance, report["one/gold_span"].chance) == (0.25, None)
+    assert "curve/chance" not in report.metrics and "Guessing scores 0.250 in curve." in report.notes
     assert "none: left out, because too few of the samples have what it needs." in report.notes
     assert "Strongest: one with 0.500, 0.000 on the retrained model." in report.notes
 

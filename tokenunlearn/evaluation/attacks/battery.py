@@ -17,7 +17,7 @@ from tokenunlearn.evaluation.attacks.sampling import sampling
 from tokenunlearn.evaluation.attacks.target import Rows, Target, best
 from tokenunlearn.evaluation.measurement import PhaseProgress
 from tokenunlearn.evaluation.report import Report, git_revision, versions
-from tokenunlearn.evaluation.result import Better, MetricResult, mean_result
+from tokenunlearn.evaluation.result import MetricResult, mean_result
 from tokenunlearn.models import LoadedModel, load_model
 from tokenunlearn.samples import SampleSet
 
@@ -81,6 +81,7 @@ def attack(
         if metric.endswith(AREA) and metric in theirs:
             results.append(_between(metric, rows, theirs[metric], samples))
         kept |= {result.name: result for result in results if result is not None}
+    notes += _with_chance(kept)
     notes += _strongest(kept, target.metric)
     return Report(
         model=model.name,
@@ -109,10 +110,20 @@ def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[
 
 
 def _result(name: str, rows: Rows, theirs: Rows | None, samples: SampleSet) -> MetricResult | None:
-    better: Better = "reference" if name.endswith("/chance") else "lower"
-    result = mean_result(name, rows, [s.id for s in samples], better)
+    result = mean_result(name, rows, [s.id for s in samples], "lower")
     other = [row for row in theirs or () if row is not None]
     return replace(result, reference=sum(other) / len(other)) if result and other else result
+
+
+def _with_chance(metrics: dict[str, MetricResult]) -> list[str]:
+    """Turns "ATTACK/chance" into the chance of that attack's other results, and says so."""
+    notes = []
+    for name in [name for name in metrics if name.endswith("/chance")]:
+        chance, attacked = metrics.pop(name).value, name.removesuffix("chance")
+        for other in [other for other in metrics if other.startswith(attacked)]:
+            metrics[other] = replace(metrics[other], chance=chance)
+        notes.append(f"Guessing scores {chance:.3f} in {attacked.removesuffix('/')}.")
+    return notes
 
 
 def _between(name: str, own: Rows, theirs: Rows, samples: SampleSet) -> MetricResult | None:
