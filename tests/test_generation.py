@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tokenunlearn.errors import SampleTooLongError
-from tokenunlearn.generation import generate
+from tokenunlearn.generation import Sampling, generate
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.samples import Sample, encode, encode_prompt
 
@@ -136,3 +136,39 @@ def test_random_state_and_gradients_are_left_alone(tiny_lm):
 
 def test_no_questions(tiny_lm):
     assert generate(tiny_lm, []) == []
+
+
+def test_prefixes_continue_the_answers_own_beginning(tiny_lm, plain_lm):
+    for lm, lead in ((tiny_lm, ""), (plain_lm, " ")):
+        prefixes = ["Ada Miller", "", "She lives in Turin and", "Sie"]
+        ids = [lm.tokenizer(lead + p, add_special_tokens=False)["input_ids"] if p else [] for p in prefixes]
+        expected = []
+        for question, more in zip(QUESTIONS, ids, strict=True):
+            context = prompt_of(lm, question) + more
+            with torch.no_grad():
+                for _ in range(8):
+                    context.append(int(lm.model(input_ids=torch.tensor([context])).logits[0, -1].argmax()))
+            expected.append(text_of(lm, context[-8:], {lm.end_of_turn_id}))
+        assert generate(lm, QUESTIONS, prefixes=prefixes, max_new_tokens=8) == expected
+
+
+def test_sampling_follows_its_seed_and_leaves_other_random_numbers_alone(tiny_lm):
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    first = generate(tiny_lm, QUESTIONS, sampling=Sampling(seed=1), max_new_tokens=12)
+    assert torch.equal(torch.rand(2), expected)
+    assert first == generate(tiny_lm, QUESTIONS, sampling=Sampling(seed=1), max_new_tokens=12)
+    assert first != generate(tiny_lm, QUESTIONS, sampling=Sampling(seed=2), max_new_tokens=12)
+    cold = generate(tiny_lm, QUESTIONS, sampling=Sampling(temperature=1e-4), max_new_tokens=12)
+    assert cold == generate(tiny_lm, QUESTIONS, max_new_tokens=12)
+
+
+def test_sampling_draws_from_the_models_own_distribution(tiny_lm):
+    with torch.no_grad():
+        logits = tiny_lm.model(input_ids=torch.tensor([prompt_of(tiny_lm, "Hi")])).logits[0, -1]
+    probs = (logits / 0.5).softmax(-1)
+    top = int(probs.argmax())
+    drawn = generate(tiny_lm, ["Hi"] * 600, sampling=Sampling(temperature=0.5), max_new_tokens=1)
+    share = sum(text == tiny_lm.tokenizer.decode([top]).strip() for text in drawn) / 600
+    assert share == pytest.approx(probs[top].item(), abs=0.06)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tokenunlearn.datasets import load_samples as load_samples
     from tokenunlearn.errors import TokenUnlearnError as TokenUnlearnError
     from tokenunlearn.evaluation import evaluate as evaluate
+    from tokenunlearn.evaluation.attacks import attack as attack
     from tokenunlearn.generation import generate as generate
     from tokenunlearn.models import load_model as load_model
     from tokenunlearn.samples import Sample as Sample
@@ -44,6 +45,7 @@ _HOME = {
     "load_samples": "datasets",
     "TokenUnlearnError": "errors",
     "evaluate": "evaluation",
+    "attack": "evaluation.attacks",
     "generate": "generation",
     "load_model": "models",
     "Sample": "samples",

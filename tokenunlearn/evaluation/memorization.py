@@ -17,15 +17,17 @@ def exact_memorization(correct: Bool[np.ndarray, " time"]) -> float:
     return float(np.mean(np.asarray(correct, dtype=bool)))
 
 
-def extraction_strength(correct: Bool[np.ndarray, " time"]) -> float:
+def extraction_strength(correct: Bool[np.ndarray, " time"], published: bool = False) -> float:
     """1 - k / T, k being the shortest prefix after which every token is predicted right. Range 0..1.
 
     0 when the last token is wrong, for then even the whole response as a prefix leaves nothing to extract.
 
     Args:
         correct: (time,) whether each response token is the most probable one, end of turn included.
+        published: As the benchmark computes it: k stops at T - 1, so that the least value is 1 / T.
 
     Source: arXiv 2506.12618, with k = T reachable.
     """
     wrong = np.flatnonzero(~np.asarray(correct, dtype=bool))
-    return float(1.0 - (wrong[-1] + 1) / len(correct)) if len(wrong) else 1.0
+    prefix = int(wrong[-1]) + 1 if len(wrong) else 0
+    return 1.0 - min(prefix, len(correct) - 1 if published else len(correct)) / len(correct)

@@ -53,12 +53,12 @@ class Report:
         return self.metrics[name]
 
     def table(self) -> list[dict[str, Any]]:
-        """One row a metric: metric, value, low, high, n, better."""
+        """One row a metric: metric, value, low, high, n, reference, better."""
         rows = []
         for name, result in self.metrics.items():
             low, high = result.interval or (None, None)
             row = {"metric": name, "value": result.value, "low": low, "high": high}
-            rows.append(row | {"n": result.n, "better": result.better})
+            rows.append(row | {"n": result.n, "reference": result.reference, "better": result.better})
         return rows
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One metric's result: value, per-row values, n, 95 % interval, and which way is better."""
+"""One metric's result: value, per-row values, n, 95 % interval, direction, the retrained model's value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-Better = Literal["higher", "lower"]
+Better = Literal["higher", "lower", "reference"]
+ARROWS: dict[str, str] = {"higher": "↑", "lower": "↓", "reference": "→"}
 RESAMPLES = 1000
 SEED = 0
 
@@ -22,10 +23,12 @@ class MetricResult:
         value: The figure; NaN when it cannot be computed.
         n: Rows behind it.
         interval: 95 % bootstrap interval over rows, or None where there is none (a p-value has none).
-        better: Which way is better for a model that should have forgotten the forget set and kept the rest.
+        better: Which way is better for a model that should have forgotten the forget set and kept the rest;
+            "reference" where nothing but the retrained model's own value is right.
         rows: Per-row values; None for rows the metric does not apply to.
         chance: What guessing gives, or None where there is nothing to guess.
         sample_ids: Ids of the rows.
+        reference: The same figure of the retrained model on the same rows, or None when it is not known.
     """
 
     name: str
@@ -36,6 +39,7 @@ class MetricResult:
     rows: tuple[float | None, ...] = ()
     chance: float | None = None
     sample_ids: tuple[str, ...] = ()
+    reference: float | None = None
 
 
 def bootstrap_interval(
@@ -74,6 +78,14 @@ def bootstrap_interval(
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return float(found.low), float(found.high)
+
+
+def draw_interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The middle share of bootstrap draws of a figure; (NaN, NaN) when a draw is no finite number."""
+    if not len(draws) or not np.isfinite(draws).all():
+        return float("nan"), float("nan")
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def mean_result(

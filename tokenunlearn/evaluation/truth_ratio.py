@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Float
 
+from tokenunlearn.errors import TokenUnlearnError
+
+TruthRatioForm = Literal["geometric_mean", "prob_mean"]
+
 
 def truth_ratio(
-    correct_nll: Float[np.ndarray, " rows"], perturbed_nll: Float[np.ndarray, "rows k"]
+    correct_nll: Float[np.ndarray, " rows"],
+    perturbed_nll: Float[np.ndarray, "rows k"],
+    form: TruthRatioForm = "geometric_mean",
 ) -> Float[np.ndarray, " rows"]:
-    """Geometric mean probability of the wrong answers over that of the right one.
+    """Mean probability of the wrong answers over that of the right one.
 
     Below 1 the model knows the fact.
 
     Args:
         correct_nll: (rows,) length-normalised NLL of the paraphrased right answer, in nats.
         perturbed_nll: (rows, k) the same of k wrong answers of the same form.
+        form: How wrong answers are averaged: "geometric_mean" of their probabilities, as TOFU's code does,
+            or "prob_mean", their arithmetic mean, as its equation is written.
 
     Range: 0 upwards; a model that knows nothing of the fact scatters around 1.
-    Source: TOFU, arXiv 2401.06121, equation 1, with the geometric mean over wrong answers as in its code.
+
+    Raises:
+        TokenUnlearnError: If the form is unknown.
+
+    Source: TOFU, arXiv 2401.06121, equation 1.
     """
-    correct = np.asarray(correct_nll, dtype=float)
+    correct, perturbed = np.asarray(correct_nll, dtype=float), np.asarray(perturbed_nll, dtype=float)
     with np.errstate(over="ignore"):
-        return np.exp(correct - np.asarray(perturbed_nll, dtype=float).mean(-1))
+        if form == "geometric_mean":
+            return np.exp(correct - perturbed.mean(-1))
+        if form == "prob_mean":
+            return np.exp(correct[..., None] - perturbed).mean(-1)
+    raise TokenUnlearnError(f'There is no truth ratio form "{form}"; use geometric_mean or prob_mean.')
 
 
 def utility_truth_ratio(ratio: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.result import RESAMPLES, SEED, MetricResult
+from tokenunlearn.evaluation.result import RESAMPLES, SEED, MetricResult, draw_interval
 
 
 def model_utility(parts: Sequence[float] | np.ndarray | Mapping[str, float]) -> float:
@@ -43,9 +43,8 @@ def utility_result(parts: Mapping[str, Mapping[str, Sequence[float | None]]]) ->
     for _ in range(RESAMPLES):
         means = [table.means(rng.integers(0, [table.rows] * table.rows)) for table in tables]
         resampled.append(model_utility(np.concatenate(means)))
-    low, high = np.quantile(resampled, [0.025, 0.975])
     rows = sum(table.rows for table in tables)
-    return MetricResult("model_utility", value, rows, (float(low), float(high)), "higher")
+    return MetricResult("model_utility", value, rows, draw_interval(np.array(resampled)), "higher")
 
 
 class _Table:

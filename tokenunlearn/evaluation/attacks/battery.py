@@ -1,0 +1,143 @@
+"""The attacks of one evaluation, on the unlearned and the retrained model alike, as one report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.attacks.paraphrase import paraphrase
+from tokenunlearn.evaluation.attacks.prefix import prefix
+from tokenunlearn.evaluation.attacks.probe import probe
+from tokenunlearn.evaluation.attacks.quantisation import quantisation
+from tokenunlearn.evaluation.attacks.relearning import AREA, relearning
+from tokenunlearn.evaluation.attacks.sampling import sampling
+from tokenunlearn.evaluation.attacks.target import Rows, Target, best
+from tokenunlearn.evaluation.measurement import PhaseProgress
+from tokenunlearn.evaluation.report import Report, git_revision, versions
+from tokenunlearn.evaluation.result import MetricResult, mean_result
+from tokenunlearn.models import LoadedModel, load_model
+from tokenunlearn.samples import SampleSet
+
+# A new attack is one file with a function from a target to rows by name, and one line here.
+ATTACKS: dict[str, Callable[[Target], dict[str, Rows]]] = {
+    "paraphrase": paraphrase,
+    "prefix": prefix,
+    "sampling": sampling,
+    "quantisation": quantisation,
+    "probe": probe,
+    "relearning": relearning,
+}
+
+
+def attack(
+    model: LoadedModel,
+    samples: SampleSet | str,
+    reference: LoadedModel | str | None = None,
+    *,
+    attacks: Sequence[str] = tuple(ATTACKS),
+    seed: int = 0,
+    progress: PhaseProgress | None = None,
+) -> Report:
+    """Try to bring back what a model should have forgotten, and compare with the retrained model.
+
+    Each result has the retrained model's value under the same attack as its reference. "plain" is without
+    attack, "worst" the best of all attacks on each sample: what someone gets who tries them all.
+
+    Args:
+        model: The unlearned model; it is not changed.
+        samples: What it should have forgotten, or their name.
+        reference: The retrained model or its name; without one there are no reference values.
+        attacks: Names out of ``ATTACKS``.
+        seed: Seed of sampling, folds and relearning.
+        progress: Called with phase, done and total.
+
+    Raises:
+        TokenUnlearnError: If an attack is unknown, none is named, or there are fewer than 2 samples.
+        ModelNotFoundError: If the reference cannot be loaded.
+    """
+    unknown = [name for name in attacks if name not in ATTACKS]
+    if unknown or not attacks:
+        named = f'There is no attack "{unknown[0]}"' if unknown else "No attack is named"
+        raise TokenUnlearnError(f"{named}; use some of {', '.join(ATTACKS)}.")
+    if isinstance(samples, str):
+        samples = load_samples(samples)
+    if len(samples) < 2:
+        raise TokenUnlearnError(f"An attack needs at least 2 samples, and there are {len(samples)}.")
+    started = time.monotonic()
+    notes: list[str] = []
+    target = Target(model, samples, progress or (lambda phase, done, total: None), seed=seed)
+    own = _attacked(target, attacks, notes)
+    theirs: dict[str, Rows] = {}
+    name = reference or ""
+    if reference is not None:
+        lm = load_model(reference, device=str(model.device)) if isinstance(reference, str) else reference
+        theirs, name = _attacked(replace(target, lm=lm, name="retrained: "), attacks, []), lm.name
+    kept: dict[str, MetricResult] = {}
+    for metric, rows in own.items():
+        results = [_result(metric, rows, theirs.get(metric), samples)]
+        if metric.endswith(AREA) and metric in theirs:
+            results.append(_between(metric, rows, theirs[metric], samples))
+        kept |= {result.name: result for result in results if result is not None}
+    notes += _with_chance(kept)
+    notes += _strongest(kept, target.metric)
+    return Report(
+        model=model.name,
+        revision=model.revision,
+        suite="attacks",
+        settings={"samples": samples.name, "attacks": list(attacks), "seed": seed, "reference": name},
+        metrics=kept,
+        notes=notes,
+        versions=versions(),
+        git_revision=git_revision(),
+        device=str(model.device),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[str, Rows]:
+    """Rows by name of one model: plain, every attack, and the worst of them."""
+    found = {f"plain/{target.metric}": target.recovered("plain")}
+    for name in attacks:
+        rows = ATTACKS[name](target)
+        if not rows:
+            notes.append(f"{name}: left out, because too few of the samples have what it needs.")
+        found |= rows
+    stated = [rows for name, rows in found.items() if name.endswith(f"/{target.metric}")]
+    return found | {f"worst/{target.metric}": best(stated)}
+
+
+def _result(name: str, rows: Rows, theirs: Rows | None, samples: SampleSet) -> MetricResult | None:
+    result = mean_result(name, rows, [s.id for s in samples], "lower")
+    other = [row for row in theirs or () if row is not None]
+    return replace(result, reference=sum(other) / len(other)) if result and other else result
+
+
+def _with_chance(metrics: dict[str, MetricResult]) -> list[str]:
+    """Turns "ATTACK/chance" into the chance of that attack's other results, and says so."""
+    notes = []
+    for name in [name for name in metrics if name.endswith("/chance")]:
+        chance, attacked = metrics.pop(name).value, name.removesuffix("chance")
+        for other in [other for other in metrics if other.startswith(attacked)]:
+            metrics[other] = replace(metrics[other], chance=chance)
+        notes.append(f"Guessing scores {chance:.3f} in {attacked.removesuffix('/')}.")
+    return notes
+
+
+def _between(name: str, own: Rows, theirs: Rows, samples: SampleSet) -> MetricResult | None:
+    """Signed area between two recovery curves, row by row, over the number of steps."""
+    gaps = [None if a is None or b is None else a - b for a, b in zip(own, theirs, strict=True)]
+    result = mean_result(f"{name}_between", gaps, [s.id for s in samples], "lower")
+    return result and replace(result, reference=0.0)
+
+
+def _strongest(metrics: dict[str, MetricResult], metric: str) -> list[str]:
+    """One sentence on the single attack that brings most back beyond the retrained model."""
+    single = [r for name, r in metrics.items() if name.endswith(f"/{metric}") and "worst" not in name]
+    if not single:
+        return []
+    top = max(single, key=lambda r: r.value - (r.reference or 0.0))
+    beside = "" if top.reference is None else f", {top.reference:.3f} on the retrained model"
+    return [f"Strongest: {top.name.split('/')[0]} with {top.value:.3f}{beside}."]

@@ -1,0 +1,151 @@
+"""Relearning: does training on a few forget samples bring the others back, faster than after retraining?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from transformers import TrainerCallback
+
+from tokenunlearn.evaluation.attacks.target import Rows, Target
+from tokenunlearn.evaluation.probability import answer_probability
+from tokenunlearn.forward import response_nll
+from tokenunlearn.models import LORA_FROM_PARAMETERS, LoadedModel
+from tokenunlearn.samples import Encoding, Sample
+from tokenunlearn.training.finetune import FinetuneConfig, finetune
+
+AREA = "_area"
+
+
+@dataclass(frozen=True)
+class RelearningConfig:
+    """Parameters of a relearning attack.
+
+    Parameters that control what is shown: ``shares``. Parameters that control the training: the others. The
+    learning rate of a LoRA adapter is used from 50 million parameters on, where one is trained.
+    """
+
+    shares: tuple[float, ...] = field(
+        default=(0.01, 0.05, 0.2), metadata={"help": "Shares of the forget set to train on."}
+    )
+    steps: tuple[int, ...] = field(
+        default=(2, 5, 10, 20),
+        metadata={"help": "Steps after which recovery is measured; the last one ends."},
+    )
+    batch_size: int = field(default=16, metadata={"help": "Samples in one optimiser step."})
+    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate, all weights."})
+    lora_learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate, adapter."})
+    lora_rank: int = field(default=8, metadata={"help": "Rank of the adapter."})
+
+
+def relearning(target: Target, config: RelearningConfig | None = None) -> dict[str, Rows]:
+    """Recovery of the samples that were not shown, after each number of steps, for each share shown.
+
+    Two measures: how much of its fact the greedy answer states, and the probability of the answer, which
+    moves earlier. "relearning_05/gold_span_after_2" is a point of the curve of 5 %,
+    "relearning_05/gold_span" its end, "relearning_05/gold_span_area" the mean height of the curve, step 0
+    included. Shown samples have no value. The same seed shows every model the same samples in the same order.
+
+    Source: arXiv 2406.13356.
+    """
+    config = config or RelearningConfig()
+    start = _recovery(target, "relearning 0")
+    found: dict[str, Rows] = {}
+    for share in config.shares:
+        name = f"relearning_{round(100 * share):02d}"
+        shown = shown_samples(len(target.samples), share, target.seed)
+        points = {0: start} | _relearned(target, [target.samples[i] for i in sorted(shown)], config, name)
+        for metric in start:
+            curve = {
+                step: [None if i in shown else row for i, row in enumerate(rows[metric])]
+                for step, rows in points.items()
+            }
+            for step in config.steps[:-1]:
+                found[f"{name}/{metric}_after_{step}"] = curve[step]
+            found[f"{name}/{metric}"] = curve[config.steps[-1]]
+            found[f"{name}/{metric}{AREA}"] = mean_height(curve)
+    return found
+
+
+def _recovery(target: Target, phase: str) -> dict[str, Rows]:
+    """Rows by measure: what the greedy answers state, and the probability of the right ones."""
+    nlls = response_nll(target.lm, target.lm.encode_all(target.samples))
+    probability = answer_probability(np.array([nll.mean().item() for nll in nlls]))
+    return {target.metric: target.recovered(phase), "probability": [float(p) for p in probability]}
+
+
+def shown_samples(size: int, share: float, seed: int) -> set[int]:
+    """Indices of the samples to train on: at least one, and never all."""
+    count = min(max(1, round(share * size)), size - 1)
+    return set(random.Random(seed).sample(range(size), count))
+
+
+def mean_height(curve: Mapping[int, Rows]) -> Rows:
+    """Area under each row's curve by the trapezoid rule, over the number of steps. Range 0..1."""
+    steps = sorted(curve)
+    columns = zip(*(curve[step] for step in steps), strict=True)
+    return [
+        None if None in heights else float(np.trapezoid(np.array(heights, dtype=float), steps) / steps[-1])
+        for heights in columns
+    ]
+
+
+def _relearned(
+    target: Target, shown: Sequence[Sample], config: RelearningConfig, name: str
+) -> dict[int, dict[str, Rows]]:
+    """Recovery by step while a copy trains on what it is shown."""
+    copy = _trainable_copy(target.lm, config)
+    encodings: list[Encoding] = copy.encode_all(shown)
+    per_epoch = -(-len(encodings) // config.batch_size)
+    rate = config.lora_learning_rate if _wants_adapter(target.lm) else config.learning_rate
+    watch = _Watch(target.of(copy), config.steps, name)
+    settings = FinetuneConfig(
+        epochs=config.steps[-1] / per_epoch,
+        batch_size=config.batch_size,
+        learning_rate=rate,
+        warmup_ratio=0.0,
+        seed=target.seed,
+    )
+    finetune(copy.model, encodings, copy.pad_id, settings, callbacks=[watch])
+    return watch.points
+
+
+def _wants_adapter(lm: LoadedModel) -> bool:
+    return lm.parameters >= LORA_FROM_PARAMETERS
+
+
+def _trainable_copy(lm: LoadedModel, config: RelearningConfig) -> LoadedModel:
+    """A copy of all weights to train, or an adapter over the model's own where the model is large."""
+    if not _wants_adapter(lm):
+        copy = lm.copy(share_weights=False)
+        copy.model.float().requires_grad_(True)
+        return copy
+    from peft import LoraConfig, get_peft_model
+
+    copy = lm.copy(share_weights=True)
+    lora = LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=2 * config.lora_rank,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    copy.model = get_peft_model(copy.model, lora).get_base_model()  # type: ignore[arg-type, assignment]
+    return copy
+
+
+class _Watch(TrainerCallback):
+    """Measures recovery after given steps."""
+
+    def __init__(self, target: Target, steps: Sequence[int], name: str) -> None:
+        self.target, self.steps, self.name = target, steps, name
+        self.points: dict[int, dict[str, Rows]] = {}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Ask all questions if this step is to be measured; the trainer returns to training by itself."""
+        if state.global_step in self.steps:
+            self.target.lm.model.eval()
+            phase = f"{self.name.replace('_', ' ')} % after {state.global_step}"
+            self.points[state.global_step] = _recovery(self.target, phase)
