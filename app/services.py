@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import ASSETS, PRESETS, cache_folder, smollm2_available
@@ -69,6 +70,25 @@ def tasks() -> dict[str, Task]:
 def store() -> RunStore:
     """The runs: ``TOKENUNLEARN_RUNS`` or the folder ``runs``."""
     return RunStore(os.environ.get("TOKENUNLEARN_RUNS", "runs"))
+
+
+def shipped_store() -> RunStore:
+    """The runs that came with the repository; they can be read only."""
+    return RunStore(ASSETS / "runs", read_only=True)
+
+
+def story(run: Run) -> Story:
+    """What is stored about a run and about the models to compare it with."""
+    spec, report, scores = run.spec, run.folder / "report.json", run.folder / "scores.parquet"
+    preset = PRESETS.get(spec.model)
+    return Story(
+        spec=spec,
+        generations=run.generations,
+        report=read_report(report, report.stat().st_mtime) if report.exists() else None,
+        scores=find_scores(scores),
+        before=shipped_report(spec.model),
+        unseen=shipped_report(preset.retrained) if preset and preset.retrained else None,
+    )
 
 
 def start_task(key: str, label: str, work: Callable[[Task], Any]) -> Task:
