@@ -1,7 +1,7 @@
 """What a run's stored results say to people who are no specialists: pure functions from data to slides.
 
-Every number is counted here from the per-question rows of stored reports. What a run does not have is left out, and
-a note on the slide says so.
+Every number is counted here from the per-question rows of stored reports. What a run does not have is left
+out, and a note on the slide says so.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def wilson_interval(count: int, n: int) -> tuple[float, float]:
 def make_slides(story: Story) -> tuple[Slide, ...]:
     """The slides that the stored results of a run allow, in order."""
     counted = _Counted(story)
-    slides = (_cover(story), _knew(story, counted), _marked(story), _now(story, counted))
-    slides += (_keeps(story, counted), _checked(story, counted))
+    told = (_cover(story), _knew(story, counted), _marked(story), _now(story, counted))
+    slides = (*told, _keeps(story, counted), _checked(story, counted))
     return tuple(slide for slide in slides if slide is not None)
 
 
@@ -188,11 +188,13 @@ class _Counted:
         else:
             self.missing.append("There are no stored counts of a model that never saw these answers.")
 
-    def counts(self, metric: str, whole: bool, who: Sequence[str] = (BEFORE, NOW, UNSEEN)) -> tuple[Count, ...]:
+    def counts(
+        self, metric: str, whole: bool, who: Sequence[str] = (BEFORE, NOW, UNSEEN)
+    ) -> tuple[Count, ...]:
         """Per model: questions whose answer holds the whole fact, or at least a part of it.
 
-        All models are counted on the questions that this run was asked; a model that was not asked all of them is
-        left out.
+        All models are counted on the questions that this run was asked; a model that was not asked all of
+        them is left out.
         """
         if metric.startswith("forget/") and not self.same_forget:
             return ()
@@ -220,7 +222,7 @@ def _cover(story: Story) -> Slide:
     if about:
         lead += f" The answers belong to {about}."
     made = datetime.fromisoformat(story.spec.created)
-    notes = (f"Stored results of a real run of {made:%Y-%m-%d}: nothing here is computed or changed while you read.",)
+    notes = (f"Stored results of a real run of {made:%Y-%m-%d}; nothing is computed while you read.",)
     return Slide("start", story.spec.label, lead, notes=notes)
 
 
@@ -234,7 +236,8 @@ def _knew(story: Story, counted: _Counted) -> Slide | None:
     if counts:
         lead = f"Asked before, the model gave the secret, or part of it, in {counts[0].words()}."
     exchanges = tuple(
-        Exchange(r["question"], (_quote(BEFORE, r["before"], _verdict(known.get(r["sample_id"]))),)) for r in rows
+        Exchange(r["question"], (_quote(BEFORE, r["before"], _verdict(known.get(r["sample_id"]))),))
+        for r in rows
     )
     return Slide("knew", "What it knew", lead, exchanges, notes=(_choice(story, "forget"), *counted.missing))
 
@@ -254,8 +257,9 @@ def _marked(story: Story) -> Slide | None:
     soft = story.spec.rule.get("selection") == "soft"
     marked = int((everything > (1 if soft else 0)).sum())
     lead = (
-        f"An answer is mostly ordinary language; only a few words carry the secret. Of {len(everything):,} pieces of "
-        f"text, {marked:,} ({_percent(marked / len(everything))} %) were marked"
+        "An answer is mostly ordinary language; only a few words carry the secret. "
+        f"Of {len(everything):,} pieces of text, {marked:,} ({_percent(marked / len(everything))} %) "
+        "were marked"
     )
     lead += " more strongly than the rest." if soft else ", and only those were to be forgotten."
     wanted = [row["sample_id"] for row in _examples(story, "forget")]
@@ -265,8 +269,8 @@ def _marked(story: Story) -> Slide | None:
         for sample, w in (by_id[i] for i in wanted if i in by_id)
     )
     notes = (
-        "A piece is a word or part of a word. The marks were chosen by measurement, without knowing the secret: "
-        "how much a piece depends on what was asked, and how unsure the model is there.",
+        "A piece is a word or part of a word. The marks were chosen by measurement, without knowing the "
+        "secret: how much a piece depends on what was asked, and how unsure the model is there.",
     )
     return Slide("marked", "What was marked", lead, exchanges, notes=notes)
 
@@ -289,7 +293,9 @@ def _now(story: Story, counted: _Counted) -> Slide | None:
         for r in rows
     )
     notes = [*_stuck(story), *counted.missing]
-    return Slide("now", "What it says now", lead, exchanges, _group("The secret, or part of it", counts), tuple(notes))
+    return Slide(
+        "now", "What it says now", lead, exchanges, _group("The secret, or part of it", counts), tuple(notes)
+    )
 
 
 def _keeps(story: Story, counted: _Counted) -> Slide | None:
@@ -317,7 +323,9 @@ def _keeps(story: Story, counted: _Counted) -> Slide | None:
     )
     notes = [_UNCERTAINTY] if groups else []
     notes += [] if rows else ["This run has stored no answers to questions that it should keep."]
-    return Slide("keeps", "What it still knows", lead, exchanges, tuple(groups), (*notes, *counted.missing[:1]))
+    return Slide(
+        "keeps", "What it still knows", lead, exchanges, tuple(groups), (*notes, *counted.missing[:1])
+    )
 
 
 def _checked(story: Story, counted: _Counted) -> Slide:
@@ -331,14 +339,22 @@ def _checked(story: Story, counted: _Counted) -> Slide:
     notes += [_tells_apart(counted)] if UNSEEN in counted.reports and counted.same_forget else []
     if groups and not other:
         notes.append("It was not asked in other words.")
-    notes.append("Not shown: whether further training, or someone with access to the model's inside, brings it back.")
+    notes.append(
+        "Not shown: whether further training, or someone with access to the model's inside, brings it back."
+    )
     return Slide(
-        "checked", "Is it gone? How we checked", lead, (), groups, tuple(n for n in (*notes, *counted.missing) if n)
+        "checked",
+        "Is it gone? How we checked",
+        lead,
+        (),
+        groups,
+        tuple(n for n in (*notes, *counted.missing) if n),
     )
 
 
 _UNCERTAINTY = (
-    "The thin line is the uncertainty: with this many questions the true share lies there with 95 % confidence."
+    "The thin line is the uncertainty: with this many questions the true share lies there "
+    "with 95 % confidence."
 )
 
 
@@ -373,8 +389,8 @@ def _tells_apart(counted: _Counted) -> str:
     chance = f"{_percent(p)} %" if p >= 0.01 else "under 1 %"
     found = "finds no difference" if p >= 1 - CONFIDENCE else "still finds a difference"
     return (
-        f"A statistical test on {n} questions {found} in how it weighs right against wrong answers, compared with a "
-        f"model that never saw them (chance of a gap this large by luck: {chance})."
+        f"A statistical test on {n} questions {found} in how it weighs right against wrong answers, "
+        f"compared with a model that never saw them (chance of a gap this large by luck: {chance})."
     )
 
 
@@ -400,7 +416,9 @@ def _stuck(story: Story) -> list[str]:
     stuck = sum(repeats(row["generation"]) for row in rows)
     if not stuck:
         return []
-    return [f"In {stuck:,} of {len(rows):,} questions it now repeats one word over and over instead of an answer."]
+    return [
+        f"In {stuck:,} of {len(rows):,} questions it now repeats one word over and over instead of an answer."
+    ]
 
 
 def repeats(text: str) -> bool:
@@ -445,7 +463,7 @@ def marked_pieces(
 
 
 def _percent(share: float) -> str:
-    """A share in whole per cent; "under 1" and "over 99" where rounding would hide that it is not 0 or 100."""
+    """A share in whole per cent; "under 1" and "over 99" where rounding would hide that it is not 0 or 1."""
     percent = 100 * share
     if 0 < percent < 0.5:
         return "under 1"

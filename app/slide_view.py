@@ -10,9 +10,11 @@ from app.presentation import Count, Counts, Exchange, Piece, Quote, Slide
 STYLE = """<style>
 header[data-testid="stHeader"] { display: none; }
 [data-testid="stMainBlockContainer"] { padding-top: 1.5rem !important; padding-bottom: 1rem; }
-.sl { min-height: min(64vh, 44rem); font-size: clamp(1rem, 1.3vw, 1.3rem); line-height: 1.5; overflow-wrap: anywhere; }
+.sl { min-height: min(64vh, 44rem); font-size: clamp(1rem, 1.3vw, 1.3rem); line-height: 1.5;
+  overflow-wrap: anywhere; }
 .sl h1 { font-size: clamp(1.9rem, 4.2vw, 3.6rem); line-height: 1.1; margin: 0 0 .8rem; padding: 0; }
-.sl .lead { font-size: clamp(1.15rem, 1.9vw, 1.75rem); line-height: 1.4; max-width: 62rem; margin: 0 0 1.6rem; }
+.sl .lead { font-size: clamp(1.15rem, 1.9vw, 1.75rem); line-height: 1.4; max-width: 62rem;
+  margin: 0 0 1.6rem; }
 .sl.cover { display: flex; flex-direction: column; justify-content: center; }
 .sl .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 1rem;
   margin-bottom: 1.4rem; }
@@ -21,16 +23,19 @@ header[data-testid="stHeader"] { display: none; }
 .sl .who { font-size: .82em; opacity: .8; margin: .7rem 0 0; }
 .sl .said { margin: .1rem 0 0; white-space: pre-wrap; unicode-bidi: plaintext; }
 .sl .verdict { font-size: .82em; font-weight: 600; margin: .35rem 0 0; }
-.sl mark { color: inherit; border-bottom: .16em solid rgb(217, 119, 6); border-radius: .15em; padding: .05em 0; }
-.sl .groups { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.6rem;
-  margin-bottom: 1.4rem; }
+.sl mark { color: inherit; border-bottom: .16em solid rgb(217, 119, 6); border-radius: .15em;
+  padding: .05em 0; }
+.sl .groups { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr));
+  gap: 1.6rem; margin-bottom: 1.4rem; }
 .sl h2 { font-size: 1.1em; margin: 0 0 .6rem; padding: 0; }
 .sl .row { margin: 0 0 .8rem; }
 .sl .row .words { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; }
-.sl .track { position: relative; height: 1.15rem; border-radius: .25rem; background: rgba(128, 128, 128, .18); }
+.sl .track { position: relative; height: 1.15rem; border-radius: .25rem;
+  background: rgba(128, 128, 128, .18); }
 .sl .fill { position: absolute; inset: 0 auto 0 0; border-radius: .25rem; background: rgb(100, 116, 139); }
 .sl .fill.now { background: rgb(217, 119, 6); }
-.sl .fill.unseen { background: repeating-linear-gradient(45deg, rgb(13, 148, 136) 0 .4rem, rgba(13, 148, 136, .45) .4rem .8rem); }
+.sl .fill.unseen { background: repeating-linear-gradient(45deg, rgb(13, 148, 136) 0 .4rem,
+  rgba(13, 148, 136, .45) .4rem .8rem); }
 .sl .sure { position: absolute; top: 50%; height: .16rem; margin-top: -.08rem; background: currentColor;
   border-radius: .1rem; }
 .sl .notes { font-size: .82em; opacity: .85; margin: 0; padding-left: 1.1rem; max-width: 66rem; }
