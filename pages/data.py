@@ -199,7 +199,7 @@ def save(rows: list[Row]) -> None:
             show_error(error)
             return
         put(sample_table.to_rows(samples), kept)
-        st.session_state |= {"pending_set": kept, "saved": kept}
+        st.session_state["pending_set"] = st.session_state["saved"] = kept
         st.rerun()
     if faults and (dirty or pressed):
         st.caption("What does not fit yet; it stays in the table, and is in no download:")
@@ -223,7 +223,7 @@ if "saved" in st.session_state:
             "pages/tokens.py",
             label="Open on Tokens",
             icon=":material/search_insights:",
-            query_params={"samples": saved},
+            query_params={"samples": services.set_name(saved)},
         )
 rows_now = edit()
 mark(rows_now)

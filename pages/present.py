@@ -24,12 +24,12 @@ def stored_runs() -> dict[str, Run]:
     return {run.id: run for run in evaluated_first}
 
 
-def go(key: str) -> None:
-    """Turn to a slide; the link follows."""
-    st.query_params["slide"] = key
+def go(run: str, key: str) -> None:
+    """Turn to a slide of a run; the link names both."""
+    st.query_params.from_dict({"run": run, "slide": key})
 
 
-def turn(slides: tuple[Slide, ...], number: int) -> None:
+def turn(run: str, slides: tuple[Slide, ...], number: int) -> None:
     """Back and forward, by button and arrow key, and where one is."""
     last = len(slides) - 1
     for label, shortcut, to in (("Back", "Left", number - 1), ("Next", "Right", number + 1)):
@@ -40,7 +40,7 @@ def turn(slides: tuple[Slide, ...], number: int) -> None:
             shortcut=shortcut,
             disabled=not 0 <= to <= last,
             on_click=go,
-            args=(slides[min(max(to, 0), last)].key,),
+            args=(run, slides[min(max(to, 0), last)].key),
         )
     st.markdown(f"{number + 1} of {len(slides)}", width="content")
 
@@ -48,7 +48,9 @@ def turn(slides: tuple[Slide, ...], number: int) -> None:
 def present(runs: dict[str, Run]) -> None:
     """The slide and the run of the link, under a bar to turn them by."""
     asked = st.query_params.get("run", "")
-    if asked and asked not in runs:
+    if asked in runs:
+        st.session_state["run"] = asked
+    elif asked:
         st.text(f'There is no stored run "{asked}"; another one is shown.')
     bar = st.container(horizontal=True, vertical_alignment="center")
     with bar.container(width=320):
@@ -56,7 +58,7 @@ def present(runs: dict[str, Run]) -> None:
             "Run",
             list(runs),
             key="run",
-            bind="query-params",
+            on_change=lambda: go(st.session_state["run"], "start"),
             format_func=lambda i: f"{runs[i].spec.label} ({i})",
             label_visibility="collapsed",
         )
@@ -68,7 +70,7 @@ def present(runs: dict[str, Run]) -> None:
     keys = [slide.key for slide in slides]
     number = keys.index(st.query_params["slide"]) if st.query_params.get("slide") in keys else 0
     with bar:
-        turn(slides, number)
+        turn(chosen, slides, number)
         st.page_link("pages/overview.py", label="Leave", icon=":material/close:")
     st.html(slide_view.slide_html(slides[number]))
 

@@ -1,0 +1,55 @@
+"""The shipped run: complete, small, without weights, and the same as what its command would ship."""
+
+from __future__ import annotations
+
+import pytest
+
+from tokenunlearn.demo.stored_run import ship
+from tokenunlearn.errors import RunError
+from tokenunlearn.models import ASSETS, current_revision
+from tokenunlearn.runs.store import SHIPPED_FILES, RunStore
+
+SHIPPED = RunStore(ASSETS / "runs", read_only=True)
+
+
+def test_one_run_is_shipped_whole_and_small():
+    (run,) = SHIPPED.runs()
+    assert {path.name for path in run.folder.iterdir()} == set(SHIPPED_FILES)
+    assert sum(path.stat().st_size for path in run.folder.iterdir()) < 2_000_000
+    assert run.state.status == "completed"
+    assert run.scores.revision == current_revision(run.spec.model)
+    assert run.report["metrics"]["forget/gold_span"]["n"] == len(run.scores)
+
+
+def test_no_machine_path_is_in_it():
+    (run,) = SHIPPED.runs()
+    for path in run.folder.iterdir():
+        content = path.read_bytes()
+        assert not any(
+            folder in content for folder in (b"/home/", b"/root/", b"/tmp/", b"/work/", b"/Users/")
+        )
+
+
+def test_shipped_runs_can_be_read_only():
+    (run,) = SHIPPED.runs()
+    with pytest.raises(RunError, match="read only"):
+        SHIPPED.delete(run.id)
+    with pytest.raises(RunError, match="read only"):
+        SHIPPED.create(run.spec)
+    with pytest.raises(RunError, match="only queued and running"):
+        run.request_cancel()
+    assert SHIPPED.get(run.id).spec == run.spec
+
+
+def test_shipping_replaces_what_was_there_and_leaves_the_weights(tmp_path):
+    (run,) = SHIPPED.runs()
+    store = RunStore(tmp_path / "runs")
+    made = store.create(run.spec, run.scores)
+    made.set_state(status="completed")
+    (made.folder / "adapter").mkdir()
+    (tmp_path / "shipped" / "old").mkdir(parents=True)
+    ship(made, tmp_path / "shipped")
+    (copy,) = RunStore(tmp_path / "shipped").runs()
+    assert {path.name for path in copy.folder.iterdir()} == {"spec.json", "state.json", "scores.parquet"}
+    assert copy.state.pid == 0
+    assert [path.name for path in (tmp_path / "shipped").iterdir()] == [run.id]
