@@ -6,22 +6,20 @@ out, and a note on the slide says so.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from app.slides import CONFIDENCE, Count, Counts, Exchange, Piece, Quote, Slide, percent
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.spec import RunSpec, make_rule
 
 EXAMPLES = 3
-CONFIDENCE = 0.95
 LONGEST_ANSWER = 220
 BEFORE, NOW, UNSEEN = "Before", "Now", "A model that never saw it"
 ABOUT = {
@@ -33,91 +31,6 @@ KEPT = (
     ("world_facts", "Everyday facts"),
     ("real_authors", "Facts about famous writers"),
 )
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Part of an answer. ``strength`` says how strongly it was marked, 0 (not) to 1."""
-
-    text: str
-    strength: float = 0.0
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What was said: by whom or when, the text in pieces, and a verdict or ""."""
-
-    label: str
-    pieces: tuple[Piece, ...]
-    verdict: str = ""
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One question and what was answered."""
-
-    question: str
-    quotes: tuple[Quote, ...]
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many of n questions.
-
-    Attributes:
-        label: Who was asked.
-        count: Questions that it holds for.
-        n: Questions asked.
-    """
-
-    label: str
-    count: int
-    n: int
-
-    @property
-    def share(self) -> float:
-        """Share of the questions, 0..1."""
-        return self.count / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % Wilson interval of the share, which has a width at 0 and at 1 too."""
-        return wilson_interval(self.count, self.n)
-
-    def words(self) -> str:
-        """The count in plain words: "3 of 72 (4 %; 1 to 12 % with the uncertainty)"."""
-        low, high = self.interval
-        sure = f"{_percent(low)} to {_percent(high)}"
-        return f"{self.count:,} of {self.n:,} ({_percent(self.share)} %; {sure} % with the uncertainty)"
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Counts of the same questions side by side, under one heading."""
-
-    title: str
-    bars: tuple[Count, ...]
-
-
-@dataclass(frozen=True)
-class Slide:
-    """One full-width page of the presentation.
-
-    Attributes:
-        key: Its name in the link.
-        title: A few words.
-        lead: One or two sentences that carry the message.
-        exchanges: Examples.
-        counts: Numbers.
-        notes: What a reader should know: how it was counted, what is missing.
-    """
-
-    key: str
-    title: str
-    lead: str
-    exchanges: tuple[Exchange, ...] = ()
-    counts: tuple[Counts, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,18 +52,6 @@ class Story:
     scores: ScoreSet | None = None
     before: Mapping[str, Any] | None = None
     unseen: Mapping[str, Any] | None = None
-
-
-def wilson_interval(count: int, n: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a share. Range 0..1.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    share, scale = count / n, 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def make_slides(story: Story) -> tuple[Slide, ...]:
@@ -258,7 +159,7 @@ def _marked(story: Story) -> Slide | None:
     marked = int((everything > (1 if soft else 0)).sum())
     lead = (
         "An answer is mostly ordinary language; only a few words carry the secret. "
-        f"Of {len(everything):,} pieces of text, {marked:,} ({_percent(marked / len(everything))} %) "
+        f"Of {len(everything):,} pieces of text, {marked:,} ({percent(marked / len(everything))} %) "
         "were marked"
     )
     lead += " more strongly than the rest." if soft else ", and only those were to be forgotten."
@@ -386,7 +287,7 @@ def _tells_apart(counted: _Counted) -> str:
     if not quality or quality["value"] is None:
         return ""
     p, n = quality["value"], quality["n"]
-    chance = f"{_percent(p)} %" if p >= 0.01 else "under 1 %"
+    chance = f"{percent(p)} %" if p >= 0.01 else "under 1 %"
     found = "finds no difference" if p >= 1 - CONFIDENCE else "still finds a difference"
     return (
         f"A statistical test on {n} questions {found} in how it weighs right against wrong answers, "
@@ -460,13 +361,3 @@ def marked_pieces(
         else:
             pieces.append(Piece(character, strength))
     return tuple(pieces)
-
-
-def _percent(share: float) -> str:
-    """A share in whole per cent; "under 1" and "over 99" where rounding would hide that it is not 0 or 1."""
-    percent = 100 * share
-    if 0 < percent < 0.5:
-        return "under 1"
-    if 99.5 < percent < 100:
-        return "over 99"
-    return f"{percent:.0f}"

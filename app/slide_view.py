@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from app.presentation import Count, Counts, Exchange, Piece, Quote, Slide
+from app.slides import Count, Counts, Exchange, Piece, Quote, Slide
 
 # Amber and its tint read on light and dark grounds alike; a bar's words always stand beside it.
 STYLE = """<style>

@@ -8,7 +8,8 @@ import streamlit as st
 
 from app import services, slide_view
 from app.errors import show_error
-from app.presentation import Slide, make_slides
+from app.presentation import make_slides
+from app.slides import Slide
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.runs.store import Run
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from app import presentation, slide_view
+from app import presentation, slide_view, slides
 from app.presentation import BEFORE, NOW, UNSEEN, Story, make_slides
+from app.slides import Count, Piece
 from tokenunlearn.models import ASSETS
 from tokenunlearn.runs.store import RunStore
 
@@ -85,19 +86,19 @@ def everything(slide):
 @pytest.mark.parametrize(("count", "n"), [(0, 72), (72, 72), (1, 1), (0, 1), (31, 648)])
 def test_the_interval_is_wilsons(count, n):
     expected = binomtest(count, n).proportion_ci(0.95, method="wilson")
-    assert presentation.wilson_interval(count, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert slides.wilson_interval(count, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_the_shipped_run_tells_the_whole_story(shipped):
-    slides = make_slides(shipped)
-    assert [s.key for s in slides] == ["start", "knew", "marked", "now", "keeps", "checked"]
+    told = make_slides(shipped)
+    assert [s.key for s in told] == ["start", "knew", "marked", "now", "keeps", "checked"]
     rows = shipped.report["metrics"]["forget/gold_span"]["rows"]
-    assert counted(slides[3])["The secret, or part of it"][NOW] == (sum(row > 0 for row in rows), len(rows))
+    assert counted(told[3])["The secret, or part of it"][NOW] == (sum(row > 0 for row in rows), len(rows))
     kept = shipped.report["metrics"]["world_facts/gold_span"]["rows"]
-    assert counted(slides[4])["Everyday facts"][NOW] == (sum(row == 1 for row in kept), len(kept))
-    assert list(counted(slides[5])["Asked in other words"]) == [BEFORE, NOW, UNSEEN]
+    assert counted(told[4])["Everyday facts"][NOW] == (sum(row == 1 for row in kept), len(kept))
+    assert list(counted(told[5])["Asked in other words"]) == [BEFORE, NOW, UNSEEN]
     weights = shipped.scores.weights(presentation.make_rule(shipped.spec.rule))
-    assert f"{weights.tokens:,} pieces of text, {weights.selected:,}" in slides[2].lead
+    assert f"{weights.tokens:,} pieces of text, {weights.selected:,}" in told[2].lead
 
 
 def test_slides_use_no_jargon(shipped):
@@ -178,7 +179,7 @@ def test_marked_pieces_are_the_answer():
     )
     assert "".join(p.text for p in pieces) == "In Zoë 🎉."
     assert [(p.text, p.strength) for p in pieces] == [("In", 0), (" Zoë", 1), (" ", 0.5), ("🎉", 1), (".", 0)]
-    assert presentation.marked_pieces("ab", [(0, 2)], [0.0]) == (presentation.Piece("ab"),)
+    assert presentation.marked_pieces("ab", [(0, 2)], [0.0]) == (Piece("ab"),)
 
 
 def test_every_text_is_escaped(story):
@@ -194,5 +195,5 @@ def test_every_text_is_escaped(story):
 
 
 def test_shares_are_never_rounded_to_all_or_nothing():
-    assert presentation.Count("x", 1, 1000).words().startswith("1 of 1,000 (under 1 %")
-    assert presentation.Count("x", 999, 1000).words().startswith("999 of 1,000 (over 99 %")
+    assert Count("x", 1, 1000).words().startswith("1 of 1,000 (under 1 %")
+    assert Count("x", 999, 1000).words().startswith("999 of 1,000 (over 99 %")

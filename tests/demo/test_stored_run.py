@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tokenunlearn.demo import stored_run
 from tokenunlearn.demo.stored_run import ship
 from tokenunlearn.errors import RunError
 from tokenunlearn.models import ASSETS, current_revision
@@ -53,3 +54,25 @@ def test_shipping_replaces_what_was_there_and_leaves_the_weights(tmp_path):
     assert {path.name for path in copy.folder.iterdir()} == {"spec.json", "state.json", "scores.parquet"}
     assert copy.state.pid == 0
     assert [path.name for path in (tmp_path / "shipped").iterdir()] == [run.id]
+
+
+@pytest.mark.slow
+def test_the_command_renews_the_shipped_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_run, "ASSETS", tmp_path)
+    monkeypatch.setattr(stored_run, "EVERY_SAMPLE", 4)
+    folder = stored_run.make_stored_run(lambda run, execute: execute(run))
+    (made,), (shipped,) = RunStore(tmp_path / "runs").runs(), SHIPPED.runs()
+    assert made.folder == folder
+    assert {path.name for path in folder.iterdir()} == set(SHIPPED_FILES)
+    same = ("label", "model", "samples", "retain", "rule", "config", "scoring")
+    assert [getattr(made.spec, name) for name in same] == [getattr(shipped.spec, name) for name in same]
+    assert made.report["metrics"]["forget/gold_span"]["n"] == 4
+    assert made.scores == shipped.scores
+
+
+def test_a_run_that_failed_is_not_shipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_run, "ASSETS", tmp_path)
+    (tmp_path / "runs" / "old").mkdir(parents=True)
+    with pytest.raises(RunError, match="cancelled"):
+        stored_run.make_stored_run(lambda run, execute: run.set_state(status="cancelled"))
+    assert (tmp_path / "runs" / "old").is_dir()
