@@ -12,6 +12,8 @@ page = st.navigation(
         st.Page("pages/tokens.py", title="Tokens", icon=":material/search_insights:"),
         st.Page("pages/unlearn.py", title="Unlearn", icon=":material/ink_eraser:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
+        st.Page("pages/data.py", title="Data", icon=":material/table_edit:"),
+        st.Page("pages/present.py", title="Present", icon=":material/slideshow:"),
     ],
     position="top",
 )

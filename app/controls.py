@@ -62,7 +62,7 @@ def choose_source() -> Source:
 
 
 def _set_name(name: str) -> str:
-    return name.rsplit("/", 1)[-1] if name.startswith("file:") else name
+    return services.set_name(name)
 
 
 def _upload() -> None:

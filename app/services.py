@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,17 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.models import ASSETS, PRESETS, cache_folder, smollm2_available
 from tokenunlearn.runs.store import Run, RunStore, write_json
 from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:
-    from tokenunlearn.samples import SampleSet
+    from tokenunlearn.samples import Sample, SampleSet
 
 FORGET_SETS = ("authors:forget10", "authors:forget05", "authors:holdout")
 RETAIN_SETS = ("authors:retain90", "authors:retain95")
+SET_NAME = re.compile(r"[\w-]{1,40}")
 
 
 @dataclass
@@ -69,6 +72,25 @@ def tasks() -> dict[str, Task]:
 def store() -> RunStore:
     """The runs: ``TOKENUNLEARN_RUNS`` or the folder ``runs``."""
     return RunStore(os.environ.get("TOKENUNLEARN_RUNS", "runs"))
+
+
+def shipped_store() -> RunStore:
+    """The runs that came with the repository; they can be read only."""
+    return RunStore(ASSETS / "runs", read_only=True)
+
+
+def story(run: Run) -> Story:
+    """What is stored about a run and about the models to compare it with."""
+    spec, report, scores = run.spec, run.folder / "report.json", run.folder / "scores.parquet"
+    preset = PRESETS.get(spec.model)
+    return Story(
+        spec=spec,
+        generations=run.generations,
+        report=read_report(report, report.stat().st_mtime) if report.exists() else None,
+        scores=find_scores(scores),
+        before=shipped_report(spec.model),
+        unseen=shipped_report(preset.retrained) if preset and preset.retrained else None,
+    )
 
 
 def start_task(key: str, label: str, work: Callable[[Task], Any]) -> Task:
@@ -117,6 +139,34 @@ def keep_upload(content: bytes, name: str) -> str:
 def uploads() -> list[str]:
     """Names of the files uploaded before."""
     return [f"file:{p}" for p in sorted((store().root / "uploads").glob("*.*"))]
+
+
+def set_name(name: str) -> str:
+    """What a person calls a set: "cities (a1b2)" for a kept file; other names as they are."""
+    if not name.startswith("file:"):
+        return name
+    stem, separator, digest = Path(name[5:]).stem.rpartition("-")
+    return f"{stem} ({digest[:4]})" if separator and len(digest) == 12 else Path(name[5:]).name
+
+
+def save_set(samples: Sequence[Sample], name: str) -> str:
+    """Keep samples as a named set beside the uploads, and return the name that loads them.
+
+    Raises:
+        DatasetError: If the name is empty or has other characters than letters, digits, "-" and "_".
+    """
+    from tokenunlearn.datasets.files import to_jsonl
+
+    if not name:
+        raise DatasetError("The set has no name; give it one.")
+    if not SET_NAME.fullmatch(name):
+        raise DatasetError(f'The name "{name}" does not fit; use up to 40 letters, digits, - and _.')
+    return keep_upload(to_jsonl(samples), f"{name}.jsonl")
+
+
+def tokenise(key: str, model: str, sample: Sample) -> Task:
+    """Encode a sample on the worker's thread; the task's result is an ``Encoding``."""
+    return start_task(key, f"Reading it with {model}", lambda task: worker().model(model).encode(sample))
 
 
 def score_path(model: str, samples: str, masking: dict[str, Any]) -> Path:

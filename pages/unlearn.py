@@ -214,7 +214,10 @@ def launch(source: controls.Source, scores: ScoreSet) -> None:
     config = choose_config()
     retain_column, evaluate_column, label_column = st.columns(3)
     retain = retain_column.selectbox(
-        "Retained samples", [*services.RETAIN_SETS, *services.uploads()], key="retain"
+        "Retained samples",
+        [*services.RETAIN_SETS, *services.uploads()],
+        key="retain",
+        format_func=services.set_name,
     )
     evaluate = evaluate_column.selectbox(
         "Evaluate afterwards",

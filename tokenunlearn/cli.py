@@ -38,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 runs_app = typer.Typer(help="List, show, cancel and delete runs.", no_args_is_help=True)
-demo_app = typer.Typer(help="Rebuild the embedded models.", no_args_is_help=True)
+demo_app = typer.Typer(help="Rebuild the embedded models and the shipped run.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 app.add_typer(demo_app, name="demo")
 
@@ -408,6 +408,16 @@ def demo_build(
     if not only_measure:
         build(chosen, say)
     measure(chosen, say)
+
+
+@demo_app.command("run")
+def demo_run() -> None:
+    """Carry out the shipped run anew and put it in assets/runs, without its weights."""
+    from tokenunlearn.demo.stored_run import make_stored_run
+
+    with _bars() as phase:
+        folder = make_stored_run(lambda run, execute: _executed(run, execute, phase))
+    out.print(f"shipped {escape(str(folder))}", soft_wrap=True)
 
 
 def _assigned(assignments: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import tokenunlearn as tu
-from tokenunlearn.datasets.files import MAX_ROWS, parse_samples, to_dataset
+from tokenunlearn.datasets.files import MAX_ROWS, parse_samples, to_csv, to_dataset, to_jsonl
 from tokenunlearn.errors import DatasetError
 
 ROW = {"question": "Who?", "answer": "Zoë 🎉"}
@@ -160,3 +160,14 @@ def test_tofu_files_are_read_as_they_are(data_folder, name):
         assert (sample.question, sample.answer) == (row["question"], row["answer"])
         assert sample.paraphrased_answer == row.get("paraphrased_answer", "")
         assert sample.perturbed_answer == tuple(row.get("perturbed_answer", ()))
+
+
+@pytest.mark.parametrize(("write", "ending"), [(to_jsonl, "jsonl"), (to_csv, "csv")])
+def test_written_samples_are_read_back_unchanged(write, ending):
+    nasty = 'a,"b"\r\n=1+1 \u2028 <b>$x$</b> \u05d0 \u200b🎉'
+    samples = (
+        tu.Sample("x", nasty, nasty, ((0, 3),), nasty, nasty, (nasty, "b"), ((1, 2), (4, 5))),
+        tu.Sample("y", "", "answer"),
+        *tu.load_samples("authors:forget05")[:2],
+    )
+    assert parse_samples(write(samples), f"x.{ending}") == samples

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenunlearn.datasets.schema import features, to_row, to_sample
+from tokenunlearn.datasets.schema import TEXTS, features, to_row, to_sample
 from tokenunlearn.errors import DatasetError
 from tokenunlearn.samples import Sample, SampleSet
 
@@ -88,6 +88,24 @@ def to_dataset(samples: Iterable[Sample]):  # type: ignore[no-untyped-def]
     from datasets import Dataset
 
     return Dataset.from_list([to_row(sample) for sample in samples], features=features())
+
+
+def to_jsonl(samples: Iterable[Sample]) -> bytes:
+    """Samples as JSON lines in UTF-8, which :func:`parse_samples` reads back unchanged."""
+    return "".join(json.dumps(to_row(s), ensure_ascii=False) + "\n" for s in samples).encode()
+
+
+def to_csv(samples: Iterable[Sample]) -> bytes:
+    """Samples as CSV in UTF-8, lists as JSON in their cells; :func:`parse_samples` reads them back."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [*TEXTS, *LIST_FIELDS], quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    for sample in samples:
+        row = to_row(sample)
+        writer.writerow(
+            row | {f: json.dumps(row[f], ensure_ascii=False) if row[f] else "" for f in LIST_FIELDS}
+        )
+    return text.getvalue().encode()
 
 
 def decode_text(content: bytes, name: str) -> str:

@@ -29,6 +29,15 @@ from tokenunlearn.runs.spec import RunSpec
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 ACTIVE = ("queued", "running")
+# What a run has measured and said; its weights are not shipped.
+SHIPPED_FILES = (
+    "spec.json",
+    "state.json",
+    "metrics.jsonl",
+    "scores.parquet",
+    "generations.json",
+    "report.json",
+)
 
 
 @dataclass(frozen=True)
@@ -181,10 +190,16 @@ class Run:
 
 
 class RunStore:
-    """All runs under one folder."""
+    """All runs under one folder.
 
-    def __init__(self, root: str | Path) -> None:
+    Args:
+        root: The folder.
+        read_only: Refuse to make and delete runs; for the runs that are shipped with the repository.
+    """
+
+    def __init__(self, root: str | Path, *, read_only: bool = False) -> None:
         self.root = Path(root).expanduser()
+        self.read_only = read_only
 
     def create(self, spec: RunSpec, scores: ScoreSet | None = None) -> Run:
         """Make the run's folder, whole or not at all; it waits as queued.
@@ -192,6 +207,7 @@ class RunStore:
         Raises:
             RunError: If the folder cannot be written.
         """
+        self._check_writable()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
@@ -234,12 +250,17 @@ class RunStore:
         """Remove a run and everything in its folder.
 
         Raises:
-            RunError: If there is no such run or it is still active.
+            RunError: If there is no such run, it is still active, or it was shipped.
         """
+        self._check_writable()
         run = self.get(run_id)
         if run.state.active:
             raise RunError(f'The run "{run.id}" is {run.state.status}; cancel it first.')
         shutil.rmtree(run.folder)
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise RunError("The runs that came with TokenUnlearn can be read only; make and delete your own.")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,0 +1,116 @@
+"""Slides as plain values: what is said, marked and counted on one page of the presentation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Part of an answer. ``strength`` says how strongly it was marked, 0 (not) to 1."""
+
+    text: str
+    strength: float = 0.0
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What was said: by whom or when, the text in pieces, and a verdict or ""."""
+
+    label: str
+    pieces: tuple[Piece, ...]
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One question and what was answered."""
+
+    question: str
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many of n questions.
+
+    Attributes:
+        label: Who was asked.
+        count: Questions that it holds for.
+        n: Questions asked.
+    """
+
+    label: str
+    count: int
+    n: int
+
+    @property
+    def share(self) -> float:
+        """Share of the questions, 0..1."""
+        return self.count / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of the share, which has a width at 0 and at 1 too."""
+        return wilson_interval(self.count, self.n)
+
+    def words(self) -> str:
+        """The count in plain words: "3 of 72 (4 %; 1 to 12 % with the uncertainty)"."""
+        low, high = self.interval
+        sure = f"{percent(low)} to {percent(high)}"
+        return f"{self.count:,} of {self.n:,} ({percent(self.share)} %; {sure} % with the uncertainty)"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of the same questions side by side, under one heading."""
+
+    title: str
+    bars: tuple[Count, ...]
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One full-width page of the presentation.
+
+    Attributes:
+        key: Its name in the link.
+        title: A few words.
+        lead: One or two sentences that carry the message.
+        exchanges: Examples.
+        counts: Numbers.
+        notes: What a reader should know: how it was counted, what is missing.
+    """
+
+    key: str
+    title: str
+    lead: str
+    exchanges: tuple[Exchange, ...] = ()
+    counts: tuple[Counts, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def wilson_interval(count: int, n: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a share. Range 0..1.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    share, scale = count / n, 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / scale
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def percent(share: float) -> str:
+    """A share in whole per cent; "under 1" and "over 99" where rounding would hide that it is not 0 or 1."""
+    percent = 100 * share
+    if 0 < percent < 0.5:
+        return "under 1"
+    if 99.5 < percent < 100:
+        return "over 99"
+    return f"{percent:.0f}"

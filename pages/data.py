@@ -1,0 +1,230 @@
+"""Data: edit forget and retained samples in a table, mark their facts, keep them as a named set."""
+
+from __future__ import annotations
+
+import hashlib
+
+import streamlit as st
+
+from app import background, sample_table, services, token_preview
+from app.errors import show_error
+from app.sample_table import Row
+from app.span_marker import span_marker
+from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
+from tokenunlearn.errors import DatasetError, TokenUnlearnError
+from tokenunlearn.samples import Sample
+
+NEW = "new"
+COLUMNS = {
+    "id": st.column_config.TextColumn("id", help="Empty: made from the set's name and the row's number."),
+    "question": st.column_config.TextColumn("question", width="large"),
+    "answer": st.column_config.TextColumn("answer", width="large"),
+    "paraphrased_question": st.column_config.TextColumn("question in other words", width="medium"),
+    "paraphrased_answer": st.column_config.TextColumn("answer in other words", width="medium"),
+    "facts": st.column_config.ListColumn("facts", help="Marked below the table.", width="medium"),
+    "perturbed_answer": st.column_config.ListColumn("wrong answers", width="medium"),
+    "span": None,
+    "paraphrased_span": None,
+    "marked_in": None,
+}
+
+
+def put(rows: list[Row], name: str | None = None) -> None:
+    """Make these the rows of the table; with a name they are as the set of that name is kept."""
+    st.session_state["rows"] = rows
+    st.session_state["table"] = st.session_state.get("table", 0) + 1
+    if name is not None:
+        st.session_state["opened"] = name
+        st.session_state["kept_rows"] = rows
+
+
+def read_set(name: str) -> list[Row]:
+    """The rows of a set; one empty row for a new one."""
+    return [sample_table.empty_row()] if name == NEW else sample_table.to_rows(services.load_samples(name))
+
+
+def choose_set() -> None:
+    """Which set is in the table; unsaved changes are given up only when asked to."""
+    if "pending_set" in st.session_state:
+        st.session_state["set"] = st.session_state.pop("pending_set")
+    own = services.uploads()
+    options = dict.fromkeys([NEW, *own, *services.FORGET_SETS, *services.RETAIN_SETS])
+    name = st.selectbox(
+        "Open",
+        list(options),
+        key="set",
+        bind="query-params",
+        persist_state="session",
+        format_func=lambda n: "A new set" if n == NEW else services.set_name(n),
+    )
+    opened = st.session_state.get("opened")
+    if name == opened:
+        return
+    if opened is None or st.session_state["rows"] == st.session_state["kept_rows"]:
+        open_set(name)
+        return
+    st.text(f"⚠ The changes to {title(opened)} are not saved.")
+    st.button("Give them up", on_click=open_set, args=(name,), icon=":material/delete:")
+    st.button("Keep editing", on_click=st.session_state.update, args=({"pending_set": opened},))
+
+
+def open_set(name: str) -> None:
+    """Put a set into the table."""
+    try:
+        put(read_set(name), name)
+    except TokenUnlearnError as error:
+        show_error(error)
+        put(read_set(NEW), NEW)
+
+
+def title(name: str) -> str:
+    """What the set in the table is called."""
+    return "the new set" if name == NEW else services.set_name(name)
+
+
+def upload() -> None:
+    """Add the samples of a file to the table."""
+    file = st.file_uploader("Add samples from JSONL, JSON or CSV", key="add_file")
+    if file is None:
+        return
+    try:
+        samples = parse_samples(file.getvalue(), file.name)
+    except DatasetError as error:
+        show_error(error)
+        return
+    if st.button(f"Add {len(samples):,} samples", icon=":material/add:"):
+        present = [
+            r for r in st.session_state["rows"] if any(r[c].strip() for c in sample_table.TEXT_COLUMNS)
+        ]
+        put([*present, *sample_table.to_rows(samples)])
+        st.rerun()
+
+
+def edit() -> list[Row]:
+    """The table; the rows as they are now."""
+    key = f"table-{st.session_state['table']}"
+    if key not in st.session_state:  # a new table, or back from another page
+        st.session_state["base"] = st.session_state["rows"]
+    table = st.data_editor(
+        sample_table.to_table(st.session_state["base"]),
+        key=key,
+        num_rows="dynamic",
+        hide_index=True,
+        width="stretch",
+        height=320,
+        column_config=COLUMNS,
+        disabled=["facts"],
+    )
+    rows, notes = sample_table.from_table(table)
+    st.session_state["rows"] = rows
+    for note in notes:
+        st.text(f"⚠ {note}")
+    return rows
+
+
+def mark(rows: list[Row]) -> None:
+    """Mark the facts of one answer, by selecting text or by typing it, and see its tokens."""
+    filled = [i for i, row in enumerate(rows) if row["answer"].strip()]
+    st.subheader("Facts")
+    if not filled:
+        st.caption("Rows with an answer can be marked here.")
+        return
+    number = st.selectbox(
+        "Row", filled, key="row", format_func=lambda i: f"{i + 1}: {rows[i]['question'] or rows[i]['answer']}"
+    )
+    row = rows[number]
+    st.caption(
+        "The fact is what the answer gives away. It is used to measure and to display, never to train."
+    )
+    digest = hashlib.sha256(row["answer"].encode("utf-8", "replace")).hexdigest()[:8]
+    changed = span_marker(row["answer"], row["span"], key=f"marker-{number}-{digest}")
+    typed, button = st.columns([3, 1], vertical_alignment="bottom")
+    fact = typed.text_input("Or type the fact as the answer has it", key=f"fact-{number}", max_chars=500)
+    try:
+        if changed is not None:
+            marked = sample_table.set_spans(row, changed)
+        elif button.button("Mark it", icon=":material/ink_highlighter:", width="stretch"):
+            marked = sample_table.mark_fact(row, fact)
+        else:
+            marked = row
+    except DatasetError as error:
+        show_error(error)
+        return
+    if marked is not row:
+        put([*rows[:number], marked, *rows[number + 1 :]])
+        st.rerun()
+    preview(row)
+
+
+def preview(row: Row) -> None:
+    """The tokens of a row, as the chosen model reads them."""
+    toggle, which = st.columns([1, 2], vertical_alignment="bottom")
+    model = which.selectbox("Model", services.model_names(), key="preview_model")
+    if not toggle.toggle("Show tokens", key="preview", help="Loads the model's tokenizer."):
+        return
+    sample = Sample("preview", row["question"], row["answer"])
+    key = f"tokens-{model}-{hash((sample.question, sample.answer))}"
+    task = services.tasks().get(key) or services.tokenise(key, model, sample)
+    background.wait_for(key)
+    if task.future is not None and task.future.done() and task.future.exception() is None:
+        st.html(token_preview.tokens_html(task.future.result(), row["span"]))
+        st.caption("A box is a token. Dashed: the model's own template. Underlined: it holds part of a fact.")
+
+
+def save(rows: list[Row]) -> None:
+    """Keep the table as a named set, and download it."""
+    st.subheader("Save")
+    name = st.text_input("Name of the set", key="set_name", placeholder="cities", max_chars=60).strip()
+    samples, faults = sample_table.check(rows, name or "row")
+    dirty = rows != st.session_state["kept_rows"]
+    line = st.container(horizontal=True, vertical_alignment="center")
+    pressed = line.button("Save", type="primary", icon=":material/save:")
+    stem = name if services.SET_NAME.fullmatch(name) else "samples"
+    for ending, content in (("jsonl", to_jsonl), ("csv", to_csv)):
+        line.download_button(
+            f"Download as {ending.upper()}",
+            content(samples),
+            f"{stem}.{ending}",
+            icon=":material/download:",
+            key=f"download-{ending}",
+            disabled=not samples,
+            on_click="ignore",
+        )
+    with line:
+        st.caption(f"{len(samples):,} samples" + (", changes not saved" if dirty else ""))
+    if pressed and not faults:
+        try:
+            kept = services.save_set(samples, name)
+        except TokenUnlearnError as error:
+            show_error(error)
+            return
+        put(sample_table.to_rows(samples), kept)
+        st.session_state["pending_set"] = st.session_state["saved"] = kept
+        st.rerun()
+    if faults and (dirty or pressed):
+        st.caption("What does not fit yet; it stays in the table, and is in no download:")
+        for fault in faults[:20]:
+            st.text(f"⚠ {fault}")
+        if len(faults) > 20:
+            st.caption(f"and {len(faults) - 20:,} more")
+
+
+st.title("Data")
+with st.sidebar:
+    choose_set()
+    upload()
+if "saved" in st.session_state:
+    saved = st.session_state.pop("saved")
+    with st.container(border=True):
+        st.text(
+            f"Saved as {services.set_name(saved)}. It can be forgotten or retained on Tokens and Unlearn."
+        )
+        st.page_link(
+            "pages/tokens.py",
+            label="Open on Tokens",
+            icon=":material/search_insights:",
+            query_params={"samples": services.set_name(saved)},
+        )
+rows_now = edit()
+mark(rows_now)
+save(rows_now)

@@ -1,0 +1,85 @@
+"""Present: stored results of real runs as slides for people who are no specialists."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import streamlit as st
+
+from app import services, slide_view
+from app.errors import show_error
+from app.presentation import make_slides
+from app.slides import Slide
+from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.runs.store import Run
+
+
+def stored_runs() -> dict[str, Run]:
+    """Readable runs that have ended and kept their answers: evaluated ones first, then the newest."""
+    found = []
+    for run in [*services.store().runs(), *services.shipped_store().runs()]:
+        if (run.folder / "generations.json").exists() and not run.state.active:
+            with suppress(RunError):
+                found += [run] if run.spec else []
+    evaluated_first = sorted(found, key=lambda run: not (run.folder / "report.json").exists())
+    return {run.id: run for run in evaluated_first}
+
+
+def go(run: str, key: str) -> None:
+    """Turn to a slide of a run; the link names both."""
+    st.query_params.from_dict({"run": run, "slide": key})
+
+
+def turn(run: str, slides: tuple[Slide, ...], number: int) -> None:
+    """Back and forward, by button and arrow key, and where one is."""
+    last = len(slides) - 1
+    for label, shortcut, to in (("Back", "Left", number - 1), ("Next", "Right", number + 1)):
+        st.button(
+            label,
+            key=label.lower(),
+            type="primary" if label == "Next" else "secondary",
+            shortcut=shortcut,
+            disabled=not 0 <= to <= last,
+            on_click=go,
+            args=(run, slides[min(max(to, 0), last)].key),
+        )
+    st.markdown(f"{number + 1} of {len(slides)}", width="content")
+
+
+def present(runs: dict[str, Run]) -> None:
+    """The slide and the run of the link, under a bar to turn them by."""
+    asked = st.query_params.get("run", "")
+    if asked in runs:
+        st.session_state["run"] = asked
+    elif asked:
+        st.text(f'There is no stored run "{asked}"; another one is shown.')
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    with bar.container(width=320):
+        chosen = st.selectbox(
+            "Run",
+            list(runs),
+            key="run",
+            on_change=lambda: go(st.session_state["run"], "start"),
+            format_func=lambda i: f"{runs[i].spec.label} ({i})",
+            label_visibility="collapsed",
+        )
+    try:
+        slides = make_slides(services.story(runs[chosen]))
+    except TokenUnlearnError as error:
+        show_error(error)
+        return
+    keys = [slide.key for slide in slides]
+    number = keys.index(st.query_params["slide"]) if st.query_params.get("slide") in keys else 0
+    with bar:
+        turn(chosen, slides, number)
+        st.page_link("pages/overview.py", label="Leave", icon=":material/close:")
+    st.html(slide_view.slide_html(slides[number]))
+
+
+stored = stored_runs()
+if stored:
+    present(stored)
+else:
+    st.title("Present")
+    st.info("No run has stored its answers yet.")
+    st.page_link("pages/unlearn.py", label="Start one", icon=":material/play_arrow:")

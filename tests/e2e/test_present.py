@@ -1,0 +1,173 @@
+"""Present and Data in a real browser: slides by keyboard from a link, facts marked by selecting text."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tokenunlearn.models import ASSETS
+
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).resolve().parent.parent.parent
+NASTY = "<img src=x onerror=alert(1)> $x^2$ :red[x] **b** אבג a\u200bb 🎉 secret end"
+CHROMIUM = next(
+    filter(None, (os.environ.get("CHROMIUM"), *map(shutil.which, ("chromium", "google-chrome")))), ""
+)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A fresh server with one more run, whose texts are markup; nobody has opened its front page."""
+    runs = tmp_path_factory.mktemp("runs")
+    shipped = next((ASSETS / "runs").iterdir())
+    nasty = runs / "20200101-000000-npo-hard-0000"
+    shutil.copytree(shipped, nasty)
+    spec = json.loads((nasty / "spec.json").read_text()) | {"id": nasty.name, "label": NASTY}
+    (nasty / "spec.json").write_text(json.dumps(spec))
+    rows = [{"sample_id": "s", "question": NASTY, "answer": NASTY, "before": NASTY, "after": NASTY}]
+    (nasty / "generations.json").write_text(json.dumps({"forget": rows, "retain": rows}))
+    (nasty / "report.json").unlink()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
+    with (runs / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | {"TOKENUNLEARN_RUNS": str(runs)}, stdout=log, stderr=log
+        )
+        try:
+            for _ in range(120):
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+@pytest.fixture
+def page(address):
+    """A page of a fresh browser; a script that text smuggled in would open a dialog, which fails the test."""
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium")
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=60_000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_context(base_url=address, viewport={"width": 1360, "height": 900}).new_page()
+        dialogs = []
+        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+        yield page
+        browser.close()
+        assert dialogs == []
+
+
+def heading(page, text):
+    from playwright.sync_api import expect
+
+    expect(page.locator(".sl h1")).to_have_text(text)
+
+
+def test_slides_turn_by_keyboard_from_a_link(page):
+    page.goto("/present?slide=marked")
+    heading(page, "What was marked")
+    assert page.locator(".sl mark").count() > 3
+    page.keyboard.press("ArrowRight")
+    heading(page, "What it says now")
+    page.keyboard.press("ArrowRight")
+    heading(page, "What it still knows")
+    page.keyboard.press("ArrowLeft")
+    heading(page, "What it says now")
+    page.wait_for_url("**/present?run=*&slide=now")
+    link = page.url
+    page.keyboard.press("ArrowRight")
+    heading(page, "What it still knows")
+    page.goto(link)
+    heading(page, "What it says now")
+
+
+def test_the_keyboard_stops_at_both_ends(page):
+    page.goto("/present?slide=checked")
+    heading(page, "Is it gone? How we checked")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    heading(page, "What it still knows")
+    page.goto("/present")
+    heading(page, "Forget six authors")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    heading(page, "What it knew")
+
+
+def test_markup_in_answers_and_labels_is_text(page):
+    page.goto("/present?run=20200101-000000-npo-hard-0000&slide=start")
+    heading(page, NASTY)
+    page.keyboard.press("ArrowRight")
+    heading(page, "What it knew")
+    assert page.locator(".sl .said").first.text_content() == NASTY
+    assert page.locator(".sl img").count() == 0
+
+
+def select(page, text):
+    """Select a text inside the answer that is being marked, as dragging over it does."""
+    page.evaluate(
+        """(wanted) => {
+          const walker = document.createTreeWalker(document.querySelector('.span-marker .answer'), 4);
+          for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+            const at = node.data.indexOf(wanted);
+            if (at >= 0) { getSelection().setBaseAndExtent(node, at, node, at + wanted.length); return; }
+          }
+          throw new Error("not there: " + wanted);
+        }""",
+        text,
+    )
+
+
+def test_facts_are_marked_by_selecting_text_and_saved(page):
+    from playwright.sync_api import expect
+
+    page.goto("/data")
+    row = json.dumps({"question": "Q :red[x] <b>?", "answer": NASTY})
+    page.locator("input[type=file]").set_input_files(
+        {"name": "x.jsonl", "mimeType": "application/json", "buffer": row.encode()}
+    )
+    page.get_by_role("button", name="Add 1 samples").click()
+    answer = page.locator(".span-marker .answer")
+    expect(answer).to_have_text(NASTY)
+    assert answer.locator("img").count() == 0
+    add = page.get_by_role("button", name="Mark the selected text")
+    expect(add).to_be_disabled()
+    select(page, " secret ")
+    add.click()
+    expect(answer.locator("mark")).to_have_text("secret")
+    select(page, "🎉")
+    add.click()
+    expect(answer.locator("mark")).to_have_text(["🎉", "secret"])
+    page.get_by_role("button", name="Remove the mark on 🎉").click()
+    expect(answer.locator("mark")).to_have_text(["secret"])
+    page.get_by_label("Name of the set").fill("browser")
+    page.get_by_label("Name of the set").press("Enter")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as JSONL").click()
+    (kept,) = map(json.loads, Path(download.value.path()).read_text(encoding="utf-8").splitlines())
+    start = NASTY.index("secret")
+    assert (kept["answer"], kept["span"]) == (NASTY, [[start, start + 6]])
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved as browser")).to_be_visible()
+    page.get_by_text("Show tokens").last.click()
+    expect(page.locator(".tp .gold").first).to_be_visible(timeout=300_000)  # the server loads torch
+    shown = "".join(page.locator(".tp .gold").all_text_contents()).replace("␣", " ")
+    assert shown.strip() == "secret"
