@@ -53,7 +53,7 @@ def change_html(change: TokenChange, largest: float) -> str:
         change: The response's tokens.
         largest: Loss of log-probability, in nats, that has the strongest tint.
     """
-    lost = np.clip(np.nan_to_num(-change.change) / largest if largest > 0 else 0 * change.change, 0, 1)
+    lost = np.clip(np.nan_to_num(-change.change) / largest if largest > 0 else 0 * change.change, 0, 1) + 0.0
     parts = []
     for i, text in enumerate(change.texts):
         kinds = "tok heavy" if change.emphasised[i] else "tok"

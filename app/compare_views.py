@@ -218,17 +218,18 @@ def show_questions(reports: dict[str, dict[str, Any]]) -> None:
         st.text(f"Of {len(rows)} questions the fact is still told by: {', '.join(told)}.")
     if differing:
         rows = [row for row in rows if len({row.get(column) for column in columns}) > 1]
+    shares = all(0 <= (row.get(column) or 0) <= 1 for row in rows for column in columns)
     config = {
-        column: st.column_config.ProgressColumn(column, min_value=0, max_value=1, format="%.2f", color="gray")
+        column: st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", color="gray")
+        if shares
+        else st.column_config.NumberColumn(format="%.3f")
         for column in columns
     }
     order = ["question", *columns, "answer", *(f"says {name}" for name in reports), "sample_id"]
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, column_order=order, column_config=config, alt="Questions as rows"
     )
-    st.caption(
-        "Values of single rows, for the questions that every report covers; 1 means the whole fact is told."
-    )
+    st.caption("Values of single rows, for the questions that every report covers.")
 
 
 def show_tokens(columns: Sequence[Contender]) -> None:

@@ -14,7 +14,7 @@ from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run, RunState
 
 # Distinct on light and dark grounds, and neighbours also to the colour-blind; grey is for models as they are.
-PALETTE = ("#2563eb", "#d97706", "#7c3aed", "#0d9488", "#db2777", "#65a30d", "#b45309", "#0891b2")
+PALETTE = ("#3b82f6", "#d97706", "#8b5cf6", "#0d9488", "#db2777", "#65a30d", "#b45309", "#0891b2")
 FILES = ("spec.json", "state.json", "metrics.jsonl", "report.json", "label.txt", "tokens.parquet", "adapter")
 CURVE_POINTS = 60
 HEADLINE = ("forget/gold_span", "model_utility")

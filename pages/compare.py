@@ -29,6 +29,7 @@ def choose(comparable: list[RunEntry]) -> list[RunEntry]:
     by_id = {entry.id: entry for entry in comparable}
     if "runs" not in st.session_state and "runs" not in st.query_params:
         st.session_state["runs"] = [comparable[0].id]
+        st.query_params["runs"] = comparable[0].id  # so that the address names what is shown from the start
     chosen = st.multiselect(
         "Runs to compare, A first",
         list(by_id),
