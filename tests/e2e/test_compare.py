@@ -2,80 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
-
 import pytest
 from stored_run import HOSTILE, write_run
 
 from tokenunlearn.runs.store import RunStore
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).resolve().parents[2]
 IDS = ["20260101-100000-npo-hard-0001", "20260102-100000-npo-hard-0002", "20260103-100000-npo-hard-0003"]
 HEADER, ROW = 35, 35  # pixels of a table's lines
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    root = tmp_path_factory.mktemp("runs")
+def store(app_folder):
+    root = app_folder / "runs"
     for steps, run_id in zip((10, 20, 30), IDS, strict=True):
         write_run(root, run_id, f"run {steps}", steps=steps, shift=steps / 10)
     return RunStore(root)
 
 
-@pytest.fixture(scope="module")
-def server(store):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    process = subprocess.Popen(
-        words,
-        cwd=ROOT,
-        env=os.environ | {"TOKENUNLEARN_RUNS": str(store.root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-@pytest.fixture(scope="module")
-def browser(server):
-    from playwright.sync_api import sync_playwright
-
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        pytest.skip("there is no Chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = started.new_page()  # the first visit of a server goes to its front door
-        page.goto(server)
-        page.locator('[data-testid="stTopNavLink"]').first.wait_for(timeout=60_000)
-        page.close()
-        yield started
-        started.close()
-
-
 @pytest.fixture
-def fresh(browser, server):
+def fresh(browser, app, store):
     """Opens an address of the page Compare in a browser context of its own."""
     contexts = []
 
@@ -83,7 +29,7 @@ def fresh(browser, server):
         context = browser.new_context(viewport={"width": 1360, "height": 1400}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
-        page.goto(url or f"{server}/compare?{query}")
+        page.goto(url or f"{app}/compare?{query}")
         settled(page)
         return page
 
@@ -119,7 +65,7 @@ def test_only_settings_that_differ_until_all_are_asked_for(fresh):
     assert table_cells(page)[1:] == [["steps", "20", "10"]]
     page.get_by_text("All settings").click()
     page.wait_for_url("**all_settings=true**")
-    settled(page)
+    page.locator('[data-testid="stDataFrame"] table').get_by_text("threshold").wait_for(state="attached")
     names = [row[0] for row in table_cells(page)[1:]]
     assert {"model", "threshold", "steps"} <= set(names)
 
@@ -131,6 +77,7 @@ def test_a_link_opens_the_same_view_in_a_fresh_browser(fresh):
     page.get_by_role("combobox", name="Sample").click()
     page.get_by_role("option", name="authors-054-01").click()
     page.wait_for_url("**sample=authors-054-01**")
+    page.get_by_text("Which prize did Ruben Kaplanyan win?").wait_for()
     settled(page)
     again = fresh(url=page.url)
     again.get_by_text("Change of every token").wait_for()
@@ -157,10 +104,9 @@ def test_rows_are_ticked_and_labels_edited_in_the_table(fresh, store):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.locator("textarea.gdg-input").wait_for()
-    page.keyboard.press("Control+a")
-    page.keyboard.type(f"new {HOSTILE}")
-    page.keyboard.press("Enter")
+    field = page.locator("textarea.gdg-input:focus")
+    field.fill(f"new {HOSTILE}")
+    field.press("Enter")
     page.get_by_text(f"B: new {HOSTILE}").first.wait_for()
     assert store.get(IDS[0]).label == f"new {HOSTILE}"
     assert store.get(IDS[0]).spec.label == "run 10"
