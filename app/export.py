@@ -15,7 +15,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from app import answer_diff
-from app.comparison import Contender, metric_table, settings_rows
+from app.comparison import Contender, metric_table, question_rows, row_metrics, settings_rows
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.token_changes import TokenChange, summarise
 
@@ -117,6 +117,7 @@ def comparison_html(c: Comparison) -> str:
         ("Settings that differ", _settings(c)),
         ("Metrics", _metrics(c)),
         *((heading, _figure(sentence, figure, i)) for i, (heading, sentence, figure) in enumerate(c.figures)),
+        ("Questions", _questions(c)),
         ("Tokens", _tokens(c)),
         ("Answers", _answers(c)),
         ("How to repeat it", _repeat(c)),
@@ -194,6 +195,19 @@ def _figure(sentence: str, figure: go.Figure, number: int) -> str:
         include_plotlyjs=False, full_html=False, config=FIGURE_CONFIG, div_id=f"figure-{number}"
     )
     return f'<p class="note">{escape(sentence)}</p>{drawn}'
+
+
+def _questions(c: Comparison) -> str:
+    """Every metric of every question that all reports cover, part by part."""
+    parts = []
+    for part in dict.fromkeys(part for report in c.reports.values() for part in report["generations"]):
+        rows = question_rows(c.reports, part, row_metrics(c.reports.values(), part))
+        if rows:
+            parts.append(
+                f"<details><summary>{escape(part)}: {len(rows)} questions that every report covers</summary>"
+                f"{_table(rows)}</details>"
+            )
+    return "".join(parts)
 
 
 def _tokens(c: Comparison) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from app.comparison import ABSENT, LETTERS
 from app.run_index import RunEntry
 
-PAGE_SIZE = 12
+PAGE_SIZE = 10
 SHOWN = (
     "compare",
     "mark",

@@ -77,7 +77,16 @@ def test_the_report_is_whole_escaped_and_self_contained(compared):
         for tag, a in found.tags
         if tag in ("script", "link", "img", "iframe") and (a.keys() & {"src", "href"})
     ] == []
-    for wanted in ("steps", "0.25 [0.150, 0.350] n=2", "weight ≥ 1", "abc123", "c0ffee", "version of torch"):
+    for wanted in (
+        "steps",
+        "0.25 [0.150, 0.350] n=2",
+        "weight ≥ 1",
+        "forget: 2 questions that every report covers",
+        "gold_span, A",
+        "abc123",
+        "c0ffee",
+        "version of torch",
+    ):
         assert wanted in found.text
     digest = hashlib.sha256((compared.columns[1].run.folder / "spec.json").read_bytes()).hexdigest()
     assert digest in found.text
