@@ -68,8 +68,11 @@ def show_answers(columns: Sequence[Contender]) -> None:
         except TokenUnlearnError as error:
             show_error(error)
             return
-        questions = [s.question for s in shown]
-        expected = {s.question: s.answer for s in shown}
+        expected = {s.question: s.answer for s in shown if not s.document}
+        questions = list(expected)
+        if not questions:
+            st.caption("Documents have no questions; ask your own.")
+            return
     answers = services.answers()
     missing = [c for c in columns if any((c.model, c.adapter, q) not in answers for q in questions)]
     if missing:

@@ -194,10 +194,10 @@ def _offer(key: str, label: str, work: Callable[[services.Task], Any]) -> None:
 
 def show_questions(reports: dict[str, dict[str, Any]]) -> None:
     """Which questions are still answered: one row a question that all reports cover."""
-    if not reports:
+    parts = comparison.parts_of(reports.values())
+    if not parts:
         st.info("No metrics yet: evaluate a run on the view Outcome.")
         return
-    parts = list(dict.fromkeys(p for report in reports.values() for p in report["generations"]))
     left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
     part = left.segmented_control(
         "Part", parts, default=parts[0], required=True, key="questions", bind="query-params"

@@ -127,6 +127,12 @@ def metric_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return list(table.values())
 
 
+def parts_of(reports: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Parts of a benchmark that have a value a question."""
+    names = (name for report in reports for name, metric in report["metrics"].items() if metric["rows"])
+    return list(dict.fromkeys(name.split("/", 1)[0] for name in names if "/" in name))
+
+
 def row_metrics(reports: Iterable[Mapping[str, Any]], part: str) -> list[str]:
     """Metrics of a part that have a value a question, without the part's name."""
     names = dict.fromkeys(

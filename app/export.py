@@ -15,7 +15,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from app import answer_diff
-from app.comparison import Contender, metric_table, question_rows, row_metrics, settings_rows
+from app.comparison import Contender, metric_table, parts_of, question_rows, row_metrics, settings_rows
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.token_changes import TokenChange, summarise
 
@@ -200,7 +200,7 @@ def _figure(sentence: str, figure: go.Figure, number: int) -> str:
 def _questions(c: Comparison) -> str:
     """Every metric of every question that all reports cover, part by part."""
     parts = []
-    for part in dict.fromkeys(part for report in c.reports.values() for part in report["generations"]):
+    for part in parts_of(c.reports.values()):
         rows = question_rows(c.reports, part, row_metrics(c.reports.values(), part))
         if rows:
             parts.append(

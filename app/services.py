@@ -192,7 +192,7 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
         weights = scores.weights(make_rule(spec.rule)).weights if scores else None
         before = worker().model(spec.model)
         after = worker().model(spec.model, str(run.adapter))
-        encodings = before.encode_all(load(spec.samples))
+        encodings = before.encode_all(before.chunk(load(spec.samples)))
         changes = token_changes(before, after, encodings, weights, task.progress)
         save_changes(changes, run.folder / "tokens.parquet")
 

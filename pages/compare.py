@@ -83,12 +83,11 @@ def offer_exports(
     reports: dict[str, dict[str, Any]],
 ) -> None:
     """The whole comparison as one file, its tables, and the commands that repeat the runs."""
-    parts = list(dict.fromkeys(part for report in reports.values() for part in report["generations"]))
 
     def questions() -> list[dict[str, Any]]:
         return [
             {"part": part, **row}
-            for part in parts
+            for part in comparison.parts_of(reports.values())
             for row in comparison.question_rows(reports, part, comparison.row_metrics(reports.values(), part))
         ]
 

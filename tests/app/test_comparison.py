@@ -100,3 +100,9 @@ def test_token_rows_put_runs_side_by_side():
     assert rows[2]["B Δ log p"] == pytest.approx(-1)
     assert (rows[2]["A rank before"], rows[2]["A rank after"]) == (1, 40)
     assert rows[0]["A p before"] == pytest.approx(rows[0]["A p after"])
+
+
+def test_parts_come_from_the_metrics_so_that_reports_without_answers_have_them_too():
+    choices = {"metrics": {"wmdp_bio/accuracy": {"rows": [1.0]}, "overall": {"rows": []}}, "generations": {}}
+    assert comparison.parts_of([report([1.0, 1.0], 0.6, ""), choices]) == ["forget", "wmdp_bio"]
+    assert comparison.parts_of([]) == []

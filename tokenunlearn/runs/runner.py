@@ -128,7 +128,7 @@ class _Execution:
         changes = token_changes(
             before,
             result.model,
-            before.encode_all(samples),
+            before.encode_all(before.chunk(samples)),
             weights.weights if weights else None,
             progress=lambda done, total: self.phase("comparing tokens", done, total),
         )
