@@ -143,29 +143,3 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
         },
         legend={"orientation": "h", "y": 1.15},
     )
-
-
-def metric_bars(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """One group of bars a metric, one bar a model, with 95 % intervals.
-
-    Args:
-        rows: metric, model, value, low and high; low and high may be None.
-    """
-    figure = go.Figure()
-    for model in dict.fromkeys(row["model"] for row in rows):
-        mine = [row for row in rows if row["model"] == model]
-        up = [0 if row["high"] is None else row["high"] - row["value"] for row in mine]
-        down = [0 if row["low"] is None else row["value"] - row["low"] for row in mine]
-        figure.add_bar(
-            x=[row["metric"] for row in mine],
-            y=[row["value"] for row in mine],
-            name=axis_text(model, 40),
-            error_y={"type": "data", "array": up, "arrayminus": down, "thickness": 1},
-        )
-    return _layout(
-        figure,
-        340,
-        barmode="group",
-        yaxis={"title": "value, 0 to 1", "range": [0, 1.05]},
-        legend={"orientation": "h", "y": 1.15},
-    )

@@ -20,6 +20,7 @@ from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.models import ASSETS, PRESETS, cache_folder, smollm2_available
 from tokenunlearn.runs.store import Run, RunStore, write_json
+from tokenunlearn.runs.token_changes import TokenChange, load_changes
 from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:
@@ -229,6 +230,25 @@ def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
     return work
 
 
+def measure_tokens(run: Run) -> Callable[[Task], None]:
+    """Work that measures what a run did to every token of its forget set and keeps it with the run."""
+
+    def work(task: Task) -> None:
+        from tokenunlearn.datasets import load_samples as load
+        from tokenunlearn.runs.spec import make_rule
+        from tokenunlearn.runs.token_changes import save_changes, token_changes
+
+        spec, scores = run.spec, run.scores
+        weights = scores.weights(make_rule(spec.rule)).weights if scores else None
+        before = worker().model(spec.model)
+        after = worker().model(spec.model, str(run.adapter))
+        encodings = before.encode_all(before.chunk(load(spec.samples)))
+        changes = token_changes(before, after, encodings, weights, task.progress)
+        save_changes(changes, run.folder / "tokens.parquet")
+
+    return work
+
+
 def _say(task: Task, phase: str, done: int, total: int) -> None:
     task.label = f"Evaluating: {phase}"
     task.progress(done, total)
@@ -261,8 +281,51 @@ def shipped_report(model: str) -> dict[str, Any] | None:
     return read_report(path, path.stat().st_mtime) if model in PRESETS and path.exists() else None
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner=False)
 def read_report(path: Path, changed: float) -> dict[str, Any]:
-    """A report from disk; ``changed`` is the file's time, so that a new file is read anew."""
+    """A JSON file from disk; ``changed`` is the file's time, so that a new file is read anew."""
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return report
+
+
+def run_report(run: Run) -> dict[str, Any] | None:
+    """A run's evaluation, read once."""
+    return _read(run.folder / "report.json")
+
+
+def run_generations(run: Run) -> dict[str, list[dict[str, str]]]:
+    """A run's answers before and after by part, read once."""
+    return _read(run.folder / "generations.json") or {}
+
+
+def _read(path: Path) -> Any:
+    try:
+        return read_report(path, path.stat().st_mtime)
+    except (OSError, ValueError):
+        return None
+
+
+def run_records(run: Run) -> list[dict[str, float]]:
+    """The records of a run's steps, read once."""
+    path = run.folder / "metrics.jsonl"
+    return _records(run.folder, path.stat().st_mtime) if path.exists() else []
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _records(folder: Path, changed: float) -> list[dict[str, float]]:
+    return Run(folder).metrics
+
+
+def token_changes(run: Run) -> list[TokenChange] | None:
+    """What a run did to every token of its forget set, read once; None where it kept nothing of that.
+
+    Raises:
+        TokenUnlearnError: If the file cannot be read.
+    """
+    path = run.folder / "tokens.parquet"
+    return _changes(path, path.stat().st_mtime) if path.exists() else None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _changes(path: Path, changed: float) -> list[TokenChange]:
+    return load_changes(path)

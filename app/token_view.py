@@ -86,20 +86,3 @@ def response_html(
     marks = "bar: selected" + (", dots: gold span" if gold is not None and np.any(gold) else "")
     legend = f'<div class="tv-legend">low<i></i>high {escape(label)} within this response; {marks}</div>'
     return f'{STYLE}<div class="tv" role="figure">{"".join(parts)}</div>{legend}'
-
-
-def diff_html(before: str, after: str) -> str:
-    """The words of ``after``, those that are not in ``before`` marked; as HTML."""
-    from difflib import SequenceMatcher
-
-    old, new = before.split(), after.split()
-    parts = []
-    for kind, _, _, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        words = escape(" ".join(new[start:end]))
-        if words:
-            parts.append(words if kind == "equal" else f'<mark class="tv-new">{words}</mark>')
-    style = (
-        f"<style>.tv-new {{ background: rgba({TINT}, .35); color: inherit; border-radius: .2rem; "
-        "padding: 0 .15rem; text-decoration: underline; }</style>"
-    )
-    return f'{style}<div style="overflow-wrap: anywhere">{" ".join(parts) or "<em>(nothing)</em>"}</div>'

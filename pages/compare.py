@@ -1,204 +1,175 @@
-"""Compare: what the models say before and after, and the metrics that prove it."""
+"""Compare: what the models say before and after, which tokens went, and the metrics that prove it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from app import background, charts, run_view, services, token_view
-from app.errors import show_error
-from tokenunlearn.errors import RunError, TokenUnlearnError
-from tokenunlearn.models import PRESETS
-from tokenunlearn.runs.store import Run
+from app import (
+    command_line,
+    compare_answers,
+    compare_views,
+    comparison,
+    export,
+    run_index,
+    run_table,
+    run_view,
+    services,
+)
+from app.comparison import LETTERS, Contender
+from app.run_index import RunEntry
 
-ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
-HEADLINE = ("forget/gold_span", "forget/gold_span_paraphrased", "retain/gold_span", "model_utility")
-QUESTIONS_SHOWN = 8
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One column of the comparison."""
-
-    title: str
-    model: str
-    adapter: str = ""
-    run: Run | None = None
+VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Settings")
 
 
-def choose_runs(runs: list[Run]) -> list[Run]:
-    """Run A and, if wanted, run B."""
-    labels = {run.id: f"{run.spec.label} ({run.id})" for run in runs}
-    left, right = st.columns(2)
-    a = left.selectbox("Run A", list(labels), key="a", bind="query-params", format_func=labels.get)
-    others = ["", *(i for i in labels if i != a)]
-    b = right.selectbox(
-        "Run B", others, key="b", bind="query-params", format_func=lambda i: labels.get(i, "none")
+def choose(comparable: list[RunEntry]) -> list[RunEntry]:
+    """The runs to compare, A first; by default the newest."""
+    by_id = {entry.id: entry for entry in comparable}
+    if "runs" not in st.session_state and "runs" not in st.query_params:
+        st.session_state["runs"] = [comparable[0].id]
+        st.query_params["runs"] = comparable[0].id  # so that the address names what is shown from the start
+    chosen = st.multiselect(
+        "Runs to compare, A first",
+        list(by_id),
+        key="runs",
+        bind="query-params",
+        max_selections=len(LETTERS),
+        placeholder="Choose one or more runs",
     )
-    by_id = {run.id: run for run in runs}
-    return [by_id[i] for i in (a, b) if i in by_id]
+    return [by_id[run_id] for run_id in chosen]
 
 
-def contenders(chosen: list[Run]) -> list[Contender]:
-    """Start model, the runs, and the retrained model where there is one."""
-    model = chosen[0].spec.model
-    columns = [Contender("start", model)]
-    for letter, run in zip("AB", chosen, strict=False):
-        columns.append(Contender(f"{letter}: {run.spec.label}", run.spec.model, str(run.adapter), run))
-    preset = PRESETS.get(model)
-    if preset and preset.retrained:
-        columns.append(Contender("retrained", preset.retrained))
-    return columns
+def legend(columns: list[Contender]) -> None:
+    """Name, colour and label of every contender, in one line."""
+    with st.container(horizontal=True):
+        for column in columns:
+            st.html(
+                f'<span aria-hidden="true" style="color: {column.colour}">{run_table.MARK}</span> '
+                f"{export.escape(column.title)}"
+            )
 
 
-def stored_answers(columns: list[Contender]) -> None:
-    """Take over the answers that the runs have kept."""
-    answers = services.answers()
-    for column in columns:
-        if column.run is None:
-            continue
-        for rows in column.run.generations.values():
-            for row in rows:
-                answers.setdefault((column.model, "", row["question"]), row["before"])
-                answers.setdefault((column.model, column.adapter, row["question"]), row["after"])
+def gather(
+    columns: list[Contender],
+    chosen: list[RunEntry],
+    drawn: list[tuple[str, str, Any]],
+    reports: dict[str, dict[str, Any]],
+) -> export.Comparison:
+    """Everything that the report of this comparison shows."""
+    runs = dict(zip(LETTERS, chosen, strict=False))
+    return export.Comparison(
+        columns=columns,
+        specs={letter: entry.spec for letter, entry in runs.items()},
+        statuses={letter: f"{e.state.status} {e.state.message}".strip() for letter, e in runs.items()},
+        metrics=comparison.metric_rows(reports),
+        reports=reports,
+        figures=drawn,
+        answers=compare_answers.stored_rows(columns),
+        changes=compare_views.changes_of(columns),
+        hashes={letter: export.file_hashes(entry.run.folder) for letter, entry in runs.items()},
+        commands={
+            letter: command_line.command_lines(entry.spec, entry.run.folder) for letter, entry in runs.items()
+        },
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
-def show_answers(columns: list[Contender]) -> None:
-    """Answers of every model to the same questions, greedy, differences to the start marked."""
-    st.subheader("Answers")
-    stored_answers(columns)
-    spec = columns[1].run.spec if columns[1].run else None
-    assert spec is not None
-    parts = {"forget": spec.samples, **({"retain": spec.retain} if spec.retain else {})}
-    kind_column, own_column = st.columns([1, 2], vertical_alignment="bottom")
-    with kind_column:
-        part = st.segmented_control(
-            "Questions of", list(parts), default="forget", required=True, key="part", bind="query-params"
+def offer_exports(
+    columns: list[Contender],
+    chosen: list[RunEntry],
+    drawn: list[tuple[str, str, Any]],
+    reports: dict[str, dict[str, Any]],
+) -> None:
+    """The whole comparison as one file, its tables, and the commands that repeat the runs."""
+
+    def questions() -> list[dict[str, Any]]:
+        return [
+            {"part": part, **row}
+            for part in comparison.parts_of(reports.values())
+            for row in comparison.question_rows(reports, part, comparison.row_metrics(reports.values(), part))
+        ]
+
+    def metrics() -> list[dict[str, Any]]:
+        return comparison.metric_rows(reports)
+
+    files = {
+        "Report, HTML": (
+            "comparison.html",
+            "text/html",
+            lambda: export.comparison_html(gather(columns, chosen, drawn, reports)),
+        ),
+        "Metrics, CSV": ("metrics.csv", "text/csv", lambda: export.to_csv(metrics())),
+        "Metrics, JSON": ("metrics.json", "application/json", lambda: export.to_json(metrics())),
+        "Questions, CSV": ("questions.csv", "text/csv", lambda: export.to_csv(questions())),
+        "Questions, JSON": ("questions.json", "application/json", lambda: export.to_json(questions())),
+    }
+    with st.expander("Export and repeat", icon=":material/download:"):
+        with st.container(horizontal=True):
+            for label, (name, mime, make) in files.items():
+                st.download_button(label, make, name, mime, key=f"save-{name}", on_click="ignore")
+        st.caption(
+            "The report is one file that opens offline. "
+            "The address of this page opens the same view elsewhere."
         )
-    with own_column:
-        own = st.text_input("Or ask your own", key="ask", bind="query-params", max_chars=500)
-    expected: dict[str, str] = {}
-    if own.strip():
-        questions = [own.strip()]
-    else:
-        try:
-            shown = services.load_samples(parts[part or "forget"]).spread(QUESTIONS_SHOWN)
-        except TokenUnlearnError as error:
-            show_error(error)
-            return
-        shown = [s for s in shown if not s.document]
-        if not shown:
-            st.caption("Documents have no questions; ask your own.")
-            return
-        questions = [s.question for s in shown]
-        expected = {s.question: s.answer for s in shown}
-    missing = [
-        c for c in columns if any((c.model, c.adapter, q) not in services.answers() for q in questions)
-    ]
-    if missing:
-        key = f"answers-{'|'.join(c.model + c.adapter for c in missing)}-{hash(tuple(questions))}"
-        if key not in services.tasks():
-            services.ask_models(key, [(c.model, c.adapter) for c in missing], questions)
-        background.wait_for(key)
-    for question in questions:
-        with st.container(border=True):
-            st.text(question)
-            if question in expected:
-                st.caption("Answer in the data")
-                st.text(expected[question])
-            start = services.answers().get((columns[0].model, "", question))
-            for cell, column in zip(st.columns(len(columns)), columns, strict=True):
-                answer = services.answers().get((column.model, column.adapter, question))
-                with cell:
-                    st.markdown(f"**{column.title.split(':')[0]}**")
-                    if answer is None:
-                        st.caption("…")
-                    else:
-                        st.html(token_view.diff_html(answer if start is None else start, answer))
+        st.segmented_control(
+            "A figure's camera saves",
+            ["svg", "png"],
+            default="svg",
+            required=True,
+            key="image",
+            bind="query-params",
+        )
+        for letter, entry in zip(LETTERS, chosen, strict=False):
+            st.caption(f"Repeat {letter} from the command line")
+            st.code(
+                command_line.command_lines(entry.spec, entry.run.folder), language="bash", wrap_lines=True
+            )
 
 
-def show_metrics(columns: list[Contender]) -> None:
-    """Every metric of every model in one table, with the better direction, and the headline ones as bars."""
-    st.subheader("Metrics")
-    reports = {}
-    for column in columns:
-        report = column.run.report if column.run else services.shipped_report(column.model)
-        if report:
-            reports[column.title] = report
-        elif column.run and column.run.adapter:
-            key = f"evaluate-{column.run.id}"
-            limit = 24
-            if st.button(
-                f"Evaluate {column.title} on {limit} samples a part",
-                icon=":material/analytics:",
-                key=f"button-{key}",
-            ):
-                services.start_task(key, "Evaluating", services.evaluate_run(column.run, limit))
-            background.wait_for(key)
-    if not reports:
-        st.info("No metrics yet: evaluate a run to fill the table.")
+def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
+    """Everything below the table of runs."""
+    chosen = choose(comparable)
+    if not chosen:
+        st.info("Choose a run, in the table or in the box above.")
         return
-    st.dataframe(metric_table(reports), width="stretch", hide_index=True)
-    st.caption(
-        "↑ higher is better, ↓ lower is better. On the forget set about as low as the retrained model "
-        "is best; forget quality is the p-value of a Kolmogorov-Smirnov test against it and depends on n."
+    columns = comparison.contenders(chosen)
+    legend(columns)
+    reports = compare_views.reports_of(columns)
+    compare_answers.keep_stored(columns, reports)
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=VIEWS[0],
+        required=True,
+        key="view",
+        bind="query-params",
+        label_visibility="collapsed",
     )
-    bars = [
-        {"metric": name.replace("_", " "), "model": title, **{k: metric[k] for k in ("value", "low", "high")}}
-        for title, report in reports.items()
-        for name in HEADLINE
-        if (metric := _metric(report, name))
-    ]
-    st.plotly_chart(charts.metric_bars(bars), width="stretch", key="bars", config={"displaylogo": False})
-    st.caption(
-        "Forgetting worked when the forget bars fall to the retrained model's "
-        "and the others stay at the start model's."
-    )
-
-
-def _metric(report: dict[str, Any], name: str) -> dict[str, Any] | None:
-    metric = report["metrics"].get(name)
-    if metric is None or metric["value"] is None:
-        return None
-    low, high = metric["interval"] or (None, None)
-    return {"value": metric["value"], "low": low, "high": high, "n": metric["n"], "better": metric["better"]}
-
-
-def metric_table(reports: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """Metrics as rows, models as columns: value, interval and n."""
-    names = dict.fromkeys(name for report in reports.values() for name in report["metrics"])
-    rows = []
-    for name in names:
-        row = {"metric": name, "": ""}
-        for title, report in reports.items():
-            metric = _metric(report, name)
-            if metric is None:
-                row[title] = "–"
-                continue
-            row[""] = ARROWS.get(metric["better"], "")
-            interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
-            row[title] = f"{metric['value']:.3g}{interval} n={metric['n']}"
-        rows.append(row)
-    return pd.DataFrame(rows)
+    drawn = compare_views.figures(columns, entries, reports)
+    if view == "Answers":
+        compare_answers.show_answers(columns)
+    elif view == "Outcome":
+        compare_views.show_outcome(columns, drawn, reports)
+    elif view == "Questions":
+        compare_views.show_questions(reports)
+    elif view == "Tokens":
+        compare_views.show_tokens(columns)
+    else:
+        compare_views.show_settings(columns)
+    offer_exports(columns, chosen, drawn, reports)
 
 
 st.title("Compare")
-run_view.show_active(run_view.active_runs())
-ended = []
-for run in services.store().runs():
-    try:
-        ended += [run] if run.adapter and run.spec else []
-    except RunError:
-        continue
+all_entries = run_index.entries(services.store().runs())
+run_view.show_active([entry.run for entry in reversed(all_entries) if entry.state.active])
+ended = [entry for entry in all_entries if entry.run.adapter]
 if not ended:
     st.info("No run has ended yet.")
     st.page_link("pages/unlearn.py", label="Start one", icon=":material/play_arrow:")
 else:
-    picked = choose_runs(ended)
-    if picked:
-        shown_columns = contenders(picked)
-        show_answers(shown_columns)
-        show_metrics(shown_columns)
+    known = {entry.id for entry in ended}
+    picked = st.session_state.get("runs", st.query_params.get_all("runs")) or [ended[0].id]
+    run_table.show(all_entries, [run_id for run_id in picked if run_id in known])
+    compare(all_entries, ended)

@@ -65,6 +65,39 @@ def token_nll(
     ).view(labels.shape)
 
 
+def token_rank(
+    logits: Float[Tensor, "batch time vocab"], labels: Int[Tensor, "batch time"]
+) -> Int[Tensor, "batch time"]:
+    """Rank of each label among the vocabulary, 1..V; 1 is the most probable token.
+
+    Equals ``1 + (logits > logits[label]).sum(-1)``, so labels that tie share the better rank.
+    """
+    own = logits.gather(-1, labels.unsqueeze(-1))
+    return 1 + (logits > own).sum(-1)
+
+
+def _per_response(
+    lm: LoadedModel,
+    encodings: Sequence[Encoding],
+    measure: Callable[[Tensor, Tensor], Tensor],
+    token_budget: int,
+    progress: Progress | None,
+) -> list[Tensor]:
+    """A measure (logits, labels) -> (batch, time, ...) of every response: one CPU tensor (T_i, ...) each."""
+    results: list[Tensor] = [torch.empty(0)] * len(encodings)
+    head = output_head(lm.model)
+    done = 0
+    for group in batches_by_length([len(e) for e in encodings], token_budget):
+        batch = collate([encodings[i] for i in group], lm.pad_id, lm.device)
+        measured = measure(head(response_hidden(lm.model, batch)), batch.labels).cpu()
+        for row, index in enumerate(group):
+            results[index] = measured[row, : encodings[index].response_length].clone()
+        done += len(group)
+        if progress:
+            progress(done, len(encodings))
+    return results
+
+
 @torch.no_grad()
 def response_nll(
     lm: LoadedModel,
@@ -74,15 +107,21 @@ def response_nll(
     progress: Progress | None = None,
 ) -> list[Float[Tensor, " time"]]:
     """Token NLL l_t of every response token, in nats: one CPU float32 tensor (T_i,) per encoding."""
-    results: list[Tensor] = [torch.empty(0)] * len(encodings)
-    head = output_head(lm.model)
-    done = 0
-    for group in batches_by_length([len(e) for e in encodings], token_budget):
-        batch = collate([encodings[i] for i in group], lm.pad_id, lm.device)
-        nll = token_nll(head(response_hidden(lm.model, batch)), batch.labels).cpu()
-        for row, index in enumerate(group):
-            results[index] = nll[row, : encodings[index].response_length].clone()
-        done += len(group)
-        if progress:
-            progress(done, len(encodings))
-    return results
+    return _per_response(lm, encodings, token_nll, token_budget, progress)
+
+
+@torch.no_grad()
+def response_nll_and_rank(
+    lm: LoadedModel,
+    encodings: Sequence[Encoding],
+    *,
+    token_budget: int = TOKEN_BUDGET,
+    progress: Progress | None = None,
+) -> list[tuple[Float[Tensor, " time"], Int[Tensor, " time"]]]:
+    """Token NLL, in nats, and rank of every response token: two CPU tensors (T_i,) per encoding."""
+
+    def both(logits: Tensor, labels: Tensor) -> Tensor:
+        return torch.stack([token_nll(logits, labels).double(), token_rank(logits, labels).double()], dim=-1)
+
+    measured = _per_response(lm, encodings, both, token_budget, progress)
+    return [(m[:, 0].float(), m[:, 1].long()) for m in measured]

@@ -39,3 +39,5 @@ def test_run_on_documents(tiny_lm, tmp_path):
     assert "".join(s.answer for s in scores.samples) == TEXT and len(scores) > 1
     assert len(run.metrics) == 2 and all(row["forget_loss"] > 0 for row in run.metrics)
     assert json.loads((run.folder / "generations.json").read_text()) == {"forget": [], "retain": []}
+    assert [c.sample_id for c in run.token_changes] == [s.sample_id for s in scores.samples]
+    assert "".join(text for c in run.token_changes for text in c.texts) == TEXT

@@ -4,13 +4,14 @@ import json
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.runs import worker as worker_module
 from tokenunlearn.runs.runner import execute
-from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.spec import RunSpec, make_rule
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
@@ -53,6 +54,12 @@ def test_a_run_leaves_scores_metrics_adapter_and_generations(store, samples, tin
     rows = run.generations["forget"]
     assert {row["question"] for row in rows} == {row["question"] for row in ROWS}
     assert all("before" in row and "after" in row for row in rows)
+    weights = run.scores.weights(make_rule(run.spec.rule))
+    assert [c.sample_id for c in run.token_changes] == list(weights.sample_ids)
+    for change, weight, scores in zip(run.token_changes, weights.weights, run.scores.samples, strict=True):
+        assert change.weights.tolist() == weight.tolist()
+        assert np.allclose(change.nll_before, scores.nll, atol=1e-4)
+    assert any(abs(c.change).max() > 1e-4 for c in run.token_changes)
     assert run.state.started <= run.state.ended
 
 

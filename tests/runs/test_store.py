@@ -87,6 +87,22 @@ def test_active_runs_are_cancelled_but_not_deleted_and_ended_ones_the_other_way_
     store.delete(run.id)
 
 
+def test_a_run_is_renamed_without_touching_its_spec(store):
+    run = store.create(spec(label="first"))
+    frozen = (run.folder / "spec.json").read_bytes()
+    run.rename("  better\n name ")
+    assert run.label == "better name"
+    assert (run.folder / "spec.json").read_bytes() == frozen
+    run.rename("x" * 500)
+    assert len(run.label) == 80
+    run.rename("")
+    assert run.label == "first"
+
+
+def test_a_run_without_token_changes_has_none(store):
+    assert store.create(spec()).token_changes is None
+
+
 @pytest.mark.parametrize("run_id", ["", "nothing"])
 def test_unknown_runs_are_refused(store, run_id):
     with pytest.raises(RunError, match="There is no run"):

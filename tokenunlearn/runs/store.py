@@ -5,9 +5,11 @@ runs/ID/state.json        status, phase, step; replaced as a whole
 runs/ID/metrics.jsonl     one line a step
 runs/ID/scores.parquet    the score set behind the weights
 runs/ID/resolved.json     the configuration as it was carried out, and which modules were trained
+runs/ID/tokens.parquet    NLL and rank of every token of the forget set before and after, and its weight
 runs/ID/generations.json  answers before and after
 runs/ID/report.json       evaluation, if there was one
 runs/ID/adapter/          what the run changed
+runs/ID/label.txt         what a person calls the run now; the spec keeps the first label
 runs/ID/cancel            there once someone asked to stop
 """
 
@@ -26,6 +28,7 @@ from typing import Any, Literal
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import RunError
 from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.token_changes import TokenChange, load_changes
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 ACTIVE = ("queued", "running")
@@ -35,9 +38,12 @@ SHIPPED_FILES = (
     "state.json",
     "metrics.jsonl",
     "scores.parquet",
+    "resolved.json",
+    "tokens.parquet",
     "generations.json",
     "report.json",
 )
+LONGEST_LABEL = 80
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,36 @@ class Run:
     def resolved(self) -> dict[str, Any]:
         """The configuration with every "auto" decided, and the modules that were trained; {} before that."""
         return self._read("resolved.json") or {}
+
+    @property
+    def token_changes(self) -> list[TokenChange] | None:
+        """What it did to every token of the forget set, if it came that far.
+
+        Raises:
+            TokenUnlearnError: If the file cannot be read.
+        """
+        path = self.folder / "tokens.parquet"
+        return load_changes(path) if path.exists() else None
+
+    @property
+    def label(self) -> str:
+        """What a person calls the run: the label given last, else the spec's.
+
+        Raises:
+            RunError: If the folder holds no readable spec.
+        """
+        try:
+            return (self.folder / "label.txt").read_text(encoding="utf-8")
+        except OSError:
+            return self.spec.label
+
+    def rename(self, label: str) -> None:
+        """Give the run another label; the frozen spec stays as it is, and "" brings its label back."""
+        label = " ".join(label.split())[:LONGEST_LABEL]
+        if label and label != self.spec.label:
+            _replace_text(self.folder / "label.txt", label)
+        else:
+            (self.folder / "label.txt").unlink(missing_ok=True)
 
     @property
     def generations(self) -> dict[str, list[dict[str, str]]]:
@@ -265,11 +301,14 @@ class RunStore:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never a part."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    _replace_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def _replace_text(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
     ) as file:
-        file.write(text + "\n")
+        file.write(text)
     os.replace(file.name, path)
 
 
