@@ -57,12 +57,12 @@ class SampleScores:
     losses: np.ndarray
     copied: np.ndarray
 
-    @property
+    @cached_property
     def gold(self) -> np.ndarray:
         """(T,) whether a token holds a character of a gold span."""
         return np.array([overlaps(offset, self.span) for offset in self.offsets], dtype=bool)
 
-    @property
+    @cached_property
     def words(self) -> np.ndarray:
         """(T,) number of the answer's word that each token belongs to; tokens of no word stand alone."""
         spans = word_spans(self.answer)

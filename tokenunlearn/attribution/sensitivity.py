@@ -1,0 +1,100 @@
+"""How a selection changes with its rule, and how signals agree: known before any GPU time is spent. Pure numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import Rule, describe_rule, make_weights
+from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
+
+
+@dataclass(frozen=True)
+class SelectionStatistics:
+    """What a rule selects in a score set; shares are 0..1.
+
+    Attributes:
+        rule: The rule's name and parameters.
+        tokens: Share of response tokens with a weight above 0.
+        importance: Share of all importance under the weights; a weight above 1 counts as 1.
+        mass: Mean weight of a token: what a loss summed over tokens is scaled by, against uniform weights.
+        effective: Mean over responses of (sum w)^2 / sum w^2: how many equally weighted tokens would act alike.
+        precision: Share of the weight that lies on gold tokens; None without gold spans or weight.
+        recall: Mean over gold tokens of their weight, above 1 counting as 1; None without gold spans.
+        coverage: Share of samples with a gold span whose gold tokens all have a weight of at least the
+            response's mean weight; None without gold spans.
+    """
+
+    rule: Mapping[str, Any]
+    tokens: float
+    importance: float
+    mass: float
+    effective: float
+    precision: float | None
+    recall: float | None
+    coverage: float | None
+
+
+def selection_statistics(scores: ScoreSet, rule: Rule) -> SelectionStatistics:
+    """Statistics of the weights that a rule and the score set's overrides give.
+
+    Precision, recall and coverage count only samples that have a gold span.
+
+    Raises:
+        TokenUnlearnError: If the score set holds no response token.
+    """
+    ids = [x.sample_id for x in scores.samples]
+    try:
+        weights = list(make_weights(ids, scores.importance, rule, scores.overrides).weights)
+    except NothingSelectedError:
+        weights = [np.zeros(len(s)) for s in scores.importance]
+    w, s = np.concatenate([*weights, np.empty(0)]), np.concatenate([*scores.importance, np.empty(0)])
+    if not w.size:
+        raise TokenUnlearnError("The score set holds no response token, so no rule selects anything in it.")
+    spanned = [i for i, x in enumerate(scores.samples) if x.gold.any()]
+    gold_w = np.concatenate([*(weights[i][scores.samples[i].gold] for i in spanned), np.empty(0)])
+    near = float(sum(weights[i].sum() for i in spanned))
+    whole = [
+        bool(np.all(v[x.gold] >= max(v.mean(), 1e-12)))
+        for v, x in ((weights[i], scores.samples[i]) for i in spanned)
+    ]
+    total = float(s.sum())
+    return SelectionStatistics(
+        rule=describe_rule(rule),
+        tokens=float((w > 0).mean()),
+        importance=float((np.minimum(w, 1.0) * s).sum() / total) if total > 0 else 0.0,
+        mass=float(w.mean()),
+        effective=float(np.mean([effective_tokens(v) for v in weights])),
+        precision=float(gold_w.sum() / near) if spanned and near > 0 else None,
+        recall=float(np.minimum(gold_w, 1.0).mean()) if spanned else None,
+        coverage=float(np.mean(whole)) if spanned else None,
+    )
+
+
+def effective_tokens(weights: np.ndarray) -> float:
+    """(sum w)^2 / sum w^2 of one response: how many equally weighted tokens would act alike, 0..T.
+
+    n selected tokens of weight 1 give n; weights on a single token give 1.
+    """
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def rank_agreement(signals: Mapping[str, Sequence[float] | np.ndarray]) -> np.ndarray:
+    """Spearman rank correlation of each pair of signals, -1..1, (S, S); NaN where a signal is constant.
+
+    Tokens that any signal lacks (NaN) are left out of all pairs.
+    """
+    from scipy.stats import rankdata
+
+    values = np.array([np.asarray(v, dtype=np.float64) for v in signals.values()])
+    values = values[:, np.isfinite(values).all(0)]
+    ranks = np.array([rankdata(v) for v in values]) if values.size else values
+    ranks = ranks - ranks.mean(1, keepdims=True) if ranks.size else ranks
+    length = np.sqrt((ranks**2).sum(1))
+    norm = np.outer(length, length)
+    return np.divide(ranks @ ranks.T, norm, out=np.full(norm.shape, np.nan), where=norm > 0)
