@@ -13,6 +13,7 @@ from app.charts import SCALE, axis_text
 INK = {"main": "#0d9488", "other": "#d97706", "third": "#7c3aed", "quiet": "#94a3b8", "line": "#dc2626"}
 POINTS = 1_000
 COLUMNS = 200
+LEAST = 1e-4  # nats; smaller scores are drawn there, so that a logarithmic axis holds them
 
 
 def decimate(values: Sequence[float] | np.ndarray, limit: int = POINTS) -> np.ndarray:
@@ -97,7 +98,7 @@ def importance_curve(
             "range": [0, 102],
             "showgrid": False,
         },
-        legend={"orientation": "h", "y": 1.15},
+        legend={"orientation": "h", "y": 1.2},
     )
 
 
@@ -110,6 +111,8 @@ def signal_scatter(
     here: int,
 ) -> go.Figure:
     """Knowledge against entropy score, a marker a token: the sample in view on top of the rest of the set.
+
+    Both axes are logarithmic; scores below 0.0001 nats are drawn at 0.0001.
 
     Args:
         knowledge: (N,) in nats.
@@ -132,13 +135,15 @@ def signal_scatter(
     )
     for index, name, colour, size in groups:
         figure.add_scatter(
-            x=k[index],
-            y=h[index],
+            x=np.maximum(k[index], LEAST),
+            y=np.maximum(h[index], LEAST),
             mode="markers",
             name=name,
             customdata=where[index],
-            text=[axis_text(texts[i], 40) for i in index],
-            hovertemplate="%{text}<br>k %{x:.3f} nats, h %{y:.3f} nats<extra></extra>",
+            text=[
+                f"{axis_text(texts[i], 40)}<br>k {k[i]:.4g} nats, h {h[i]:.4g} nats" for i in map(int, index)
+            ],
+            hovertemplate="%{text}<extra></extra>",
             marker={
                 "color": colour,
                 "size": size,
@@ -149,8 +154,8 @@ def signal_scatter(
     return _layout(
         figure,
         420,
-        xaxis={"title": "knowledge score k, nats"},
-        yaxis={"title": "entropy h, nats"},
+        xaxis={"title": "knowledge score k, nats (log scale)", "type": "log", "dtick": 1, "exponentformat": "none"},
+        yaxis={"title": "entropy h, nats (log scale)", "type": "log", "dtick": 1, "exponentformat": "none"},
         legend={"orientation": "h", "y": 1.12},
         dragmode="select",
     )
@@ -189,7 +194,7 @@ def weight_curve(importance: Sequence[float] | np.ndarray, temperature: float) -
         340,
         xaxis={"title": "importance s, 0 to 1", "range": [0, 1.02]},
         yaxis={"title": "soft weight w, mean 1", "rangemode": "tozero"},
-        legend={"orientation": "h", "y": 1.15},
+        legend={"orientation": "h", "y": 1.2},
     )
 
 
@@ -227,6 +232,7 @@ def lines(
             x=np.asarray(x, dtype=float)[kept],
             y=y[kept],
             name=name,
+            mode="lines",
             line={"color": colour, "dash": dash},
             hovertemplate=f"%{{x:.3g}}: %{{y:.1f}}{' %' if percent else ''}<extra>{name}</extra>",
         )
@@ -235,7 +241,7 @@ def lines(
     axis: dict[str, Any] = {"title": x_title, "type": "log" if logarithmic else "linear"}
     limits: dict[str, Any] = {"range": [0, 102]} if percent else {"rangemode": "tozero"}
     return _layout(
-        figure, 340, xaxis=axis, yaxis={"title": y_title, **limits}, legend={"orientation": "h", "y": 1.15}
+        figure, 340, xaxis=axis, yaxis={"title": y_title, **limits}, legend={"orientation": "h", "y": 1.2}
     )
 
 
@@ -335,7 +341,6 @@ def _mark(figure: go.Figure, x: float, text: str, logarithmic: bool = False) -> 
         yref="paper",
         text=text,
         showarrow=False,
-        xanchor="left",
-        xshift=4,
+        yanchor="bottom",
         font={"color": INK["line"]},
     )

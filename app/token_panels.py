@@ -194,6 +194,7 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
     """What threshold and temperature would change, and whether the signals agree."""
     now = selection_statistics(scores, settings.rule)
     _numbers(now)
+    length = float(np.mean([len(w) for w in weights]))
     hard, soft = _over_thresholds(scores.hash, scores), _over_temperatures(scores.hash, scores)
     for kind, found, x, title in (
         ("hard", hard, THRESHOLDS, "threshold τ, 0 to 1"),
@@ -208,18 +209,18 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
                 score_charts.lines(
                     x,
                     {
-                        "effective tokens a response": [s.effective for s in found],
-                        "mean weight × 10": [10 * s.mass for s in found],
+                        "effective tokens": [s.effective for s in found],
+                        "summed weight": [s.mass * length for s in found],
                     },
                     title,
-                    "tokens a response; weight × 10",
+                    "tokens a response",
                     at if shown else None,
                     kind == "soft",
                     percent=False,
                 ),
                 f"size-{kind}",
-                "Effective tokens say over how many tokens a step is spread; the mean weight says how large "
-                "the summed loss is against uniform weights (10 = equal).",
+                "Effective tokens: over how many tokens a step is spread. Summed weight: how large a loss summed "
+                "over tokens is, uniform weights giving the response's length.",
             )
         with right:
             if now.recall is None:

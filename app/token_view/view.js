@@ -85,7 +85,7 @@ class TokenView {
   }
 
   select(name, label, options) {
-    const input = element("select", {}, ...Object.entries(options).map(([value, textContent]) => element("option", { value, textContent })));
+    const input = element("select", { ariaLabel: label }, ...Object.entries(options).map(([value, textContent]) => element("option", { value, textContent })));
     this.controls[name] = { set: (v) => (input.value = v), row: element("label", { className: "row" }, element("span", { textContent: label }), input) };
     input.addEventListener("change", () => this.change(name, input.value, true));
     return this.controls[name].row;
@@ -112,8 +112,8 @@ class TokenView {
   // The temperature's slider is logarithmic, from 10^min to 10^max.
   slider(name, label, min, max, step, ends) {
     const log = name === "temperature";
-    const input = element("input", { type: "range", min, max, step });
-    const out = element("output", {});
+    const input = element("input", { type: "range", min, max, step, ariaLabel: label });
+    const out = element("b", {});
     const value = () => (log ? Number((10 ** Number(input.value)).toPrecision(3)) : Number(input.value));
     const say = (v) => {
       out.textContent = log ? String(Number(v.toPrecision(3))) : v.toFixed(2);
@@ -129,7 +129,7 @@ class TokenView {
       this.change(name, value(), true);
     });
     const head = element("span", { className: "head" }, element("span", { textContent: label }), out);
-    const row = element("label", { className: "row slider" }, head, input);
+    const row = element("div", { className: "row slider" }, head, input);
     if (ends) row.append(element("span", { className: "ends" }, ...ends.map((textContent) => element("span", { textContent }))));
     row.dataset.name = name;
     const set = (v) => {
@@ -284,8 +284,9 @@ class TokenView {
         const text = this.sample.texts[t];
         node.textContent = now.blanks || this.sample.special[t] ? visible(text) : text || "∅";
         node.ariaLabel = visible(text);
-        // A visible line end still ends the line.
+        // A visible line end still ends the line, and a visible blank may still begin one.
         if (now.blanks && text.includes("\n")) node.append("\n");
+        if (now.blanks && text.startsWith(" ")) node.prepend(document.createElement("wbr"));
       }
       this.painted[t] = now;
     });
@@ -319,7 +320,7 @@ class TokenView {
     ];
     if (gold) legend.push(element("span", { className: "key" }, element("b", { className: "sample dots", textContent: "ab" }), " gold span"));
     const forced = [...this.overrides.values()].reduce((n, map) => n + map.size, 0);
-    if (forced) legend.push(element("span", { className: "key", textContent: "＋ forced in, − forced out" }));
+    if (forced) legend.push(element("span", { className: "key", textContent: "+ forced in, − forced out" }));
     if (this.marked.size) legend.push(element("span", { className: "key" }, element("b", { className: "sample box", textContent: "ab" }), " boxed in the chart"));
     this.legend.replaceChildren(...legend);
     this.clear.hidden = !forced;

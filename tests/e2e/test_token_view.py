@@ -1,0 +1,207 @@
+"""The token view in a real browser: what AppTest cannot click."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.app.scores import sample, score_set
+
+from app import services
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed, so no browser can be driven"),
+]
+TRAPS = [
+    *("<script>window.trapped = 1</script>", " $x^2$", " **bold**", " :red[no]", " \u202egnol", "\u200b", "שלום"),
+    *("\n", "", "<|end|>"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[str]:
+    """Address of the app over an empty run store, with one scored upload whose tokens are traps."""
+    folder = tmp_path_factory.mktemp("runs")
+    environment = {"TOKENUNLEARN_RUNS": str(folder), "TOKENUNLEARN_CACHE": str(folder / "cache")}
+    upload = folder / "uploads" / "traps.jsonl"
+    upload.parent.mkdir()
+    upload.write_text(json.dumps({"question": "Q?", "answer": "".join(TRAPS[:-1])}) + "\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        count = len(TRAPS)
+        scores = score_set([sample(np.arange(count), np.arange(count), texts=TRAPS, name="<b>$y$</b>")])
+        scores.save(services.score_path("demo", f"file:{upload}", {}))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (folder / "log.txt").open("w")
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
+    environment = os.environ | environment | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
+            break
+        except OSError:
+            time.sleep(0.5)
+    yield address
+    process.terminate()
+    process.wait(20)
+    log.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(server, browser):
+    """A page in a fresh context, warmed up at the door; ``page.frames_sent`` holds what went to the server."""
+    context = browser.new_context(viewport={"width": 1360, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.frames_sent = []
+    page.on("websocket", lambda ws: ws.on("framesent", lambda frame: page.frames_sent.append(frame)))
+    page.goto(server)
+    page.get_by_text("Overview").first.wait_for()
+    yield page
+    context.close()
+
+
+def open_tokens(page, server, query=""):
+    page.goto(f"{server}/tokens?{query}")
+    page.locator(".token").first.wait_for()
+    page.get_by_test_id("stPlotlyChart").first.wait_for()
+    page.wait_for_timeout(500)
+
+
+def selected(page) -> int:
+    return page.locator('.token[aria-selected="true"]').count()
+
+
+def test_the_threshold_acts_without_the_server_and_is_committed_on_release(page, server):
+    open_tokens(page, server)
+    before, sent = selected(page), len(page.frames_sent)
+    box = page.get_by_role("slider", name="Threshold τ").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.6, middle)
+    page.mouse.down()
+    counts = set()
+    for step in range(60, 96, 2):
+        page.mouse.move(box["x"] + box["width"] * step / 100, middle)
+        page.wait_for_timeout(20)
+        counts.add(selected(page))
+    assert len(counts) > 2, "the text does not follow the slider"
+    assert selected(page) < before
+    assert len(page.frames_sent) == sent, "dragging reached the server"
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"threshold=0\.9"))
+    assert len(page.frames_sent) > sent
+    shown = selected(page)
+    page.reload()
+    page.locator(".token").first.wait_for()
+    page.wait_for_timeout(500)
+    assert selected(page) == shown
+
+
+def test_a_click_overrides_a_token_and_unlearn_has_the_override(page, server):
+    open_tokens(page, server)
+    token = page.locator(".token").nth(1)
+    assert token.get_attribute("aria-selected") == "false"
+    states = []
+    for _ in range(3):
+        token.click()
+        page.wait_for_timeout(60)
+        states.append((token.get_attribute("data-force"), token.get_attribute("aria-selected")))
+    assert states == [("in", "true"), ("out", "false"), ("", "false")]
+    token.click()
+    page.locator(".token").nth(4).click(modifiers=["Shift"])
+    page.wait_for_url(re.compile(r"overrides=0\.i1-4"))
+    expected = page.get_by_text(re.compile("^Score set [0-9a-f]{12}$")).inner_text().split()[-1]
+    page.get_by_role("link", name="Use these weights").click()
+    page.wait_for_url(re.compile("/unlearn"))
+    page.get_by_text(re.compile("^hard.*4 overrides", re.DOTALL)).wait_for()
+    assert page.get_by_text(re.compile(f"score set {expected}")).count() > 0
+    assert "overrides=0.i1-4" in page.url
+
+
+def test_the_keyboard_moves_and_overrides(page, server):
+    open_tokens(page, server)
+    page.locator(".token").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".tip").is_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"overrides=0\.i1"))
+    page.keyboard.press("Escape")
+    assert not page.locator(".tip").is_visible()
+
+
+def test_a_link_opens_the_same_view_in_a_fresh_context(page, server, browser):
+    query = "weights=soft&temperature=0.25&alpha=0.7&tint=weight&overrides=0.o2&sample=authors-054-00"
+    open_tokens(page, server, query)
+    texts = page.locator(".token").evaluate_all("nodes => nodes.map((n) => n.style.cssText + n.dataset.force)")
+    url = page.url
+    other = browser.new_context(viewport={"width": 1360, "height": 1000}).new_page()
+    other.goto(url)
+    other.locator(".token").first.wait_for()
+    other.wait_for_timeout(800)
+    again = other.locator(".token").evaluate_all("nodes => nodes.map((n) => n.style.cssText + n.dataset.force)")
+    other.context.close()
+    assert again == texts
+    assert len(set(again)) > 3
+
+
+def test_tokens_are_text_and_nothing_else(page, server):
+    open_tokens(page, server, "samples=traps.jsonl")
+    tokens = page.locator(".token")
+    shown = tokens.evaluate_all("nodes => nodes.map((n) => n.textContent)")
+    assert shown == [*TRAPS[:-2], "∅", "<|end|>"]
+    page.get_by_label("Show blanks").check()
+    page.wait_for_timeout(300)
+    shown = tokens.evaluate_all("nodes => nodes.map((n) => n.textContent)")
+    assert shown[4:8] == ["␣‹U+202E›gnol", "‹U+200B›", "שלום", "↵\n"]
+    tokens.nth(0).hover()
+    assert "<script>window.trapped␣=␣1</script>" in page.locator(".tip").inner_text()
+    assert page.evaluate("window.trapped") is None
+    assert page.locator(".token script, .token strong, .token .katex").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_narrow_screen(server, browser, scheme):
+    context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    open_tokens(page, server)
+    page.locator(".token").nth(6).hover()
+    inside = page.evaluate(
+        """() => {
+          const host = [...document.querySelectorAll("*")].find((e) => e.shadowRoot?.querySelector(".token-view"));
+          const parts = host.shadowRoot.querySelectorAll(".text, .panel, .tip, .bar");
+          return [...parts].every((e) => { const b = e.getBoundingClientRect(); return b.left >= 0 && b.right <= 400; });
+        }"""
+    )
+    context.close()
+    assert inside
