@@ -17,7 +17,7 @@ LEAST = 1e-4  # nats; smaller scores are drawn there, so that a logarithmic axis
 
 
 def decimate(values: Sequence[float] | np.ndarray, limit: int = POINTS) -> np.ndarray:
-    """Indices of at most ``limit`` values that keep the first, the last and every bucket's extremes, ascending.
+    """Indices of at most ``limit`` values: the first, the last and every bucket's extremes, ascending.
 
     Args:
         values: (N,) in drawing order; NaN is kept only where nothing else is.
@@ -61,7 +61,7 @@ def score_distribution(
 def importance_curve(
     importance: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray | None = None
 ) -> go.Figure:
-    """Importance of the set's tokens in descending order, the share they add up to, and how many have a weight."""
+    """Importance of the set's tokens, highest first, the share they add up to, and how many have a weight."""
     ordered = np.sort(np.nan_to_num(np.asarray(importance, dtype=float)))[::-1]
     total = ordered.sum()
     share = np.cumsum(ordered) / total if total > 0 else np.zeros(len(ordered))
@@ -141,7 +141,7 @@ def signal_scatter(
             name=name,
             customdata=where[index],
             text=[
-                f"{axis_text(texts[i], 40)}<br>k {k[i]:.4g} nats, h {h[i]:.4g} nats" for i in map(int, index)
+                f"{axis_text(texts[i], 40)}<br>k {k[i]:.4g} nats, h {h[i]:.4g} nats" for i in index.tolist()
             ],
             hovertemplate="%{text}<extra></extra>",
             marker={
@@ -154,7 +154,12 @@ def signal_scatter(
     return _layout(
         figure,
         420,
-        xaxis={"title": "knowledge score k, nats (log scale)", "type": "log", "dtick": 1, "exponentformat": "none"},
+        xaxis={
+            "title": "knowledge score k, nats (log scale)",
+            "type": "log",
+            "dtick": 1,
+            "exponentformat": "none",
+        },
         yaxis={"title": "entropy h, nats (log scale)", "type": "log", "dtick": 1, "exponentformat": "none"},
         legend={"orientation": "h", "y": 1.12},
         dragmode="select",
@@ -162,7 +167,7 @@ def signal_scatter(
 
 
 def weight_curve(importance: Sequence[float] | np.ndarray, temperature: float) -> go.Figure:
-    """Soft weight against importance, w(s; T), for one response: at the temperature, a third and three times it."""
+    """Soft weight against importance, w(s; T), for one response, at a third, one and three temperatures."""
     s = np.nan_to_num(np.asarray(importance, dtype=float))
     grid = np.linspace(0, 1, 201)
     figure = go.Figure()
@@ -319,7 +324,7 @@ def agreement(names: Sequence[str], correlation: np.ndarray) -> go.Figure:
             xgap=2,
             ygap=2,
             hovertemplate="%{y} and %{x}: %{z:.3f}<extra></extra>",
-            colorbar={"title": "Spearman ρ", "thickness": 12},
+            colorbar={"title": "Spearman", "thickness": 12},
         )
     )
     return _layout(figure, 340, xaxis={"title": "signal"}, yaxis={"title": "signal", "autorange": "reversed"})

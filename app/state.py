@@ -17,7 +17,6 @@ from tokenunlearn.attribution.importance import (
     Direction,
     Fusion,
     Granularity,
-    ImportanceSettings,
     Normaliser,
     Scope,
 )
@@ -247,7 +246,7 @@ def current(source: str, scores: ScoreSet) -> TokenSettings:
 
 
 def remember(source: str, scores: ScoreSet, settings: TokenSettings) -> None:
-    """Keep settings in the session: those that differ from the score set's own, and this source's overrides."""
+    """Keep in the session what differs from the score set's own settings, and this source's overrides."""
     text, own = to_text(settings, scores), to_text(defaults(scores), scores)
     text.pop("overrides")
     st.session_state[SESSION] = {name: value for name, value in text.items() if value != own[name]}

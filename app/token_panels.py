@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -47,12 +49,13 @@ def answer(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
     """One answer: tokens x signals, and context x response."""
     sample = scores.samples[index]
     rows = {
-        name: (values[index], UNITS.get(name, "")) for name, values in signals_of_set(scores, weights).items()
+        name: (values[index].tolist(), UNITS.get(name, ""))
+        for name, values in signals_of_set(scores, weights).items()
     }
     _draw(
         charts.signal_heatmap(sample.texts, rows),
         "signals",
-        "Darker is higher within its row: a token dark in every row is uncertain, knowledge-bearing and weighted.",
+        "Darker is higher within its row: a token dark in every row but probability carries the knowledge.",
     )
     if len(sample.contexts) > 1:
         _draw(
@@ -61,9 +64,7 @@ def answer(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
             "What hiding one part of the question (row) costs the prediction of one answer token (column).",
         )
     else:
-        st.info(
-            "Leave-one-out and random masking give a row for each context; this score set has one context only."
-        )
+        st.info("Leave-one-out and random masking give a row a context; this score set has one context only.")
 
 
 def distribution(scores: ScoreSet, weights: list[np.ndarray], settings: state.TokenSettings) -> None:
@@ -166,16 +167,18 @@ def forget_set(scores: ScoreSet, weights: list[np.ndarray]) -> None:
     signals = signals_of_set(scores, weights)
     left, right = st.columns(2)
     name = left.selectbox("Score of the heatmap", list(signals), key="heat")
-    order = right.selectbox("Order of the samples", list(ORDERS), key="order", format_func=ORDERS.get)
+    order = right.selectbox(
+        "Order of the samples", list(ORDERS), key="order", format_func=lambda name: ORDERS[name]
+    )
     values = signals[str(name)]
-    rank = {
+    keys: dict[str, Callable[[int], float]] = {
         "set": lambda i: 0.0,
         "mean": lambda i: -float(np.nanmean(values[i])),
         "highest": lambda i: -float(np.nanmax(values[i])),
         "selected": lambda i: -float((weights[i] > 0).sum()),
-        "length": lambda i: -len(values[i]),
-    }[str(order)]
-    rows = sorted(range(len(scores)), key=rank)
+        "length": lambda i: -float(len(values[i])),
+    }
+    rows = sorted(range(len(scores)), key=keys[str(order)])
     _draw(
         score_charts.set_heatmap(
             [values[i] for i in rows],
@@ -219,8 +222,8 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
                     percent=False,
                 ),
                 f"size-{kind}",
-                "Effective tokens: over how many tokens a step is spread. Summed weight: how large a loss summed "
-                "over tokens is, uniform weights giving the response's length.",
+                "Effective tokens: over how many tokens a step is spread. Summed weight: the size of a "
+                "loss summed over tokens; uniform weights give the response's length.",
             )
         with right:
             if now.recall is None:
@@ -240,7 +243,7 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
                     kind == "soft",
                 ),
                 f"gold-{kind}",
-                "Precision: share of the weight on gold tokens. Recall: share of gold tokens with full weight. "
+                "Precision: share of the weight on gold tokens. Recall: mean weight of gold tokens, up to 1. "
                 "A good setting keeps both high.",
             )
     _agreement(scores, weights)
@@ -286,9 +289,7 @@ def _agreement(scores: ScoreSet, weights: list[np.ndarray]) -> None:
         hide_index=True,
         column_config={"AUROC for gold tokens": st.column_config.NumberColumn(format="%.3f")},
     )
-    st.caption(
-        "Chance that a gold token scores above another one: 0.5 is a coin, 1 finds every secret, below 0.5 misleads."
-    )
+    st.caption("Chance that a gold token scores above another one: 0.5 is a coin, 1 finds every secret.")
 
 
 def _without_nan(values: list[np.ndarray]) -> list[np.ndarray]:

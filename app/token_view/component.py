@@ -1,6 +1,6 @@
 """The live token view: a component whose sliders act in the browser and are committed on release.
 
-The whole set's scores travel once, packed; every token of the sample in view travels with what hovering shows.
+The whole set's scores travel packed; the sample in view travels with what hovering over a token shows.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def show(
 
 
 def _sequence() -> int:
-    """Number of the last commit that arrived, so that the browser knows which of its changes the data holds."""
+    """Number of the last commit that arrived: tells the browser which of its changes the data holds."""
     known = st.session_state.get(KEY)
     commit = known.get("commit") if isinstance(known, Mapping) else None
     return int(commit["sequence"]) if isinstance(commit, Mapping) and "sequence" in commit else 0

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.app.scores import sample, score_set
 
 from app import state
 from app.token_view.component import pack
+from tests.app.scores import sample, score_set
 from tokenunlearn.attribution.selection import make_weights
 from tokenunlearn.attribution.sensitivity import selection_statistics
 from tokenunlearn.errors import NothingSelectedError

@@ -1,4 +1,4 @@
-"""How a selection changes with its rule, and how signals agree: known before any GPU time is spent. Pure numpy."""
+"""How a selection changes with its rule, and how signals agree: known before any training. Pure numpy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SelectionStatistics:
         tokens: Share of response tokens with a weight above 0.
         importance: Share of all importance under the weights; a weight above 1 counts as 1.
         mass: Mean weight of a token: what a loss summed over tokens is scaled by, against uniform weights.
-        effective: Mean over responses of (sum w)^2 / sum w^2: how many equally weighted tokens would act alike.
+        effective: Mean over responses of (sum w)^2 / sum w^2: as many equal weights would act alike.
         precision: Share of the weight that lies on gold tokens; None without gold spans or weight.
         recall: Mean over gold tokens of their weight, above 1 counting as 1; None without gold spans.
         coverage: Share of samples with a gold span whose gold tokens all have a weight of at least the
