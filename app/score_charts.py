@@ -139,7 +139,7 @@ def signal_scatter(
             y=np.maximum(h[index], LEAST),
             mode="markers",
             name=name,
-            customdata=where[index],
+            customdata=where[index].tolist(),  # a typed array would come back as something else
             text=[
                 f"{axis_text(texts[i], 40)}<br>k {k[i]:.4g} nats, h {h[i]:.4g} nats" for i in index.tolist()
             ],
@@ -163,6 +163,8 @@ def signal_scatter(
         yaxis={"title": "entropy h, nats (log scale)", "type": "log", "dtick": 1, "exponentformat": "none"},
         legend={"orientation": "h", "y": 1.12},
         dragmode="select",
+        uirevision=str(here),  # a new figure keeps the box that was drawn in the last one
+        selectionrevision=str(here),
     )
 
 

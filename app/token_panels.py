@@ -20,6 +20,12 @@ SCATTER = "scatter"
 THRESHOLDS = tuple(np.linspace(0, 1, 41).round(3).tolist())
 TEMPERATURES = tuple(np.geomspace(*state.TEMPERATURES, 19).tolist())
 UNITS = {"knowledge score k": "nats", "entropy h": "nats"}
+SIZES = {
+    "hard": "As many tokens pull at each step: a loss summed over tokens shrinks with them, a mean is spread "
+    "over them.",
+    "soft": "Low temperature lets few tokens pull, high all of them; the summed weight, and with it the size of a "
+    "summed loss, stays that of uniform weights.",
+}
 ORDERS = {
     "set": "as in the set",
     "mean": "mean, highest first",
@@ -213,7 +219,7 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
                     x,
                     {
                         "effective tokens": [s.effective for s in found],
-                        "summed weight": [s.mass * length for s in found],
+                        **({"summed weight": [s.mass * length for s in found]} if kind == "soft" else {}),
                     },
                     title,
                     "tokens a response",
@@ -222,8 +228,7 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
                     percent=False,
                 ),
                 f"size-{kind}",
-                "Effective tokens: over how many tokens a step is spread. Summed weight: the size of a "
-                "loss summed over tokens; uniform weights give the response's length.",
+                SIZES[kind],
             )
         with right:
             if now.recall is None:

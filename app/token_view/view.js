@@ -150,6 +150,7 @@ class TokenView {
 
   update(data, setStateValue) {
     this.send = setStateValue;
+    this.matchTheme();
     this.sent = Math.max(this.sent, data.echo);
     const otherSet = data.setKey !== this.setKey;
     if (otherSet) {
@@ -171,6 +172,16 @@ class TokenView {
     }
     this.marked = new Set(data.marked);
     this.schedule();
+  }
+
+  // Tracks and arrows that the browser draws itself follow the app's theme, not the system's.
+  matchTheme() {
+    const ground = element("i", { hidden: true });
+    ground.style.color = "var(--st-background-color)";
+    this.host.append(ground);
+    const [red, green, blue] = getComputedStyle(ground).color.match(/[\d.]+/g).map(Number);
+    ground.remove();
+    this.host.style.colorScheme = 0.3 * red + 0.6 * green + 0.1 * blue < 128 ? "dark" : "light";
   }
 
   adopt(text) {
