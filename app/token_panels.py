@@ -21,10 +21,10 @@ THRESHOLDS = tuple(np.linspace(0, 1, 41).round(3).tolist())
 TEMPERATURES = tuple(np.geomspace(*state.TEMPERATURES, 19).tolist())
 UNITS = {"knowledge score k": "nats", "entropy h": "nats"}
 SIZES = {
-    "hard": "As many tokens pull at each step: a loss summed over tokens shrinks with them, a mean is spread "
-    "over them.",
-    "soft": "Low temperature lets few tokens pull, high all of them; the summed weight, and with it the size of a "
-    "summed loss, stays that of uniform weights.",
+    "hard": "As many tokens pull at each step: a loss summed over tokens shrinks with them, "
+    "a mean is spread over them.",
+    "soft": "Low temperature lets few tokens pull, high all of them; the summed weight, so a summed loss "
+    "too, keeps the size that uniform weights give.",
 }
 ORDERS = {
     "set": "as in the set",

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,12 +11,7 @@ import pytest
 from app import services
 from tests.app.scores import sample, score_set
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed, so no browser can be driven"),
-]
+pytestmark = pytest.mark.browser
 TRAPS = [
     *(
         "<script>window.trapped = 1</script>",
@@ -41,66 +27,31 @@ TRAPS = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[str]:
-    """Address of the app over an empty run store, with one scored upload whose tokens are traps."""
-    folder = tmp_path_factory.mktemp("runs")
-    environment = {"TOKENUNLEARN_RUNS": str(folder), "TOKENUNLEARN_CACHE": str(folder / "cache")}
-    upload = folder / "uploads" / "traps.jsonl"
-    upload.parent.mkdir()
+def server(app, app_folder) -> str:
+    """Address of the app, with one scored upload whose tokens are traps; the door has run once."""
+    upload = app_folder / "runs" / "uploads" / "traps.jsonl"
+    upload.parent.mkdir(parents=True)
     upload.write_text(json.dumps({"question": "Q?", "answer": "".join(TRAPS[:-1])}) + "\n", encoding="utf-8")
+    count = len(TRAPS)
+    scores = score_set([sample(np.arange(count), np.arange(count), texts=TRAPS, name="<b>$y$</b>")])
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        count = len(TRAPS)
-        scores = score_set([sample(np.arange(count), np.arange(count), texts=TRAPS, name="<b>$y$</b>")])
+        patch.setenv("TOKENUNLEARN_CACHE", str(app_folder / "cache"))
         scores.save(services.score_path("demo", f"file:{upload}", {}))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (folder / "log.txt").open("w")
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    environment = os.environ | environment | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-            break
-        except OSError:
-            time.sleep(0.5)
-    yield address
-    process.terminate()
-    process.wait(20)
-    log.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
+    return app
 
 
 @pytest.fixture
-def page(server, browser):
-    """A page in a fresh context, warmed up at the door; ``page.frames_sent``: what went to the server."""
-    context = browser.new_context(viewport={"width": 1360, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    page.frames_sent = []
-    page.on("websocket", lambda ws: ws.on("framesent", lambda frame: page.frames_sent.append(frame)))
-    page.goto(server)
-    page.get_by_text("Overview").first.wait_for()
-    yield page
-    context.close()
+def sent(page) -> list:
+    """What the page has sent to the server since it was opened."""
+    frames: list = []
+    page.on("websocket", lambda ws: ws.on("framesent", lambda frame: frames.append(frame)))
+    return frames
 
 
 def open_tokens(page, server, query=""):
+    """Open the page Tokens, by way of the door."""
+    page.goto(server)
+    page.get_by_text("Overview").first.wait_for()
     page.goto(f"{server}/tokens?{query}")
     page.locator(".token").first.wait_for()
     page.get_by_test_id("stPlotlyChart").first.wait_for()
@@ -108,12 +59,13 @@ def open_tokens(page, server, query=""):
 
 
 def selected(page) -> int:
+    """Number of tokens with a weight."""
     return page.locator('.token[aria-selected="true"]').count()
 
 
-def test_the_threshold_acts_without_the_server_and_is_committed_on_release(page, server):
+def test_the_threshold_acts_without_the_server_and_is_committed_on_release(page, server, sent):
     open_tokens(page, server)
-    before, sent = selected(page), len(page.frames_sent)
+    before, quiet = selected(page), len(sent)
     box = page.get_by_role("slider", name="Threshold τ").bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * 0.6, middle)
@@ -125,10 +77,10 @@ def test_the_threshold_acts_without_the_server_and_is_committed_on_release(page,
         counts.add(selected(page))
     assert len(counts) > 2, "the text does not follow the slider"
     assert selected(page) < before
-    assert len(page.frames_sent) == sent, "dragging reached the server"
+    assert len(sent) == quiet, "dragging reached the server"
     page.mouse.up()
     page.wait_for_url(re.compile(r"threshold=0\.9"))
-    assert len(page.frames_sent) > sent
+    assert len(sent) > quiet
     shown = selected(page)
     page.reload()
     page.locator(".token").first.wait_for()
