@@ -14,11 +14,10 @@ from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import NothingSelectedError
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def parquet(score_hash: str, _scores: ScoreSet) -> bytes:
+def parquet(scores: ScoreSet) -> bytes:
     """The score set as a parquet file, with its settings and overrides."""
     with TemporaryDirectory() as folder:
-        return _scores.save(Path(folder) / "scores.parquet").read_bytes()
+        return scores.save(Path(folder) / "scores.parquet").read_bytes()
 
 
 def choose_sample(scores: ScoreSet) -> int:
@@ -79,7 +78,7 @@ def explore(scores: ScoreSet, path: Path) -> None:
         )
         st.download_button(
             "Download with settings and overrides (parquet)",
-            parquet(mixed.hash, mixed),
+            lambda: parquet(mixed),
             f"{path.stem}.parquet",
             icon=":material/download:",
         )

@@ -197,6 +197,8 @@ def launch(source: controls.Source, scores: ScoreSet, path: Path) -> None:
         st.rerun()
     with st.expander("The same from the command line"):
         st.code(commands(source, str(retain), rule, config, mixed), language="bash", wrap_lines=True)
+        if mixed.overrides:
+            st.caption("For the overrides, take scores.parquet from the page Tokens instead of scoring anew.")
 
 
 with st.sidebar:

@@ -8,7 +8,8 @@ const SCORES = {
   weight: { label: "Weight w", unit: "" },
 };
 const LEVELS = 64; // steps of tint, so that a token is restyled only when its colour would differ
-const THICKEST = 5; // underline of the largest soft weight, in quarters of a rem's eighth
+const THICKEST = 5; // pixels of the underline of the largest weight
+const TINTS = Array.from({ length: LEVELS + 1 }, (_, level) => `rgba(217, 119, 6, ${(level / LEVELS) * 0.62})`);
 const COMMIT_AFTER = 120; // ms without another change
 const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\u00ad\ufeff\u061c]/gu;
 
@@ -128,6 +129,8 @@ class TokenView {
       this.dragging = false;
       this.change(name, value(), true);
     });
+    // A drag that ends where it began changes nothing, so no change event says that it has ended.
+    for (const end of ["pointerup", "pointercancel", "blur"]) input.addEventListener(end, () => (this.dragging = false));
     const head = element("span", { className: "head" }, element("span", { textContent: label }), out);
     const row = element("div", { className: "row slider" }, head, input);
     if (ends) row.append(element("span", { className: "ends" }, ...ends.map((textContent) => element("span", { textContent }))));
@@ -284,9 +287,9 @@ class TokenView {
         blanks: settings.blanks,
       };
       const old = this.painted[t];
-      if (now.level !== old.level) node.style.setProperty("--level", now.level / LEVELS);
+      if (now.level !== old.level) node.style.backgroundColor = TINTS[now.level];
       if (now.line !== old.line) {
-        node.style.setProperty("--line", now.line);
+        node.style.backgroundSize = `100% ${now.line}px`;
         node.setAttribute("aria-selected", now.line > 0);
       }
       if (now.force !== old.force) node.dataset.force = now.force;
@@ -321,8 +324,15 @@ class TokenView {
       `In the set ${whole.selected.toLocaleString("en")} of ${whole.tokens.toLocaleString("en")} tokens, ${percent(whole.share)} of importance`,
     ];
     if (!whole.selected) lines.push("No token is selected: lower the threshold.");
-    this.count.replaceChildren(...lines.map((textContent) => element("span", { textContent })));
+    if (lines.join() !== this.said) {
+      this.said = lines.join();
+      this.count.replaceChildren(...lines.map((textContent) => element("span", { textContent })));
+    }
     const { label, unit } = SCORES[this.settings.tint];
+    const forced = [...this.overrides.values()].reduce((n, map) => n + map.size, 0);
+    const shown = [label, top.toPrecision(3), gold > 0, forced, this.marked.size].join();
+    if (shown === this.shownLegend) return;
+    this.shownLegend = shown;
     const legend = [
       element("span", { textContent: "0" }),
       element("i", { className: "ramp" }),
@@ -330,7 +340,6 @@ class TokenView {
       element("span", { className: "key" }, element("b", { className: "sample line", textContent: "ab" }), " weighted"),
     ];
     if (gold) legend.push(element("span", { className: "key" }, element("b", { className: "sample dots", textContent: "ab" }), " gold span"));
-    const forced = [...this.overrides.values()].reduce((n, map) => n + map.size, 0);
     if (forced) legend.push(element("span", { className: "key", textContent: "+ forced in, − forced out" }));
     if (this.marked.size) legend.push(element("span", { className: "key" }, element("b", { className: "sample box", textContent: "ab" }), " boxed in the chart"));
     this.legend.replaceChildren(...legend);

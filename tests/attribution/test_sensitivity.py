@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from tests.app.scores import sample, score_set
 from tokenunlearn.attribution.selection import HardSelection, SoftWeighting, UniformWeighting
-from tokenunlearn.attribution.sensitivity import effective_tokens, rank_agreement, selection_statistics
+from tokenunlearn.attribution.sensitivity import rank_agreement, selection_statistics
 from tokenunlearn.errors import TokenUnlearnError
 
 RANDOM = np.random.default_rng(3)
@@ -68,15 +68,18 @@ def test_without_gold_spans_what_needs_them_is_unknown():
     assert (found.tokens, found.mass, found.effective) == (1, 1, 3)
 
 
+def test_effective_tokens_are_those_that_pull():
+    scores = score_set(
+        [sample([0, 0, 1, 5], [0, 0, 1, 5]), sample([0, 3], [0, 3], name="s1")], scope="sample"
+    )
+    assert selection_statistics(scores, HardSelection(top_share=0.5)).effective == 1.5
+    assert selection_statistics(scores, SoftWeighting(1e-9)).effective == pytest.approx(1)
+    assert selection_statistics(scores, SoftWeighting(1e9)).effective == pytest.approx(3)
+
+
 def test_a_score_set_without_tokens_is_refused():
     with pytest.raises(TokenUnlearnError, match="no response token"):
         selection_statistics(score_set([]), UniformWeighting())
-
-
-def test_effective_tokens():
-    assert effective_tokens(np.array([1.0, 1, 0, 1])) == 3
-    assert effective_tokens(np.array([4.0, 0, 0, 0])) == 1
-    assert effective_tokens(np.zeros(3)) == 0
 
 
 def test_rank_agreement_is_spearmans():

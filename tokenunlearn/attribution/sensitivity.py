@@ -52,36 +52,29 @@ def selection_statistics(scores: ScoreSet, rule: Rule) -> SelectionStatistics:
         weights = list(make_weights(ids, scores.importance, rule, scores.overrides).weights)
     except NothingSelectedError:
         weights = [np.zeros(len(s)) for s in scores.importance]
-    w, s = np.concatenate([*weights, np.empty(0)]), np.concatenate([*scores.importance, np.empty(0)])
-    if not w.size:
+    lengths = np.array([len(v) for v in weights], dtype=int)
+    if not lengths.sum():
         raise TokenUnlearnError("The score set holds no response token, so no rule selects anything in it.")
-    spanned = [i for i, x in enumerate(scores.samples) if x.gold.any()]
-    gold_w = np.concatenate([*(weights[i][scores.samples[i].gold] for i in spanned), np.empty(0)])
-    near = float(sum(weights[i].sum() for i in spanned))
-    whole = [
-        bool(np.all(v[x.gold] >= max(v.mean(), 1e-12)))
-        for v, x in ((weights[i], scores.samples[i]) for i in spanned)
-    ]
-    total = float(s.sum())
+    w, s = np.concatenate(weights), np.concatenate(scores.importance)
+    gold = np.concatenate([x.gold for x in scores.samples])
+    lengths = lengths[lengths > 0]
+    starts = np.cumsum(lengths) - lengths
+    sums, squares = np.add.reduceat(w, starts), np.add.reduceat(w**2, starts)
+    spanned = np.logical_or.reduceat(gold, starts)
+    enough = w >= np.repeat(np.maximum(sums / lengths, 1e-12), lengths)
+    whole = np.logical_and.reduceat(enough | ~gold, starts)[spanned]
+    near, total = float(sums[spanned].sum()), float(s.sum())
+    some = bool(spanned.any())
     return SelectionStatistics(
         rule=describe_rule(rule),
         tokens=float((w > 0).mean()),
         importance=float((np.minimum(w, 1.0) * s).sum() / total) if total > 0 else 0.0,
         mass=float(w.mean()),
-        effective=float(np.mean([effective_tokens(v) for v in weights])),
-        precision=float(gold_w.sum() / near) if spanned and near > 0 else None,
-        recall=float(np.minimum(gold_w, 1.0).mean()) if spanned else None,
-        coverage=float(np.mean(whole)) if spanned else None,
+        effective=float(np.divide(sums**2, squares, out=np.zeros(len(sums)), where=squares > 0).mean()),
+        precision=float(w[gold].sum() / near) if some and near > 0 else None,
+        recall=float(np.minimum(w[gold], 1.0).mean()) if some else None,
+        coverage=float(whole.mean()) if some else None,
     )
-
-
-def effective_tokens(weights: np.ndarray) -> float:
-    """(sum w)^2 / sum w^2 of one response: how many equally weighted tokens would act alike, 0..T.
-
-    n selected tokens of weight 1 give n; weights on a single token give 1.
-    """
-    squares = float((weights**2).sum())
-    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
 def rank_agreement(signals: Mapping[str, Sequence[float] | np.ndarray]) -> np.ndarray:
