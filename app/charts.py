@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from app.token_view import visible
 
 SCALE = "YlOrBr"
+TICKS = 80  # token labels on an axis at most; more cannot be read and take the browser seconds
 COLOURS = {"loss": "#64748b", "forget": "#d97706", "retain": "#0d9488"}
 
 
@@ -28,11 +29,11 @@ def _layout(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
 
 
 def _token_axis(texts: Sequence[str]) -> dict[str, Any]:
-    positions = list(range(len(texts)))
+    positions = range(0, len(texts), -(-len(texts) // TICKS) or 1)
     return {
         "tickmode": "array",
-        "tickvals": positions,
-        "ticktext": [axis_text(t) for t in texts],
+        "tickvals": list(positions),
+        "ticktext": [axis_text(texts[t]) for t in positions],
         "tickangle": -60,
         "tickfont": {"size": 11},
         "title": "response token",
@@ -69,7 +70,7 @@ def signal_heatmap(texts: Sequence[str], signals: Mapping[str, tuple[Sequence[fl
             colorbar={"title": "share of<br>row's range", "thickness": 12},
             zmin=0,
             zmax=1,
-            xgap=1,
+            xgap=1 if len(texts) <= TICKS else 0,
             ygap=2,
         )
     )
@@ -100,7 +101,7 @@ def context_matrix(contexts: Sequence[str], texts: Sequence[str], losses: np.nda
             zmin=-bound,
             zmax=bound,
             colorbar={"title": "nats lost", "thickness": 12},
-            xgap=1,
+            xgap=1 if len(texts) <= TICKS else 0,
             ygap=1,
         )
     )

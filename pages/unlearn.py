@@ -6,11 +6,12 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from app import controls, run_view, services
+from app import controls, run_view, services, state
 from app.errors import show_error
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -197,11 +198,14 @@ def start(
         )
 
 
-def launch(source: controls.Source, scores: ScoreSet) -> None:
+def launch(source: controls.Source, scores: ScoreSet, path: Path) -> None:
     """Everything between the token weights and Start."""
+    settings = state.current(str(path), scores)
+    mixed, rule = settings.apply(scores), settings.rule
     with st.sidebar:
-        mixed = controls.choose_mix(scores)
-        rule = controls.choose_rule()
+        controls.show_settings(settings, scores)
+    controls.show_faults()
+    state.write_link(settings, scores)
     try:
         weights = mixed.weights(rule)
     except TokenUnlearnError as error:
@@ -235,6 +239,8 @@ def launch(source: controls.Source, scores: ScoreSet) -> None:
         st.rerun()
     with st.expander("The same from the command line"):
         st.code(commands(source, str(retain), rule, config, mixed), language="bash", wrap_lines=True)
+        if mixed.overrides:
+            st.caption("For the overrides, take scores.parquet from the page Tokens instead of scoring anew.")
 
 
 with st.sidebar:
@@ -243,8 +249,8 @@ st.title("Unlearn")
 run_view.show_active(run_view.active_runs())
 if "notice" in st.session_state:
     st.info(st.session_state.pop("notice"))
-if found is not None:
-    launch(chosen_source, found)
+if found is not None and path is not None:
+    launch(chosen_source, found, path)
 elif path is not None:
     controls.offer_scoring(chosen_source, path)
 finished = [run for run in services.store().runs() if not run.state.active]

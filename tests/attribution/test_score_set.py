@@ -15,6 +15,7 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
 from tokenunlearn.attribution.selection import HardSelection, UniformWeighting
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
+from tokenunlearn.samples import overlaps, word_spans
 
 
 def sample_scores(sample_id, answer, contexts):
@@ -180,3 +181,15 @@ def test_a_flipped_byte_never_goes_unnoticed(scores, tmp_path):
             assert ScoreSet.load(path) == scores  # bytes that hold no content, such as statistics
         except ScoreSetError:
             pass
+
+
+def test_words_are_those_that_a_search_through_all_of_them_finds(scores):
+    answer = "Ada's cat, the 老虎 sat; twice!"
+    generator = np.random.default_rng(4)
+    starts = np.sort(generator.integers(0, len(answer), 200)).tolist()
+    offsets = tuple((a, min(a + int(generator.integers(0, 6)), len(answer))) for a in starts)
+    spans = word_spans(answer)
+    first = [next((w for w in spans if overlaps(offset, [w])), t) for t, offset in enumerate(offsets)]
+    seen = {word: number for number, word in enumerate(dict.fromkeys(first))}
+    found = replace(scores.samples[0], answer=answer, offsets=offsets).words
+    assert found.tolist() == [seen[word] for word in first]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -57,20 +58,22 @@ class SampleScores:
     losses: np.ndarray
     copied: np.ndarray
 
-    @property
+    @cached_property
     def gold(self) -> np.ndarray:
         """(T,) whether a token holds a character of a gold span."""
         return np.array([overlaps(offset, self.span) for offset in self.offsets], dtype=bool)
 
-    @property
+    @cached_property
     def words(self) -> np.ndarray:
         """(T,) number of the answer's word that each token belongs to; tokens of no word stand alone."""
         spans = word_spans(self.answer)
+        stops = [stop for _, stop in spans]
         numbers: dict[object, int] = {}
         found = []
         for t, offset in enumerate(self.offsets):
-            word = next((span for span in spans if overlaps(offset, [span])), None)
-            found.append(numbers.setdefault(("none", t) if word is None else word, len(numbers)))
+            first = bisect_right(stops, offset[0])  # the first word that ends behind the token's beginning
+            inside = first < len(spans) and overlaps(offset, [spans[first]])
+            found.append(numbers.setdefault(spans[first] if inside else ("none", t), len(numbers)))
         return np.array(found, dtype=int)
 
 

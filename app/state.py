@@ -1,0 +1,264 @@
+"""What a person has chosen about tokens: one committed state for every page, mirrored in the URL.
+
+The browser, the URL and the session all speak the same flat text form, so there is one parser and one check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import reduce
+from typing import Any, Literal, get_args
+
+import streamlit as st
+
+from tokenunlearn.attribution.importance import (
+    Direction,
+    Fusion,
+    Granularity,
+    Normaliser,
+    Scope,
+)
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import (
+    DEFAULT_TEMPERATURE,
+    DEFAULT_THRESHOLD,
+    HardSelection,
+    Overrides,
+    Rule,
+    SoftWeighting,
+    UniformWeighting,
+)
+
+Kind = Literal["hard", "soft", "uniform"]
+Criterion = Literal["threshold", "top_share", "quantile"]
+Tint = Literal["importance", "knowledge", "entropy", "probability", "weight"]
+Pick = Literal["token", "word", "sentence"]
+
+TEMPERATURES = (0.01, 10.0)
+SESSION, OVERRIDES, FAULTS = "token_settings", "token_overrides", "token_faults"
+
+
+@dataclass(frozen=True)
+class TokenSettings:
+    """How tokens are scored, weighted and shown.
+
+    Attributes:
+        alpha: Mix of the two signals, 0..1; this and the next six are the importance settings.
+        fusion: How they are mixed.
+        normaliser: How each is normalised.
+        scope: Over the set or each sample.
+        guard: Whether the copy guard is on.
+        direction: Which entropy scores high.
+        granularity: Whether a token takes the highest score of its word.
+        weights: Hard, soft or uniform weights.
+        criterion: Which number hard selection goes by.
+        threshold: Least importance of a selected token, 0..1.
+        top_share: Share of each response that is selected, 0..1.
+        quantile: Quantile of the set's importance that is the threshold, 0..1.
+        temperature: Of the soft weights, 0.01..10.
+        tint: Which score tints the text.
+        pick: What a click takes.
+        blanks: Whether blanks and line ends are made visible.
+        overrides: Sample id -> response position -> forced in or out.
+    """
+
+    alpha: float = 0.3
+    fusion: Fusion = "product"
+    normaliser: Normaliser = "rank"
+    scope: Scope = "set"
+    guard: bool = True
+    direction: Direction = "uncertain"
+    granularity: Granularity = "word"
+    weights: Kind = "hard"
+    criterion: Criterion = "threshold"
+    threshold: float = DEFAULT_THRESHOLD
+    top_share: float = 0.25
+    quantile: float = 0.75
+    temperature: float = DEFAULT_TEMPERATURE
+    tint: Tint = "importance"
+    pick: Pick = "token"
+    blanks: bool = False
+    overrides: Mapping[str, Overrides] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that turns importance into weights."""
+        if self.weights == "soft":
+            return SoftWeighting(self.temperature)
+        if self.weights == "uniform":
+            return UniformWeighting()
+        return HardSelection(**{self.criterion: getattr(self, self.criterion)})
+
+    def apply(self, scores: ScoreSet) -> ScoreSet:
+        """The score set under these importance settings and overrides; its hash covers both."""
+        mixed = scores.with_settings(
+            alpha=self.alpha,
+            fusion=self.fusion,
+            normaliser=self.normaliser,
+            scope=self.scope,
+            copy_guard=self.guard,
+            direction=self.direction,
+            granularity=self.granularity,
+        )
+        forced = [(key, t, inside) for key, value in self.overrides.items() for t, inside in value.items()]
+        bare = replace(mixed, overrides={})
+        return reduce(lambda found, one: found.with_override(*one), forced, bare)
+
+
+CHOICES: dict[str, Any] = {
+    "fusion": Fusion,
+    "normaliser": Normaliser,
+    "scope": Scope,
+    "direction": Direction,
+    "granularity": Granularity,
+    "weights": Kind,
+    "criterion": Criterion,
+    "tint": Tint,
+    "pick": Pick,
+}
+SWITCHES = ("guard", "blanks")
+RANGES = {name: (0.0, 1.0) for name in ("alpha", "threshold", "top_share", "quantile")}
+RANGES["temperature"] = TEMPERATURES
+PARAMETERS = tuple(f.name for f in fields(TokenSettings))
+
+
+def defaults(scores: ScoreSet) -> TokenSettings:
+    """The settings a score set comes with."""
+    mix = asdict(scores.settings)
+    guard = mix.pop("copy_guard")
+    mix.pop("aggregation")
+    return TokenSettings(**mix, guard=guard, overrides=scores.overrides)
+
+
+def to_text(settings: TokenSettings, scores: ScoreSet) -> dict[str, str]:
+    """Every setting as text, for the URL and the browser; overrides by sample number and position."""
+    text = {}
+    for name in PARAMETERS:
+        value = getattr(settings, name)
+        if isinstance(value, bool):
+            text[name] = "true" if value else "false"
+        else:
+            text[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    return text | {"overrides": encode_overrides(settings.overrides, scores)}
+
+
+def from_text(
+    text: Mapping[str, str], base: TokenSettings, scores: ScoreSet
+) -> tuple[TokenSettings, list[str]]:
+    """Settings from their text form, and a sentence for each value that was not usable and left out.
+
+    Args:
+        text: Some or all settings; other names are ignored.
+        base: What holds where ``text`` says nothing.
+        scores: The score set that overrides belong to.
+    """
+    changes: dict[str, Any] = {}
+    faults = []
+    for name in PARAMETERS:
+        if name not in text:
+            continue
+        try:
+            changes[name] = _parse(name, text[name], scores)
+        except ValueError as fault:
+            faults.append(f'The setting {name} "{text[name][:40]}" was ignored; {fault}.')
+    return replace(base, **changes), faults
+
+
+def _parse(name: str, value: str, scores: ScoreSet) -> Any:
+    if name == "overrides":
+        return decode_overrides(value, scores)
+    if name in SWITCHES:
+        if value not in ("true", "false"):
+            raise ValueError("it must be true or false")
+        return value == "true"
+    if name in CHOICES:
+        if value not in get_args(CHOICES[name]):
+            raise ValueError(f"it must be one of {', '.join(get_args(CHOICES[name]))}")
+        return value
+    low, high = RANGES[name]
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not low <= number <= high:
+        raise ValueError(f"it must be a number from {low:g} to {high:g}")
+    return number
+
+
+def encode_overrides(overrides: Mapping[str, Overrides], scores: ScoreSet) -> str:
+    """Overrides in short: ``0.i3-5.o7`` forces tokens 3 to 5 of sample 0 in and its token 7 out."""
+    parts = []
+    for number, sample in enumerate(scores.samples):
+        runs: list[tuple[bool, int, int]] = []
+        for position, inside in sorted(overrides.get(sample.sample_id, {}).items()):
+            if runs and runs[-1][0] == inside and runs[-1][2] == position - 1:
+                runs[-1] = (inside, runs[-1][1], position)
+            else:
+                runs.append((inside, position, position))
+        words = [f"{'i' if i else 'o'}{a}" + (f"-{b}" if b > a else "") for i, a, b in runs]
+        if words:
+            parts.append(".".join([str(number), *words]))
+    return "_".join(parts)
+
+
+def decode_overrides(text: str, scores: ScoreSet) -> dict[str, dict[int, bool]]:
+    """Overrides from their short form.
+
+    Raises:
+        ValueError: If the text has another form or names tokens that the score set does not have.
+    """
+    overrides: dict[str, dict[int, bool]] = {}
+    for part in text.split("_") if text else []:
+        number, *runs = part.split(".")
+        if not number.isascii() or not number.isdigit() or int(number) >= len(scores):
+            raise ValueError("it must name samples of this score set by their number")
+        sample = scores.samples[int(number)]
+        mine = overrides.setdefault(sample.sample_id, {})
+        for run in runs:
+            found = re.fullmatch(r"([io])([0-9]{1,7})(?:-([0-9]{1,7}))?", run)
+            first, last = (int(found[2]), int(found[3] or found[2])) if found else (0, -1)
+            if not found or not first <= last < len(sample.texts):
+                raise ValueError("it must read like 0.i3-5.o7 and name tokens that the sample has")
+            mine.update(dict.fromkeys(range(first, last + 1), found[1] == "i"))
+    return {key: value for key, value in overrides.items() if value}
+
+
+def current(source: str, scores: ScoreSet) -> TokenSettings:
+    """The committed settings; on a session's first visit from the URL, else the score set's own.
+
+    Overrides belong to one source, everything else stays when another source is chosen.
+
+    Args:
+        source: What tells one score set's measurements from another's: the place it is kept at.
+        scores: The score set as found there.
+    """
+    base = defaults(scores)
+    if SESSION not in st.session_state:
+        found, faults = from_text(st.query_params.to_dict(), base, scores)
+        st.session_state[FAULTS] = faults
+        remember(source, scores, found)
+    kept: dict[str, str] = st.session_state[SESSION]
+    settings, _ = from_text(kept, base, scores)
+    forced: dict[str, Mapping[str, Overrides]] = st.session_state.setdefault(OVERRIDES, {})
+    return replace(settings, overrides=forced.get(source, scores.overrides))
+
+
+def remember(source: str, scores: ScoreSet, settings: TokenSettings) -> None:
+    """Keep in the session what differs from the score set's own settings, and this source's overrides."""
+    text, own = to_text(settings, scores), to_text(defaults(scores), scores)
+    text.pop("overrides")
+    st.session_state[SESSION] = {name: value for name, value in text.items() if value != own[name]}
+    st.session_state.setdefault(OVERRIDES, {})[source] = settings.overrides
+
+
+def write_link(settings: TokenSettings, scores: ScoreSet) -> None:
+    """Bring the URL in line with the settings: what differs from the score set's own, and nothing else."""
+    text, own = to_text(settings, scores), to_text(defaults(scores), scores)
+    for name in PARAMETERS:
+        if text[name] == own[name]:
+            if name in st.query_params:
+                del st.query_params[name]
+        elif st.query_params.get(name) != text[name]:
+            st.query_params[name] = text[name]

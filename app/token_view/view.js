@@ -1,0 +1,515 @@
+// The token view: one response as running text, tinted and underlined live. Tokens are untrusted text: textContent only.
+
+const SCORES = {
+  importance: { label: "Importance s", unit: "", top: 1 },
+  knowledge: { label: "Knowledge score k", unit: "nats" },
+  entropy: { label: "Entropy h", unit: "nats" },
+  probability: { label: "Probability p", unit: "", top: 1 },
+  weight: { label: "Weight w", unit: "" },
+};
+const LEVELS = 64; // steps of tint, so that a token is restyled only when its colour would differ
+const THICKEST = 5; // pixels of the underline of the largest weight
+const TINTS = Array.from({ length: LEVELS + 1 }, (_, level) => `rgba(217, 119, 6, ${(level / LEVELS) * 0.62})`);
+const COMMIT_AFTER = 120; // ms without another change
+const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\u00ad\ufeff\u061c]/gu;
+
+function element(tag, properties = {}, ...children) {
+  const { dataset, ...rest } = properties;
+  const node = Object.assign(document.createElement(tag), rest);
+  Object.assign(node.dataset, dataset ?? {});
+  node.append(...children);
+  return node;
+}
+
+// Blanks, line ends and characters without a shape made visible.
+function visible(text) {
+  const shown = text.replaceAll(" ", "␣").replaceAll("\n", "↵").replaceAll("\r", "␍").replaceAll("\t", "⇥");
+  return shown.replace(INVISIBLE, (c) => `‹U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`) || "∅";
+}
+
+const number = (value, digits = 3) => (value === null || Number.isNaN(value) ? "not measured" : value.toFixed(digits));
+
+class TokenView {
+  constructor(root, host) {
+    this.host = host;
+    this.sent = 0;
+    this.text = element("div", { className: "text", role: "listbox", ariaLabel: "Response tokens" });
+    this.text.setAttribute("aria-multiselectable", "true");
+    this.tip = element("div", { className: "tip", id: "tip", role: "tooltip", hidden: true });
+    this.count = element("p", { className: "count" });
+    this.count.setAttribute("role", "status");
+    this.legend = element("p", { className: "legend" });
+    this.controls = {};
+    const reading = element("div", { className: "reading" }, this.viewBar(), this.text, this.count, this.legend);
+    host.replaceChildren(reading, this.panel(), this.tip);
+    this.listen();
+  }
+
+  // --- controls ---------------------------------------------------------------------------------------------------
+
+  viewBar() {
+    return element(
+      "div",
+      { className: "bar" },
+      this.select("tint", "Tint", Object.fromEntries(Object.entries(SCORES).map(([k, v]) => [k, v.label]))),
+      this.select("pick", "A click takes", { token: "a token", word: "its word", sentence: "its sentence" }),
+      this.check("blanks", "Show blanks"),
+    );
+  }
+
+  panel() {
+    const more = element(
+      "details",
+      {},
+      element("summary", { textContent: "How importance is computed" }),
+      this.select("fusion", "Fusion", { product: "product", sum: "sum" }),
+      this.select("normaliser", "Normaliser", { rank: "rank", minmax: "minmax" }),
+      this.select("scope", "Normalise over", { set: "the forget set", sample: "each sample" }),
+      this.select("granularity", "Score by", { word: "word", token: "token" }),
+      this.select("direction", "High entropy score for", { uncertain: "uncertain tokens", certain: "certain tokens" }),
+      this.check("guard", "Copy guard"),
+    );
+    this.clear = element("button", { type: "button", className: "clear", textContent: "Clear overrides" });
+    return element(
+      "div",
+      { className: "panel" },
+      this.segments("weights", "Weights", ["hard", "soft", "uniform"]),
+      this.select("criterion", "Select by", { threshold: "threshold τ", top_share: "top share of each response", quantile: "quantile of the set" }),
+      this.slider("threshold", "Threshold τ", 0, 1, 0.01),
+      this.slider("top_share", "Top share", 0, 1, 0.01),
+      this.slider("quantile", "Quantile", 0, 1, 0.01),
+      this.slider("temperature", "Temperature", -2, 1, 0.02),
+      this.slider("alpha", "Mix α", 0, 1, 0.01, ["entropy h", "knowledge k"]),
+      more,
+      this.clear,
+    );
+  }
+
+  select(name, label, options) {
+    const input = element("select", { ariaLabel: label }, ...Object.entries(options).map(([value, textContent]) => element("option", { value, textContent })));
+    this.controls[name] = { set: (v) => (input.value = v), row: element("label", { className: "row" }, element("span", { textContent: label }), input) };
+    input.addEventListener("change", () => this.change(name, input.value, true));
+    return this.controls[name].row;
+  }
+
+  check(name, label) {
+    const input = element("input", { type: "checkbox" });
+    this.controls[name] = { set: (v) => (input.checked = v), row: element("label", { className: "check" }, input, element("span", { textContent: label })) };
+    input.addEventListener("change", () => this.change(name, input.checked, true));
+    return this.controls[name].row;
+  }
+
+  segments(name, label, options) {
+    const inputs = options.map((value) => element("input", { type: "radio", name: `tv-${name}`, value }));
+    const row = element("fieldset", { className: "segments" }, element("legend", { textContent: label }));
+    inputs.forEach((input) => {
+      input.addEventListener("change", () => this.change(name, input.value, true));
+      row.append(element("label", {}, input, element("span", { textContent: input.value })));
+    });
+    this.controls[name] = { set: (v) => inputs.forEach((input) => (input.checked = input.value === v)), row };
+    return row;
+  }
+
+  // The temperature's slider is logarithmic, from 10^min to 10^max.
+  slider(name, label, min, max, step, ends) {
+    const log = name === "temperature";
+    const input = element("input", { type: "range", min, max, step, ariaLabel: label });
+    const out = element("b", {});
+    const value = () => (log ? Number((10 ** Number(input.value)).toPrecision(3)) : Number(input.value));
+    const say = (v) => {
+      out.textContent = log ? String(Number(v.toPrecision(3))) : v.toFixed(2);
+      input.setAttribute("aria-valuetext", out.textContent);
+    };
+    input.addEventListener("input", () => {
+      this.dragging = true;
+      say(value());
+      this.change(name, value(), false);
+    });
+    input.addEventListener("change", () => {
+      this.dragging = false;
+      this.change(name, value(), true);
+    });
+    // A drag that ends where it began changes nothing, so no change event says that it has ended.
+    for (const end of ["pointerup", "pointercancel", "blur"]) input.addEventListener(end, () => (this.dragging = false));
+    const head = element("span", { className: "head" }, element("span", { textContent: label }), out);
+    const row = element("div", { className: "row slider" }, head, input);
+    if (ends) row.append(element("span", { className: "ends" }, ...ends.map((textContent) => element("span", { textContent }))));
+    row.dataset.name = name;
+    const set = (v) => {
+      input.value = log ? Math.log10(v) : v;
+      say(v);
+    };
+    this.controls[name] = { set, row };
+    return row;
+  }
+
+  change(name, value, commit) {
+    this.settings[name] = value;
+    this.schedule();
+    if (commit) this.commit();
+  }
+
+  // --- data in, commits out ---------------------------------------------------------------------------------------
+
+  update(data, setStateValue) {
+    this.send = setStateValue;
+    this.matchTheme();
+    this.sent = Math.max(this.sent, data.echo);
+    const otherSet = data.setKey !== this.setKey;
+    if (otherSet) {
+      this.setKey = data.setKey;
+      this.set = TokenMaths.unpack(data.set);
+      this.importance = new Float64Array(this.set.knowledge.length);
+      this.weight = new Float64Array(this.set.knowledge.length);
+      this.signalsKey = null;
+      for (const [name, help] of Object.entries(data.help)) if (this.controls[name]) this.controls[name].row.title = help;
+    }
+    // What comes back from the server is older than a drag in progress or a commit still on its way.
+    if (otherSet || (data.echo >= this.sent && !this.dragging && !this.timer)) this.adopt(data.settings);
+    const key = `${data.setKey} ${data.index}`;
+    if (key !== this.sampleKey) {
+      this.sampleKey = key;
+      this.sample = data.sample;
+      this.index = data.index;
+      this.build();
+    }
+    this.marked = new Set(data.marked);
+    this.schedule();
+  }
+
+  // Tracks and arrows that the browser draws itself follow the app's theme, not the system's.
+  matchTheme() {
+    const ground = element("i", { hidden: true });
+    ground.style.color = "var(--st-background-color)";
+    this.host.append(ground);
+    const [red, green, blue] = getComputedStyle(ground).color.match(/[\d.]+/g).map(Number);
+    ground.remove();
+    this.host.style.colorScheme = 0.3 * red + 0.6 * green + 0.1 * blue < 128 ? "dark" : "light";
+  }
+
+  adopt(text) {
+    const numbers = ["alpha", "threshold", "top_share", "quantile", "temperature"];
+    this.settings = { ...text, guard: text.guard === "true", blanks: text.blanks === "true" };
+    for (const name of numbers) this.settings[name] = Number(text[name]);
+    this.overrides = TokenMaths.decodeOverrides(text.overrides);
+    for (const [name, control] of Object.entries(this.controls)) control.set(this.settings[name]);
+  }
+
+  commit() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.sent += 1;
+      const text = Object.fromEntries(Object.entries(this.settings).map(([name, value]) => [name, String(value)]));
+      this.send("commit", { ...text, overrides: TokenMaths.encodeOverrides(this.overrides), sequence: this.sent });
+    }, COMMIT_AFTER);
+  }
+
+  // --- text -------------------------------------------------------------------------------------------------------
+
+  build() {
+    const { texts, gold, special } = this.sample;
+    this.base = this.set.bounds[this.index];
+    this.hideTip();
+    this.focus = 0;
+    this.anchor = null;
+    this.tokens = texts.map((text, t) => {
+      const node = element("span", { className: "token", role: "option", tabIndex: t ? -1 : 0, dataset: { t } });
+      node.dir = "auto";
+      node.classList.toggle("gold", gold[t]);
+      node.classList.toggle("special", special[t]);
+      return node;
+    });
+    this.painted = texts.map(() => ({}));
+    this.text.replaceChildren(...this.tokens);
+  }
+
+  // Numbers of the tokens that belong together with token t.
+  unit(t) {
+    const { pick } = this.settings;
+    const { sentences } = this.sample;
+    if (pick === "token") return [t];
+    const label = pick === "word" ? (i) => this.set.words[this.base + i] : (i) => sentences[i];
+    return this.tokens.map((_, i) => i).filter((i) => label(i) === label(t));
+  }
+
+  schedule() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.paint();
+    });
+  }
+
+  compute() {
+    const { settings, set } = this;
+    const key = ["normaliser", "scope", "guard", "direction", "granularity"].map((name) => settings[name]).join();
+    if (key !== this.signalsKey) {
+      this.signalsKey = key;
+      this.normalised = TokenMaths.signals(set, settings);
+      this.knowledge = TokenMaths.guarded(set, settings);
+    }
+    TokenMaths.mix(this.normalised, settings, this.importance);
+    TokenMaths.weights(this.importance, set.bounds, settings, this.overrides, this.weight);
+  }
+
+  // The chosen score of the sample's tokens; each token of a word or sentence shows the unit's mean.
+  shown() {
+    const [start, end] = [this.base, this.base + this.tokens.length];
+    const kinds = { importance: this.importance, knowledge: this.knowledge, entropy: this.set.entropy, weight: this.weight };
+    const { tint, pick } = this.settings;
+    const values = Float64Array.from(tint === "probability" ? this.sample.probability : kinds[tint].subarray(start, end), (v) => v ?? NaN);
+    if (pick === "token") return values;
+    const sums = new Map();
+    const label = (t) => (pick === "word" ? this.set.words[start + t] : this.sample.sentences[t]);
+    values.forEach((v, t) => {
+      const [sum, n] = sums.get(label(t)) ?? [0, 0];
+      sums.set(label(t), Number.isNaN(v) ? [sum, n] : [sum + v, n + 1]);
+    });
+    return values.map((_, t) => sums.get(label(t))[0] / sums.get(label(t))[1]);
+  }
+
+  paint() {
+    this.compute();
+    const values = this.shown();
+    const { settings, base } = this;
+    const forced = this.overrides.get(this.index) ?? new Map();
+    const top = SCORES[settings.tint].top ?? values.reduce((m, v) => (v > m && Number.isFinite(v) ? v : m), 0);
+    let heaviest = 0;
+    for (let t = 0; t < values.length; t++) heaviest = Math.max(heaviest, this.weight[base + t]);
+    this.tokens.forEach((node, t) => {
+      const weight = this.weight[base + t];
+      const share = top > 0 && values[t] > 0 ? Math.min(values[t] / top, 1) : 0;
+      const now = {
+        level: Math.round(share * LEVELS),
+        line: weight > 0 ? Math.max(1, Math.round((weight / heaviest) * THICKEST)) : 0,
+        force: forced.has(t) ? (forced.get(t) ? "in" : "out") : "",
+        marked: this.marked.has(t),
+        blanks: settings.blanks,
+      };
+      const old = this.painted[t];
+      if (now.level !== old.level) node.style.backgroundColor = TINTS[now.level];
+      if (now.line !== old.line) {
+        node.style.backgroundSize = `100% ${now.line}px`;
+        node.setAttribute("aria-selected", now.line > 0);
+      }
+      if (now.force !== old.force) node.dataset.force = now.force;
+      if (now.marked !== old.marked) node.classList.toggle("marked", now.marked);
+      if (now.blanks !== old.blanks) {
+        const text = this.sample.texts[t];
+        node.textContent = now.blanks || this.sample.special[t] ? visible(text) : text || "∅";
+        node.ariaLabel = visible(text);
+        // A visible line end still ends the line, and a visible blank may still begin one.
+        if (now.blanks && text.includes("\n")) node.append("\n");
+        if (now.blanks && text.startsWith(" ")) node.prepend(document.createElement("wbr"));
+      }
+      this.painted[t] = now;
+    });
+    this.say(top);
+    for (const [name, kind] of [["threshold", "hard"], ["top_share", "hard"], ["quantile", "hard"], ["temperature", "soft"]]) {
+      this.controls[name].row.hidden = settings.weights !== kind || (kind === "hard" && settings.criterion !== name);
+    }
+    this.controls.criterion.row.hidden = settings.weights !== "hard";
+    if (this.tipOf !== undefined) this.fillTip(this.tipOf);
+  }
+
+  say(top) {
+    const here = TokenMaths.readOut(this.importance, this.weight, this.base, this.base + this.tokens.length);
+    const whole = TokenMaths.readOut(this.importance, this.weight, 0, this.weight.length);
+    const percent = (share) => `${(100 * share).toFixed(0)} %`;
+    const like = this.settings.weights === "soft" ? `, like ${here.effective.toFixed(1)} equally weighted` : "";
+    const gold = this.sample.gold.reduce((n, g) => n + g, 0);
+    const found = this.sample.gold.reduce((n, g, t) => n + (g && this.weight[this.base + t] > 0), 0);
+    const lines = [
+      `Here ${here.selected} of ${here.tokens} tokens, ${percent(here.share)} of importance${like}` + (gold ? `; ${found} of ${gold} gold tokens` : ""),
+      `In the set ${whole.selected.toLocaleString("en")} of ${whole.tokens.toLocaleString("en")} tokens, ${percent(whole.share)} of importance`,
+    ];
+    if (!whole.selected) lines.push("No token is selected: lower the threshold.");
+    if (lines.join() !== this.said) {
+      this.said = lines.join();
+      this.count.replaceChildren(...lines.map((textContent) => element("span", { textContent })));
+    }
+    const { label, unit } = SCORES[this.settings.tint];
+    const forced = [...this.overrides.values()].reduce((n, map) => n + map.size, 0);
+    const shown = [label, top.toPrecision(3), gold > 0, forced, this.marked.size].join();
+    if (shown === this.shownLegend) return;
+    this.shownLegend = shown;
+    const legend = [
+      element("span", { textContent: "0" }),
+      element("i", { className: "ramp" }),
+      element("span", { textContent: `${Number(top.toPrecision(3))}${unit && ` ${unit}`} ${label}` }),
+      element("span", { className: "key" }, element("b", { className: "sample line", textContent: "ab" }), " weighted"),
+    ];
+    if (gold) legend.push(element("span", { className: "key" }, element("b", { className: "sample dots", textContent: "ab" }), " gold span"));
+    if (forced) legend.push(element("span", { className: "key", textContent: "+ forced in, − forced out" }));
+    if (this.marked.size) legend.push(element("span", { className: "key" }, element("b", { className: "sample box", textContent: "ab" }), " boxed in the chart"));
+    this.legend.replaceChildren(...legend);
+    this.clear.hidden = !forced;
+    this.clear.textContent = `Clear ${forced} override${forced === 1 ? "" : "s"}`;
+  }
+
+  // --- hover and focus --------------------------------------------------------------------------------------------
+
+  fillTip(t) {
+    const at = this.base + t;
+    const importance = this.importance.subarray(this.base, this.base + this.tokens.length);
+    const rank = 1 + importance.reduce((n, s, i) => n + (s > importance[t] || (s === importance[t] && i < t)), 0);
+    const forced = this.overrides.get(this.index)?.get(t);
+    const copied = this.set.copied[at] ? (this.settings.guard ? " (repeats the question: 0)" : " (repeats the question)") : "";
+    const rows = [
+      ["token", visible(this.sample.texts[t])],
+      ["id", String(this.sample.ids[t])],
+      ["position", `${t + 1} of ${this.tokens.length}`],
+      ["probability", number(this.sample.probability[t], 4)],
+      ["entropy", `${number(this.set.entropy[at])} nats`],
+      ["knowledge", `${number(this.knowledge[at])} nats${copied}`],
+      ["importance", `${number(this.importance[at])}, rank ${rank}`],
+      ["weight", number(this.weight[at]) + (forced === undefined ? "" : forced ? ", forced in" : ", forced out")],
+    ];
+    const contexts = this.sample.contexts[t].map(([text, loss]) => [visible(text), `${loss.toFixed(3)} nats`]);
+    const list = (pairs) =>
+      element("dl", {}, ...pairs.flatMap(([name, value]) => [element("dt", { textContent: name, dir: "auto" }), element("dd", { textContent: value, dir: "auto" })]));
+    const parts = [list(rows)];
+    if (contexts.length) parts.push(element("p", { textContent: "lost most when masked" }), list(contexts));
+    this.tip.replaceChildren(...parts);
+  }
+
+  showTip(t) {
+    this.tipOf = t;
+    this.fillTip(t);
+    this.tip.hidden = false;
+    const box = this.host.getBoundingClientRect();
+    const token = this.tokens[t].getClientRects();
+    const last = token[token.length - 1] ?? box;
+    const left = Math.min(last.left - box.left, box.width - this.tip.offsetWidth);
+    this.tip.style.left = `${Math.max(0, left)}px`;
+    this.tip.style.top = `${last.bottom - box.top + 6}px`;
+    this.tokens[t].setAttribute("aria-describedby", "tip");
+  }
+
+  hideTip() {
+    if (this.tipOf !== undefined) this.tokens[this.tipOf]?.removeAttribute("aria-describedby");
+    this.tipOf = undefined;
+    this.tip.hidden = true;
+  }
+
+  // --- overrides --------------------------------------------------------------------------------------------------
+
+  // The rule's choice -> forced to the opposite -> forced the other way -> back to the rule.
+  next(t) {
+    const forced = this.overrides.get(this.index)?.get(t);
+    const plain = new Map([...this.overrides].filter(([sample]) => sample !== this.index));
+    const ruled = TokenMaths.weights(this.importance, this.set.bounds, this.settings, plain)[this.base + t] > 0;
+    if (forced === undefined) return !ruled;
+    return forced === ruled ? undefined : ruled;
+  }
+
+  force(tokens, inside) {
+    const forced = new Map(this.overrides.get(this.index) ?? []);
+    for (const t of tokens) inside === undefined ? forced.delete(t) : forced.set(t, inside);
+    forced.size ? this.overrides.set(this.index, forced) : this.overrides.delete(this.index);
+    this.schedule();
+    this.commit();
+  }
+
+  toggle(t, range) {
+    if (range && this.anchor !== null) {
+      const [from, to] = [Math.min(this.anchor, t), Math.max(this.anchor, t)];
+      const units = new Set();
+      for (let i = from; i <= to; i++) if (!units.has(i)) this.unit(i).forEach((u) => units.add(u));
+      this.force(units, this.overrides.get(this.index)?.get(this.anchor));
+      return;
+    }
+    this.anchor = t;
+    this.force(this.unit(t), this.next(t));
+  }
+
+  move(to) {
+    const t = Math.max(0, Math.min(this.tokens.length - 1, to));
+    this.tokens[this.focus].tabIndex = -1;
+    this.focus = t;
+    this.tokens[t].tabIndex = 0;
+    this.tokens[t].focus({ preventScroll: false });
+  }
+
+  // The token above or below: on the next line, nearest in place.
+  vertical(step) {
+    const here = this.tokens[this.focus].getBoundingClientRect();
+    let best = this.focus;
+    let line = null;
+    let distance = Infinity;
+    for (let t = this.focus + step; t >= 0 && t < this.tokens.length; t += step) {
+      const box = this.tokens[t].getBoundingClientRect();
+      if (Math.abs(box.top - here.top) < 2) continue;
+      line ??= box.top;
+      if (Math.abs(box.top - line) > 2) break;
+      if (Math.abs(box.left - here.left) < distance) [best, distance] = [t, Math.abs(box.left - here.left)];
+    }
+    return best;
+  }
+
+  listen() {
+    const tokenOf = (event) => {
+      const node = event.target.closest?.(".token");
+      return node ? Number(node.dataset.t) : undefined;
+    };
+    this.text.addEventListener("pointerover", (event) => {
+      if (event.pointerType !== "touch" && tokenOf(event) !== undefined) this.showTip(tokenOf(event));
+    });
+    this.text.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && this.hideTip());
+    this.text.addEventListener("focusin", (event) => {
+      const t = tokenOf(event);
+      if (t === undefined) return;
+      this.focus = t;
+      this.showTip(t);
+    });
+    this.text.addEventListener("focusout", () => this.hideTip());
+    this.text.addEventListener("scroll", () => this.hideTip());
+    // A first tap shows what hovering shows; a tap on the same token takes it.
+    this.text.addEventListener("pointerdown", (event) => {
+      this.peek = event.pointerType === "touch" && this.tipOf !== tokenOf(event);
+      if (event.shiftKey) event.preventDefault();
+    });
+    this.text.addEventListener("click", (event) => {
+      const t = tokenOf(event);
+      if (t === undefined) return;
+      this.move(t);
+      if (this.peek) this.showTip(t);
+      else this.toggle(t, event.shiftKey);
+    });
+    this.text.addEventListener("keydown", (event) => {
+      const moves = {
+        ArrowRight: () => this.focus + 1,
+        ArrowLeft: () => this.focus - 1,
+        ArrowDown: () => this.vertical(1),
+        ArrowUp: () => this.vertical(-1),
+        Home: () => 0,
+        End: () => this.tokens.length - 1,
+      };
+      if (moves[event.key]) this.move(moves[event.key]());
+      else if (event.key === "Enter" || event.key === " ") this.toggle(this.focus, event.shiftKey);
+      else if (event.key === "Escape") this.hideTip();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    this.clear.addEventListener("click", () => {
+      this.overrides = new Map();
+      this.schedule();
+      this.commit();
+    });
+  }
+
+  destroy() {
+    if (this.frame) cancelAnimationFrame(this.frame);
+    clearTimeout(this.timer);
+  }
+}
+
+const views = new WeakMap();
+
+export default function mount({ parentElement, data, setStateValue }) {
+  const host = parentElement.querySelector(".token-view");
+  if (!views.has(host)) views.set(host, new TokenView(parentElement, host));
+  views.get(host).update(data, setStateValue);
+  return () => views.get(host).destroy();
+}

@@ -1,0 +1,46 @@
+"""What the token view sends to the browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+
+from app.token_view import component
+from tests.app.scores import sample, score_set
+
+
+def test_the_packed_scores_are_the_scores_without_the_copy_guard():
+    scores = score_set(
+        [sample([1, 2, 3], [0.5, 0.25, 0], copied=[1, 0, 0]), sample([4], [np.nan], name="s1")]
+    )
+    packed = component.pack(scores)
+    read = {name: base64.b64decode(text) for name, text in packed.items()}
+    np.testing.assert_array_equal(np.frombuffer(read["lengths"], "<i4"), [3, 1])
+    np.testing.assert_array_equal(np.frombuffer(read["knowledge"], "<f4"), [1, 2, 3, 4])
+    np.testing.assert_array_equal(np.frombuffer(read["entropy"], "<f4"), [0.5, 0.25, 0, np.nan])
+    np.testing.assert_array_equal(np.frombuffer(read["copied"], "u1"), [1, 0, 0, 0])
+    np.testing.assert_array_equal(np.frombuffer(read["words"], "<i4"), [0, 0, 1, 0])
+
+
+def test_sentences_begin_at_their_first_visible_character():
+    texts = ["Ada", " came", ".", " She", " left", "!\n", "Why", "?", "<|end|>"]
+    found = component.sentences(sample(range(9), range(9), texts=texts))
+    assert found == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_the_strongest_contexts_come_first_and_only_those_that_cost_something():
+    one = sample([1, -1, np.nan], [0, 0, 0], contexts=5)
+    one.losses[1:4, 0] = [3, 0.5, 2]
+    one.losses[1:4, 2] = [np.nan, 0, -1]
+    found = component.strongest_contexts(one)
+    assert found == [[("context 1", 3.0), ("context 3", 2.0), ("context 0", 1.0)], [], []]
+
+
+def test_sample_data_is_strict_json_even_without_numbers():
+    one = sample([1, 2], [1, 2])
+    one.nll[:] = [np.nan, 0.5]
+    data = component.sample_data(one)
+    assert json.loads(json.dumps(data, allow_nan=False))["probability"][0] is None
+    assert data["special"] == [False, True]

@@ -1,0 +1,172 @@
+"""The token view in a real browser: what AppTest cannot click."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from app import services
+from tests.app.scores import sample, score_set
+
+pytestmark = pytest.mark.browser
+TRAPS = [
+    *(
+        "<script>window.trapped = 1</script>",
+        " $x^2$",
+        " **bold**",
+        " :red[no]",
+        " \u202egnol",
+        "\u200b",
+        "שלום",
+    ),
+    *("\n", "", "<|end|>"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(app, app_folder) -> str:
+    """Address of the app, with one scored upload whose tokens are traps; the door has run once."""
+    upload = app_folder / "runs" / "uploads" / "traps.jsonl"
+    upload.parent.mkdir(parents=True)
+    upload.write_text(json.dumps({"question": "Q?", "answer": "".join(TRAPS[:-1])}) + "\n", encoding="utf-8")
+    count = len(TRAPS)
+    scores = score_set([sample(np.arange(count), np.arange(count), texts=TRAPS, name="<b>$y$</b>")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOKENUNLEARN_CACHE", str(app_folder / "cache"))
+        scores.save(services.score_path("demo", f"file:{upload}", {}))
+    return app
+
+
+@pytest.fixture
+def sent(page) -> list:
+    """What the page has sent to the server since it was opened."""
+    frames: list = []
+    page.on("websocket", lambda ws: ws.on("framesent", lambda frame: frames.append(frame)))
+    return frames
+
+
+def open_tokens(page, server, query=""):
+    """Open the page Tokens, by way of the door."""
+    page.goto(server)
+    page.get_by_text("Overview").first.wait_for()
+    page.goto(f"{server}/tokens?{query}")
+    page.locator(".token").first.wait_for()
+    page.get_by_test_id("stPlotlyChart").first.wait_for()
+    page.wait_for_timeout(500)
+
+
+def selected(page) -> int:
+    """Number of tokens with a weight."""
+    return page.locator('.token[aria-selected="true"]').count()
+
+
+def test_the_threshold_acts_without_the_server_and_is_committed_on_release(page, server, sent):
+    open_tokens(page, server)
+    before, quiet = selected(page), len(sent)
+    box = page.get_by_role("slider", name="Threshold τ").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.6, middle)
+    page.mouse.down()
+    counts = set()
+    for step in range(60, 96, 2):
+        page.mouse.move(box["x"] + box["width"] * step / 100, middle)
+        page.wait_for_timeout(20)
+        counts.add(selected(page))
+    assert len(counts) > 2, "the text does not follow the slider"
+    assert selected(page) < before
+    assert len(sent) == quiet, "dragging reached the server"
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"threshold=0\.9"))
+    assert len(sent) > quiet
+    shown = selected(page)
+    page.reload()
+    page.locator(".token").first.wait_for()
+    page.wait_for_timeout(500)
+    assert selected(page) == shown
+
+
+def test_a_click_overrides_a_token_and_unlearn_has_the_override(page, server):
+    open_tokens(page, server)
+    token = page.locator(".token").nth(1)
+    assert token.get_attribute("aria-selected") == "false"
+    states = []
+    for _ in range(3):
+        token.click()
+        page.wait_for_timeout(60)
+        states.append((token.get_attribute("data-force"), token.get_attribute("aria-selected")))
+    assert states == [("in", "true"), ("out", "false"), ("", "false")]
+    token.click()
+    page.locator(".token").nth(4).click(modifiers=["Shift"])
+    page.wait_for_url(re.compile(r"overrides=0\.i1-4"))
+    expected = page.get_by_text(re.compile("^Score set [0-9a-f]{12}$")).inner_text().split()[-1]
+    page.get_by_role("link", name="Use these weights").click()
+    page.wait_for_url(re.compile("/unlearn"))
+    page.get_by_text(re.compile("^hard.*4 overrides", re.DOTALL)).wait_for()
+    assert page.get_by_text(re.compile(f"score set {expected}")).count() > 0
+    assert "overrides=0.i1-4" in page.url
+
+
+def test_the_keyboard_moves_and_overrides(page, server):
+    open_tokens(page, server)
+    page.locator(".token").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".tip").is_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"overrides=0\.i1"))
+    page.keyboard.press("Escape")
+    assert not page.locator(".tip").is_visible()
+
+
+def test_a_link_opens_the_same_view_in_a_fresh_context(page, server, browser):
+    query = "weights=soft&temperature=0.25&alpha=0.7&tint=weight&overrides=0.o2&sample=authors-054-00"
+    open_tokens(page, server, query)
+    texts = page.locator(".token").evaluate_all(
+        "nodes => nodes.map((n) => n.style.cssText + n.dataset.force)"
+    )
+    url = page.url
+    other = browser.new_context(viewport={"width": 1360, "height": 1000}).new_page()
+    other.goto(url)
+    other.locator(".token").first.wait_for()
+    other.wait_for_timeout(800)
+    again = other.locator(".token").evaluate_all(
+        "nodes => nodes.map((n) => n.style.cssText + n.dataset.force)"
+    )
+    other.context.close()
+    assert again == texts
+    assert len(set(again)) > 3
+
+
+def test_tokens_are_text_and_nothing_else(page, server):
+    open_tokens(page, server, "samples=traps.jsonl")
+    tokens = page.locator(".token")
+    shown = tokens.evaluate_all("nodes => nodes.map((n) => n.textContent)")
+    assert shown == [*TRAPS[:-2], "∅", "<|end|>"]
+    page.get_by_label("Show blanks").check()
+    page.wait_for_timeout(300)
+    shown = tokens.evaluate_all("nodes => nodes.map((n) => n.textContent)")
+    assert shown[4:8] == ["␣\u2039U+202E\u203agnol", "\u2039U+200B\u203a", "שלום", "↵\n"]
+    tokens.nth(0).hover()
+    assert "<script>window.trapped␣=␣1</script>" in page.locator(".tip").inner_text()
+    assert page.evaluate("window.trapped") is None
+    assert page.locator(".token script, .token strong, .token .katex").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_narrow_screen(server, browser, scheme):
+    context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    open_tokens(page, server)
+    page.locator(".token").nth(6).hover()
+    inside = page.evaluate(
+        """() => {
+          const roots = [...document.querySelectorAll("*")].map((e) => e.shadowRoot).filter(Boolean);
+          const parts = roots.flatMap((root) => [...root.querySelectorAll(".text, .panel, .tip, .bar")]);
+          const boxes = parts.map((e) => e.getBoundingClientRect());
+          return boxes.length > 3 && boxes.every((box) => box.left >= 0 && box.right <= 400);
+        }"""
+    )
+    context.close()
+    assert inside
