@@ -372,7 +372,7 @@ def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, t
         "--steps",
         100000,
     ]
-    process = subprocess_of(*words, "--selection", "uniform", "--out", tmp_path / "runs", "--json")
+    process = subprocess_of(*words, "--steps", 100000, "--selection", "uniform", "--out", tmp_path / "runs", "--json")
     store = RunStore(tmp_path / "runs")
     try:
         wait_for(lambda: any(len(run.metrics) > 2 for run in store.runs()))

@@ -23,7 +23,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from tokenunlearn.errors import RunError, TokenUnlearnError
 
@@ -266,7 +266,7 @@ def runs_list(out_folder: Out = Path("runs"), as_json: Json = False) -> None:
     if as_json:
         _print_json(rows)
         return
-    table = Table("run", "status", "phase", "done", "message")
+    table = Table(Column("run", no_wrap=True), "status", "phase", "done", "message")
     for row in rows:
         table.add_row(
             row["run"], row["status"], row["phase"], f"{row['done']}/{row['total']}", escape(row["message"])
