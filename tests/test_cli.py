@@ -360,19 +360,9 @@ def wait_for(condition, seconds=120):
 
 
 def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, tmp_path):
-    words = [
-        "unlearn",
-        "--model",
-        model,
-        "--samples",
-        samples,
-        "--retain",
-        samples,
-        *QUICK,
-        "--steps",
-        100000,
-    ]
-    process = subprocess_of(*words, "--steps", 100000, "--selection", "uniform", "--out", tmp_path / "runs", "--json")
+    words = ["unlearn", "--model", model, "--samples", samples, "--retain", samples, *QUICK]
+    words += ["--steps", 100000, "--selection", "uniform", "--out", tmp_path / "runs", "--json"]
+    process = subprocess_of(*words)
     store = RunStore(tmp_path / "runs")
     try:
         wait_for(lambda: any(len(run.metrics) > 2 for run in store.runs()))

@@ -37,7 +37,7 @@ def home(tmp_path, monkeypatch) -> Iterator[Path]:
 
 @pytest.fixture
 def new_options(monkeypatch) -> None:
-    """Lets AppTest send a select box's value that is no option, as the browser does where that is accepted."""
+    """Lets AppTest send a select box's value that is no option, as the browser can."""
 
     def state(box: Selectbox) -> WidgetState:
         value = None if box.value is None else str(box.format_func(box.value))

@@ -303,7 +303,7 @@ def test_a_second_run_is_queued_and_starts_when_the_first_is_cancelled(open_page
     assert "cancelled" in everything and "completed" in everything
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_weights(
+def test_a_loss_that_is_no_number_fails_the_run_and_good_weights_stay(
     open_page, unlearn_page, scored, samples
 ):
     at = unlearn_page
