@@ -18,7 +18,7 @@ from tokenunlearn.training.finetune import FinetuneConfig
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return build.train_tokenizer()
+    return build.train_tokenizer(build.demo_texts())
 
 
 @pytest.mark.parametrize(
