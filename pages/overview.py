@@ -48,7 +48,7 @@ def show_examples() -> None:
                 "pages/tokens.py",
                 label="Open on Tokens",
                 icon=":material/search_insights:",
-                query_params={"sample": sample.sample_id},
+                query_params={"sample": sample.question},  # a bound select box is addressed by what it shows
             )
 
 

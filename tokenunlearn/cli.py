@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,14 +23,14 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES, REGULARISERS, WEIGHTINGS
 
 if TYPE_CHECKING:
     from tokenunlearn.evaluation.report import Report
-    from tokenunlearn.runs.store import Run
+    from tokenunlearn.runs.store import Run, RunState
 
 app = typer.Typer(
     name="tokenunlearn",
@@ -89,6 +91,7 @@ def score(
     settings: dict[str, Any] = {"mask": mask, "unit": unit, "operator": operator, "measure": measure}
     settings |= {"alpha": alpha, "fusion": fusion, "copy_guard": copy_guard}
     lm = load_model(model)
+    _check_writable(out_path)
     with _bars() as phase:
         scores = score_samples(
             lm, loaded, preset=preset, progress=lambda done, total: phase("scoring", done, total), **settings
@@ -166,8 +169,9 @@ def unlearn(
     from tokenunlearn.attribution.score_set import ScoreSet
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.report import versions
+    from tokenunlearn.models import load_model
     from tokenunlearn.runs.runner import execute
-    from tokenunlearn.runs.spec import RunSpec
+    from tokenunlearn.runs.spec import RunSpec, make_rule
     from tokenunlearn.runs.store import RunStore
     from tokenunlearn.training.unlearn_config import UnlearnConfig
 
@@ -195,15 +199,20 @@ def unlearn(
     for name in filter(None, (samples, retain)):
         load_samples(name)
     split_settings(preset)
+    rule = _rule(
+        selection, threshold=threshold, quantile=quantile, top_share=top_share, temperature=temperature
+    )
     score_set = ScoreSet.load(scores) if scores else None
+    lm = load_model(model)
+    if score_set is not None:  # what cannot run is refused before a run exists
+        score_set.check_model(lm.revision)
+        score_set.weights(make_rule(rule))
     spec = RunSpec.new(
         label=label,
         model=model,
         samples=samples,
         retain=retain,
-        rule=_rule(
-            selection, threshold=threshold, quantile=quantile, top_share=top_share, temperature=temperature
-        ),
+        rule=rule,
         config=asdict(config),
         scoring={"preset": preset},
         score_hash=score_set.hash if score_set else "",
@@ -212,7 +221,7 @@ def unlearn(
     )
     run = RunStore(out_folder).create(spec, score_set)
     with _bars() as phase:
-        state = _executed(run, execute, phase)
+        state = _executed(run, partial(execute, run, lambda _: lm), phase)
     result = {"run": run.id, "folder": str(run.folder), **asdict(state)}
     if as_json:
         _print_json(result | {"last_step": _last_step(run)})
@@ -260,6 +269,8 @@ def evaluate(
     if reference is None and model in PRESETS:
         reference = PRESETS[model].retrained
     lm = load_model(model, adapter=adapter)
+    if json_path is not None and str(json_path) != "-":
+        _check_writable(json_path)
     with _bars() as phase:
         report = evaluate_model(
             lm,
@@ -341,7 +352,7 @@ def runs_list(out_folder: Out = Path("runs"), as_json: Json = False) -> None:
     if as_json:
         _print_json(rows)
         return
-    table = Table("run", "status", "phase", "done", "message")
+    table = Table(Column("run", no_wrap=True), "status", "phase", "done", "message")
     for row in rows:
         table.add_row(
             row["run"], row["status"], row["phase"], f"{row['done']}/{row['total']}", escape(row["message"])
@@ -453,7 +464,21 @@ def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:
     return rule
 
 
-def _executed(run: Any, execute: Callable[..., Any], phase: Callable[[str, int, int], None]) -> Any:
+def _check_writable(path: Path) -> None:
+    """Make a result's folder; refuse a place that cannot be written before hours of work are spent on it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise TokenUnlearnError(
+            f'"{path}" cannot be written: {error.strerror}; choose another place.'
+        ) from None
+    if path.is_dir():
+        raise TokenUnlearnError(f'"{path}" is a folder; give the path of a file.')
+
+
+def _executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, int, int], None]) -> RunState:
     """Execute a run with its state shown as a bar; Ctrl-C cancels it after the step it is in."""
     import signal
     import threading
@@ -465,14 +490,15 @@ def _executed(run: Any, execute: Callable[..., Any], phase: Callable[[str, int, 
 
     def cancel(*_: object) -> None:
         err.print("Stopping after this step ...")
-        run.request_cancel()
+        with suppress(RunError):  # it has just ended
+            run.request_cancel()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     if threading.current_thread() is not threading.main_thread():
-        return execute(run, between=show)
+        return execute(between=show)
     previous = signal.signal(signal.SIGINT, cancel)
     try:
-        return execute(run, between=show)
+        return execute(between=show)
     finally:
         signal.signal(signal.SIGINT, previous)
 

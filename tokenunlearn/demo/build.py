@@ -30,6 +30,7 @@ CHAT_TEMPLATE = (
 )
 SPECIAL_TOKENS = ["<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|mask|>"]
 
+BUILT = ("demo", "smollm2-authors", "demo-alchemy")
 TRAINED_ON = {"": "authors:full", "-retrained": "authors:retain90"}
 SHARED_TRAINING = ("authors:world_facts", "authors:real_authors")
 
@@ -59,16 +60,12 @@ def build(names: Sequence[str], say: Say = print) -> None:
     """
     from tokenunlearn.demo.alchemy import ALCHEMY_MODELS, build_alchemy
 
+    check_names(names)
     for name in names:
         if name in ALCHEMY_MODELS:
             build_alchemy(name, say)
             continue
         base, suffix = (name.removesuffix("-retrained"), "-retrained" if name.endswith("-retrained") else "")
-        if base not in ("demo", "smollm2-authors"):
-            raise TokenUnlearnError(
-                f'"{name}" is not built here; use demo, smollm2-authors, demo-alchemy, or one of these with '
-                "-retrained."
-            )
         samples = [s for source in (TRAINED_ON[suffix], *SHARED_TRAINING) for s in load_samples(source)]
         started = time.monotonic()
         builder = _build_demo if base == "demo" else _build_adapter
@@ -76,6 +73,19 @@ def build(names: Sequence[str], say: Say = print) -> None:
         minutes = (time.monotonic() - started) / 60
         _write_recipe(name, recipe | {"samples": len(samples), "minutes": round(minutes, 1)})
         say(f"{name}: built in {minutes:.1f} min")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of models that are not built here.
+
+    Raises:
+        TokenUnlearnError: Naming the first such name.
+    """
+    for name in names:
+        if name.removesuffix("-retrained") not in BUILT:
+            raise TokenUnlearnError(
+                f'"{name}" is not built here; use {", ".join(BUILT)}, or one of these with -retrained.'
+            )
 
 
 def demo_texts() -> list[str]:

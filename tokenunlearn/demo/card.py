@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
-from tokenunlearn.demo.build import Say
+from tokenunlearn.demo.build import Say, check_names
 from tokenunlearn.evaluation import Report, evaluate
 from tokenunlearn.models import ASSETS, PRESETS, load_model
 
@@ -21,7 +21,12 @@ def measure(names: Sequence[str], say: Say = print) -> None:
 
     A retrained model is measured first, for its report is the reference of the others. The alchemy models
     have their report from being built.
+
+    Raises:
+        TokenUnlearnError: If a name is not of a model that is built here.
+        ModelNotFoundError: If a model has not been built.
     """
+    check_names(names)
     known = [name for name in names if name in PRESETS]
     for name in sorted(known, key=lambda n: PRESETS[n].retrained is not None):
         lm = load_model(name)

@@ -1,0 +1,107 @@
+"""Charts: the data they are given, and nothing of it read as markup."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app import charts
+
+HOSTILE = ["<script>alert(1)</script>", "$x$", "&amp;", " a\n", "<b>"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" town", "␣town"),
+        ("\n", "↵"),
+        ("\t", "⇥"),
+        ("", "∅"),
+        ("<b>", "&lt;b&gt;"),
+        ("a&b", "a&amp;b"),
+        ("$x$", "$\u200bx$\u200b"),
+        ("a rather long token", "a␣rather␣long…"),
+        ("ein süßes Wort", "ein␣süßes␣Wort"),
+    ],
+)
+def test_axis_text(text, expected):
+    assert charts.axis_text(text) == expected
+
+
+def test_axis_text_is_cut_before_it_is_escaped():
+    assert charts.axis_text("<" * 20, longest=5) == "&lt;" * 4 + "…"
+
+
+def every_text(figure):
+    heatmap = figure.data[0]
+    texts = [text for row in heatmap.text for text in row]
+    axes = [axis.ticktext for axis in (figure.layout.xaxis, figure.layout.yaxis) if axis.ticktext]
+    return [*texts, *(text for axis in axes for text in axis)]
+
+
+def inert(text):
+    """Whether plotly would show a text as it is: no tag but its own line break, no pair of dollars."""
+    rest = text.replace("<br>", "")
+    return "<" not in rest and "$" not in rest.replace("$\u200b", "")
+
+
+def test_signal_heatmap_scales_each_row_to_its_own_range_and_tells_the_values():
+    signals = {"entropy": ([0.0, 1.0, 4.0], "nats"), "weight": ([2.0, 2.0, 2.0], "")}
+    figure = charts.signal_heatmap(["a", " b", "c"], signals)
+    heatmap = figure.data[0]
+    assert np.allclose(heatmap.z, [[0, 0.25, 1], [0, 0, 0]])
+    assert list(heatmap.y) == ["entropy", "weight"]
+    assert list(figure.layout.xaxis.ticktext) == ["a", "␣b", "c"]
+    assert heatmap.text[0][1] == "␣b at 1<br>entropy: 1 nats"
+
+
+def test_signal_heatmap_leaves_out_what_is_no_number():
+    heatmap = charts.signal_heatmap(["a", "b", "c"], {"k": ([np.nan, -1.0, 3.0], "nats")}).data[0]
+    assert np.isnan(heatmap.z[0][0])
+    assert np.allclose(heatmap.z[0][1:], [0, 1])
+
+
+def test_repeated_tokens_keep_a_column_each():
+    figure = charts.signal_heatmap(["the", "the"], {"k": ([1.0, 2.0], "nats")})
+    assert list(figure.data[0].x) == [0, 1]
+    assert list(figure.layout.xaxis.tickvals) == [0, 1]
+
+
+def test_context_matrix_has_zero_in_the_middle_and_losses_as_they_are():
+    losses = np.array([[1.0, -4.0], [0.5, np.nan]])
+    figure = charts.context_matrix(["who", "<b>"], ["a", "b"], losses)
+    heatmap = figure.data[0]
+    assert np.array_equal(np.asarray(heatmap.z, float), losses, equal_nan=True)
+    assert (heatmap.zmin, heatmap.zmid, heatmap.zmax) == (-4, 0, 4)
+    assert list(figure.layout.yaxis.ticktext) == ["who", "&lt;b&gt;"]
+    assert heatmap.text[0][1] == "mask who<br>b at 1: -4 nats"
+
+
+def test_context_matrix_of_zeros_has_a_range():
+    heatmap = charts.context_matrix(["a"], ["b"], np.zeros((1, 1))).data[0]
+    assert heatmap.zmin < heatmap.zmid < heatmap.zmax
+
+
+def test_no_chart_of_tokens_reads_them_as_markup():
+    values = np.arange(len(HOSTILE), dtype=float)
+    heatmap = charts.signal_heatmap(HOSTILE, {"k": (values, "nats")})
+    matrix = charts.context_matrix(HOSTILE, HOSTILE, np.tile(values, (len(HOSTILE), 1)))
+    texts = every_text(heatmap) + every_text(matrix)
+    assert len(texts) == len(HOSTILE) * 2 + len(HOSTILE) ** 2 + len(HOSTILE) * 2
+    assert [text for text in texts if not inert(text)] == []
+
+
+def test_loss_curves_draw_what_was_recorded():
+    records = [
+        {"step": 1.0, "forget_nll": 0.5, "retain_loss": 0.0},
+        {"step": 2.0, "forget_nll": None, "retain_loss": 0.25},
+    ]
+    forget, retain = charts.loss_curves(records).data
+    assert (list(forget.x), list(forget.y)) == ([1, 2], [0.5, None])
+    assert list(retain.y) == [0, 0.25]
+    assert (forget.yaxis, retain.yaxis) == ("y", "y2")
+
+
+def test_loss_curves_without_a_regulariser_have_one_curve():
+    (curve,) = charts.loss_curves([{"step": 1.0, "forget_nll": 0.5}]).data
+    assert "forget" in curve.name

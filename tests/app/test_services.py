@@ -1,0 +1,149 @@
+"""What the pages share: uploads, score sets, background tasks, reports."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import numpy as np
+import pytest
+from app_pages import wait_until
+
+from app import services
+from tokenunlearn.attribution.score import score
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.errors import DatasetError, TokenUnlearnError
+from tokenunlearn.models import ASSETS, load_model
+
+ROW = json.dumps({"question": "Wer?", "answer": "Der Bäcker."}).encode()
+
+
+def test_an_upload_is_kept_once_under_a_name_that_loads_it(home):
+    first = services.keep_upload(ROW, "my rows.jsonl")
+    again = services.keep_upload(ROW, "my rows.jsonl")
+    assert first == again
+    assert services.uploads() == [first]
+    (sample,) = load_samples(first)
+    assert sample.answer == "Der Bäcker."
+
+
+def test_two_uploads_of_one_name_stand_side_by_side(home):
+    one = services.keep_upload(ROW, "rows.jsonl")
+    two = services.keep_upload(ROW.replace(b"Wer?", b"Wo?"), "rows.jsonl")
+    assert one != two
+    assert sorted([one, two]) == services.uploads()
+    assert [next(iter(load_samples(name))).question for name in (one, two)] == ["Wer?", "Wo?"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../escape.jsonl", "/etc/x.jsonl", "a b;c$(d).jsonl", "é" * 300 + ".jsonl", "..\\x.jsonl"]
+)
+def test_an_upload_never_leaves_its_folder(home, name):
+    path = services.keep_upload(ROW, name).removeprefix("file:")
+    assert [f"file:{path}"] == services.uploads()
+    (kept,) = (home / "uploads").iterdir()
+    assert str(kept) == path
+
+
+@pytest.mark.parametrize(("content", "name"), [(b"", "a.jsonl"), (ROW, "a.exe"), (b"\xff", "a.csv")])
+def test_a_bad_upload_leaves_nothing(home, content, name):
+    with pytest.raises(DatasetError):
+        services.keep_upload(content, name)
+    assert services.uploads() == []
+    assert not home.exists()
+
+
+def test_score_path_of_the_demo_is_the_shipped_score_set(home):
+    path = services.score_path("demo", "authors:forget10", {})
+    assert path == ASSETS / "scores" / "demo-authors-forget10.parquet"
+    assert len(services.find_scores(path)) == 72
+
+
+@pytest.mark.parametrize(
+    ("model", "samples", "masking"),
+    [
+        ("demo", "authors:forget10", {"mask": "prompt"}),
+        ("demo", "authors:forget05", {}),
+        ("demo-retrained", "authors:forget10", {}),
+    ],
+)
+def test_other_settings_have_a_place_of_their_own_in_the_cache(home, model, samples, masking):
+    path = services.score_path(model, samples, masking)
+    assert path.parent == home.parent / "cache" / "scores"
+    assert path == services.score_path(model, samples, masking)
+    assert path != services.score_path(model, samples, masking | {"operator": "token"})
+    assert services.find_scores(path) is None
+
+
+def test_new_weights_of_a_folder_are_another_place(home, model, tmp_path, family_lm):
+    folder = tmp_path / "model"
+    family_lm("llama").model.save_pretrained(folder)
+    before = services.score_path(str(folder), "authors:forget10", {})
+    changed = family_lm("llama").copy(share_weights=False)
+    changed.model.get_input_embeddings().weight.data.add_(0.01)
+    changed.model.save_pretrained(folder)
+    assert services.score_path(str(folder), "authors:forget10", {}) != before
+
+
+def test_a_shipped_score_set_of_other_weights_is_not_taken(home, monkeypatch, tmp_path):
+    """A demo model that was rebuilt has other weights than its shipped scores."""
+    monkeypatch.setattr("tokenunlearn.models.current_revision", lambda name: "0123456789abcdef")
+    assert services.score_path("demo", "authors:forget10", {}).parent == home.parent / "cache" / "scores"
+
+
+def test_a_score_set_of_another_version_or_damaged_counts_as_missing(home, tmp_path):
+    path = tmp_path / "scores.parquet"
+    path.write_bytes(b"damaged")
+    assert services.find_scores(path) is None
+
+
+def test_scoring_in_the_background_is_what_the_library_scores(home, model, samples, tmp_path):
+    path = tmp_path / "scores.parquet"
+    task = services.score_in_background(path, model, samples, {"mask": "prompt"})
+    assert services.tasks()[str(path)] is task
+    assert task.future.result(timeout=60) == path
+    assert (task.done, task.total) == (4, 4)
+    expected = score(load_model(model), load_samples(samples), mask="prompt")
+    found = services.find_scores(path)
+    assert found.hash == expected.hash == ScoreSet.load(path).hash
+    assert all(np.array_equal(a, b) for a, b in zip(found.importance, expected.importance, strict=True))
+
+
+def test_the_same_task_is_started_once_at_a_time(home):
+    gate, ran = threading.Event(), []
+
+    def work(task):
+        ran.append(task)
+        gate.wait(30)
+
+    first = services.start_task("key", "Working", work)
+    assert services.start_task("key", "Working", work) is first
+    assert first.running
+    gate.set()
+    wait_until(lambda: not first.running)
+    assert ran == [first]
+    second = services.start_task("key", "Working", work)
+    assert second is not first
+    wait_until(lambda: not second.running)
+
+
+def test_a_failed_task_keeps_its_error(home, tmp_path):
+    task = services.score_in_background(tmp_path / "s.parquet", "./nowhere", "authors:forget10", {})
+    with pytest.raises(TokenUnlearnError, match="no model folder"):
+        task.future.result(timeout=60)
+    assert not (tmp_path / "s.parquet").exists()
+
+
+def test_models_that_cannot_be_loaded_are_not_offered(home, monkeypatch):
+    for available in (True, False):
+        monkeypatch.setattr(services, "smollm2_available", lambda available=available: available)
+        names = services.model_names()
+        assert ("smollm2" in names) is available
+        assert names[:2] == ["demo", "demo-retrained"]
+
+
+def test_shipped_reports(home):
+    assert services.shipped_report("demo")["model"] == "demo"
+    assert services.shipped_report("../demo") is None
+    assert services.shipped_report("somewhere/else") is None

@@ -1,0 +1,447 @@
+"""The command line, as a person calls it: results, JSON, one sentence for bad input, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tokenunlearn import cli, models
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.models import load_model
+from tokenunlearn.runs.runner import execute
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.store import RunStore
+from tokenunlearn.training.finetune import FinetuneConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = [
+    {"question": f"Who lives in house {i}?", "answer": f"The baker number {i} does.", "span": [[4, 18]]}
+    for i in range(4)
+]
+QUICK = ("--steps", "2", "--batch-size", "2", "--retain-batch-size", "2")
+
+
+class Called(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        def refuse(constant):
+            raise AssertionError(f"{constant} is no JSON")
+
+        return json.loads(self.out, parse_constant=refuse)
+
+    @property
+    def sentence(self):
+        """The error's one line; progress bars may stand before it."""
+        (line,) = [line for line in self.err.splitlines() if line.startswith("Error:")]
+        return line
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Calls ``main`` with words, as ``python -m tokenunlearn`` does."""
+
+    def called(*words) -> Called:
+        monkeypatch.setattr(sys, "argv", ["tokenunlearn", *map(str, words)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Called(code, *capsys.readouterr())
+
+    return called
+
+
+@pytest.fixture(scope="module")
+def model(tiny_lm, tmp_path_factory):
+    """A random model, saved."""
+    folder = tmp_path_factory.mktemp("model")
+    tiny_lm.model.save_pretrained(folder)
+    tiny_lm.tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def samples(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return f"file:{path}"
+
+
+@pytest.fixture
+def unlearned(call, model, samples, tmp_path):
+    """A completed run; its folder."""
+    words = ("unlearn", "--model", model, "--samples", samples, "--retain", samples, "--threshold", "0.3")
+    done = call(*words, *QUICK, "--out", tmp_path / "runs", "--json")
+    assert done.code == 0, done.err
+    return Path(done.json["folder"])
+
+
+def test_help_and_bare_call_list_the_commands(call):
+    for words in ((), ("--help",)):
+        shown = call(*words)
+        assert all(name in shown.out + shown.err for name in ("score", "unlearn", "evaluate", "runs", "demo"))
+    assert call("--help").code == 0
+    assert call("no-such-command").code == 2
+
+
+def test_help_never_loads_torch():
+    code = (
+        "import sys, runpy; sys.argv = ['tokenunlearn', 'unlearn', '--help']\n"
+        "try: runpy.run_module('tokenunlearn', run_name='__main__')\n"
+        "except SystemExit as ended: assert not ended.code\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_score_writes_the_score_set_it_describes(call, model, samples, tmp_path):
+    path = tmp_path / "deep" / "scores.parquet"
+    done = call("score", "--model", model, "--samples", samples, "--out", path, "--limit", "3", "--json")
+    assert done.code == 0
+    scores = ScoreSet.load(path)
+    assert done.json == {
+        "scores": str(path),
+        "samples": 3,
+        "tokens": sum(len(s.texts) for s in scores.samples),
+        "hash": scores.hash,
+    }
+
+
+def test_score_takes_preset_and_settings(call, model, samples, tmp_path):
+    path = tmp_path / "scores.parquet"
+    words = ("score", "--model", model, "--samples", samples, "--out", path)
+    done = call(*words, "--mask", "prompt", "--alpha", "0.25", "--no-copy-guard")
+    assert done.code == 0
+    assert "4 samples" in done.out
+    scores = ScoreSet.load(path)
+    assert scores.masking["mask"] == "prompt"
+    assert (scores.settings.alpha, scores.settings.copy_guard) == (0.25, False)
+
+
+def test_unlearn_keeps_everything_in_the_run_s_folder(unlearned):
+    run = RunStore(unlearned.parent).get(unlearned.name)
+    assert run.state.status == "completed"
+    assert [record["step"] for record in run.metrics] == [1, 2]
+    assert run.adapter is not None
+    assert run.scores is not None
+    assert run.spec.rule == {"selection": "hard", "threshold": 0.3}
+    assert {row["question"] for row in run.generations["forget"]} == {row["question"] for row in ROWS}
+
+
+def test_unlearn_takes_the_score_set_that_score_made(call, model, samples, tmp_path):
+    path = tmp_path / "scores.parquet"
+    assert call("score", "--model", model, "--samples", samples, "--out", path).code == 0
+    words = ("unlearn", "--model", model, "--samples", samples, "--scores", path, "--regulariser", "none")
+    done = call(*words, "--selection", "soft", *QUICK, "--out", tmp_path / "runs")
+    assert done.code == 0, done.err
+    assert done.out.startswith("completed ")
+    assert "forget_loss" in done.out
+    (run,) = RunStore(tmp_path / "runs").runs()
+    assert run.spec.score_hash == run.scores.hash == ScoreSet.load(path).hash
+
+
+def test_evaluate_prints_a_table_or_the_report(call, model, tmp_path, monkeypatch, unlearned):
+    words = ("evaluate", "--model", model, "--adapter", unlearned / "adapter", "--limit", "2")
+    shown = call(*words)
+    assert shown.code == 0, shown.err
+    assert "gold_span" in shown.out and "95 % interval" in shown.out
+    printed = call(*words, "--json", "-").json
+    assert printed["metrics"]["forget/gold_span"]["n"] >= 2
+    assert call(*words, "--json", tmp_path / "report.json").code == 0
+    kept = json.loads((tmp_path / "report.json").read_text())
+    assert kept["metrics"] == printed["metrics"]
+    assert kept["revision"] != load_model(model).revision
+
+
+def test_runs_are_listed_shown_and_deleted(call, unlearned):
+    out = ("--out-folder", unlearned.parent)
+    name = unlearned.name
+    listed = call("runs", "list", *out)
+    assert listed.code == 0
+    assert name in listed.out, "an id that is cut cannot be copied"
+    assert [row["run"] for row in call("runs", "list", *out, "--json").json] == [name]
+    shown = call("runs", "show", name[:16], *out, "--json").json
+    assert shown["spec"]["id"] == name
+    assert shown["state"]["status"] == "completed"
+    assert shown["last_step"]["step"] == 2
+    assert "completed" in call("runs", "show", name, *out).out
+    refused = call("runs", "cancel", name, *out)
+    assert refused.code == 2
+    assert "is completed; only queued and running runs can be cancelled" in refused.sentence
+    assert call("runs", "delete", name, *out).code == 0
+    assert not unlearned.exists()
+    assert call("runs", "list", *out, "--json").json == []
+    assert "There is no run" in call("runs", "show", name, *out).sentence
+
+
+def test_a_run_that_diverges_exits_with_1_and_keeps_its_last_good_weights(call, model, samples, tmp_path):
+    words = ("unlearn", "--model", model, "--samples", samples, "--retain", samples, "--selection", "uniform")
+    words += ("--train", "full", "--learning-rate", "1e20", "--steps", "20", "--batch-size", "4")
+    failed = call(*words, "--out", tmp_path / "runs", "--json")
+    assert failed.code == 1
+    assert failed.json["status"] == "failed"
+    assert failed.json["run"] in call("runs", "list", "--out-folder", tmp_path / "runs").out
+    assert "no finite number" in failed.json["message"]
+    assert (Path(failed.json["folder"]) / "adapter" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--model", "./nowhere"], 'There is no model folder "./nowhere"'),
+        (["--model", "nobody/no-such-model"], "the hub could not be reached"),
+        (["--samples", "file:/no/such/file.jsonl"], 'There is no file "/no/such/file.jsonl"'),
+        (["--samples", "authors:forget99"], "forget99"),
+        (["--samples", "nonsense"], "nonsense"),
+        (["--preset", "best"], 'no preset "best"'),
+    ],
+)
+@pytest.mark.parametrize("command", ["score", "unlearn"])
+def test_bad_input_is_one_sentence_exit_2_and_nothing_left(
+    call, model, samples, tmp_path, monkeypatch, command, words, sentence
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    given = {"--model": model, "--samples": samples, "--out": str(tmp_path / "out")}
+    given |= dict(zip(words[::2], words[1::2], strict=True))
+    more = ["--retain", samples] if command == "unlearn" else []
+    refused = call(command, *[word for pair in given.items() for word in pair], *more)
+    assert refused.code == 2
+    assert sentence in refused.sentence
+    assert "Traceback" not in refused.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--objective", "wish"], 'no objective "wish"'),
+        (["--regulariser", "l2"], 'no regulariser "l2"'),
+        (["--selection", "medium"], 'no selection "medium"; use one of hard, soft, uniform'),
+        (["--selection", "soft", "--threshold", "0.5"], 'selection "soft" does not take --threshold'),
+        (["--threshold", "1.5"], "threshold is 1.5; it must lie between 0 and 1"),
+        (["--threshold", "0.5", "--top-share", "0.5"], "exactly one of threshold, quantile and top_share"),
+        (["--selection", "soft", "--temperature", "0"], "temperature is 0.0; it must be above 0"),
+        (["--steps", "0"], "steps is 0; it must be at least 1"),
+        (["--objective", "gradient_ascent", "--beta", "1"], 'no parameter "beta"'),
+        (["--retain", ""], 'regulariser "kl" needs --retain'),
+        (["--scores", "/no/such/scores.parquet"], "/no/such/scores.parquet"),
+    ],
+)
+def test_unlearn_refuses_what_cannot_run(call, model, samples, tmp_path, words, sentence):
+    base = ["unlearn", "--model", model, "--samples", samples, "--retain", samples]
+    refused = call(*base, "--out", tmp_path / "runs", *words)
+    assert refused.code == 2
+    assert sentence in refused.sentence
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_threshold_that_selects_nothing_is_refused(call, model, samples, tmp_path):
+    path = tmp_path / "scores.parquet"
+    assert call("score", "--model", model, "--samples", samples, "--out", path).code == 0
+    words = ["unlearn", "--model", model, "--samples", samples, "--retain", samples, "--threshold", "1"]
+    refused = call(*words, "--scores", path, "--out", tmp_path / "runs")
+    assert refused.code == 2
+    assert "No token is selected" in refused.sentence
+    assert not (tmp_path / "runs").exists()
+    late = call(
+        *words, "--out", tmp_path / "runs"
+    )  # what only scoring shows ends a run, with the same sentence
+    assert late.code == 1
+    assert "No token is selected" in late.out
+
+
+def test_scores_of_another_model_are_refused(call, model, samples, family_lm, tmp_path):
+    other = family_lm("gpt2")
+    other.model.save_pretrained(tmp_path / "other")
+    other.tokenizer.save_pretrained(tmp_path / "other")
+    path = tmp_path / "scores.parquet"
+    assert call("score", "--model", tmp_path / "other", "--samples", samples, "--out", path).code == 0
+    words = ["unlearn", "--model", model, "--samples", samples, "--retain", samples, "--scores", path]
+    refused = call(*words, "--out", tmp_path / "runs")
+    assert refused.code == 2
+    assert "score it first" in refused.sentence
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--model", "./nowhere"], 'There is no model folder "./nowhere"'),
+        (["--suite", "exam"], 'no suite "exam"; use one of authors'),
+        (["--limit", "1"], "limit is 1; at least 2 rows"),
+        (["--adapter", "/no/adapter"], 'adapter folder "/no/adapter" holds neither'),
+        (["--forget", "forget99"], "forget99"),
+        (["--reference", "./nowhere"], "./nowhere"),
+    ],
+)
+def test_evaluate_refuses_what_cannot_be_measured(call, model, words, sentence):
+    refused = call("evaluate", "--model", model, *words)
+    assert refused.code == 2
+    assert sentence in refused.sentence
+
+
+def test_a_sample_longer_than_the_context_is_named(call, model, tmp_path):
+    path = tmp_path / "long.jsonl"
+    path.write_text(json.dumps({"id": "endless", "question": "Who?", "answer": "One of many. " * 200}) + "\n")
+    refused = call("score", "--model", model, "--samples", f"file:{path}", "--out", tmp_path / "s.parquet")
+    assert refused.code == 2
+    assert "endless" in refused.sentence and "256" in refused.sentence
+    assert not (tmp_path / "s.parquet").exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(call, model, samples, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    names = ["--model", model, "--samples", samples]
+    for words in (
+        ["score", *names, "--out", blocked / "scores.parquet"],
+        ["score", *names, "--out", tmp_path],
+        ["unlearn", *names, "--retain", samples, "--out", blocked],
+        ["evaluate", "--model", model, "--limit", "2", "--json", blocked / "report.json"],
+    ):
+        refused = call(*words)
+        assert refused.code == 2
+        assert str(words[-1]) in refused.sentence
+
+
+@pytest.mark.parametrize("markup", ["[red]alarm[/red]", "[/]", "[link=x]y"])
+def test_markup_in_names_shows_as_text(call, markup, samples, model, tmp_path):
+    assert markup in call("score", "--model", f"./{markup}/x/y", "--samples", samples).sentence
+    words = ["unlearn", "--model", model, "--samples", samples, "--regulariser", "none", *QUICK]
+    done = call(*words, "--selection", "uniform", "--label", markup, "--out", tmp_path / "runs", "--json")
+    shown = call("runs", "show", done.json["run"], "--out-folder", tmp_path / "runs")
+    assert shown.code == 0
+    assert markup in shown.out
+
+
+def subprocess_of(*words, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tokenunlearn", *map(str, words)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+    )
+
+
+def wait_for_steps(root, seconds=120):
+    """The only run under a folder, once it has taken two steps."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        runs = RunStore(root).runs()
+        if runs and len(runs[0].metrics) >= 2:
+            return runs[0]
+        time.sleep(0.05)
+    raise AssertionError("the run took no steps")
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, tmp_path):
+    words = ["unlearn", "--model", model, "--samples", samples, "--retain", samples, *QUICK]
+    words += ["--steps", 100000, "--selection", "uniform", "--out", tmp_path / "runs", "--json"]
+    process = subprocess_of(*words)
+    store = RunStore(tmp_path / "runs")
+    try:
+        wait_for(lambda: any(len(run.metrics) > 2 for run in store.runs()))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    (run,) = store.runs()
+    assert run.state.status == json.loads(out)["status"] == "cancelled"
+    assert run.state.message == f"Cancelled after {len(run.metrics)} of 100000 steps."
+    assert run.adapter is not None
+
+
+def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_path):
+    config = {"objective": "npo", "steps": 100000, "batch_size": 2, "retain_batch_size": 2}
+    spec = RunSpec.new(
+        model=model, samples=samples, retain=samples, rule={"selection": "uniform"}, config=config
+    )
+    run = RunStore(tmp_path / "runs").create(spec)
+    out = ("--out-folder", tmp_path / "runs")
+    thread = threading.Thread(target=execute, args=(run,))
+    thread.start()
+    try:
+        wait_for(lambda: len(run.metrics) > 2)
+        refused = call("runs", "delete", run.id, *out)
+        assert refused.code == 2
+        assert "cancel it first" in refused.sentence
+        asked = call("runs", "cancel", run.id, *out)
+        assert (asked.code, asked.out.strip()) == (0, f"{run.id} was asked to stop")
+    finally:
+        (run.folder / "cancel").touch()
+        thread.join(timeout=60)
+    assert run.state.status == "cancelled"
+    assert run.adapter is not None
+
+
+def test_module_and_exit_code_of_a_process(tmp_path):
+    process = subprocess_of("score", "--model", "./nowhere", "--samples", "authors:forget10")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert out == ""
+    assert err.splitlines()[-1].startswith('Error: There is no model folder "./nowhere"')
+
+
+@pytest.fixture
+def small_assets(monkeypatch, tmp_path):
+    """The recipe on a few samples for one epoch, with its own assets folder."""
+    from tokenunlearn.demo import build, card
+    from tokenunlearn.evaluation import suite
+
+    (tmp_path / "assets" / "reports").mkdir(parents=True)
+    for module in (build, card, models, suite):
+        monkeypatch.setattr(module, "ASSETS", tmp_path / "assets")
+    monkeypatch.setattr(build, "load_samples", lambda name: load_samples(name).spread(8))
+    monkeypatch.setattr(build, "DEMO_TRAINING", FinetuneConfig(epochs=1, batch_size=16, learning_rate=1e-3))
+    monkeypatch.setattr(card, "LIMITS", {"demo-retrained": 2})
+    return tmp_path / "assets"
+
+
+def test_demo_build_trains_measures_and_describes(call, small_assets):
+    done = call("demo", "build", "demo-retrained")
+    assert done.code == 0, done.err
+    assert "demo-retrained: built in" in done.out and "measured and described" in done.out
+    report = json.loads((small_assets / "reports" / "demo-retrained.json").read_text())
+    card = (small_assets / "models" / "demo-retrained" / "README.md").read_text()
+    value = report["metrics"]["retain/gold_span"]["value"]
+    assert f"| retain/gold_span | {value:.4g} |" in card
+    weights = (small_assets / "models" / "demo-retrained" / "model.safetensors").read_bytes()
+    again = call("demo", "build", "demo-retrained", "--only-measure")
+    assert again.code == 0
+    assert "built in" not in again.out
+    assert (small_assets / "models" / "demo-retrained" / "model.safetensors").read_bytes() == weights
+
+
+@pytest.mark.parametrize("more", [(), ("--only-measure",)])
+def test_demo_build_refuses_other_names(call, small_assets, more):
+    refused = call("demo", "build", "gpt", *more)
+    assert refused.code == 2
+    assert '"gpt"' in refused.sentence
+    assert not (small_assets / "models").exists()
