@@ -15,14 +15,14 @@ from tokenunlearn.evaluation.report import versions
 from tokenunlearn.models import ASSETS
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import SHIPPED_FILES, Run, RunStore, write_json
+from tokenunlearn.runs.store import SHIPPED_FILES, Run, RunState, RunStore, write_json
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 LABEL = "Forget six authors"
 EVERY_SAMPLE = 100_000
 
 
-def make_stored_run(watch: Callable[[Run, Callable[..., object]], object]) -> Path:
+def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -> Path:
     """Carry out the shipped run with the defaults, evaluated on every sample, and put it in ``assets/runs``.
 
     Args:
