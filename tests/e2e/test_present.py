@@ -76,9 +76,11 @@ def page(address):
 
 
 def heading(page, text):
+    """Wait for a slide, and for the page to be at rest: keys pressed while it loads go nowhere."""
     from playwright.sync_api import expect
 
     expect(page.locator(".sl h1")).to_have_text(text)
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def test_slides_turn_by_keyboard_from_a_link(page):
