@@ -102,14 +102,20 @@ def test_slides_turn_by_keyboard_from_a_link(page):
 
 
 def test_the_keyboard_stops_at_both_ends(page):
+    from playwright.sync_api import expect
+
     page.goto("/present?slide=checked")
     heading(page, "Is it gone? How we checked")
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()
     page.keyboard.press("ArrowRight")
+    heading(page, "Is it gone? How we checked")
     page.keyboard.press("ArrowLeft")
     heading(page, "What it still knows")
     page.goto("/present")
     heading(page, "Forget six authors")
+    expect(page.get_by_role("button", name="Back")).to_be_disabled()
     page.keyboard.press("ArrowLeft")
+    heading(page, "Forget six authors")
     page.keyboard.press("ArrowRight")
     heading(page, "What it knew")
 
