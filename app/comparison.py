@@ -14,7 +14,7 @@ from tokenunlearn.runs.token_changes import TokenChange
 
 LETTERS = "ABCDEFGH"
 START_COLOUR, RETRAINED_COLOUR = "#6b7280", "#a1a1aa"
-ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
+ARROWS = {"higher": "↑", "lower": "↓", "reference": "→"}
 ABSENT = "–"
 
 

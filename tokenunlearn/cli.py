@@ -315,6 +315,8 @@ def attack(
     names = list(ATTACKS) if attacks == "all" else [name.strip() for name in attacks.split(",")]
     forget = load_samples(samples).spread(limit)
     lm = load_model(model, adapter=adapter)
+    if json_path is not None and str(json_path) != "-":
+        _check_writable(json_path)
     with _bars() as phase:
         report = attack_model(lm, forget, reference, attacks=names, seed=seed, progress=phase)
     _show_report(report, f"{model} under attack on {samples}", json_path)
