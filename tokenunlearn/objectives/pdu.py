@@ -38,11 +38,16 @@ class PDU(Objective):
     is above its bound and shrinks below it.
     """
 
-    bound: float = parameter(0.3, "Retain loss that is still allowed, in nats.", least=0)
-    dual_step: float = parameter(5.0, "How fast lambda follows the retain loss.", least=0)
+    bound: float = parameter(0.05, "Retain loss that is still allowed, in nats (published: 0.3).", least=0)
+    dual_step: float = parameter(50.0, "How fast lambda follows the retain loss (published: 5).", least=0)
     warmup: float = parameter(5.0, "Steps before lambda begins to change.", least=0)
     token_mean: ClassVar[bool] = True
-    recommended: ClassVar[Mapping[str, Any]] = {"regulariser": "nll"}
+    recommended: ClassVar[Mapping[str, Any]] = {
+        "regulariser": "nll",
+        "gamma": 0.1,
+        "lambda_": 30.0,
+        "steps": 25,
+    }
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

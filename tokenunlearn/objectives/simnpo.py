@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
@@ -37,7 +38,8 @@ class SimNPO(Objective):
     """Parameters of SimNPO."""
 
     beta: float = parameter(2.5, "Inverse temperature: larger stops forgetting earlier.", above=0)
-    delta: float = parameter(0.0, "Margin on the mean NLL, in nats: larger forgets further.")
+    delta: float = parameter(1.0, "Margin on the mean NLL, in nats: larger forgets further.")
+    recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float, Int
 
@@ -44,6 +45,7 @@ class UNDIAL(Objective):
     beta: float = parameter(10.0, "What the true token's logit is lowered by in the target.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
     token_mean: ClassVar[bool] = True
+    recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 5.0, "steps": 30}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
@@ -38,6 +39,7 @@ class WGA(Objective):
 
     beta: float = parameter(1.0, "Power of the token's probability: larger lets go earlier.", least=0)
     token_mean: ClassVar[bool] = True
+    recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
