@@ -188,7 +188,7 @@ def forget_set(scores: ScoreSet, weights: list[np.ndarray]) -> None:
     _draw(
         score_charts.set_heatmap(
             [values[i] for i in rows],
-            [scores.samples[i].question for i in rows],
+            [scores.samples[i].question or scores.samples[i].sample_id for i in rows],
             [scores.samples[i].texts for i in rows],
             str(name),
             _unit(str(name)),

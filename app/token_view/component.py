@@ -36,7 +36,7 @@ _mount = st.components.v2.component(
     "tokenunlearn_token_view",
     html='<div class="frame"><div class="token-view"></div></div>',
     css=_read("view.css"),
-    js=_read("maths.js") + _read("view.js"),
+    js="".join(_read(name) for name in ("maths.js", "controls.js", "view.js")),
 )
 
 
@@ -116,7 +116,7 @@ def sample_data(sample: SampleScores) -> dict[str, Any]:
         "ids": [int(i) for i in sample.token_ids],
         "probability": [_number(p) for p in np.exp(-sample.nll.astype(float))],
         "gold": [bool(g) for g in sample.gold],
-        "special": [t + 1 == len(sample.texts) or a == b for t, (a, b) in enumerate(sample.offsets)],
+        "special": [a == b for a, b in sample.offsets],
         "sentences": sentences(sample),
         "contexts": strongest_contexts(sample),
     }

@@ -1,36 +1,13 @@
 // The token view: one response as running text, tinted and underlined live. Tokens are untrusted text: textContent only.
 
-const SCORES = {
-  importance: { label: "Importance s", unit: "", top: 1 },
-  knowledge: { label: "Knowledge score k", unit: "nats" },
-  entropy: { label: "Entropy h", unit: "nats" },
-  probability: { label: "Probability p", unit: "", top: 1 },
-  weight: { label: "Weight w", unit: "" },
-};
 const LEVELS = 64; // steps of tint, so that a token is restyled only when its colour would differ
 const THICKEST = 5; // pixels of the underline of the largest weight
 const TINTS = Array.from({ length: LEVELS + 1 }, (_, level) => `rgba(217, 119, 6, ${(level / LEVELS) * 0.62})`);
 const COMMIT_AFTER = 120; // ms without another change
-const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\u00ad\ufeff\u061c]/gu;
-
-function element(tag, properties = {}, ...children) {
-  const { dataset, ...rest } = properties;
-  const node = Object.assign(document.createElement(tag), rest);
-  Object.assign(node.dataset, dataset ?? {});
-  node.append(...children);
-  return node;
-}
-
-// Blanks, line ends and characters without a shape made visible.
-function visible(text) {
-  const shown = text.replaceAll(" ", "␣").replaceAll("\n", "↵").replaceAll("\r", "␍").replaceAll("\t", "⇥");
-  return shown.replace(INVISIBLE, (c) => `‹U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`) || "∅";
-}
-
 const number = (value, digits = 3) => (value === null || Number.isNaN(value) ? "not measured" : value.toFixed(digits));
 
 class TokenView {
-  constructor(root, host) {
+  constructor(host) {
     this.host = host;
     this.sent = 0;
     this.text = element("div", { className: "text", role: "listbox", ariaLabel: "Response tokens" });
@@ -39,108 +16,12 @@ class TokenView {
     this.count = element("p", { className: "count" });
     this.count.setAttribute("role", "status");
     this.legend = element("p", { className: "legend" });
-    this.controls = {};
-    const reading = element("div", { className: "reading" }, this.viewBar(), this.text, this.count, this.legend);
-    host.replaceChildren(reading, this.panel(), this.tip);
+    this.panel = new Controls((name, value, commit) => this.change(name, value, commit));
+    this.controls = this.panel.controls;
+    const reading = element("div", { className: "reading" }, this.panel.viewBar(), this.text, this.count, this.legend);
+    host.replaceChildren(reading, this.panel.panel(), this.tip);
+    this.clear = this.panel.clear;
     this.listen();
-  }
-
-  // --- controls ---------------------------------------------------------------------------------------------------
-
-  viewBar() {
-    return element(
-      "div",
-      { className: "bar" },
-      this.select("tint", "Tint", Object.fromEntries(Object.entries(SCORES).map(([k, v]) => [k, v.label]))),
-      this.select("pick", "A click takes", { token: "a token", word: "its word", sentence: "its sentence" }),
-      this.check("blanks", "Show blanks"),
-    );
-  }
-
-  panel() {
-    const more = element(
-      "details",
-      {},
-      element("summary", { textContent: "How importance is computed" }),
-      this.select("fusion", "Fusion", { product: "product", sum: "sum" }),
-      this.select("normaliser", "Normaliser", { rank: "rank", minmax: "minmax" }),
-      this.select("scope", "Normalise over", { set: "the forget set", sample: "each sample" }),
-      this.select("granularity", "Score by", { word: "word", token: "token" }),
-      this.select("direction", "High entropy score for", { uncertain: "uncertain tokens", certain: "certain tokens" }),
-      this.check("guard", "Copy guard"),
-    );
-    this.clear = element("button", { type: "button", className: "clear", textContent: "Clear overrides" });
-    return element(
-      "div",
-      { className: "panel" },
-      this.segments("weights", "Weights", ["hard", "soft", "uniform"]),
-      this.select("criterion", "Select by", { threshold: "threshold τ", top_share: "top share of each response", quantile: "quantile of the set" }),
-      this.slider("threshold", "Threshold τ", 0, 1, 0.01),
-      this.slider("top_share", "Top share", 0, 1, 0.01),
-      this.slider("quantile", "Quantile", 0, 1, 0.01),
-      this.slider("temperature", "Temperature", -2, 1, 0.02),
-      this.slider("alpha", "Mix α", 0, 1, 0.01, ["entropy h", "knowledge k"]),
-      more,
-      this.clear,
-    );
-  }
-
-  select(name, label, options) {
-    const input = element("select", { ariaLabel: label }, ...Object.entries(options).map(([value, textContent]) => element("option", { value, textContent })));
-    this.controls[name] = { set: (v) => (input.value = v), row: element("label", { className: "row" }, element("span", { textContent: label }), input) };
-    input.addEventListener("change", () => this.change(name, input.value, true));
-    return this.controls[name].row;
-  }
-
-  check(name, label) {
-    const input = element("input", { type: "checkbox" });
-    this.controls[name] = { set: (v) => (input.checked = v), row: element("label", { className: "check" }, input, element("span", { textContent: label })) };
-    input.addEventListener("change", () => this.change(name, input.checked, true));
-    return this.controls[name].row;
-  }
-
-  segments(name, label, options) {
-    const inputs = options.map((value) => element("input", { type: "radio", name: `tv-${name}`, value }));
-    const row = element("fieldset", { className: "segments" }, element("legend", { textContent: label }));
-    inputs.forEach((input) => {
-      input.addEventListener("change", () => this.change(name, input.value, true));
-      row.append(element("label", {}, input, element("span", { textContent: input.value })));
-    });
-    this.controls[name] = { set: (v) => inputs.forEach((input) => (input.checked = input.value === v)), row };
-    return row;
-  }
-
-  // The temperature's slider is logarithmic, from 10^min to 10^max.
-  slider(name, label, min, max, step, ends) {
-    const log = name === "temperature";
-    const input = element("input", { type: "range", min, max, step, ariaLabel: label });
-    const out = element("b", {});
-    const value = () => (log ? Number((10 ** Number(input.value)).toPrecision(3)) : Number(input.value));
-    const say = (v) => {
-      out.textContent = log ? String(Number(v.toPrecision(3))) : v.toFixed(2);
-      input.setAttribute("aria-valuetext", out.textContent);
-    };
-    input.addEventListener("input", () => {
-      this.dragging = true;
-      say(value());
-      this.change(name, value(), false);
-    });
-    input.addEventListener("change", () => {
-      this.dragging = false;
-      this.change(name, value(), true);
-    });
-    // A drag that ends where it began changes nothing, so no change event says that it has ended.
-    for (const end of ["pointerup", "pointercancel", "blur"]) input.addEventListener(end, () => (this.dragging = false));
-    const head = element("span", { className: "head" }, element("span", { textContent: label }), out);
-    const row = element("div", { className: "row slider" }, head, input);
-    if (ends) row.append(element("span", { className: "ends" }, ...ends.map((textContent) => element("span", { textContent }))));
-    row.dataset.name = name;
-    const set = (v) => {
-      input.value = log ? Math.log10(v) : v;
-      say(v);
-    };
-    this.controls[name] = { set, row };
-    return row;
   }
 
   change(name, value, commit) {
@@ -165,7 +46,7 @@ class TokenView {
       for (const [name, help] of Object.entries(data.help)) if (this.controls[name]) this.controls[name].row.title = help;
     }
     // What comes back from the server is older than a drag in progress or a commit still on its way.
-    if (otherSet || (data.echo >= this.sent && !this.dragging && !this.timer)) this.adopt(data.settings);
+    if (otherSet || (data.echo >= this.sent && !this.panel.dragging && !this.timer)) this.adopt(data.settings);
     const key = `${data.setKey} ${data.index}`;
     if (key !== this.sampleKey) {
       this.sampleKey = key;
@@ -509,7 +390,7 @@ const views = new WeakMap();
 
 export default function mount({ parentElement, data, setStateValue }) {
   const host = parentElement.querySelector(".token-view");
-  if (!views.has(host)) views.set(host, new TokenView(parentElement, host));
+  if (!views.has(host)) views.set(host, new TokenView(host));
   views.get(host).update(data, setStateValue);
   return () => views.get(host).destroy();
 }
