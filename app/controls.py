@@ -59,6 +59,11 @@ def choose_source() -> Source:
     return Source(str(model or "demo"), str(samples or services.FORGET_SETS[0]), masking)
 
 
+def sample_name(scores: ScoreSet, index: int) -> str:
+    """What the select box of samples shows, which is how an address names a sample."""
+    return f"{index + 1}. {scores.samples[index].question}"
+
+
 def _set_name(name: str) -> str:
     return services.set_name(name)
 

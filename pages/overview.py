@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from app import run_view, services, token_view
+from app import controls, run_view, services, token_view
 from app.errors import show_error
 from tokenunlearn.attribution.selection import DEFAULT_THRESHOLD
 from tokenunlearn.errors import TokenUnlearnError
@@ -48,7 +48,7 @@ def show_examples() -> None:
                 "pages/tokens.py",
                 label="Open on Tokens",
                 icon=":material/search_insights:",
-                query_params={"sample": sample.question},  # a bound select box is addressed by what it shows
+                query_params={"sample": controls.sample_name(scores, index)},
             )
 
 

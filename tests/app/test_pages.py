@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -36,7 +35,7 @@ def demo_scores() -> ScoreSet:
 def scored(model, samples) -> dict[str, str]:
     """Address of the uploaded samples under a small model, scored."""
     score(load_model(model), load_samples(samples)).save(services.score_path(model, samples, {}))
-    return {"model": model, "samples": Path(samples).name}
+    return {"model": model, "samples": services.set_name(samples)}
 
 
 @pytest.fixture
