@@ -22,7 +22,8 @@ from tokenunlearn.distributed import is_main_process
 from tokenunlearn.samples import Sample
 
 lm = build_lm("llama", build_tokenizer())
-samples = [Sample(f"s{{i}}", "Where was Ada Miller born? " * (1 + i % 3), f"In Lisbon, {{i}}.") for i in range(7)]
+questions = ["Where was Ada Miller born?" * (1 + i % 3) for i in range(7)]
+samples = [Sample(f"s{{i}}", question, f"In Lisbon, {{i}}.") for i, question in enumerate(questions)]
 scores = tu.score(lm, samples)
 failed = ""
 try:
@@ -47,9 +48,7 @@ def test_alone_there_is_nothing_to_split(monkeypatch):
 def test_two_processes_score_the_same_in_the_same_order(tmp_path):
     script = tmp_path / "worker.py"
     script.write_text(WORKER.format(root=str(ROOT)))
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    launch += ["--main_process_port", "0"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     results = []
     for name, command in (("one", [sys.executable]), ("two", launch)):
         out = tmp_path / name
