@@ -205,7 +205,8 @@ def score_in_background(path: Path, model: str, samples: str, masking: dict[str,
         from tokenunlearn.attribution.score import score
         from tokenunlearn.datasets import load_samples as load
 
-        return score(worker().model(model), load(samples), progress=task.progress, **masking).save(path)
+        scores = score(worker().model(model), load(samples), cache=True, progress=task.progress, **masking)
+        return scores.save(path)
 
     return start_task(str(path), f"Scoring {samples} with {model}", work)
 

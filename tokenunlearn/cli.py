@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
@@ -41,7 +42,9 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List, show, cancel and delete runs.", no_args_is_help=True)
 demo_app = typer.Typer(help="Rebuild the embedded models and the shipped run.", no_args_is_help=True)
+cache_app = typer.Typer(help="Show or clear the scores kept on disk.", invoke_without_command=True)
 app.add_typer(runs_app, name="runs")
+app.add_typer(cache_app, name="cache")
 app.add_typer(demo_app, name="demo")
 
 out = Console()
@@ -80,11 +83,15 @@ def score(
     fusion: Annotated[str | None, typer.Option(help="product or sum.")] = None,
     copy_guard: Annotated[bool | None, typer.Option(help="Score words that repeat the question 0.")] = None,
     limit: Annotated[int | None, typer.Option(help="Score this many samples, evenly spread.")] = None,
+    cache: Annotated[
+        bool, typer.Option(help="Keep scores on disk and reuse those that are there; goes on after a stop.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Score every response token of a forget set by masking and entropy."""
     from tokenunlearn.attribution.score import score as score_samples
     from tokenunlearn.datasets import load_samples
+    from tokenunlearn.distributed import is_main_process
     from tokenunlearn.models import load_model
 
     loaded = load_samples(samples).spread(limit)
@@ -94,8 +101,15 @@ def score(
     _check_writable(out_path)
     with _bars() as phase:
         scores = score_samples(
-            lm, loaded, preset=preset, progress=lambda done, total: phase("scoring", done, total), **settings
+            lm,
+            loaded,
+            preset=preset,
+            cache=cache,
+            progress=lambda done, total: phase("scoring", done, total),
+            **settings,
         )
+    if not is_main_process():
+        return
     scores.save(out_path)
     tokens = sum(len(x.texts) for x in scores.samples)
     result = {"scores": str(out_path), "samples": len(scores), "tokens": tokens, "hash": scores.hash}
@@ -400,6 +414,25 @@ def runs_delete(run_id: str, out_folder: Out = Path("runs")) -> None:
     out.print(f"{run.id} was deleted")
 
 
+@cache_app.callback()
+def cache_show(context: typer.Context) -> None:
+    """Show where the scores are, how many, and their size."""
+    from tokenunlearn.attribution.score_cache import ScoreCache
+
+    if context.invoked_subcommand is None:
+        store = ScoreCache.default()
+        size, most = (f"{x / 1e6:,.1f} MB" for x in (store.size(), store.limit))
+        out.print(f"{len(store.files()):,} files, {size} of at most {most}, in {escape(str(store.folder))}")
+
+
+@cache_app.command("clear")
+def cache_clear() -> None:
+    """Remove all scores kept on disk; score sets of runs stay."""
+    from tokenunlearn.attribution.score_cache import ScoreCache
+
+    out.print(f"{ScoreCache.default().clear():,} files were removed")
+
+
 @demo_app.command("build")
 def demo_build(
     names: Annotated[
@@ -507,21 +540,32 @@ def _executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, 
 
 @contextmanager
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A function of phase, done and total that draws one progress bar a phase on standard error."""
+    """A function of phase, done and total that draws one progress bar a phase on standard error.
+
+    Shows the rate, the time spent and the time left. Of several processes only the first draws.
+    """
+    from tokenunlearn.distributed import is_main_process
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err) as progress:
+    with Progress(*columns, console=err, disable=not is_main_process()) as progress:
         tasks: dict[str, Any] = {}
+        begun: dict[str, tuple[int, float]] = {}
 
         def phase(name: str, done: int, total: int) -> None:
             if name not in tasks:
-                tasks[name] = progress.add_task(name, total=total)
-            progress.update(tasks[name], completed=done, total=total)
+                tasks[name] = progress.add_task(name, total=total, rate="")
+                begun[name] = (done, time.monotonic())
+            first, start = begun[name]  # what was done before, such as scores from the cache, took no time
+            seconds = time.monotonic() - start
+            rate = f"{(done - first) / seconds:.3g}/s" if done > first and seconds > 0 else ""
+            progress.update(tasks[name], completed=done, total=total, rate=rate)
 
         yield phase
 

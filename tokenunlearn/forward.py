@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache as memoised
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,12 +14,54 @@ from torch import Tensor
 from tokenunlearn.samples import Batch, Encoding, batches_by_length, collate
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import Cache, PreTrainedModel
 
     from tokenunlearn.models import LoadedModel
 
 Progress = Callable[[int, int], None]
 TOKEN_BUDGET = 4096
+
+
+def final_hidden(
+    model: PreTrainedModel,
+    inputs: Mapping[str, Tensor],
+    attention_mask: Tensor,
+    cache: Cache | None = None,
+    start: int = 0,
+) -> Float[Tensor, "batch length dim"]:
+    """Final hidden states of a stretch of positions.
+
+    Every token keeps its place: a position hidden by the attention mask does not move the ones behind it.
+
+    Args:
+        model: The model.
+        inputs: ``input_ids`` or ``inputs_embeds`` of the positions from ``start`` on.
+        attention_mask: (B, start + length), 0 on what no query may see.
+        cache: Keys and values of the ``start`` positions before; those of the stretch are added to it.
+        start: Position of the first token.
+    """
+    trunk = model.base_model
+    arguments = _arguments(type(trunk))
+    places: dict[str, Tensor] = {}
+    if "position_ids" in arguments:  # OPT alone would count visible ones
+        places["position_ids"] = torch.arange(start, attention_mask.shape[1], device=attention_mask.device)[
+            None
+        ]
+    if cache is not None:
+        places["past_key_values"] = cache  # type: ignore[assignment]
+    output = trunk(**inputs, **places, attention_mask=attention_mask, use_cache=cache is not None)
+    hidden: Tensor = output.last_hidden_state
+    return hidden
+
+
+@memoised
+def _arguments(trunk: type) -> frozenset[str]:
+    return frozenset(inspect.signature(trunk.forward).parameters)  # type: ignore[attr-defined]
+
+
+def takes(model: PreTrainedModel, *arguments: str) -> bool:
+    """Whether the model's trunk has all these arguments."""
+    return _arguments(type(model.base_model)).issuperset(arguments)
 
 
 def response_hidden(
@@ -27,14 +70,9 @@ def response_hidden(
     """Final hidden states at the positions that predict the response.
 
     The (batch, length, vocab) logits never exist.
-
-    Every token keeps its place: a position hidden by the attention mask does not move the ones behind it.
     """
     inputs = {"input_ids": batch.input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
-    trunk = model.base_model
-    if "position_ids" in inspect.signature(trunk.forward).parameters:  # OPT alone would count visible ones
-        inputs["position_ids"] = torch.arange(batch.input_ids.shape[1], device=batch.input_ids.device)[None]
-    hidden = trunk(**inputs, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
+    hidden = final_hidden(model, inputs, batch.attention_mask)
     index = batch.predictors.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
     return hidden.gather(1, index)  # (B, T, d)
 

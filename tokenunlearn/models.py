@@ -162,11 +162,15 @@ def smollm2_available() -> bool:
 
 
 def default_device() -> str:
-    """Where models go by default: "cuda" where a GPU answers, then "mps", else "cpu"."""
+    """Where models go by default: "cuda" where a GPU answers, then "mps", else "cpu".
+
+    Each process of several on one machine has a GPU of its own.
+    """
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
+    if torch.cuda.is_available() and os.environ.get("ACCELERATE_USE_CPU", "").lower() != "true":
+        rank = os.environ.get("LOCAL_RANK")
+        return f"cuda:{rank}" if rank else "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 

@@ -101,10 +101,12 @@ def test_token_budget_and_company_change_nothing(tiny_lm):
 
 def test_progress_counts_samples(tiny_lm):
     calls = []
-    measure_masking(
-        tiny_lm, tiny_lm.encode_all(SAMPLES), MASKS["prompt"], progress=lambda *done: calls.append(done)
-    )
-    assert calls == [(1, 2), (2, 2)]
+    encodings = tiny_lm.encode_all(SAMPLES * 3)
+    for budget, least in ((1, 7), (300, 3), (100_000, 1)):
+        calls.clear()
+        measure_masking(tiny_lm, encodings, token_budget=budget, progress=lambda *now: calls.append(now))
+        assert calls == sorted(calls) and calls[-1] == (6, 6)
+        assert len(calls) >= least  # after each pass, not only after each window of samples
 
 
 def test_token_operator_falls_back_to_the_id_the_tokenizer_has(plain_lm):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from tokenunlearn.attribution.entropy import token_entropy
-from tokenunlearn.attribution.masking_settings import MaskingSettings, Operator
-from tokenunlearn.forward import TOKEN_BUDGET, Progress, output_head, response_hidden, token_nll
+from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant
+from tokenunlearn.attribution.masking_settings import MaskingSettings
+from tokenunlearn.attribution.readout import read_kl, read_nll, read_nll_and_entropy, rows_at_once
+from tokenunlearn.forward import Progress, output_head
 from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Batch, Encoding, Span, collate, overlaps, word_spans
+from tokenunlearn.samples import Encoding, Span, overlaps, word_spans
+from tokenunlearn.token_budget import TokenBudget
 
 
 @dataclass(frozen=True)
@@ -105,113 +108,160 @@ def copied_tokens(question: str, answer: str, offsets: Sequence[Span]) -> np.nda
     return np.array([overlaps(offset, repeated) for offset in offsets], dtype=bool)
 
 
-@torch.no_grad()
 def measure_masking(
     lm: LoadedModel,
     encodings: Sequence[Encoding],
     settings: MaskingSettings | None = None,
     *,
-    token_budget: int = TOKEN_BUDGET,
+    token_budget: int | None = None,
     progress: Progress | None = None,
 ) -> list[Masking]:
     """Mask each context of each sample and measure every response token.
 
-    Equals one forward pass per context and sample; here the passes of a sample travel in batches of at most
-    ``token_budget`` tokens, and logits exist at response positions only.
+    Equals one forward pass per context and sample, in far fewer; see :mod:`masking_engine`.
 
     Args:
         lm: The model.
         encodings: Samples encoded for it.
         settings: What is masked, how, and what is measured.
-        token_budget: Most tokens in one forward pass.
-        progress: Called with samples done and samples in all.
+        token_budget: Most tokens in one forward pass; by default what suits the device.
+        progress: Called after every pass with samples done and samples in all.
 
     Returns:
         One :class:`Masking` per encoding, in order.
     """
+    return list(
+        stream_masking(
+            lm, encodings, settings, total=len(encodings), token_budget=token_budget, progress=progress
+        )
+    )
+
+
+def stream_masking(
+    lm: LoadedModel,
+    encodings: Iterable[Encoding],
+    settings: MaskingSettings | None = None,
+    *,
+    total: int = 0,
+    token_budget: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Masking]:
+    """As :func:`measure_masking`, for any number of samples: only a window of them is held at a time.
+
+    Args:
+        lm: The model.
+        encodings: Samples encoded for it, read as they are needed.
+        settings: What is masked, how, and what is measured.
+        total: Number of samples, for the progress.
+        token_budget: Most tokens in one forward pass; by default what suits the device.
+        progress: Called after every pass with samples done and samples in all.
+    """
     settings = settings or MaskingSettings()
-    replacement = (
-        _mean_embedding(lm.model.get_input_embeddings()) if settings.operator == "embedding" else None
-    )
-    results = []
-    for done, encoding in enumerate(encodings, start=1):
-        results.append(_measure_one(lm, encoding, settings, token_budget, replacement))
-        if progress:
-            progress(done, len(encodings))
-    return results
+    budget = TokenBudget.of(lm, token_budget)
+    measure = _Measure(lm, settings, budget)
+    done = 0
+    for window in _windows(encodings, budget):
+        for results in budget.run(window, partial(measure, progress=progress, done=done, total=total)):
+            done += len(results)
+            if progress:
+                progress(done, total)
+            yield from results
 
 
-def _measure_one(
-    lm: LoadedModel,
-    encoding: Encoding,
-    settings: MaskingSettings,
-    token_budget: int,
-    replacement: Tensor | None,
-) -> Masking:
-    contexts = contexts_of(encoding, settings)
-    head = output_head(lm.model)
-    variants: list[tuple[int, ...]] = [(), *(c.positions for c in contexts)]  # the first row masks nothing
-    rows_at_once = max(1, token_budget // len(encoding))
-    base_log_p: Tensor | None = None
-    nll = entropy = np.empty(0)
-    losses: list[Tensor] = []
-    for start in range(0, len(variants), rows_at_once):
-        masked = variants[start : start + rows_at_once]
-        hidden = _masked_hidden(lm, encoding, masked, settings.operator, replacement)  # (R, T, d)
-        for row in hidden:
-            logits = head(row)  # (T, V)
-            labels = torch.tensor(encoding.input_ids[encoding.prompt_length :], device=logits.device)
-            log_p = torch.log_softmax(logits, dim=-1)
-            if base_log_p is None:
-                base_log_p = log_p
-                nll = token_nll(logits, labels).cpu().numpy()
-                entropy = token_entropy(logits).cpu().numpy()
-            elif settings.measure == "drop":
-                losses.append((base_log_p - log_p).gather(-1, labels[:, None]).squeeze(-1).cpu())
-            else:
-                losses.append((base_log_p.exp() * (base_log_p - log_p)).sum(-1).clamp_min(0.0).cpu())
-    matrix = (
-        torch.stack(losses).numpy() if losses else np.zeros((0, encoding.response_length), dtype=np.float32)
-    )
-    return Masking(contexts, matrix, nll, entropy)
+def _windows(encodings: Iterable[Encoding], budget: TokenBudget) -> Iterator[list[Encoding]]:
+    """Neighbouring samples whose unmasked pass stays within the budget."""
+    window: list[Encoding] = []
+    for encoding in encodings:
+        if window and (len(window) + 1) * max(map(len, [*window, encoding])) > budget.tokens:
+            yield window
+            window = []
+        window.append(encoding)
+    if window:
+        yield window
 
 
-def _masked_hidden(
-    lm: LoadedModel,
-    encoding: Encoding,
-    masked: Sequence[tuple[int, ...]],
-    operator: Operator,
-    replacement: Tensor | None,
-) -> Float[Tensor, "rows time dim"]:
-    """Final hidden states of the response under each masked variant, all in one forward pass."""
-    batch: Batch = collate([encoding] * len(masked), lm.pad_id, lm.device)
-    hidden_at = torch.zeros_like(batch.input_ids, dtype=torch.bool)
-    for row, positions in enumerate(masked):
-        hidden_at[row, list(positions)] = True
-    if operator == "attention":
-        batch.attention_mask[hidden_at] = 0
-        return response_hidden(lm.model, batch)
-    if operator == "token":
-        batch.input_ids[hidden_at] = _mask_id(lm)
-        return response_hidden(lm.model, batch)
-    assert replacement is not None
-    embeddings = lm.model.get_input_embeddings()(batch.input_ids)
-    embeddings[hidden_at] = replacement.to(embeddings.dtype)
-    return response_hidden(lm.model, batch, embeddings)
+@dataclass(frozen=True)
+class _Plain:
+    """A sample's unmasked pass: what masked ones are compared with."""
+
+    hidden: Float[Tensor, "time dim"]
+    labels: Int[Tensor, " time"]
+    nll: Float[Tensor, " time"]
+    entropy: Float[Tensor, " time"]
 
 
-def _mask_id(lm: LoadedModel) -> int:
-    """Id that stands for "nothing": mask, else unknown, else padding, else end of turn."""
-    tokenizer = lm.tokenizer
-    for token_id in (tokenizer.mask_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id):
-        if token_id is not None:
-            return int(token_id)
-    return lm.end_of_turn_id
+class _Measure:
+    """Measures one window of samples after another."""
 
+    def __init__(self, lm: LoadedModel, settings: MaskingSettings, budget: TokenBudget) -> None:
+        self.settings = settings
+        self.device = lm.device
+        self.engine = MaskingEngine(lm, settings.operator, budget)
+        self.head = output_head(lm.model)
+        self.chunk = rows_at_once(lm.model.config.get_text_config().vocab_size, lm.device)
 
-def _mean_embedding(embed: torch.nn.Module, chunk: int = 8192) -> Float[Tensor, " dim"]:
-    """Mean of the input embeddings over the vocabulary, as the layer gives them (scaled where it scales)."""
-    weight = cast(Tensor, embed.weight)
-    vocabulary = weight.shape[0]
-    ids = torch.arange(vocabulary, device=weight.device)
-    return torch.stack([embed(part).float().sum(0) for part in ids.split(chunk)]).sum(0) / vocabulary
+    @torch.no_grad()
+    def __call__(
+        self, encodings: Sequence[Encoding], progress: Progress | None, done: int, total: int
+    ) -> list[Masking]:
+        """One :class:`Masking` per encoding; progress counts on from the samples done before."""
+        contexts = [contexts_of(e, self.settings) for e in encodings]
+        labels = [torch.tensor(e.input_ids[e.prompt_length :], device=self.device) for e in encodings]
+        losses = [[torch.empty(0)] * len(c) for c in contexts]
+        plain: dict[int, _Plain] = {}
+
+        def read(variants: Sequence[Variant], hidden: Sequence[Tensor]) -> None:
+            pairs = list(zip(variants, hidden, strict=True))
+            unmasked = {v.sample: h for v, h in pairs if v.context < 0}
+            plain.update(self._unmasked(unmasked, labels))
+            masked = [(v, h) for v, h in pairs if v.context >= 0]
+            if masked:
+                lost = self._losses(masked, [plain[v.sample] for v, _ in masked])
+                for (v, _), loss in zip(masked, lost, strict=True):
+                    losses[v.sample][v.context] = torch.nn.functional.pad(loss, (v.skip, 0))
+
+        work, finished = sum(map(len, contexts)), 0
+        for count in self.engine.run(encodings, [[c.positions for c in own] for own in contexts], read):
+            finished += count
+            if progress and finished < work:
+                progress(done + len(encodings) * finished // work, total)
+        return [
+            Masking(
+                contexts[i],
+                torch.stack(losses[i]).numpy() if losses[i] else np.zeros((0, len(labels[i])), np.float32),
+                plain[i].nll.cpu().numpy(),
+                plain[i].entropy.cpu().numpy(),
+            )
+            for i in range(len(encodings))
+        ]
+
+    def _unmasked(self, hidden: Mapping[int, Tensor], labels: Sequence[Tensor]) -> dict[int, _Plain]:
+        """What each sample's unmasked pass predicts."""
+        if not hidden:
+            return {}
+        sizes = [len(h) for h in hidden.values()]
+        nll, entropy = read_nll_and_entropy(
+            self.head, torch.cat([*hidden.values()]), torch.cat([labels[i] for i in hidden]), self.chunk
+        )
+        parts = zip(hidden, nll.split(sizes), entropy.split(sizes), strict=True)
+        return {i: _Plain(hidden[i], labels[i], n, h) for i, n, h in parts}
+
+    def _losses(
+        self, masked: Sequence[tuple[Variant, Tensor]], plain: Sequence[_Plain]
+    ) -> list[Float[Tensor, " time"]]:
+        """What each masked variant's tokens lost against their sample's unmasked pass, on the CPU."""
+        rows, skips = torch.cat([h for _, h in masked]), [v.skip for v, _ in masked]
+        if self.settings.measure == "drop":
+            labels = torch.cat([p.labels[skip:] for p, skip in zip(plain, skips, strict=True)])
+            nll = torch.cat([p.nll[skip:] for p, skip in zip(plain, skips, strict=True)])
+            lost = read_nll(self.head, rows, labels, self.chunk) - nll
+        else:
+            references = {id(p): p.hidden for p in plain}
+            ends = itertools.accumulate(len(h) for h in references.values())
+            end = dict(zip(references, ends, strict=True))
+            places = [
+                torch.arange(end[id(p)] - len(h), end[id(p)]) for p, (_, h) in zip(plain, masked, strict=True)
+            ]
+            index = torch.cat(places).to(self.device)
+            lost = read_kl(self.head, rows, torch.cat([*references.values()]), index, self.chunk)
+        return [*lost.cpu().split([len(h) for _, h in masked])]

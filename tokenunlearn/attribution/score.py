@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
 from tokenunlearn.attribution.importance import ImportanceSettings
-from tokenunlearn.attribution.masking import copied_tokens, measure_masking, repeated_tokens
+from tokenunlearn.attribution.masking import Masking, copied_tokens, repeated_tokens, stream_masking
 from tokenunlearn.attribution.masking_settings import MaskingSettings
+from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
+from tokenunlearn.distributed import split
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import TOKEN_BUDGET, Progress
+from tokenunlearn.forward import Progress
 from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.samples import Encoding, Sample, SampleSet
 
 # Named settings. "paper" reconstructs arXiv 2605.00364 as far as it is known: all prompt content masked at
 # once, the absolute change of the true token's log-probability, min-max within the forget set, an even sum,
@@ -59,18 +62,24 @@ def score(
     samples: SampleSet | Sequence[Sample],
     *,
     preset: str = "default",
-    token_budget: int = TOKEN_BUDGET,
+    token_budget: int | None = None,
+    cache: bool = False,
     progress: Progress | None = None,
     **settings: Any,
 ) -> ScoreSet:
     """Measure knowledge and entropy score of every response token of a forget set.
 
+    Samples are encoded and measured a window at a time. Under ``accelerate launch`` every process scores its
+    share, and all return the whole set.
+
     Args:
         model: The model before unlearning.
         samples: The forget set; documents are scored chunk by chunk.
         preset: "default", or "paper" for the method as published.
-        token_budget: Most tokens in one forward pass.
-        progress: Called with samples done and samples in all.
+        token_budget: Most tokens in one forward pass; by default what suits the device.
+        cache: Keep each sample's scores on disk as soon as they are measured, and measure none that are
+            there: an interrupted scoring goes on where it was.
+        progress: Called with samples done and samples in all, of this process.
         **settings: Any field of :class:`MaskingSettings` or :class:`ImportanceSettings`, e.g.
             ``mask="prompt"``.
 
@@ -82,27 +91,74 @@ def score(
     if not len(samples):
         raise TokenUnlearnError("There are no samples to score.")
     samples = model.chunk(samples)
-    encodings = model.encode_all(samples)
-    measured = measure_masking(model, encodings, masking, token_budget=token_budget, progress=progress)
-    scored = [
-        SampleScores(
-            sample_id=sample.id,
-            question=sample.question,
-            answer=sample.answer,
-            span=sample.span,
-            prompt_texts=e.texts[: e.prompt_length],
-            texts=e.texts[e.prompt_length :],
-            token_ids=e.input_ids[e.prompt_length :],
-            offsets=e.answer_offsets,
-            nll=m.nll,
-            entropy=m.entropy,
-            contexts=tuple(c.text for c in m.contexts),
-            losses=m.losses,
-            copied=repeated_tokens(sample.answer, e.answer_offsets)
-            if sample.document
-            else copied_tokens(sample.question, sample.answer, e.answer_offsets),
-        )
-        for sample, e, m in zip(samples, encodings, measured, strict=True)
-    ]
+    store = ScoreCache.default() if cache else None
+
+    def work(numbers: range) -> list[SampleScores]:
+        mine = [samples[i] for i in numbers]
+        try:
+            return _score_all(model, mine, masking, token_budget, store, progress)
+        finally:
+            if store is not None:
+                store.shrink()
+
     source = samples.name if isinstance(samples, SampleSet) else "samples"
+    scored = split(len(samples), work)
     return make_score_set(scored, source, model.name, model.revision, masking, mixing)
+
+
+def _score_all(
+    model: LoadedModel,
+    samples: Sequence[Sample],
+    masking: MaskingSettings,
+    token_budget: int | None,
+    store: ScoreCache | None,
+    progress: Progress | None,
+) -> list[SampleScores]:
+    """Scores of every sample, in order; those in the store are not measured."""
+    keys = score_keys(model, samples, masking) if store else []
+    found = [store.read(k, s) for k, s in zip(keys, samples, strict=True)] if store else [None] * len(samples)
+    missing = [i for i, scores in enumerate(found) if scores is None]
+    known = len(samples) - len(missing)
+    if progress and known:
+        progress(known, len(samples))
+
+    def report(done: int, _: int) -> None:
+        if progress:
+            progress(known + done, len(samples))
+
+    window: deque[Encoding] = deque()  # encoded, but not measured yet
+
+    def encodings() -> Iterator[Encoding]:
+        for i in missing:
+            window.append(model.encode(samples[i]))
+            yield window[-1]
+
+    stream = stream_masking(
+        model, encodings(), masking, total=len(missing), token_budget=token_budget, progress=report
+    )
+    for i, measured in zip(missing, stream, strict=True):
+        scores = found[i] = _sample_scores(samples[i], window.popleft(), measured)
+        if store:
+            store.write(keys[i], scores)
+    return [scores for scores in found if scores is not None]
+
+
+def _sample_scores(sample: Sample, encoding: Encoding, measured: Masking) -> SampleScores:
+    start = encoding.prompt_length
+    return SampleScores(
+        sample_id=sample.id,
+        question=sample.question,
+        answer=sample.answer,
+        span=sample.span,
+        prompt_texts=encoding.texts[:start],
+        texts=encoding.texts[start:],
+        token_ids=encoding.input_ids[start:],
+        offsets=encoding.answer_offsets,
+        nll=measured.nll,
+        entropy=measured.entropy,
+        contexts=tuple(c.text for c in measured.contexts),
+        losses=measured.losses,
+        copied=repeated_tokens(sample.answer, encoding.answer_offsets)
+        if sample.document
+        else copied_tokens(sample.question, sample.answer, encoding.answer_offsets),
+    )

@@ -1,0 +1,66 @@
+"""Work split over two CPU processes gives the same in the same order."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tokenunlearn.distributed import is_main_process, launched, split
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKER = """
+import json, sys
+sys.path.insert(0, {root!r})
+import torch
+import tokenunlearn as tu
+from tests.conftest import build_lm, build_tokenizer
+from tokenunlearn.distributed import is_main_process
+from tokenunlearn.samples import Sample
+
+lm = build_lm("llama", build_tokenizer())
+questions = ["Where was Ada Miller born?" * (1 + i % 3) for i in range(7)]
+samples = [Sample(f"s{{i}}", question, f"In Lisbon, {{i}}.") for i, question in enumerate(questions)]
+scores = tu.score(lm, samples)
+failed = ""
+try:
+    tu.score(lm, [*samples, Sample("long", "Why?", "word " * 300)])
+except tu.TokenUnlearnError as error:
+    failed = str(error)
+rows = [[x.sample_id, x.losses.tolist(), x.nll.tolist()] for x in scores.samples]
+name = sys.argv[1] + ("" if is_main_process() else ".other")
+with open(name, "w") as file:
+    json.dump({{"rows": rows, "failed": failed}}, file)
+"""
+
+
+def test_alone_there_is_nothing_to_split(monkeypatch):
+    for name in ("WORLD_SIZE", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    assert not launched() and is_main_process()
+    assert split(5, lambda numbers: [n * n for n in numbers]) == [0, 1, 4, 9, 16]
+
+
+@pytest.mark.slow
+def test_two_processes_score_the_same_in_the_same_order(tmp_path):
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER.format(root=str(ROOT)))
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    results = []
+    for name, command in (("one", [sys.executable]), ("two", launch)):
+        out = tmp_path / name
+        done = subprocess.run([*command, str(script), str(out)], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        results.append(json.loads(out.read_text()))
+    results.append(json.loads((tmp_path / "two.other").read_text()))  # every process has the whole set
+    alone, *processes = results
+    for together in processes:
+        assert "Sample long has" in together["failed"]  # told in every process, whoever met it
+        assert [row[0] for row in together["rows"]] == [row[0] for row in alone["rows"]]
+        for mine, wanted in zip(together["rows"], alone["rows"], strict=True):
+            for got, expected in zip(mine[1], wanted[1], strict=True):
+                assert got == pytest.approx(expected, abs=1e-5)
+            assert mine[2] == pytest.approx(wanted[2], abs=1e-5)

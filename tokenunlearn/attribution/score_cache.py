@@ -1,0 +1,182 @@
+"""Scores on disk, one file a sample, named by the content they were measured from.
+
+A name is the sha256 of model weights, tokenizer, system prompt, question, answer and masking settings:
+whatever changes a score changes the name. The least recently used files go when the cache is full.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models import cache_folder
+
+if TYPE_CHECKING:
+    import torch
+
+    from tokenunlearn.attribution.masking_settings import MaskingSettings
+    from tokenunlearn.attribution.score_set import SampleScores
+    from tokenunlearn.models import LoadedModel
+    from tokenunlearn.samples import Sample
+
+FORMAT = 1
+MEGABYTES = 1024
+ARRAYS = ("nll", "entropy", "losses", "copied")
+TEXTS = ("prompt_texts", "texts", "token_ids", "offsets", "contexts")
+
+
+@dataclass(frozen=True)
+class ScoreCache:
+    """A bounded folder of scores.
+
+    Attributes:
+        folder: Where the files are; score sets made in the app lie here too and count.
+        limit: Most bytes of all files together.
+    """
+
+    folder: Path
+    limit: int
+
+    @classmethod
+    def default(cls) -> ScoreCache:
+        """The folder ``scores`` of the cache, up to ``TOKENUNLEARN_CACHE_MB`` megabytes (1,024).
+
+        Raises:
+            TokenUnlearnError: If that variable is no whole number of at least 0.
+        """
+        given = os.environ.get("TOKENUNLEARN_CACHE_MB", str(MEGABYTES))
+        if not given.isdecimal():
+            raise TokenUnlearnError(
+                f'TOKENUNLEARN_CACHE_MB is "{given}"; it must be a whole number of megabytes.'
+            )
+        return cls(cache_folder() / "scores", int(given) * 1_000_000)
+
+    def path(self, key: str) -> Path:
+        """File of a key."""
+        return self.folder / "samples" / key[:2] / f"{key}.npz"
+
+    def read(self, key: str, sample: Sample) -> SampleScores | None:
+        """A sample's scores, or None when they are not there or cannot be read; marks them as just used."""
+        from tokenunlearn.attribution.score_set import SampleScores
+
+        path = self.path(key)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                texts = json.loads(file["texts"].tobytes())
+                arrays = {name: file[name] for name in ARRAYS}
+            os.utime(path)
+            pairs = tuple((a, b) for a, b in texts.pop("offsets"))
+            lists = {name: tuple(texts[name]) for name in TEXTS if name != "offsets"}
+        except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+            return None
+        return SampleScores(
+            sample.id, sample.question, sample.answer, sample.span, offsets=pairs, **lists, **arrays
+        )
+
+    def write(self, key: str, scores: SampleScores) -> None:
+        """Keep a sample's scores; a full or read-only disk keeps nothing and is no error."""
+        path = self.path(key)
+        texts = json.dumps({name: getattr(scores, name) for name in TEXTS}).encode()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+                np.savez(
+                    file,
+                    texts=np.frombuffer(texts, np.uint8),
+                    **{name: getattr(scores, name) for name in ARRAYS},
+                )
+            os.replace(file.name, path)
+        except OSError:
+            return
+
+    def files(self) -> list[Path]:
+        """All files, the least recently used first."""
+        found = []
+        for path in self.folder.rglob("*"):
+            try:
+                if path.is_file():
+                    found.append((path.stat().st_mtime, path))
+            except OSError:  # another process has just removed it
+                continue
+        return [path for _, path in sorted(found)]
+
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(_bytes(path) for path in self.files())
+
+    def shrink(self, limit: int | None = None) -> int:
+        """Remove the least recently used files until the rest is within the limit; how many were removed."""
+        files = self.files()
+        sizes = [_bytes(path) for path in files]
+        total, removed = sum(sizes), 0
+        for path, size in zip(files, sizes, strict=True):
+            if total <= (self.limit if limit is None else limit):
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+            removed += 1
+        return removed
+
+    def clear(self) -> int:
+        """Remove all files; how many there were."""
+        return self.shrink(limit=-1)
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def score_keys(lm: LoadedModel, samples: Sequence[Sample], masking: MaskingSettings) -> list[str]:
+    """What each sample's scores are kept under, 64 hex digits."""
+    settings: dict[str, Any] = asdict(masking)
+    drawn = settings["mask"] == "random"  # only then do the seed, the number and the sample's id matter
+    if not drawn:
+        del settings["seed"], settings["subsets"]
+    model = [lm.revision, weights_digest(lm.model), _tokenizer_digest(lm), lm.system_prompt]
+    common = [FORMAT, *model, settings]
+    return [
+        hashlib.sha256(
+            json.dumps(
+                [*common, s.question, s.answer, s.document, s.id if drawn else ""], sort_keys=True
+            ).encode()
+        ).hexdigest()
+        for s in samples
+    ]
+
+
+def weights_digest(model: torch.nn.Module, kept: int = 64) -> str:
+    """sha256 of the weights in memory, 64 hex digits: names, shapes, types, exact sums and some values.
+
+    The sums are of the bits as integers, so any one changed value shows and their order does not matter; they
+    take as long as reading the weights once. So a model that was trained after loading has other scores.
+    """
+    import torch
+
+    bits = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    digest = hashlib.sha256()
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        flat = tensor.detach().contiguous().view(-1).view(bits[tensor.dtype.itemsize])
+        some = flat[:: max(1, flat.numel() // kept)]
+        values = [int(flat.sum(dtype=torch.int64)), *some.tolist()] if flat.numel() else []
+        digest.update(json.dumps([name, str(tensor.dtype), *tensor.shape, *values]).encode())
+    return digest.hexdigest()
+
+
+def _tokenizer_digest(lm: LoadedModel) -> str:
+    tokenizer = lm.tokenizer
+    special, template = str(tokenizer.special_tokens_map), str(tokenizer.chat_template)
+    parts = (tokenizer.backend_tokenizer.to_str(), template, special)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""Work split over the processes that ``accelerate launch`` or ``torchrun`` started, on any machines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+def launched() -> bool:
+    """Whether this process is one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one that prints and writes."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def split(count: int, work: Callable[[range], list[Result]]) -> list[Result]:
+    """Results for the numbers 0 to ``count - 1``, in order, on every process.
+
+    Each process is given every n-th number. All processes must call this; if one fails, all raise its error.
+
+    Args:
+        count: How many there are.
+        work: Results for the numbers it is given, in their order.
+    """
+    if not launched():
+        return work(range(count))
+    from accelerate import PartialState
+    from accelerate.utils import gather_object
+
+    state = PartialState()
+    mine: list[Result] | Exception
+    try:
+        mine = work(range(state.process_index, count, state.num_processes))
+    except Exception as error:  # the others wait in gather, so they must hear of it
+        mine = error
+    parts: list[Any] = gather_object([mine])
+    for part in parts:
+        if isinstance(part, Exception):
+            raise part
+    return [parts[i % len(parts)][i // len(parts)] for i in range(count)]
