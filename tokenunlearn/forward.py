@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache as memoised
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -54,9 +54,9 @@ def final_hidden(
     return hidden
 
 
-@memoised
-def _arguments(trunk: type) -> frozenset[str]:
-    return frozenset(inspect.signature(trunk.forward).parameters)  # type: ignore[attr-defined]
+@lru_cache
+def _arguments(trunk: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(trunk.forward).parameters)
 
 
 def takes(model: PreTrainedModel, *arguments: str) -> bool:

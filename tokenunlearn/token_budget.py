@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # On a CPU longer passes only leave its caches; on a GPU the budget is what the free memory holds.
-CPU_TOKENS = 768
+CPU_TOKENS, CPU_WINDOW = 768, 3072
 GPU_TOKENS = (1024, 262_144)
 GPU_SHARE = 0.4  # of the free memory
 
@@ -24,9 +24,16 @@ class TokenBudget:
 
     Attributes:
         tokens: The budget now; halved each time memory did not suffice.
+        window: Most tokens of the samples that are worked on together, so that passes can be filled well;
+            halved too. By default the budget.
     """
 
     tokens: int
+    window: int = 0
+
+    def __post_init__(self) -> None:
+        """Fill in the window."""
+        self.window = self.window or self.tokens
 
     @classmethod
     def of(cls, lm: LoadedModel, tokens: int | None = None) -> TokenBudget:
@@ -34,7 +41,7 @@ class TokenBudget:
         if tokens is not None:
             return cls(max(1, tokens))
         if lm.device.type != "cuda":
-            return cls(CPU_TOKENS)
+            return cls(CPU_TOKENS, CPU_WINDOW)
         import torch
 
         free, _ = torch.cuda.mem_get_info(lm.device)
@@ -58,7 +65,7 @@ class TokenBudget:
             if len(items) < 2 or not should_reduce_batch_size(error):
                 raise
         clear_device_cache(garbage_collection=True)  # outside the handler, whose traceback holds the tensors
-        self.tokens = max(1, self.tokens // 2)
+        self.tokens, self.window = max(1, self.tokens // 2), max(1, self.window // 2)
         middle = len(items) // 2
         yield from self.run(items[:middle], work)
         yield from self.run(items[middle:], work)

@@ -46,8 +46,12 @@ def settings_with(mask, **changes):
     return MaskingSettings(**{**MASKS[mask].__dict__, **changes})
 
 
+@pytest.mark.parametrize("pass_cost", [0.0, 30.0, 1e9])
 @pytest.mark.parametrize("operator", ["attention", "token", "embedding"])
-def test_equals_a_pass_per_context_for_every_family_operator_and_mask(family_lm, family, operator):
+def test_equals_a_pass_per_context_for_every_family_operator_and_mask(
+    family_lm, family, operator, pass_cost, monkeypatch
+):
+    monkeypatch.setattr("tokenunlearn.attribution.masking_engine.pass_cost", lambda lm: pass_cost)
     lm = family_lm(family)
     encodings = lm.encode_all(SAMPLES)
     for mask in MASKS:

@@ -37,6 +37,11 @@ def spy(monkeypatch):
     return passes
 
 
+def share_always(monkeypatch):
+    """Passes cost nothing, so that sharing always pays."""
+    monkeypatch.setattr("tokenunlearn.attribution.masking_engine.pass_cost", lambda lm: 0.0)
+
+
 @pytest.mark.parametrize("family", ["llama", "qwen3", "gemma2", "gemma3_text", "gpt_neox", "gpt2", "opt"])
 @pytest.mark.parametrize("operator", ["attention", "token", "embedding"])
 def test_prefix_is_shared_in_each_family(family_lm, family, operator):
@@ -124,7 +129,7 @@ def test_only_positions_behind_the_mask_are_computed(tiny_lm, monkeypatch):
     encodings = tiny_lm.encode_all(SAMPLES)
     passes = spy(monkeypatch)
     monkeypatch.setattr(MaskingEngine, "shares_prefix", lambda engine, encodings: True)
-    monkeypatch.setattr("tokenunlearn.attribution.masking_engine.pass_cost", lambda lm: 0.0)
+    share_always(monkeypatch)
     measure_masking(tiny_lm, encodings, TOKENS)
     masked = [(group, size) for group, size in passes if group[0].context >= 0]
     must = sum(len(e) - 1 - (p + 1) for e in encodings for p in e.content_positions)
@@ -155,12 +160,20 @@ def test_a_mask_on_the_last_prompt_position_keeps_what_predicts_the_first_token(
     assert_equals_single_passes(plain_lm, short, measured)
 
 
+def test_whole_passes_where_starting_another_one_costs_more(tiny_lm, monkeypatch):
+    passes = spy(monkeypatch)
+    encodings = tiny_lm.encode_all(SAMPLES[1:2])
+    measure_masking(tiny_lm, encodings, TOKENS)  # few short rows
+    assert passes[-1][0][0].context == -1 and len(passes[-1][0]) == 1 + len(encodings[0].content_positions)
+
+
 @pytest.mark.parametrize("operator", ["attention", "token", "embedding"])
 def test_in_a_document_only_what_follows_the_mask_is_computed(tiny_lm, monkeypatch, operator):
     document = Sample("d", "", "Ada Miller was born in Lisbon, the old harbour town.", chunk_tokens=64)
     encoding = tiny_lm.encode(document)
     settings = replace(TOKENS, operator=operator)
     passes = spy(monkeypatch)
+    share_always(monkeypatch)
     shared = {
         m: measure_masking(tiny_lm, [encoding], replace(settings, measure=m))[0] for m in ("drop", "kl")
     }

@@ -169,10 +169,10 @@ def stream_masking(
 
 
 def _windows(encodings: Iterable[Encoding], budget: TokenBudget) -> Iterator[list[Encoding]]:
-    """Neighbouring samples whose unmasked pass stays within the budget."""
+    """Neighbouring samples that stay within the budget's window together."""
     window: list[Encoding] = []
     for encoding in encodings:
-        if window and (len(window) + 1) * max(map(len, [*window, encoding])) > budget.tokens:
+        if window and (len(window) + 1) * max(map(len, [*window, encoding])) > budget.window:
             yield window
             window = []
         window.append(encoding)

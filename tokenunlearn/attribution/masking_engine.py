@@ -8,9 +8,10 @@ planned by cost. Where a model's attention does not allow this, every variant ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
@@ -101,6 +102,15 @@ def plan_passes(variants: Sequence[Variant], token_budget: int, pass_cost: float
         yield group
 
 
+def computed(group: Sequence[Variant]) -> int:
+    """Positions that a pass over these variants computes, padding included."""
+    return len(group) * (max(v.end for v in group) - min(v.start for v in group))
+
+
+# Longest sample that sharing was found exact for, by model and operator; -1 where it was found not to be.
+_tried: WeakKeyDictionary[torch.nn.Module, dict[str, int]] = WeakKeyDictionary()
+
+
 class MaskingEngine:
     """Runs the masked variants of a window of samples.
 
@@ -117,7 +127,8 @@ class MaskingEngine:
         self.pass_cost = pass_cost(lm)
         self._mask_id = mask_id(lm)
         self._mean = mean_embedding(lm.model.get_input_embeddings()) if operator == "embedding" else None
-        self._exact_up_to = 0 if may_share_prefix(lm) else -1
+        self._tried = _tried.setdefault(lm.model, {})
+        self._tried.setdefault(operator, 0 if may_share_prefix(lm) else -1)
 
     def shares_prefix(self, encodings: Sequence[Encoding]) -> bool:
         """Whether keys and values before a mask may be kept, by the model's kind and by trying it.
@@ -125,10 +136,10 @@ class MaskingEngine:
         Tried again when samples are longer than before, as attention may be limited to a window.
         """
         longest = max(encodings, key=len)
-        if 0 <= self._exact_up_to < len(longest):
+        if 0 <= self._tried[self.operator] < len(longest):
             exact = self._try(longest, min(encodings, key=len))
-            self._exact_up_to = len(longest) if exact else -1
-        return self._exact_up_to >= 0
+            self._tried[self.operator] = len(longest) if exact else -1
+        return self._tried[self.operator] >= 0
 
     def run(
         self, encodings: Sequence[Encoding], masks: Sequence[Sequence[tuple[int, ...]]], read: Read
@@ -144,19 +155,20 @@ class MaskingEngine:
         Yields:
             After each pass, how many masked variants it held.
         """
+        groups = list(self._whole(encodings, masks))
+        prefix = None
         if self.shares_prefix(encodings):
-            prefix = DynamicCache()  # of plain layers, so that sliding windows keep what lies before them too
             plain = [Variant(i, -1, (), 0, len(e) - 1) for i, e in enumerate(encodings)]
-            read(plain, self._forward(encodings, plain, prefix))
             masked = [
                 make_variant(i, c, mask, e, self.operator)
                 for i, (e, own) in enumerate(zip(encodings, masks, strict=True))
                 for c, mask in enumerate(own)
             ]
-            groups: Iterable[Sequence[Variant]] = plan_passes(masked, self.budget.tokens, self.pass_cost)
-        else:
-            prefix = None
-            groups = self._whole(encodings, masks)
+            shared = list(plan_passes(masked, self.budget.tokens, self.pass_cost))
+            if self._cost([plain, *shared]) < self._cost(groups):
+                prefix = DynamicCache()  # of plain layers: sliding windows keep what lies before them too
+                read(plain, self._forward(encodings, plain, prefix))
+                groups = shared
 
         def work(group: Sequence[Variant]) -> int:
             read(group, self._forward(encodings, group, prefix))
@@ -164,6 +176,10 @@ class MaskingEngine:
 
         for group in groups:
             yield from self.budget.run(group, work)
+
+    def _cost(self, passes: Sequence[Sequence[Variant]]) -> float:
+        """Work of passes, in tokens."""
+        return sum(computed(group) + self.pass_cost for group in passes)
 
     def _whole(
         self, encodings: Sequence[Encoding], masks: Sequence[Sequence[tuple[int, ...]]]
@@ -246,13 +262,15 @@ def _share(cache: DynamicCache, samples: Sequence[int], length: int) -> DynamicC
     if not length:
         return None
     one = len(set(samples)) == 1
-    index = torch.tensor(samples[:1] if one else samples, device=cache.layers[0].keys.device)
+    kept = [(layer.keys, layer.values) for layer in cache.layers if isinstance(layer, DynamicLayer)]
+    index = torch.tensor(samples[:1] if one else samples)
 
-    def rows(kept: Tensor) -> Tensor:
-        taken = kept[index, :, :length]
+    def rows(states: Tensor | None) -> Tensor:
+        assert states is not None  # the unmasked pass has filled it
+        taken = states[index.to(states.device), :, :length]
         return taken.expand(len(samples), -1, -1, -1) if one else taken
 
-    return DynamicCache([(rows(layer.keys), rows(layer.values)) for layer in cache.layers])
+    return DynamicCache([(rows(keys), rows(values)) for keys, values in kept])
 
 
 def mask_id(lm: LoadedModel) -> int:

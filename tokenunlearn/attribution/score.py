@@ -116,7 +116,9 @@ def _score_all(
 ) -> list[SampleScores]:
     """Scores of every sample, in order; those in the store are not measured."""
     keys = score_keys(model, samples, masking) if store else []
-    found = [store.read(k, s) for k, s in zip(keys, samples, strict=True)] if store else [None] * len(samples)
+    found: list[SampleScores | None] = [None] * len(samples)
+    if store:
+        found = [store.read(k, s) for k, s in zip(keys, samples, strict=True)]
     missing = [i for i, scores in enumerate(found) if scores is None]
     known = len(samples) - len(missing)
     if progress and known:

@@ -12,6 +12,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,11 +75,12 @@ class ScoreCache:
             with np.load(path, allow_pickle=False) as file:
                 texts = json.loads(file["texts"].tobytes())
                 arrays = {name: file[name] for name in ARRAYS}
-            os.utime(path)
             pairs = tuple((a, b) for a, b in texts.pop("offsets"))
-            lists = {name: tuple(texts[name]) for name in TEXTS if name != "offsets"}
+            lists: dict[str, Any] = {name: tuple(texts[name]) for name in TEXTS if name != "offsets"}
         except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
             return None
+        with suppress(OSError):  # a cache that may only be read is one too
+            os.utime(path)
         return SampleScores(
             sample.id, sample.question, sample.answer, sample.span, offsets=pairs, **lists, **arrays
         )
