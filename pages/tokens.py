@@ -29,7 +29,7 @@ def choose_sample(scores: ScoreSet) -> int:
         key="sample",
         bind="query-params",
         persist_state="session",
-        format_func=lambda key: f"{numbers[key] + 1}. {scores.samples[numbers[key]].question or key}",
+        format_func=lambda key: scores.samples[numbers[key]].question or key,
     )
     return numbers.get(str(chosen), 0)
 
