@@ -61,7 +61,8 @@ def choose_source() -> Source:
 
 def sample_name(scores: ScoreSet, index: int) -> str:
     """What the select box of samples shows, which is how an address names a sample."""
-    return f"{index + 1}. {scores.samples[index].question}"
+    sample = scores.samples[index]
+    return f"{index + 1}. {sample.question or sample.sample_id}"
 
 
 def _set_name(name: str) -> str:

@@ -12,7 +12,7 @@ from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
 
 Overrides = Mapping[int, bool]
 
-DEFAULT_THRESHOLD = 0.6
+DEFAULT_THRESHOLD = 0.8
 DEFAULT_TEMPERATURE = 0.1
 
 
