@@ -4,7 +4,7 @@
     model = tu.load_model("demo")
     samples = tu.load_samples("authors:forget10")
     scores = tu.score(model, samples)
-    weights = scores.weights(tu.HardSelection(threshold=0.6))
+    weights = scores.weights(tu.HardSelection(threshold=0.8))
     run = tu.unlearn(model, samples, weights, retain="authors:retain90")
     report = tu.evaluate(run.model, suite="authors", reference="demo-retrained")
 

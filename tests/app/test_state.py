@@ -22,7 +22,7 @@ def scores():
 def test_defaults_are_the_score_sets_own(scores):
     settings = state.defaults(scores)
     assert settings.apply(scores) == scores
-    assert settings.rule == HardSelection(threshold=0.6)
+    assert settings.rule == HardSelection(threshold=0.8)
 
 
 def test_every_setting_survives_its_text_form(scores):

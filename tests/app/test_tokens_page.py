@@ -49,7 +49,7 @@ def test_the_view_gets_the_scores_and_the_settings(shipped):
     sent = data(open_page("tokens"))
     assert sent["setKey"] == shipped.hash
     assert sent["sample"]["texts"] == list(shipped.samples[0].texts)
-    assert sent["settings"]["threshold"] == "0.6"
+    assert sent["settings"]["threshold"] == "0.8"
     assert sent["settings"] == sent["defaults"]
 
 

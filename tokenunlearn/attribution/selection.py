@@ -158,7 +158,7 @@ class TokenWeights:
 
 
 def describe_rule(rule: Rule) -> dict[str, Any]:
-    """A rule's name and parameters, as stored with a run: {"selection": "hard", "threshold": 0.6}."""
+    """A rule's name and parameters, as stored with a run: {"selection": "hard", "threshold": 0.8}."""
     names = {HardSelection: "hard", SoftWeighting: "soft", UniformWeighting: "uniform"}
     parameters = {k: v for k, v in asdict(rule).items() if v is not None}  # type: ignore[call-overload]
     return {"selection": names[type(rule)], **parameters}

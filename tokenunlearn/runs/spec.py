@@ -26,7 +26,7 @@ class RunSpec:
         model: Name that loads the start model.
         samples: Name that loads the forget set.
         retain: Name that loads the retained samples, or "".
-        rule: Rule of the token weights, {"selection": "hard", "threshold": 0.6}.
+        rule: Rule of the token weights, {"selection": "hard", "threshold": 0.8}.
         config: Fields of :class:`~tokenunlearn.training.unlearn_config.UnlearnConfig`.
         scoring: Score settings by name, for runs that score the forget set themselves.
         score_hash: Hash of the score set the run was given, or "" when it scores the forget set itself.
