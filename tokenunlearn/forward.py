@@ -41,7 +41,7 @@ def final_hidden(
         start: Position of the first token.
     """
     trunk = model.base_model
-    arguments = _arguments(type(trunk))
+    arguments = _arguments(type(trunk))  # type: ignore[arg-type]  # a class is hashable
     places: dict[str, Tensor] = {}
     if "position_ids" in arguments:  # OPT alone would count visible ones
         places["position_ids"] = torch.arange(start, attention_mask.shape[1], device=attention_mask.device)[
@@ -61,7 +61,7 @@ def _arguments(trunk: Any) -> frozenset[str]:
 
 def takes(model: PreTrainedModel, *arguments: str) -> bool:
     """Whether the model's trunk has all these arguments."""
-    return _arguments(type(model.base_model)).issuperset(arguments)
+    return _arguments(type(model.base_model)).issuperset(arguments)  # type: ignore[arg-type]
 
 
 def response_hidden(
