@@ -462,7 +462,7 @@ def demo_run() -> None:
     from tokenunlearn.demo.stored_run import make_stored_run
 
     with _bars() as phase:
-        folder = make_stored_run(lambda run, execute: _executed(run, execute, phase))
+        folder = make_stored_run(lambda run, execute: _executed(run, partial(execute, run), phase))
     out.print(f"shipped {escape(str(folder))}", soft_wrap=True)
 
 
