@@ -1,10 +1,11 @@
-"""The command line that repeats a run, from its frozen spec."""
+"""The command lines that do what the app does, word for word as the command line takes them."""
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,53 +13,112 @@ import typer
 
 from tokenunlearn.runs.spec import RunSpec
 
+ALWAYS = ("objective", "regulariser", "seed")
+
+
+def unlearn_line(
+    *,
+    model: str,
+    samples: str,
+    retain: str,
+    rule: Mapping[str, Any],
+    config: Mapping[str, Any],
+    out: Path,
+    scoring: Mapping[str, Any] | None = None,
+    scores: Path | None = None,
+    label: str = "",
+    evaluate: int = 0,
+) -> str:
+    """One line that carries out a run; settings that no option takes follow as a comment.
+
+    Args:
+        model: Name that loads the start model.
+        samples: Name that loads the forget set.
+        retain: Name that loads the retained samples, or "".
+        rule: Rule of the token weights, {"selection": "hard", "threshold": 0.8}.
+        config: Fields of :class:`~tokenunlearn.training.unlearn_config.UnlearnConfig`; those at their default
+            are left out, but for the objective, the regulariser and the seed.
+        out: Folder of the runs.
+        scoring: Score settings, for a run that scores the forget set itself.
+        scores: Score set the run is given instead.
+        label: What to call the run.
+        evaluate: Samples a part to evaluate afterwards.
+    """
+    from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+    settings = dict(config)
+    parameters = dict(settings.pop("parameters", {}))
+    weighting = settings.pop("weighting_parameters", {})
+    parameters |= {f"weighting_{name}": value for name, value in weighting.items()}
+    defaults = asdict(UnlearnConfig(objective=settings["objective"]))
+    own = {f.name for f in fields(UnlearnConfig)}
+    chosen = {k: v for k, v in settings.items() if k in ALWAYS or k not in defaults or v != defaults[k]}
+    values: dict[str, Any] = {"model": model, "samples": samples, "retain": retain or None}
+    values |= {"scores": str(scores)} if scores else dict(scoring or {})
+    values |= {**rule, **chosen, **parameters}
+    values |= {"label": label or None, "evaluate": evaluate or None, "out": str(out)}
+    return _line("unlearn", values, settable=own | parameters.keys())
+
+
+def score_line(model: str, samples: str, settings: Mapping[str, Any], out: Path) -> str:
+    """One line that scores a forget set with these settings."""
+    values = {"model": model, "samples": samples, **settings, "out": str(out)}
+    return _line("score", values, settable=settings.keys())
+
 
 def command_lines(spec: RunSpec, folder: Path) -> str:
-    """What to type to repeat a run; settings that the command line does not take follow as a comment.
+    """What to type to repeat a run.
 
     Args:
         spec: The run's spec.
         folder: The run's folder; a score set that the run was given is taken from there.
     """
-    from tokenunlearn.training.unlearn_config import UnlearnConfig
-
-    defaults = asdict(UnlearnConfig())
-    config = {k: v for k, v in spec.config.items() if k != "parameters"} | dict(
-        spec.config.get("parameters", {})
+    return unlearn_line(
+        model=spec.model,
+        samples=spec.samples,
+        retain=spec.retain,
+        rule=spec.rule,
+        config=spec.config,
+        scoring=spec.scoring,
+        scores=folder / "scores.parquet" if spec.score_hash else None,
+        label=spec.label,
+        evaluate=spec.evaluate,
+        out=folder.parent,
     )
-    values: dict[str, Any] = {"model": spec.model, "samples": spec.samples, "retain": spec.retain or None}
-    values |= {"scores": str(folder / "scores.parquet")} if spec.score_hash else dict(spec.scoring)
-    values |= spec.rule
-    kept = ("objective", "regulariser", "seed")
-    values |= {k: v for k, v in config.items() if k in kept or k not in defaults or v != defaults[k]}
-    values |= {"label": spec.label, "evaluate": spec.evaluate or None, "out": str(folder.parent)}
-    taken = _options()
-    words = ["python", "-m", "tokenunlearn", "unlearn"]
-    left = {}
+
+
+def _line(subcommand: str, values: Mapping[str, Any], settable: Collection[str]) -> str:
+    """A subcommand with its values as options, as ``--set`` where there is no option, else as a comment."""
+    options = _options(subcommand)
+    words, comments = ["python", "-m", "tokenunlearn", subcommand], []
     for name, value in values.items():
-        flag = f"--{name.rstrip('_').replace('_', '-')}"
         if value is None:
             continue
-        if flag not in taken:
-            left[name] = value
-        elif isinstance(value, bool):
-            words.append(flag if value else f"--no-{flag[2:]}")
+        if _flag(name) in options:
+            words += _option(name, value)
+        elif name in settable:
+            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
         else:
-            words.append(f"{flag}={value}" if str(value).startswith("-") else flag)
-            words += [] if str(value).startswith("-") else [str(value)]
-    comment = "".join(
-        f"\n# {name}: {_one_line(value)} (no option of the command line)" for name, value in left.items()
-    )
-    return shlex.join(words) + comment
+            comments.append(f"\n# {name}: {' '.join(str(value).split())} (no option of the command line)")
+    return shlex.join(words) + "".join(comments)
 
 
-def _one_line(value: Any) -> str:
-    return " ".join(str(value).split())
+def _flag(name: str) -> str:
+    return f"--{name.rstrip('_').replace('_', '-')}"
 
 
-def _options() -> Mapping[str, Any]:
-    """Every option of the subcommand unlearn."""
+def _option(name: str, value: Any) -> list[str]:
+    """A setting as words; a value that begins with a dash is tied to its option."""
+    flag = _flag(name)
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag[2:]}"]
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+
+
+def _options(subcommand: str) -> set[str]:
+    """Every option of a subcommand."""
     from tokenunlearn.cli import app
 
     command: Any = typer.main.get_command(app)
-    return {o: p for p in command.commands["unlearn"].params for o in (*p.opts, *p.secondary_opts)}
+    return {o for p in command.commands[subcommand].params for o in (*p.opts, *p.secondary_opts)}

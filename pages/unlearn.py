@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from app import controls, run_view, services, state
+from app import command_line, controls, run_view, services, state
 from app.errors import show_error
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -22,11 +19,6 @@ from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnConfig)}
-# Settings with an option of their own on the command line; the rest goes through --set.
-OPTIONS = (
-    "objective regulariser weighting gamma lambda_ steps batch_size retain_batch_size learning_rate train "
-    "seed beta selection threshold quantile top_share temperature"
-).split()
 EVALUATE = {0: "no", 24: "24 samples a part", 72: "72 samples a part", 100_000: "every sample"}
 
 
@@ -121,51 +113,20 @@ def commands(
     source: controls.Source, retain: str, rule: Rule, config: UnlearnConfig, scores: ScoreSet
 ) -> str:
     """The command lines that do the same: score, then unlearn with those scores."""
-    scoring = ["score", "--model", source.model, "--samples", source.samples, *_flags(source.masking)]
+    kept = Path("scores.parquet")
     mix, default_mix = asdict(scores.settings), asdict(ImportanceSettings())
-    scoring += _flags({k: v for k, v in mix.items() if v != default_mix[k]})
-    unlearning = [
-        "unlearn",
-        "--model",
-        source.model,
-        "--samples",
-        source.samples,
-        "--scores",
-        "scores.parquet",
-    ]
-    if config.needs_retain:
-        unlearning += ["--retain", retain]
-    defaults = asdict(UnlearnConfig(objective=config.objective))
-    settings = asdict(config)
-    parameters = settings.pop("parameters")
-    parameters |= {f"weighting_{k}": v for k, v in settings.pop("weighting_parameters").items()}
-    changed = {k: v for k, v in settings.items() if k in ("objective", "regulariser") or v != defaults[k]}
-    chosen = describe_rule(rule) | changed | parameters
-    unlearning += _flags({k: v for k, v in chosen.items() if k in OPTIONS})
-    for name, value in chosen.items():
-        unlearning += (
-            []
-            if name in OPTIONS
-            else ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
-        )
-    unlearning += ["--out", str(services.store().root)]
-    lines = (
-        ["python", "-m", "tokenunlearn", *words]
-        for words in ([*scoring, "--out", "scores.parquet"], unlearning)
+    changed = {k: v for k, v in mix.items() if v != default_mix[k]}
+    unlearning = command_line.unlearn_line(
+        model=source.model,
+        samples=source.samples,
+        retain=retain if config.needs_retain else "",
+        rule=describe_rule(rule),
+        config=asdict(config),
+        scores=kept,
+        out=services.store().root,
     )
-    return "\n".join(shlex.join(line) for line in lines)
-
-
-def _flags(settings: Mapping[str, Any]) -> list[str]:
-    """Settings as command line options."""
-    words = []
-    for name, value in settings.items():
-        flag = name.rstrip("_").replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            words += [f"--{flag}", f"{value:g}" if isinstance(value, float) else str(value)]
-    return words
+    scoring = command_line.score_line(source.model, source.samples, source.masking | changed, kept)
+    return f"{scoring}\n{unlearning}"
 
 
 def start(

@@ -82,6 +82,15 @@ def score(
     ] = None,
     fusion: Annotated[str | None, typer.Option(help="product or sum.")] = None,
     copy_guard: Annotated[bool | None, typer.Option(help="Score words that repeat the question 0.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other score setting (normaliser=minmax, scope=sample, subsets=32); can be given "
+            "several times.",
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Score this many samples, evenly spread.")] = None,
     cache: Annotated[
         bool, typer.Option(help="Keep scores on disk and reuse those that are there; goes on after a stop.")
@@ -90,13 +99,15 @@ def score(
 ) -> None:
     """Score every response token of a forget set by masking and entropy."""
     from tokenunlearn.attribution.score import score as score_samples
+    from tokenunlearn.attribution.score import split_settings
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.distributed import is_main_process
     from tokenunlearn.models import load_model
 
     loaded = load_samples(samples).spread(limit)
     settings: dict[str, Any] = {"mask": mask, "unit": unit, "operator": operator, "measure": measure}
-    settings |= {"alpha": alpha, "fusion": fusion, "copy_guard": copy_guard}
+    settings |= {"alpha": alpha, "fusion": fusion, "copy_guard": copy_guard} | _assigned(assignments or [])
+    split_settings(preset, **settings)
     lm = load_model(model)
     _check_writable(out_path)
     with _bars() as phase:

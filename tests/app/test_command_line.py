@@ -9,7 +9,7 @@ import pytest
 import typer
 from stored_run import write_run
 
-from app.command_line import command_lines
+from app.command_line import command_lines, score_line
 from tokenunlearn.cli import app
 
 
@@ -52,3 +52,20 @@ def test_what_the_command_line_cannot_take_is_said(run):
     line = command_lines(spec, run.folder)
     assert "\n# unheard_of: 1 --evil (no option of the command line)" in line
     assert parsed(line)["steps"] == 7
+
+
+def test_settings_without_an_option_go_through_set(run):
+    config = dict(run.spec.config) | {"weighting": "wga", "weighting_parameters": {"beta": 2.0}, "lora_r": 4}
+    found = parsed(command_lines(replace(run.spec, config=config), run.folder))
+    assert found["weighting"] == "wga"
+    assert set(found["assignments"]) == {"weighting_beta=2.0", "lora_r=4"}
+
+
+def test_mix_settings_are_options_of_score(tmp_path):
+    settings = {"mask": "prompt", "copy_guard": False, "normaliser": "minmax"}
+    line = score_line("demo", "authors:forget10", settings, tmp_path / "s.parquet")
+    words = shlex.split(line)
+    command = typer.main.get_command(app).commands["score"]
+    found = command.make_context("score", words[4:]).params
+    assert (found["mask"], found["copy_guard"]) == ("prompt", False)
+    assert found["assignments"] == ["normaliser=minmax"]
