@@ -26,7 +26,9 @@ def rmu(
     sequence whose weights are all 0 counts 0.
 
     Pitfalls: c is measured in the states' own length, so a c that suits one model does nothing or
-    everything in another; a run therefore scales it by the reference's mean norm at the layer. Only layers up
+    everything in another; a run therefore scales it by the reference's mean norm at the layer. Forget and
+    retained states easily move together, above all with few steps; the published retain loss, the regulariser
+    ``activation``, then holds both in place, and ``kl`` holds the answers only. Only layers up
     to the chosen one are trained, so what later layers store stays there and comes back after a few steps of
     relearning.
 
@@ -45,7 +47,11 @@ class RMU(Objective):
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"states"})
     few_modules: ClassVar[bool] = True
-    recommended: ClassVar[Mapping[str, Any]] = {"regulariser": "activation"}
+    recommended: ClassVar[Mapping[str, Any]] = {
+        "gamma": 0.05,
+        "steps": 60,
+        "learning_rate": {"full": 2e-3, "lora": 2e-3},
+    }
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
