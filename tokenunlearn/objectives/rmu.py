@@ -43,14 +43,15 @@ class RMU(Objective):
     """Parameters of RMU. The layer is the run's setting ``layer``."""
 
     coefficient: float = parameter(
-        4.0, "Length of the control vector, in mean norms of the reference's states at the layer.", above=0
+        6.0, "Length of the control vector, in mean norms of the reference's states at the layer.", above=0
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"states"})
     few_modules: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {
         "gamma": 0.05,
-        "steps": 60,
-        "learning_rate": {"full": 2e-3, "lora": 2e-3},
+        "lambda_": 60.0,
+        "steps": 150,
+        "learning_rate": {"full": 3e-3, "lora": 3e-3},
     }
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
