@@ -39,7 +39,7 @@ def test_settings_by_name_reach_objective_and_weighting():
 def test_resolved_names_every_parameter_layer_and_rate(tiny_lm):
     config = UnlearnConfig(objective="rmu", weighting="satimp").resolved(tiny_lm)
     assert config.train == "full"
-    assert config.layer == 0
+    assert config.layer == 1
     assert config.learning_rate is not None
     assert config.parameters.keys() == {"coefficient"}
     assert config.weighting_parameters == {"beta1": 5.0, "beta2": 1.0}

@@ -13,7 +13,7 @@ from tokenunlearn.models import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, REGULARISERS, WEIGHTINGS
 from tokenunlearn.samples import Sample, SampleSet
 from tokenunlearn.training import references
-from tokenunlearn.training.layers import down_projections, layer_states, middle_layer
+from tokenunlearn.training.layers import down_projections, layer_states, steered_layer
 from tokenunlearn.training.unlearn import unlearn
 
 FORGET = SampleSet(
@@ -142,7 +142,7 @@ def test_rmu_steers_to_a_seeded_direction_of_the_states_own_length(tiny_lm):
     for seed in (0, 0, 1):
         result = unlearn(tiny_lm, FORGET, retain=RETAIN, objective="rmu", seed=seed, train="full", **SMALL)
         seen.append(result.history[0]["forget_loss"])
-    assert result.config.layer == middle_layer(tiny_lm.model) == 0
+    assert result.config.layer == steered_layer(tiny_lm.model) == 1
     assert seen[0] == seen[1] != seen[2]
 
 

@@ -22,4 +22,4 @@ class GradDiff(GradientAscent):
     Source: TOFU, arXiv 2401.06121, gradient difference.
     """
 
-    recommended: ClassVar[Mapping[str, Any]] = {"regulariser": "nll"}
+    recommended: ClassVar[Mapping[str, Any]] = {"regulariser": "nll", "lambda_": 15.0, "steps": 25}

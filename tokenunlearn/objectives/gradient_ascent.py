@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
@@ -32,6 +33,7 @@ class GradientAscent(Objective):
     """Gradient ascent; takes no parameters."""
 
     token_mean: ClassVar[bool] = True
+    recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 20.0, "steps": 20}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

@@ -26,7 +26,9 @@ def rmu(
     sequence whose weights are all 0 counts 0.
 
     Pitfalls: c is measured in the states' own length, so a c that suits one model does nothing or
-    everything in another; a run therefore scales it by the reference's mean norm at the layer. Only layers up
+    everything in another; a run therefore scales it by the reference's mean norm at the layer. Forget and
+    retained states easily move together, above all with few steps; the published retain loss, the regulariser
+    ``activation``, then holds both in place, and ``kl`` holds the answers only. Only layers up
     to the chosen one are trained, so what later layers store stays there and comes back after a few steps of
     relearning.
 
@@ -41,11 +43,16 @@ class RMU(Objective):
     """Parameters of RMU. The layer is the run's setting ``layer``."""
 
     coefficient: float = parameter(
-        4.0, "Length of the control vector, in mean norms of the reference's states at the layer.", above=0
+        6.0, "Length of the control vector, in mean norms of the reference's states at the layer.", above=0
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"states"})
     few_modules: ClassVar[bool] = True
-    recommended: ClassVar[Mapping[str, Any]] = {"regulariser": "activation"}
+    recommended: ClassVar[Mapping[str, Any]] = {
+        "gamma": 0.05,
+        "lambda_": 60.0,
+        "steps": 150,
+        "learning_rate": {"full": 3e-3, "lora": 3e-3},
+    }
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

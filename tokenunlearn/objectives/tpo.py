@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Bool, Float
 
@@ -49,6 +50,7 @@ class TPO(Objective):
 
     beta: float = parameter(0.3, "Inverse temperature: larger stops forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
+    recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

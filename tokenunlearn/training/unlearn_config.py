@@ -87,8 +87,8 @@ class UnlearnConfig:
     layer: int | None = field(
         default=None,
         metadata={
-            "help": "Hidden layer, from 0, for rmu (by default a third of the way up) and for the "
-            "regulariser activation (else the last)."
+            "help": "Hidden layer, from 0, for rmu (by default 7, or two thirds of the way up in "
+            "shallow models) and for the regulariser activation (else the last)."
         },
     )
     steps: int = _setting("Optimiser steps.")
@@ -174,9 +174,9 @@ class UnlearnConfig:
                 values["train"]
             ]
         if "states" in self.forget_needs | self.retain_needs:
-            from tokenunlearn.training.layers import check_layer, last_layer, middle_layer
+            from tokenunlearn.training.layers import check_layer, last_layer, steered_layer
 
-            default = middle_layer if objective.few_modules else last_layer
+            default = steered_layer if objective.few_modules else last_layer
             layer = default(model.model) if self.layer is None else self.layer
             values["layer"] = check_layer(model.model, layer)
         if "base_nll" in self.forget_needs and self.base_model is None:
