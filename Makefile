@@ -2,7 +2,8 @@
 #
 # PORT         port of the app (8501, or the next free one)
 # TORCH_INDEX  package index to take torch from; the default one if empty
-# ARGS         further arguments for streamlit, pytest or the benchmark
+# ARGS         further arguments for streamlit or pytest
+# BENCH        which benchmarks to run; all by default
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -18,7 +19,7 @@ help:
 	@echo "make app     install what is missing and start the app (PORT=8501)"
 	@echo "make test    install what is missing, then lint and all tests, slow and browser ones too (ARGS='-k name')"
 	@echo "make lint    ruff and mypy"
-	@echo "make bench   compare token selections and write the tables of the docs"
+	@echo "make bench   measure signals, selection and masking, and write the tables of the docs (BENCH='selection')"
 	@echo "make clean   remove .venv, caches and build outputs; runs stay"
 
 app: requirements smollm2
@@ -35,8 +36,10 @@ lint: requirements-dev
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 
-bench: requirements smollm2
-	@$(PYTHON) -m benchmarks.selection $(ARGS)
+bench: requirements-dev smollm2
+	@for name in $(or $(BENCH),signals selection masking); do \
+		echo "Measuring $$name"; $(PYTHON) -m benchmarks.$$name || exit 1; \
+	done
 
 clean:
 	rm -rf .venv build dist *.egg-info test-results .pytest_cache .mypy_cache .ruff_cache
