@@ -79,7 +79,7 @@ def browser():
     path = find_chromium()
     if path is None:
         pytest.skip("no Chromium: name one with CHROMIUM or install chromium")
-    playwright_api.expect.set_options(timeout=30_000)
+    playwright_api.expect.set_options(timeout=60_000)
     with playwright_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium

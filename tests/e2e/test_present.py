@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -17,62 +11,33 @@ import pytest
 from tokenunlearn.models import ASSETS
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).resolve().parent.parent.parent
 NASTY = "<img src=x onerror=alert(1)> $x^2$ :red[x] **b** אבג a\u200bb 🎉 secret end"
-CHROMIUM = next(
-    filter(None, (os.environ.get("CHROMIUM"), *map(shutil.which, ("chromium", "google-chrome")))), ""
-)
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A fresh server with one more run, whose texts are markup; nobody has opened its front page."""
-    runs = tmp_path_factory.mktemp("runs")
+def address(app_folder, app):
+    """The app with one more run, whose texts are markup; nobody has opened its front page."""
     shipped = next((ASSETS / "runs").iterdir())
-    nasty = runs / "20200101-000000-npo-hard-0000"
+    nasty = app_folder / "runs" / "20200101-000000-npo-hard-0000"
     shutil.copytree(shipped, nasty)
     spec = json.loads((nasty / "spec.json").read_text()) | {"id": nasty.name, "label": NASTY}
     (nasty / "spec.json").write_text(json.dumps(spec))
     rows = [{"sample_id": "s", "question": NASTY, "answer": NASTY, "before": NASTY, "after": NASTY}]
     (nasty / "generations.json").write_text(json.dumps({"forget": rows, "retain": rows}))
     (nasty / "report.json").unlink()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    with (runs / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | {"TOKENUNLEARN_RUNS": str(runs)}, stdout=log, stderr=log
-        )
-        try:
-            for _ in range(120):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-                    break
-                except OSError:
-                    time.sleep(0.5)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(10)
+    return app
 
 
 @pytest.fixture
-def page(address):
-    """A page of a fresh browser; a script that text smuggled in would open a dialog, which fails the test."""
-    if not CHROMIUM:
-        pytest.skip("there is no Chromium")
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=60_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_context(base_url=address, viewport={"width": 1360, "height": 900}).new_page()
-        dialogs = []
-        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-        yield page
-        browser.close()
-        assert dialogs == []
+def page(browser, address):
+    """A page of a fresh visitor; a script that text smuggled in would open a dialog, which fails the test."""
+    context = browser.new_context(base_url=address, viewport={"width": 1360, "height": 900})
+    page = context.new_page()
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    yield page
+    context.close()
+    assert dialogs == []
 
 
 def heading(page, text):
