@@ -41,11 +41,15 @@ def page(browser, address):
 
 
 def heading(page, text):
-    """Wait for a slide, and for the page to be at rest: keys pressed while it loads go nowhere."""
+    """Wait for a slide and for the page to be at rest, then pause as a reader does.
+
+    The buttons take their keys anew after each drawing; a key pressed in that moment goes nowhere.
+    """
     from playwright.sync_api import expect
 
     expect(page.locator(".sl h1")).to_have_text(text)
     expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_timeout(1000)
 
 
 def test_slides_turn_by_keyboard_from_a_link(page):
