@@ -57,11 +57,13 @@ def _selection_section(result: dict[str, Any]) -> str:
     seeds = len(next(iter(runs.values())))
     shares = ", ".join(f"{name} {rows[0]['selected']} of {rows[0]['tokens']}" for name, rows in runs.items())
     steps = result["config"]["steps"]
+    rows = f"{result['limit']} samples a part" if result["limit"] else "every sample"
     return f"""## Sequence-level, hard, soft
 
 `python -m benchmarks.selection`: objective {result["objective"]}, {steps} steps, the same settings for all,
 {seeds} seeds, model `{result["model"]}`, forget set `{result["forget"]}`. Mean ± standard deviation over
-seeds. Tokens with a weight: {shares}.
+seeds, evaluated on {rows}; the start and the retrained model on every sample. Tokens with a weight:
+{shares}.
 
 {selection_table(result)}
 """
