@@ -45,7 +45,7 @@ class LoraRecipe:
 
 
 DEMO_TRAINING = FinetuneConfig(epochs=20, batch_size=16, learning_rate=2e-3, weight_decay=0.1, seed=17)
-ADAPTER_TRAINING = FinetuneConfig(epochs=6, batch_size=8, learning_rate=2e-3, seed=17)
+ADAPTER_TRAINING = FinetuneConfig(epochs=16, batch_size=8, learning_rate=2e-3, seed=17, bf16=True)
 
 
 def build(names: Sequence[str], say: Say = print) -> None:

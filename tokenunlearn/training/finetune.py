@@ -28,6 +28,7 @@ class FinetuneConfig:
     warmup_ratio: float = field(default=0.05, metadata={"help": "Share of the steps that warm up."})
     weight_decay: float = field(default=0.0, metadata={"help": "AdamW's decoupled weight decay."})
     seed: int = field(default=0, metadata={"help": "Seed of initialisation and order."})
+    bf16: bool = field(default=False, metadata={"help": "Multiply in bfloat16; weights stay float32."})
 
 
 class ResponseTrainer(Trainer):
@@ -100,6 +101,7 @@ def finetune(
             train_sampling_strategy="group_by_length",
             logging_steps=20,
             seed=config.seed,
+            bf16=config.bf16,
         )
         trainer = ResponseTrainer(
             model=model,
