@@ -54,9 +54,7 @@ def show_answers(columns: Sequence[Contender]) -> None:
     parts = {"forget": spec.samples, **({"retain": spec.retain} if spec.retain else {})}
     kind_column, own_column = st.columns([1, 2], vertical_alignment="bottom")
     with kind_column:
-        part = st.segmented_control(
-            "Questions of", list(parts), default="forget", required=True, key="part", bind="query-params"
-        )
+        part = st.radio("Questions of", list(parts), horizontal=True, key="part", bind="query-params")
     with own_column:
         own = st.text_input("Or ask your own", key="ask", bind="query-params", max_chars=500)
     expected: dict[str, str] = {}

@@ -199,9 +199,7 @@ def show_questions(reports: dict[str, dict[str, Any]]) -> None:
         st.info("No metrics yet: evaluate a run on the view Outcome.")
         return
     left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
-    part = left.segmented_control(
-        "Part", parts, default=parts[0], required=True, key="questions", bind="query-params"
-    )
+    part = left.radio("Part", parts, horizontal=True, key="questions", bind="query-params")
     names = comparison.row_metrics(reports.values(), part or parts[0])
     usual = names.index("gold_span") if "gold_span" in names else 0
     metric = middle.selectbox("Metric", names, index=usual, key="metric", bind="query-params")

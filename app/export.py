@@ -32,7 +32,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 NO_NETWORK = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 STYLE = """
 :root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1f2937; background: #fff; max-width: 70rem;
+body { font: 16px/1.5 system-ui, sans-serif; color: #030712; background: #fff; max-width: 70rem;
   margin: 2rem auto; padding: 0 1rem; }
 h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #d1d5db; }
 table { border-collapse: collapse; font-size: .9rem; } .wide { overflow-x: auto; }

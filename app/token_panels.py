@@ -76,9 +76,7 @@ def answer(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
 def distribution(scores: ScoreSet, weights: list[np.ndarray], settings: state.TokenSettings) -> None:
     """How one score is spread over the set, and how concentrated importance is."""
     signals = signals_of_set(scores, weights)
-    name = st.segmented_control(
-        "Score", list(signals), default="importance s", required=True, key="distribution"
-    )
+    name = st.radio("Score", list(signals), horizontal=True, key="distribution")
     threshold = None
     if name == "importance s" and settings.weights == "hard":
         threshold = _threshold(scores, settings)

@@ -113,11 +113,10 @@ def offer_exports(
             "The report is one file that opens offline. "
             "The address of this page opens the same view elsewhere."
         )
-        st.segmented_control(
+        st.radio(
             "A figure's camera saves",
             ["svg", "png"],
-            default="svg",
-            required=True,
+            horizontal=True,
             key="image",
             bind="query-params",
         )
@@ -138,11 +137,10 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
     legend(columns)
     reports = compare_views.reports_of(columns)
     compare_answers.keep_stored(columns, reports)
-    view = st.segmented_control(
+    view = st.radio(
         "View",
         VIEWS,
-        default=VIEWS[0],
-        required=True,
+        horizontal=True,
         key="view",
         bind="query-params",
         label_visibility="collapsed",

@@ -21,7 +21,7 @@ STYLE = f"""<style>
   border-bottom: .16rem solid transparent; outline-offset: 2px; }}
 .tv .tok.sel {{ border-bottom-color: rgb({TINT}); }}
 .tv .tok.gold {{ text-decoration: underline dotted; text-underline-offset: .42rem; }}
-.tv .tok.special {{ opacity: .6; font-family: monospace; font-size: .8em; }}
+.tv .tok.special {{ font-family: monospace; font-size: .8em; }}
 .tv .tip {{ display: none; position: absolute; left: 0; top: 1.9rem; z-index: 50; white-space: pre;
   line-height: 1.45; font-size: .78rem; font-family: ui-monospace, monospace; padding: .5rem .7rem;
   border-radius: .4rem; user-select: none;

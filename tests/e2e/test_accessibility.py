@@ -1,0 +1,67 @@
+"""axe-core on every page, light and dark: no serious fault."""
+
+from __future__ import annotations
+
+import pytest
+from stored_run import write_run
+
+pytestmark = pytest.mark.browser
+VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Settings")
+# Page -> what is there once it is drawn.
+PAGES = {
+    "": "h1",
+    "tokens": ".token",
+    "unlearn": "h1",
+    **{f"compare?view={view}": "text=Export and repeat" for view in VIEWS},
+    "data": "h1",
+    "present": ".sl h1",
+}
+
+
+@pytest.fixture(scope="module")
+def address(app_folder, app):
+    """The app with two runs to compare."""
+    for steps in (10, 20):
+        write_run(app_folder / "runs", f"20260101-100000-npo-hard-00{steps}", f"run {steps}", steps=steps)
+    return app
+
+
+def serious(page):
+    """The serious and critical violations of a page, each as one line that says where."""
+    axe_api = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe_api.Axe().run(page).response["violations"]
+    return [
+        f"{fault['id']} ({fault['impact']}): {fault['help']}: {node['target']} {node['html'][:160]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
+def settled(page):
+    """Wait until nothing is drawn any more: what is stale is paler for a moment."""
+    from playwright.sync_api import expect
+
+    page.wait_for_timeout(500)
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_timeout(1000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_serious_fault(browser, address, name, scheme):
+    from playwright.sync_api import expect
+
+    context = browser.new_context(viewport={"width": 1360, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    try:
+        page.goto(f"{address}/{name}")
+        expect(page.locator(PAGES[name]).first).to_be_visible()
+        tabs = page.get_by_role("tab")
+        for tab in tabs.all() or [None]:
+            if tab:
+                tab.click()
+            settled(page)
+            assert serious(page) == []
+    finally:
+        context.close()
