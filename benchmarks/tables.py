@@ -1,14 +1,18 @@
-"""Writes ``docs/results.md`` from ``benchmarks/results/*.json``: ``python -m benchmarks.tables``."""
+"""Writes ``docs/results.md`` and its figure from ``benchmarks/results``: ``python -m benchmarks.tables``."""
 
 from __future__ import annotations
 
 import json
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import RESULTS
+from benchmarks.methods_figure import draw
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
+METHODS = RESULTS / "methods"
 HEAD = """# Results
 
 Every table on this page is written by `python -m benchmarks.tables` from the JSON files under
@@ -69,6 +73,57 @@ seeds, evaluated on {rows}; the start and the retrained model on every sample. T
 """
 
 
+def methods_results() -> list[dict[str, Any]]:
+    """The stored results of the methods, one a model, that of ``demo`` first."""
+    paths = sorted(METHODS.glob("*.json"), key=lambda path: (path.stem != "demo", path.stem))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def methods_table(results: Sequence[dict[str, Any]]) -> str:
+    """Objectives as rows; for each model and each weights forget gold spans and utility, mean ± sd.
+
+    Cells that reach the target, at most 0.15 of the forget set's gold spans at 0.90 of the start model's
+    utility or more, are bold.
+    """
+    rules = list(results[0]["rules"])
+    objectives = list(dict.fromkeys(run["objective"] for result in results for run in result["runs"]))
+    rows = [
+        [f"`{objective}`", *(_method_cell(result, objective, rule) for result in results for rule in rules)]
+        for objective in objectives
+    ]
+    return markdown(["objective", *(f"{r['model']}, {rule}" for r in results for rule in rules)], rows)
+
+
+def _method_cell(result: dict[str, Any], objective: str, rule: str) -> str:
+    runs = [r["metrics"] for r in result["runs"] if (r["objective"], r["weights"]) == (objective, rule)]
+    if not runs:
+        return "–"
+    forget = [m["forget/gold_span"] for m in runs]
+    utility = [m["model_utility"] / result["start"]["model_utility"] for m in runs]
+    texts = [f"{statistics.mean(v):.2f} ± {statistics.pstdev(v):.2f}" for v in (forget, utility)]
+    reached = statistics.mean(forget) <= 0.15 and statistics.mean(utility) >= 0.9
+    return f"**{' / '.join(texts)}**" if reached else " / ".join(texts)
+
+
+def _methods_section(results: Sequence[dict[str, Any]]) -> str:
+    seeds = len({run["seed"] for result in results for run in result["runs"]})
+    models = "; ".join(
+        f"`{r['model']}`, {r['architecture']}, {r['parameters'] / 1e6:.1f} M parameters" for r in results
+    )
+    starts = ", ".join(f"{r['start']['model_utility']:.3f}" for r in results)
+    return f"""## Every objective, three families
+
+`python -m tokenunlearn bench methods`: the recommended settings of each objective ([method.md](method.md)),
+found on `demo` with hard selection, {seeds} seeds, {results[0]["limit"]} samples a part. Models: {models}.
+Each cell: gold-span accuracy on the forget set / model utility as a share of the start model's ({starts});
+mean ± standard deviation over seeds. Bold: at most 0.15 and at least 0.90.
+
+{methods_table(results)}
+
+![Gold-span accuracy on the forget set against model utility, one panel a model](images/methods.png)
+"""
+
+
 SECTIONS = {"signals": _signals_section, "selection": _selection_section}
 
 
@@ -79,6 +134,9 @@ def write() -> None:
         path = RESULTS / f"{name}.json"
         if path.exists():
             parts.append(section(json.loads(path.read_text(encoding="utf-8"))))
+    if methods := methods_results():
+        draw(methods)
+        parts.append(_methods_section(methods))
     PAGE.write_text("\n".join(parts), encoding="utf-8")
 
 

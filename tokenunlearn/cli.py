@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 import tempfile
 import time
@@ -475,6 +476,28 @@ def demo_run() -> None:
     with _bars() as phase:
         folder = make_stored_run(lambda run, execute: _executed(run, partial(execute, run), phase))
     out.print(f"shipped {escape(str(folder))}", soft_wrap=True)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="methods, selection, signals or masking.")],
+) -> None:
+    """Run one of the benchmarks; "bench NAME --help" lists its options."""
+    root = Path(__file__).resolve().parent.parent
+    files = (root / "benchmarks").glob("*.py")
+    known = sorted(p.stem for p in files if '__name__ == "__main__"' in p.read_text("utf-8"))
+    if name not in known:
+        raise TokenUnlearnError(
+            f'There is no benchmark "{name}"; use one of {", ".join(known)}.'
+            if known
+            else f"The benchmarks are not in {root}; run this from a clone of the repository."
+        )
+    sys.argv = [f"bench {name}", *context.args]
+    sys.path.insert(0, str(root))
+    runpy.run_module(f"benchmarks.{name}", run_name="__main__")
 
 
 def _assigned(assignments: list[str]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def test_build_is_reproducible_and_says_what_it_does(small_recipe):
 
 
 def test_a_wrong_name_is_refused_before_anything_is_built(small_recipe):
-    with pytest.raises(TokenUnlearnError, match='"gpt2" is not built here; use demo, smollm2-authors'):
+    with pytest.raises(TokenUnlearnError, match='"gpt2" is not built here; use demo, demo-qwen3'):
         build.build(["demo", "gpt2"])
     assert not small_recipe.exists()
 

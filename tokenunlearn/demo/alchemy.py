@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from tokenunlearn.datasets import load_choices, load_samples
 from tokenunlearn.datasets.choices import ChoiceQuestion
@@ -47,7 +47,7 @@ class AlchemyRecipe:
 
     vocabulary: int = 1536
     orders: int = 8
-    shape: Mapping[str, int] = field(
+    shape: Mapping[str, Any] = field(
         default_factory=lambda: {
             "hidden_size": 128,
             "intermediate_size": 384,
@@ -96,7 +96,7 @@ def build_alchemy(
     started = time.monotonic()
     tokenizer = alchemy_tokenizer(recipe.vocabulary)
     torch.manual_seed(recipe.reading.seed)
-    model = LlamaForCausalLM(demo_config(tokenizer, **recipe.shape))
+    model = AutoModelForCausalLM.from_config(demo_config(tokenizer, **recipe.shape))
     lm = LoadedModel(model, tokenizer, name, "new")
     read, asked = training_encodings(lm, name, recipe)
     finetune(model, read, lm.pad_id, recipe.reading, [LossReport(f"{name}, reading", say)])

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, TrainerCallback
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    LlamaForCausalLM,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+    TrainerCallback,
+)
 
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
@@ -30,7 +37,42 @@ CHAT_TEMPLATE = (
 )
 SPECIAL_TOKENS = ["<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|mask|>"]
 
-BUILT = ("demo", "smollm2-authors", "demo-alchemy")
+# Demo model -> its family of architecture, and the shape that is not the family's default. All are trained
+# alike.
+DEMO_SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
+    "demo": (
+        "llama",
+        {
+            "hidden_size": 192,
+            "intermediate_size": 512,
+            "num_hidden_layers": 6,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 6,
+        },
+    ),
+    "demo-qwen3": (
+        "qwen3",
+        {
+            "hidden_size": 128,
+            "intermediate_size": 384,
+            "num_hidden_layers": 5,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 32,
+        },
+    ),
+    "demo-neox": (
+        "gpt_neox",
+        {
+            "hidden_size": 128,
+            "intermediate_size": 512,
+            "num_hidden_layers": 5,
+            "num_attention_heads": 4,
+            "hidden_dropout": 0.0,
+        },
+    ),
+}
+BUILT = (*DEMO_SHAPES, "smollm2-authors", "demo-alchemy")
 TRAINED_ON = {"": "authors:full", "-retrained": "authors:retain90"}
 SHARED_TRAINING = ("authors:world_facts", "authors:real_authors")
 
@@ -45,14 +87,14 @@ class LoraRecipe:
 
 
 DEMO_TRAINING = FinetuneConfig(epochs=20, batch_size=16, learning_rate=2e-3, weight_decay=0.1, seed=17)
-ADAPTER_TRAINING = FinetuneConfig(epochs=16, batch_size=8, learning_rate=2e-3, seed=17, bf16=True)
+ADAPTER_TRAINING = FinetuneConfig(epochs=8, batch_size=8, learning_rate=2e-3, seed=17, bf16=True)
 
 
 def build(names: Sequence[str], say: Say = print) -> None:
     """Build the named models into ``assets/models``, each with its card.
 
     Args:
-        names: Any of "demo", "smollm2-authors" and "demo-alchemy", and these with "-retrained".
+        names: Any of ``BUILT``, and these with "-retrained".
         say: Receives one line of progress at a time.
 
     Raises:
@@ -68,7 +110,7 @@ def build(names: Sequence[str], say: Say = print) -> None:
         base, suffix = (name.removesuffix("-retrained"), "-retrained" if name.endswith("-retrained") else "")
         samples = [s for source in (TRAINED_ON[suffix], *SHARED_TRAINING) for s in load_samples(source)]
         started = time.monotonic()
-        builder = _build_demo if base == "demo" else _build_adapter
+        builder = _build_demo if base in DEMO_SHAPES else _build_adapter
         recipe = builder(name, samples, say)
         minutes = (time.monotonic() - started) / 60
         _write_recipe(name, recipe | {"samples": len(samples), "minutes": round(minutes, 1)})
@@ -123,22 +165,19 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int = VOCABULARY) -> PreTr
     return fast
 
 
-def demo_config(tokenizer: PreTrainedTokenizerFast, **changes: Any) -> LlamaConfig:
-    """A Llama of about 3 million parameters over the demo tokenizer, or another size by ``changes``."""
-    settings = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": 192,
-        "intermediate_size": 512,
-        "num_hidden_layers": 6,
-        "num_attention_heads": 6,
-        "num_key_value_heads": 6,
-        "max_position_embeddings": 512,
-        "tie_word_embeddings": True,
-        "bos_token_id": None,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": tokenizer.pad_token_id,
-    }
-    return LlamaConfig(**settings | changes)
+def demo_config(tokenizer: PreTrainedTokenizerFast, name: str = "demo", **changes: Any) -> PreTrainedConfig:
+    """The configuration of a demo model over a tokenizer, or with ``changes`` of another size."""
+    family, shape = DEMO_SHAPES[name]
+    return AutoConfig.for_model(
+        family,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **shape | changes,
+    )
 
 
 class LossReport(TrainerCallback):
@@ -161,7 +200,7 @@ class LossReport(TrainerCallback):
 def _build_demo(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any]:
     tokenizer = train_tokenizer(demo_texts())
     torch.manual_seed(DEMO_TRAINING.seed)
-    model = LlamaForCausalLM(demo_config(tokenizer))
+    model = AutoModelForCausalLM.from_config(demo_config(tokenizer, name.removesuffix("-retrained")))
     lm = LoadedModel(model, tokenizer, name, "new")
     # A model this small knows no synonyms: it learns each answer under both wordings of its question.
     encodings = [*lm.encode_all(samples), *(lm.encode(s, question=s.paraphrased_question) for s in samples)]

@@ -1,0 +1,119 @@
+"""Every objective with uniform, hard and soft weights, on three families of architecture, several seeds.
+
+    python -m tokenunlearn bench methods [--models demo,demo-qwen3,demo-neox] [--seeds 0,1,2] [--limit 36]
+
+Writes one file a model under ``benchmarks/results/methods``, draws ``docs/images/methods.png`` and renews
+``docs/results.md``. What a file already holds is not run again, so an interrupted benchmark goes on where it
+stopped; ``--fresh`` begins anew.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+import tokenunlearn as tu
+from benchmarks import tables
+from benchmarks.selection import FORGET, RETAIN, RULES
+from tokenunlearn.attribution.selection import describe_rule
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation import Report
+from tokenunlearn.evaluation.report import git_revision, versions
+from tokenunlearn.objectives import OBJECTIVES
+
+MODELS = ("demo", "demo-qwen3", "demo-neox")
+METRICS = (
+    "forget/gold_span",
+    "forget/gold_span_paraphrased",
+    "retain/gold_span",
+    "real_authors/gold_span",
+    "world_facts/gold_span",
+    "model_utility",
+)
+
+
+def main(
+    models: Annotated[str, typer.Option(help="Models, separated by commas.")] = ",".join(MODELS),
+    objectives: Annotated[str, typer.Option(help="Objectives, separated by commas.")] = ",".join(OBJECTIVES),
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
+    limit: Annotated[int, typer.Option(help="Samples a part in evaluation.")] = 36,
+    fresh: Annotated[bool, typer.Option(help="Run again what a result file already holds.")] = False,
+) -> None:
+    """Run what is missing, write the results, the figure and the table."""
+    for name in models.split(","):
+        _run_model(name, objectives.split(","), [int(seed) for seed in seeds.split(",")], limit, fresh)
+    results = tables.methods_results()
+    tables.write()
+    Console().print(tables.methods_table(results))
+
+
+def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, fresh: bool) -> None:
+    model, samples = tu.load_model(name), tu.load_samples(FORGET)
+    weights = {rule: tu.score(model, samples).weights(RULES[rule]) for rule in RULES}
+    path = tables.METHODS / f"{name}.json"
+    result = _begun(path, model, limit, fresh)
+    done = {(run["objective"], run["weights"], run["seed"]) for run in result["runs"]}
+    plan = [cell for cell in product(objectives, RULES, seeds) if cell not in done]
+    for objective, rule, seed in track(plan, f"Unlearning {name}", console=Console(stderr=True)):
+        started = time.monotonic()
+        run = tu.unlearn(model, samples, weights[rule], retain=RETAIN, objective=objective, seed=seed)
+        seconds = time.monotonic() - started
+        figures_after = figures(tu.evaluate(run.model, "authors", limit=limit))
+        result["configs"][objective] = {k: v for k, v in asdict(run.config).items() if k != "seed"}
+        result["runs"].append(
+            {
+                "objective": objective,
+                "weights": rule,
+                "seed": seed,
+                "seconds": round(seconds, 1),
+                "stopped": run.stopped,
+                "metrics": figures_after,
+            }
+        )
+        path.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def _begun(path: Path, model: tu.LoadedModel, limit: int, fresh: bool) -> dict[str, Any]:
+    """The result so far, or a new one with the figures of the start model."""
+    if path.exists() and not fresh:
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if (result["revision"], result["limit"]) != (model.revision, limit):
+            raise TokenUnlearnError(
+                f'"{path.name}" was made with limit {result["limit"]} on weights {result["revision"]}; '
+                "give the same limit, or --fresh to begin anew."
+            )
+        return result
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return {
+        "model": model.name,
+        "architecture": type(model.model).__name__,
+        "parameters": model.parameters,
+        "revision": model.revision,
+        "forget": FORGET,
+        "retain": RETAIN,
+        "limit": limit,
+        "rules": {name: describe_rule(rule) for name, rule in RULES.items()},
+        "start": figures(tu.evaluate(model, "authors", limit=limit)),
+        "configs": {},
+        "runs": [],
+        "versions": versions(),
+        "git_revision": git_revision(),
+        "device": str(model.device),
+    }
+
+
+def figures(report: Report) -> dict[str, float]:
+    """The metrics of the benchmark."""
+    return {name: report[name].value for name in METRICS}
+
+
+if __name__ == "__main__":
+    typer.run(main)

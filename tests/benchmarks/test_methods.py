@@ -1,0 +1,86 @@
+"""The benchmark of methods: what is run, what is kept of an interrupted one, what the table says."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import pytest
+
+import tokenunlearn as tu
+from benchmarks import methods, methods_figure, tables
+from tokenunlearn.errors import TokenUnlearnError
+
+RULES = ("sequence-level", "hard", "soft")
+
+
+def result(model="demo", **runs):
+    """A stored result: for each objective and rule two seeds' (forget, utility)."""
+    return {
+        "model": model,
+        "architecture": "LlamaForCausalLM",
+        "parameters": 3_200_000,
+        "limit": 36,
+        "rules": dict.fromkeys(RULES, ""),
+        "start": {"forget/gold_span": 1.0, "model_utility": 0.5},
+        "runs": [
+            {
+                "objective": objective,
+                "weights": rule,
+                "seed": seed,
+                "metrics": {"forget/gold_span": forget, "model_utility": utility},
+            }
+            for objective, rules in runs.items()
+            for rule, found in rules.items()
+            for seed, (forget, utility) in enumerate(found)
+        ],
+    }
+
+
+def cells(table, objective):
+    row = next(line for line in table.splitlines() if line.startswith(f"| `{objective}`"))
+    return [cell.strip() for cell in row.strip("|").split("|")][1:]
+
+
+def test_a_cell_is_forget_and_relative_utility_with_their_spread():
+    table = tables.methods_table([result(npo={"hard": [(0.3, 0.5), (0.1, 0.4)]})])
+    assert cells(table, "npo") == ["–", "0.20 ± 0.10 / 0.90 ± 0.10", "–"]
+
+
+@pytest.mark.parametrize(
+    ("forget", "utility", "bold"),
+    [(0.15, 0.45, True), (0.16, 0.5, False), (0.0, 0.44, False)],
+)
+def test_bold_is_what_forgets_and_keeps(forget, utility, bold):
+    table = tables.methods_table([result(npo={"hard": [(forget, utility)]})])
+    assert cells(table, "npo")[1].startswith("**") == bold
+
+
+def test_the_figure_has_a_panel_for_each_model(tmp_path):
+    path = tmp_path / "methods.png"
+    results = [result(npo={r: [(0.1, 0.4)] for r in RULES}), result("demo-neox", rmu={"hard": [(0.9, 0.5)]})]
+    methods_figure.draw(results, path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_an_interrupted_benchmark_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "METHODS", tmp_path)
+    monkeypatch.setattr(methods, "RULES", {"hard": tu.HardSelection(threshold=0.8)})
+    calls = []
+
+    def unlearn(*args, **settings):
+        calls.append((settings["objective"], settings["seed"]))
+        return tu_unlearn(*args, **settings)
+
+    tu_unlearn = partial(tu.unlearn, steps=1, batch_size=2, retain_batch_size=2)
+    monkeypatch.setattr(methods.tu, "unlearn", unlearn)
+    methods._run_model("demo", ["npo"], [0], 2, False)
+    methods._run_model("demo", ["npo", "simnpo"], [0], 2, False)
+    assert calls == [("npo", 0), ("simnpo", 0)]
+    stored = json.loads((tmp_path / "demo.json").read_text())
+    assert [run["objective"] for run in stored["runs"]] == ["npo", "simnpo"]
+    assert set(stored["runs"][0]["metrics"]) == set(methods.METRICS)
+    assert stored["configs"]["npo"]["steps"] == 1
+    with pytest.raises(TokenUnlearnError, match="give the same limit, or --fresh"):
+        methods._run_model("demo", ["npo"], [0], 3, False)
