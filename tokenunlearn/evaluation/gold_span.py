@@ -31,9 +31,9 @@ def _plain(text: str) -> str:
 def spans_recalled(ranks: Sequence[int], offsets: Sequence[Span], spans: Sequence[Span]) -> float | None:
     """Teacher-forced gold-span accuracy: share of the spans that the model would write. Range 0..1.
 
-    A span counts where every token that holds one of its characters has rank 1 with the true tokens before it.
-    That takes one forward pass and no generation; it is kinder than :func:`gold_span_accuracy`, since a wrong
-    token never leads the next one astray. None for a sample without gold spans.
+    A span counts where every token that holds one of its characters has rank 1, given the true tokens before.
+    That takes one forward pass and no generation; it is kinder than :func:`gold_span_accuracy`, since a
+    wrong token never leads the next one astray. None for a sample without gold spans.
 
     Args:
         ranks: (T,) rank of each response token, 1 for the most probable one.

@@ -1,4 +1,4 @@
-"""Grids of runs: lists of values become configurations, each with its controls and a name for what differs."""
+"""Grids of runs: lists of values become configurations, with their controls and names for what differs."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def _own(values: Values, prefix: str, kind: type[Any] | None, rename: str) -> di
 def with_controls(configs: Sequence[UnlearnConfig]) -> list[UnlearnConfig]:
     """The configurations, each selection followed by its control runs: uniform, random and inverted weights.
 
-    Nothing else differs: objective, steps, learning rate and seed are the same. Random and inverted weights are
-    the weights of the selection on other tokens of the same response; uniform ones are 1 everywhere.
+    Nothing else differs: objective, steps, learning rate and seed are the same. Random and inverted weights
+    are the weights of the selection on other tokens of the same response; uniform ones are 1 everywhere.
 
     Raises:
         TokenUnlearnError: If there are more than 100 runs then.

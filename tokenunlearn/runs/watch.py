@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.samples import Encoding, Sample, SampleSet, evenly_spread
@@ -133,7 +133,12 @@ def _with_facts(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
     return evenly_spread(tuple(s for s in samples if s.span and not s.document), count)
 
 
-def default_questions(forget: Sequence[Sample], retain: Sequence[Sample] = ()) -> tuple[str, ...]:
+class _Asked(Protocol):
+    @property
+    def question(self) -> str: ...
+
+
+def default_questions(forget: Sequence[_Asked], retain: Sequence[_Asked] = ()) -> tuple[str, ...]:
     """The question of the first forget sample and of the first retained one, documents left out."""
     found = (next((s.question for s in part if s.question.strip()), "") for part in (forget, retain))
     return tuple(filter(None, found))

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import torch
 
 FLOAT32 = 4
-# Floats that a decoder layer keeps for the backward pass per token: of the hidden size for norms, queries, keys,
-# values, attention and residuals; of the feed-forward size for its gate, its input, their product, its output.
+# Floats that a decoder layer keeps for the backward pass per token: of the hidden size for norms, queries,
+# keys, values, attention and residuals; of the feed-forward size for gate, activation, input and product.
 KEPT_HIDDEN, KEPT_INTERMEDIATE = 10.5, 4
-# (rows, response, vocabulary) float32 tables alive at once: logits, log-softmax and gradient; with a reference
-# the reference's logits, its log-softmax and their product too.
+# (rows, response, vocabulary) float32 tables alive at once: logits, log-softmax and gradient; with a
+# reference the reference's logits, its log-softmax and their product too.
 TABLES, REFERENCE_TABLES = 3, 6
 # RMU trains the feed-forward output of its layer and of two below it.
 FEW_MODULES = 3
@@ -150,7 +150,7 @@ def _is_full(shape: ModelShape, config: UnlearnConfig) -> bool:
 def estimate_memory(shape: ModelShape, work: Workload, config: UnlearnConfig) -> MemoryEstimate:
     """Bytes that a run takes at its highest; ``FORMULA`` says how they are counted.
 
-    Weights, gradients, optimiser, last good weights and reference store are exact; activations are an estimate.
+    Activations are an estimate, all else is exact.
     """
     full, trained = _is_full(shape, config), trained_parameters(shape, config)
     refusals = "refusals" in config.forget_needs
@@ -174,7 +174,7 @@ def estimate_memory(shape: ModelShape, work: Workload, config: UnlearnConfig) ->
 
 
 def reference_bytes(shape: ModelShape, work: Workload, config: UnlearnConfig) -> int:
-    """Bytes of what the start model said and is kept for the steps; refusals are left out, being a few tokens."""
+    """Bytes of what the start model said and is kept for the steps; refusals, being short, are left out."""
     needs, kept = config.forget_needs, config.retain_needs
     states = shape.hidden * shape.weight_bytes
     on_forget = FLOAT32 * len(needs & {"ref_nll", "base_nll"}) + states * ("ref_logits" in needs)
