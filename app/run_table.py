@@ -96,6 +96,7 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
             ),
             "utility": st.column_config.NumberColumn("utility", format="%.2f", help="Model utility, 0 to 1"),
         },
+        placeholder=ABSENT,
         alt="Runs, the newest first: tick a row to compare the run, edit its label to rename it",
     )
 

@@ -85,12 +85,12 @@ def _settings() -> dict[str, Any]:
         values["train"] = st.selectbox(
             "Trained weights", ["auto", "lora", "full"], key="train", help=HELP["train"], **BOUND
         )
-        values["weighting"] = _several("Weighting", "weighting", WEIGHTINGS, "selection")
-        for name in values["weighting"]:
-            values |= _parameters(WEIGHTINGS[name], f"weighting_{name}.", values["weighting"])
     with third:
         for name in ("steps", "learning_rate", "seed"):
             values[name] = _number(name, defaults)
+        values["weighting"] = _several("Weighting", "weighting", WEIGHTINGS, "selection")
+        for name in values["weighting"]:
+            values |= _parameters(WEIGHTINGS[name], f"weighting_{name}.", values["weighting"])
     with st.expander("More settings"):
         columns = st.columns(3)
         rest = [
@@ -140,8 +140,9 @@ def _common(defaults: Sequence[UnlearnConfig], name: str) -> str:
     found = dict.fromkeys(getattr(config, name) for config in defaults)
     if name == "learning_rate":
         rates = [OBJECTIVES[c.objective].recommended.get("learning_rate", LEARNING_RATES) for c in defaults]
-        found = dict.fromkeys(value for rate in rates for value in rate.values())
-        return " or ".join(f"{value:g}" for value in found)
+        if len({tuple(sorted(rate.items())) for rate in rates}) > 1:
+            return "as recommended for each"
+        return " or ".join(f"{value:g} ({kind})" for kind, value in rates[0].items())
     (first, *others) = found
     if others:
         return "as recommended for each"
