@@ -128,7 +128,7 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
                 y=[r.get(name) for r in records],
                 name=label,
                 mode="lines+markers",
-                line={"color": COLOURS[colour]},
+                line={"color": COLOURS[colour], "dash": "solid" if colour == "forget" else "dash"},
                 yaxis="y2" if name == "retain_loss" else "y",
             )
     return _layout(
@@ -143,7 +143,7 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
             "showgrid": False,
             "rangemode": "tozero",
         },
-        legend={"orientation": "h", "y": 1.15},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     )
 
 
@@ -165,6 +165,6 @@ def told_curves(watched: Sequence[Mapping[str, Any]]) -> go.Figure:
         300,
         xaxis={"title": "step"},
         yaxis={"title": "share of facts still told", "range": [-0.03, 1.03]},
-        legend={"orientation": "h", "y": 1.15},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         showlegend=True,
     )

@@ -61,12 +61,12 @@ def _live(ids: list[str]) -> None:
 def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
     """The runs that wait, each to be cancelled, or all at once."""
     with st.container(border=True):
-        head, button = st.columns([3, 1], vertical_alignment="center")
-        head.text(f"{len(waiting)} run{'s wait' if len(waiting) > 1 else ' waits'}")
-        if button.button(f"Cancel all {len(every)}", key="cancel-all", icon=":material/cancel:"):
-            for run in reversed(every):
-                _ask(services.worker().cancel, run)
-            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(f"{len(waiting)} run{'s wait' if len(waiting) > 1 else ' waits'}", width="stretch")
+            if st.button(f"Cancel all {len(every)}", key="cancel-all", icon=":material/cancel:"):
+                for run in reversed(every):
+                    _ask(services.worker().cancel, run)
+                st.rerun()
         for run in waiting[:QUEUE_SHOWN]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button("Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"):

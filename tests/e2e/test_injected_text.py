@@ -1,4 +1,4 @@
-"""Tokens and generations with markup, maths, right-to-left and invisible characters are text on every page."""
+"""Tokens and answers with markup, maths, right-to-left and invisible characters are text on every page."""
 
 from __future__ import annotations
 
@@ -192,8 +192,9 @@ def test_data_and_its_tokens(visit):
     inert(page)
 
 
-@pytest.mark.parametrize("slide", ["start", "knew", "marked", "now", "kept", "checked"])
+@pytest.mark.parametrize("slide", ["start", "knew", "marked", "now", "keeps", "checked"])
 def test_present(visit, slide):
     page = visit(f"/present?run={RUN}&slide={slide}", ".sl")
-    if slide == "now":
+    assert page.url.endswith(f"slide={slide}")
+    if slide in ("knew", "now", "keeps"):
         shows_everything(page)

@@ -1,4 +1,4 @@
-"""A grid of two tiny runs in a real browser: typed as a list, started, watched, and found again by its link."""
+"""A grid of two tiny runs in a real browser: typed as a list, started, watched, found again by its link."""
 
 from __future__ import annotations
 
