@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def _option(name: str, value: Any) -> list[str]:
     return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
 
 
+@lru_cache
 def _options(subcommand: str) -> set[str]:
     """Every option of a subcommand."""
     from tokenunlearn.cli import app

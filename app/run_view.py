@@ -14,6 +14,8 @@ from app.errors import show_error
 from app.run_plan import size_text
 from app.watch_view import answers_html
 from tokenunlearn.errors import RunError
+from tokenunlearn.objectives import WEIGHTINGS
+from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run
 
 BADGES = {
@@ -165,6 +167,15 @@ def _progress_text(run: Run, records: Sequence[dict[str, float]]) -> str:
     return text
 
 
+def weights_text(spec: RunSpec) -> str:
+    """Which token weights a run had: its rule, and the weighting that changed it or took its place."""
+    rule = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values())
+    weighting = spec.config.get("weighting", "selection")
+    if weighting == "selection":
+        return rule
+    return f"{weighting} of {rule}" if WEIGHTINGS[weighting].uses_selection else weighting
+
+
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Runs as rows: what a person tells them apart by."""
     rows: list[dict[str, Any]] = []
@@ -180,9 +191,7 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
                 "status": state.status,
                 "model": spec.model,
                 "forget set": spec.samples,
-                "weights": ", ".join(
-                    f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values()
-                ),
+                "weights": weights_text(spec),
                 "objective": spec.config["objective"],
                 "created (UTC)": started.strftime("%Y-%m-%d %H:%M"),
                 "note": state.message,

@@ -82,15 +82,12 @@ def _settings() -> dict[str, Any]:
         shown = _common(defaults, "regulariser")
         values["regulariser"] = _several("Regulariser", "regulariser", REGULARISERS, shown)
         values["lambda_"] = _number("lambda_", defaults)
-        values["train"] = st.selectbox(
-            "Trained weights", ["auto", "lora", "full"], key="train", help=HELP["train"], **BOUND
-        )
-    with third:
-        for name in ("steps", "learning_rate", "seed"):
-            values[name] = _number(name, defaults)
         values["weighting"] = _several("Weighting", "weighting", WEIGHTINGS, "selection")
         for name in values["weighting"]:
             values |= _parameters(WEIGHTINGS[name], f"weighting_{name}.", values["weighting"])
+    with third:
+        for name in ("steps", "learning_rate", "seed"):
+            values[name] = _number(name, defaults)
     with st.expander("More settings"):
         columns = st.columns(3)
         rest = [
@@ -100,10 +97,14 @@ def _settings() -> dict[str, Any]:
             with columns[i % 3]:
                 values[name] = _number(name, defaults)
         with columns[1]:
+            values["train"] = st.selectbox(
+                "Trained weights", ["auto", "lora", "full"], key="train", help=HELP["train"], **BOUND
+            )
+        with columns[2]:
             values["base_model"] = st.text_input(
                 "Base model", key="base_model", placeholder="by default", help=HELP["base_model"], **BOUND
             )
-        values["published_scale"] = columns[2].toggle(
+        values["published_scale"] = st.toggle(
             "Published scale", key="published_scale", help=HELP["published_scale"], **BOUND
         )
     return values

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app import services
 from app.controls import Source
 from app.run_plan import Plan, memory_text, size_text, workload
+from app.run_view import weights_text
 from app.unlearn_form import OWN
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -88,6 +89,10 @@ def test_one_click_adds_the_controls(open_page, scored):
     plain = [{**run.spec.config, "weighting": ""} for run in runs()]
     assert all(config == plain[0] for config in plain)
     assert len({run.spec.score_hash for run in runs()}) == 1
+    texts = {name: weights_text(run.spec) for name, run in found.items()}
+    assert texts["selection"] == "hard, 0.3"
+    assert texts["uniform"] == "uniform"
+    assert texts["random"] == "random of hard, 0.3"
 
 
 def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
