@@ -38,7 +38,6 @@ SHIPPED_FILES = (
     "spec.json",
     "state.json",
     "metrics.jsonl",
-    "watched.jsonl",
     "scores.parquet",
     "resolved.json",
     "tokens.parquet",

@@ -26,7 +26,7 @@ class RunPreset:
 # Every objective as it is recommended, a quick look, and the published methods that bring their own weights.
 RUN_PRESETS: dict[str, RunPreset] = {
     "quick look": RunPreset(
-        {"objective": "npo", "steps": 10}, "Ten steps of NPO: shows within seconds where a run is going."
+        {"objective": "npo", "steps": 10}, "Ten steps of NPO: a first look at where a run is going."
     ),
     **{
         f"{name}, recommended": RunPreset(
