@@ -13,6 +13,7 @@ from app.token_view import visible
 
 SCALE = "YlOrBr"
 TICKS = 80  # token labels on an axis at most; more cannot be read and take the browser seconds
+PARTS = {"forget": "forget set", "retain": "retained samples"}
 COLOURS = {"loss": "#64748b", "forget": "#d97706", "retain": "#0d9488"}
 
 
@@ -127,7 +128,7 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
                 y=[r.get(name) for r in records],
                 name=label,
                 mode="lines+markers",
-                line={"color": COLOURS[colour]},
+                line={"color": COLOURS[colour], "dash": "solid" if colour == "forget" else "dash"},
                 yaxis="y2" if name == "retain_loss" else "y",
             )
     return _layout(
@@ -142,5 +143,28 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
             "showgrid": False,
             "rangemode": "tozero",
         },
-        legend={"orientation": "h", "y": 1.15},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )
+
+
+def told_curves(watched: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Teacher-forced gold-span accuracy of forget and retained samples over the steps, 0 to 1."""
+    figure = go.Figure()
+    for part, label in PARTS.items():
+        found = [(r["step"], r["gold_span"][part]) for r in watched if part in r["gold_span"]]
+        if found:
+            figure.add_scatter(
+                x=[step for step, _ in found],
+                y=[told["value"] for _, told in found],
+                name=f"{label}, n = {found[0][1]['n']}",
+                mode="lines+markers",
+                line={"color": COLOURS[part], "dash": "solid" if part == "forget" else "dash"},
+            )
+    return _layout(
+        figure,
+        300,
+        xaxis={"title": "step"},
+        yaxis={"title": "share of facts still told", "range": [-0.03, 1.03]},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        showlegend=True,
     )

@@ -6,12 +6,14 @@ import json
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.watch import WatchSettings
 
 ALWAYS = ("objective", "regulariser", "seed")
 
@@ -28,6 +30,7 @@ def unlearn_line(
     scores: Path | None = None,
     label: str = "",
     evaluate: int = 0,
+    watch: Mapping[str, Any] | None = None,
 ) -> str:
     """One line that carries out a run; settings that no option takes follow as a comment.
 
@@ -43,6 +46,7 @@ def unlearn_line(
         scores: Score set the run is given instead.
         label: What to call the run.
         evaluate: Samples a part to evaluate afterwards.
+        watch: Fields of :class:`~tokenunlearn.runs.watch.WatchSettings`; what is at its default is left out.
     """
     from tokenunlearn.training.unlearn_config import UnlearnConfig
 
@@ -56,8 +60,19 @@ def unlearn_line(
     values: dict[str, Any] = {"model": model, "samples": samples, "retain": retain or None}
     values |= {"scores": str(scores)} if scores else dict(scoring or {})
     values |= {**rule, **chosen, **parameters}
-    values |= {"label": label or None, "evaluate": evaluate or None, "out": str(out)}
+    values |= {"label": label or None, "evaluate": evaluate or None, **_watch(watch or {})}
+    values |= {"out": str(out)}
     return _line("unlearn", values, settable=own | parameters.keys())
+
+
+def _watch(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of what is watched while a run trains."""
+    plain = WatchSettings()
+    return {
+        "watch_every": described.get("every") or None,
+        "watch_samples": None if described.get("samples") == plain.samples else described.get("samples"),
+        "watch_question": list(described.get("questions", ())),
+    }
 
 
 def score_line(model: str, samples: str, settings: Mapping[str, Any], out: Path) -> str:
@@ -83,6 +98,7 @@ def command_lines(spec: RunSpec, folder: Path) -> str:
         scores=folder / "scores.parquet" if spec.score_hash else None,
         label=spec.label,
         evaluate=spec.evaluate,
+        watch=spec.watch,
         out=folder.parent,
     )
 
@@ -95,7 +111,9 @@ def _line(subcommand: str, values: Mapping[str, Any], settable: Collection[str])
         if value is None:
             continue
         if _flag(name) in options:
-            words += _option(name, value)
+            words += [
+                w for one in (value if isinstance(value, list) else [value]) for w in _option(name, one)
+            ]
         elif name in settable:
             words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
         else:
@@ -116,6 +134,7 @@ def _option(name: str, value: Any) -> list[str]:
     return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
 
 
+@lru_cache
 def _options(subcommand: str) -> set[str]:
     """Every option of a subcommand."""
     from tokenunlearn.cli import app

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import answer_diff, background, compare_charts, comparison, export, services
-from app.comparison import Contender
+from app.comparison import ABSENT, Contender
 from app.errors import show_error
 from app.run_index import HEADLINE, RunEntry, figure_of, thinned
 from app.token_view import visible
@@ -171,7 +171,9 @@ def show_outcome(
         return
     st.subheader("Every metric")
     table = comparison.metric_table(comparison.metric_rows(reports))
-    st.dataframe(pd.DataFrame(table), hide_index=True, alt="Metrics as rows, models as columns")
+    st.dataframe(
+        pd.DataFrame(table), hide_index=True, placeholder=ABSENT, alt="Metrics as rows, models as columns"
+    )
     st.caption(
         "Value, 95 % interval, rows. ↑ higher is better, ↓ lower is better. On the forget set about as low "
         "as the retrained model is best; forget quality is the p-value of a Kolmogorov-Smirnov test "
@@ -225,7 +227,12 @@ def show_questions(reports: dict[str, dict[str, Any]]) -> None:
     }
     order = ["question", *columns, "answer", *(f"says {name}" for name in reports), "sample_id"]
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, column_order=order, column_config=config, alt="Questions as rows"
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_order=order,
+        column_config=config,
+        placeholder=ABSENT,
+        alt="Questions as rows",
     )
     st.caption("Values of single rows, for the questions that every report covers.")
 
@@ -247,6 +254,7 @@ def show_tokens(columns: Sequence[Contender]) -> None:
     st.dataframe(
         pd.DataFrame(summaries),
         hide_index=True,
+        placeholder=ABSENT,
         alt="Median change of emphasised and other tokens, by run",
         column_config={
             "change": st.column_config.NumberColumn("median Δ log p, nats", format="%.2f"),
@@ -296,7 +304,13 @@ def show_tokens(columns: Sequence[Contender]) -> None:
             ("Δ log p", "%.2f"),
         )
     }
-    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=numbers, alt="Response tokens as rows")
+    st.dataframe(
+        pd.DataFrame(table),
+        hide_index=True,
+        column_config=numbers,
+        placeholder=ABSENT,
+        alt="Response tokens as rows",
+    )
 
 
 def show_settings(columns: Sequence[Contender]) -> None:
@@ -305,7 +319,9 @@ def show_settings(columns: Sequence[Contender]) -> None:
     every = st.toggle("All settings", key="all_settings", bind="query-params")
     rows = comparison.settings_rows(specs, only_different=not every)
     if rows:
-        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Settings as rows, runs as columns")
+        st.dataframe(
+            pd.DataFrame(rows), hide_index=True, placeholder=ABSENT, alt="Settings as rows, runs as columns"
+        )
     else:
         what = (
             "The runs share every setting."

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app import run_view
 from app.comparison import ABSENT, LETTERS
 from app.run_index import RunEntry
 
@@ -43,9 +44,7 @@ def rows(entries: Sequence[RunEntry], chosen: Sequence[str]) -> list[dict[str, A
                 "forget NLL": list(entry.curve),
                 "still told": headline.get("forget/gold_span"),
                 "utility": headline.get("model_utility"),
-                "weights": ", ".join(
-                    f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values()
-                ),
+                "weights": run_view.weights_text(spec),
                 "created (UTC)": spec.created[:16].replace("T", " "),
                 "model": spec.model,
                 "forget set": spec.samples,
@@ -96,6 +95,7 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
             ),
             "utility": st.column_config.NumberColumn("utility", format="%.2f", help="Model utility, 0 to 1"),
         },
+        placeholder=ABSENT,
         alt="Runs, the newest first: tick a row to compare the run, edit its label to rename it",
     )
 

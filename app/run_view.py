@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,11 @@ import streamlit as st
 
 from app import charts, services
 from app.errors import show_error
+from app.run_plan import size_text
+from app.watch_view import answers_html
 from tokenunlearn.errors import RunError
+from tokenunlearn.objectives import WEIGHTINGS
+from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run
 
 BADGES = {
@@ -21,15 +25,18 @@ BADGES = {
     "failed": ("red", ":material/error:"),
     "cancelled": ("orange", ":material/cancel:"),
 }
+QUEUE_SHOWN = 10
 
 
 def active_runs() -> list[Run]:
-    """Runs that are still to end, the oldest first."""
-    return [run for run in reversed(services.store().runs()) if run.state.active]
+    """Runs that are still to end, in the order in which they are carried out."""
+    runs = [run for run in reversed(services.store().runs()) if run.state.active]
+    place = {run.id: i for i, run in enumerate(services.worker().waiting(), start=1)}
+    return sorted(runs, key=lambda run: place.get(run.id, 0))
 
 
 def show_active(runs: Sequence[Run]) -> None:
-    """Live cards of active runs; the page runs again when one of them ends."""
+    """Live cards of active runs and the queue; the page runs again when one of them ends."""
     if runs:
         _live([run.id for run in runs])
 
@@ -45,37 +52,106 @@ def _live(ids: list[str]) -> None:
         if not run.state.active:
             st.rerun()
         runs.append(run)
-    for run in runs:
+    begun = [run for run in runs if run.state.status == "running"] or runs[:1]
+    for run in begun:
         show_run(run)
+    waiting = [run for run in runs if run not in begun]
+    if waiting:
+        _show_queue(waiting, runs)
+
+
+def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
+    """The runs that wait, each to be cancelled, or all at once."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(f"{len(waiting)} run{'s wait' if len(waiting) > 1 else ' waits'}", width="stretch")
+            if st.button(f"Cancel all {len(every)}", key="cancel-all", icon=":material/cancel:"):
+                for run in reversed(every):
+                    _ask(services.worker().cancel, run)
+                st.rerun()
+        for run in waiting[:QUEUE_SHOWN]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if st.button("Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"):
+                    _ask(services.worker().cancel, run)
+                    st.rerun()
+                st.text(f"{run.label}  ({run.id})")
+        if len(waiting) > QUEUE_SHOWN:
+            st.caption(f"and {len(waiting) - QUEUE_SHOWN} more")
+
+
+def _ask(what: Callable[[Run], None], run: Run) -> None:
+    """Ask for an end; that the run has ended meanwhile is said."""
+    try:
+        what(run)
+    except RunError as error:
+        show_error(error)
 
 
 def show_run(run: Run) -> None:
-    """One run: status, phase, steps, ETA, loss curves, and Cancel while it is active."""
-    state, records = run.state, run.metrics
+    """One run: status, phase, steps, ETA, curves, what was watched; how to end it while it is active."""
+    state, records, watched = run.state, run.metrics, run.watched
     with st.container(border=True):
-        head, button = st.columns([4, 1], vertical_alignment="center")
-        with head:
+        with st.container(horizontal=True, vertical_alignment="center"):
             colour, icon = BADGES[state.status]
             st.badge(state.status, color=colour, icon=icon)  # type: ignore[arg-type]
-            st.text(f"{run.spec.label}  ({run.id})")
+            st.text(f"{run.label}  ({run.id})", width="stretch")
+            if state.active:
+                _show_ends(run)
         if state.active:
-            asked = run.cancel_requested
-            if button.button("Cancel", key=f"cancel-{run.id}", icon=":material/stop_circle:", disabled=asked):
-                try:
-                    run.request_cancel()
-                except RunError as error:
-                    show_error(error)
             st.progress(state.done / state.total if state.total else 0.0, text=_progress_text(run, records))
         if state.message:
             st.text(state.message)
         if records:
-            st.plotly_chart(
-                charts.loss_curves(records),
-                width="stretch",
-                key=f"curves-{run.id}",
-                config={"displaylogo": False},
+            _show_curves(run, records, watched)
+        if watched:
+            memory = watched[-1]["memory"]
+            where = "GPU memory" if memory["where"] == "gpu" else "memory of the process"
+            st.caption(f"{where}: {size_text(memory['bytes'])} after step {watched[-1]['step']}")
+            st.html(answers_html(watched))
+
+
+def _show_ends(run: Run) -> None:
+    """Stop and keep, and discard."""
+    asked = run.cancel_requested
+    if st.button(
+        "Stop and keep" if run.state.status == "running" else "Cancel",
+        key=f"cancel-{run.id}",
+        icon=":material/stop_circle:",
+        disabled=asked,
+        help="Stops after the step it is in; the weights so far are kept.",
+    ):
+        _ask(services.worker().cancel, run)
+        st.rerun()
+    if st.button(
+        "Discard",
+        key=f"discard-{run.id}",
+        icon=":material/delete:",
+        type="tertiary",
+        disabled=asked,
+        help="Stops after the step it is in and removes the run.",
+    ):
+        _ask(services.worker().discard, run)
+        st.rerun()
+
+
+def _show_curves(run: Run, records: Sequence[dict[str, float]], watched: Sequence[dict[str, Any]]) -> None:
+    told = any(record["gold_span"] for record in watched)
+    columns = st.columns(2) if told else [st.container()]
+    with columns[0]:
+        _chart(charts.loss_curves(records), f"curves-{run.id}")
+        st.caption("The NLL of the weighted forget tokens should rise while the retain loss stays low.")
+    if told:
+        with columns[1]:
+            _chart(charts.told_curves(watched), f"told-{run.id}")
+            st.caption(
+                "Facts still told should fall on the forget set and stay on the retained samples. "
+                "Teacher-forced: a fact counts where every token of it is the most probable one after the "
+                "true tokens before it."
             )
-            st.caption("The NLL of the weighted forget tokens should rise while the retain loss stays low.")
+
+
+def _chart(figure: Any, key: str) -> None:
+    st.plotly_chart(figure, width="stretch", key=key, config={"displaylogo": False})
 
 
 def _progress_text(run: Run, records: Sequence[dict[str, float]]) -> str:
@@ -89,6 +165,15 @@ def _progress_text(run: Run, records: Sequence[dict[str, float]]) -> str:
         left = records[-1]["seconds"] / len(records) * (state.total - state.done)
         text += f", about {left:.0f} s left"
     return text
+
+
+def weights_text(spec: RunSpec) -> str:
+    """Which token weights a run had: its rule, and the weighting that changed it or took its place."""
+    rule = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values())
+    weighting = spec.config.get("weighting", "selection")
+    if weighting == "selection":
+        return rule
+    return f"{weighting} of {rule}" if WEIGHTINGS[weighting].uses_selection else weighting
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -106,9 +191,7 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
                 "status": state.status,
                 "model": spec.model,
                 "forget set": spec.samples,
-                "weights": ", ".join(
-                    f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values()
-                ),
+                "weights": weights_text(spec),
                 "objective": spec.config["objective"],
                 "created (UTC)": started.strftime("%Y-%m-%d %H:%M"),
                 "note": state.message,

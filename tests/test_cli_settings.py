@@ -69,3 +69,15 @@ def test_wrong_settings_are_refused_in_one_sentence(arguments, extra, message):
     result = CliRunner().invoke(app, [*arguments, *extra])
     assert isinstance(result.exception, TokenUnlearnError)
     assert message in str(result.exception)
+
+
+def test_what_is_watched_is_kept_with_the_run(arguments, tmp_path):
+    watch = ["--watch-every", "1", "--watch-samples", "2", "--watch-question", "Who?"]
+    result = CliRunner().invoke(app, [*arguments, "--selection", "uniform", *watch])
+    assert result.exit_code == 0, result.output
+    (run,) = RunStore(tmp_path / "runs").runs()
+    assert run.spec.watch == {"every": 1, "samples": 2, "questions": ["Who?"]}
+    assert [record["step"] for record in run.watched] == [0, 1]
+    assert [answer["question"] for answer in run.watched[0]["answers"]] == ["Who?"]
+    refused = CliRunner().invoke(app, [*arguments, "--watch-every", "-1"])
+    assert "watch every" in str(refused.exception)

@@ -187,6 +187,19 @@ def unlearn(
     evaluate_samples: Annotated[
         int, typer.Option("--evaluate", help="Evaluate this many samples a part.")
     ] = 0,
+    watch_every: Annotated[
+        int, typer.Option(help="Measure the model every so many steps while it trains; 0 is never.")
+    ] = 0,
+    watch_samples: Annotated[
+        int, typer.Option(help="Forget and retained samples whose gold spans are measured then.")
+    ] = 8,
+    watch_question: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A question that is asked then; can be given several times. By default the first of the "
+            "forget set and the first retained one."
+        ),
+    ] = None,
     out_folder: Annotated[Path, typer.Option("--out", help="Folder of the runs.")] = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -199,6 +212,7 @@ def unlearn(
     from tokenunlearn.runs.runner import execute
     from tokenunlearn.runs.spec import RunSpec, make_rule
     from tokenunlearn.runs.store import RunStore
+    from tokenunlearn.runs.watch import WatchSettings
     from tokenunlearn.training.unlearn_config import UnlearnConfig
 
     given = {
@@ -222,6 +236,7 @@ def unlearn(
         raise TokenUnlearnError(
             f'The regulariser "{config.regulariser}" needs --retain; name samples, or use --regulariser none.'
         )
+    watch = WatchSettings(watch_every, watch_samples, tuple(watch_question or ()))
     for name in filter(None, (samples, retain)):
         load_samples(name)
     split_settings(preset)
@@ -243,6 +258,7 @@ def unlearn(
         scoring={"preset": preset},
         score_hash=score_set.hash if score_set else "",
         evaluate=evaluate_samples,
+        watch=watch.described(),
         versions=versions(),
     )
     run = RunStore(out_folder).create(spec, score_set)

@@ -252,12 +252,17 @@ def weights_fingerprint(folder: Path, blocks: int = 64) -> str:
     return digest.hexdigest()[:16]
 
 
+def local_folder(name: str) -> Path:
+    """Where the weights of a preset are kept, or the folder of this name; it need not be there."""
+    preset = PRESETS.get(name)
+    if preset:
+        return _smollm2_folder() if preset.base == "smollm2" else ASSETS / "models" / preset.base
+    return Path(name).expanduser()
+
+
 def current_revision(name: str) -> str:
     """The revision that loading a preset or folder would give now; "" for hub ids and missing weights."""
-    preset = PRESETS.get(name)
-    folder = Path(name).expanduser()
-    if preset:
-        folder = _smollm2_folder() if preset.base == "smollm2" else ASSETS / "models" / preset.base
+    preset, folder = PRESETS.get(name), local_folder(name)
     folders = [folder, ASSETS / "models" / preset.adapter] if preset and preset.adapter else [folder]
     if not name.strip() or not all(any(path.glob("*.safetensors")) for path in folders):
         return ""

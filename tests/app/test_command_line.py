@@ -61,6 +61,17 @@ def test_settings_without_an_option_go_through_set(run):
     assert set(found["assignments"]) == {"weighting_beta=2.0", "lora_r=4"}
 
 
+def test_what_is_watched_is_part_of_the_line(run):
+    watch = {"every": 5, "samples": 8, "questions": ["Who is 'he'?", "--help"]}
+    found = parsed(command_lines(replace(run.spec, watch=watch), run.folder))
+    assert (found["watch_every"], found["watch_samples"]) == (5, 8)
+    assert list(found["watch_question"]) == ["Who is 'he'?", "--help"]
+    assert "--watch-samples" not in command_lines(replace(run.spec, watch=watch), run.folder)
+    few = parsed(command_lines(replace(run.spec, watch=watch | {"samples": 3}), run.folder))
+    assert few["watch_samples"] == 3
+    assert "--watch" not in command_lines(run.spec, run.folder)
+
+
 def test_mix_settings_are_options_of_score(tmp_path):
     settings = {"mask": "prompt", "copy_guard": False, "normaliser": "minmax"}
     line = score_line("demo", "authors:forget10", settings, tmp_path / "s.parquet")

@@ -90,7 +90,8 @@ def test_a_threshold_that_selects_nothing_is_said_in_one_sentence():
 
 def test_unlearn_launches_exactly_those_weights_overrides_included(shipped, monkeypatch):
     submitted = []
-    monkeypatch.setattr(services, "worker", lambda: SimpleNamespace(submit=submitted.append))
+    worker = SimpleNamespace(submit=submitted.append, waiting=lambda: submitted)
+    monkeypatch.setattr(services, "worker", lambda: worker)
     app = open_page("tokens", threshold="0.8", alpha="0.5", overrides="0.i1-2_3.o0")
     app.switch_page("pages/unlearn.py").run()
     assert not app.exception

@@ -9,6 +9,7 @@ import pytest
 
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
+from tokenunlearn.errors import RunError
 from tokenunlearn.runs import worker as worker_module
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec, make_rule
@@ -137,6 +138,43 @@ def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(
     assert run.adapter is not None
     wait_until(lambda: not waiting.state.active)
     assert waiting.state.status == "completed"
+
+
+def test_a_waiting_run_is_cancelled_at_once_and_a_discarded_one_leaves_nothing(
+    store, samples, tiny_lm, monkeypatch
+):
+    monkeypatch.setattr("tokenunlearn.models.load_model", lambda name, adapter=None: tiny_lm)
+    worker = Worker()
+    running = store.create(new_spec(samples, config={"steps": 5000}))
+    waiting = [store.create(new_spec(samples)) for _ in range(3)]
+    for run in (running, *waiting):
+        worker.submit(run)
+    wait_until(lambda: running.metrics)
+    assert worker.waiting() == waiting
+    worker.cancel(waiting[0])
+    assert waiting[0].state.status == "cancelled"
+    assert "nothing was changed" in waiting[0].state.message
+    with pytest.raises(RunError, match="only queued and running"):
+        worker.cancel(waiting[0])
+    worker.discard(waiting[1])
+    assert worker.waiting() == waiting[2:]
+    worker.discard(running)
+    wait_until(lambda: not waiting[2].state.active)
+    assert waiting[2].state.status == "completed"
+    wait_until(lambda: not running.folder.exists() and not waiting[1].folder.exists())
+    assert waiting[0].metrics == []
+    with pytest.raises(RunError, match="only queued and running"):
+        worker.discard(waiting[2])
+    assert waiting[2].folder.exists()
+
+
+def test_a_run_of_another_process_is_not_discarded(store, samples):
+    run = store.create(new_spec(samples))
+    state = json.loads((run.folder / "state.json").read_text())
+    run.write("state.json", state | {"pid": 1})
+    with pytest.raises(RunError, match="belongs to another process"):
+        Worker().discard(run)
+    assert not run.cancel_requested
 
 
 def test_a_failing_request_reaches_who_asked_and_not_the_worker():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.store import Run, RunState
+from tokenunlearn.runs.watch import Watcher, WatchSettings
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -82,6 +83,12 @@ class _Execution:
         model = (self.load or load_model)(spec.model)
         scores = self.scores(model, samples)
         weights = scores.weights(make_rule(spec.rule)) if scores else None
+        watch = WatchSettings.of(spec.watch)
+        watcher = (
+            Watcher(watch, model, samples, retain, config.steps, self.run.append_watched)
+            if watch.every
+            else None
+        )
         result = unlearn(
             model,
             samples,
@@ -91,6 +98,7 @@ class _Execution:
             on_phase=self.phase,
             on_step=self.run.append_metrics,
             should_stop=lambda: self.run.cancel_requested,
+            on_weights=watcher,
         )
         self.run.set_state(status="running", phase="saving", done=0, total=1)
         self.run.write("resolved.json", asdict(result.config) | {"trained": list(result.trained)})

@@ -31,6 +31,7 @@ class RunSpec:
         scoring: Score settings by name, for runs that score the forget set themselves.
         score_hash: Hash of the score set the run was given, or "" when it scores the forget set itself.
         evaluate: Samples per part to evaluate afterwards; 0 for none.
+        watch: Fields of :class:`~tokenunlearn.runs.watch.WatchSettings`; {} where nothing is watched.
         versions: Versions of what computed it.
     """
 
@@ -45,6 +46,7 @@ class RunSpec:
     scoring: Mapping[str, Any] = field(default_factory=dict)
     score_hash: str = ""
     evaluate: int = 0
+    watch: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

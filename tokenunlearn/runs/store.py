@@ -3,6 +3,7 @@
 runs/ID/spec.json         frozen when the run is made
 runs/ID/state.json        status, phase, step; replaced as a whole
 runs/ID/metrics.jsonl     one line a step
+runs/ID/watched.jsonl     facts still told, answers and memory at intervals, if it was watched
 runs/ID/scores.parquet    the score set behind the weights
 runs/ID/resolved.json     the configuration as it was carried out, and which modules were trained
 runs/ID/tokens.parquet    NLL and rank of every token of the forget set before and after, and its weight
@@ -115,13 +116,12 @@ class Run:
     @property
     def metrics(self) -> list[dict[str, float]]:
         """The records of all steps so far."""
-        try:
-            lines = (self.folder / "metrics.jsonl").read_text(encoding="utf-8").split("\n")
-        except OSError:
-            return []
-        return [
-            json.loads(line) for line in lines[:-1]
-        ]  # what follows the last line end is still being written
+        return self._lines("metrics.jsonl")
+
+    @property
+    def watched(self) -> list[dict[str, Any]]:
+        """What was measured between steps so far, see :class:`~tokenunlearn.runs.watch.Watcher`."""
+        return self._lines("watched.jsonl")
 
     @property
     def scores(self) -> ScoreSet | None:
@@ -215,8 +215,22 @@ class Run:
     def append_metrics(self, record: Mapping[str, float]) -> None:
         """Add one step's record; numbers that are not finite are stored as null."""
         finite = {k: v if abs(v) < float("inf") else None for k, v in record.items()}
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(finite) + "\n")
+        self._append("metrics.jsonl", finite)
+
+    def append_watched(self, record: Mapping[str, Any]) -> None:
+        """Add what was measured between two steps."""
+        self._append("watched.jsonl", record)
+
+    def _append(self, name: str, record: Mapping[str, Any]) -> None:
+        with (self.folder / name).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        try:
+            lines = (self.folder / name).read_text(encoding="utf-8").split("\n")
+        except OSError:
+            return []
+        return [json.loads(line) for line in lines[:-1]]  # what follows the last line end is being written
 
     def _read(self, name: str) -> Any:
         try:

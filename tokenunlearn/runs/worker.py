@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import shutil
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tokenunlearn.errors import RunError
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.store import Run
 
@@ -27,7 +30,9 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._runs: deque[Run] = deque()
+        self._discarded: set[Run] = set()
+        self._lock = threading.Lock()  # over both
         self._requests: queue.SimpleQueue[tuple[Callable[[], Any], Future]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
@@ -36,7 +41,41 @@ class Worker:
 
     def submit(self, run: Run) -> None:
         """Queue a run; it starts when those before it have ended."""
-        self._runs.put(run)
+        with self._lock:
+            self._runs.append(run)
+        self._wake.set()
+
+    def waiting(self) -> list[Run]:
+        """Runs that have not been begun, the next one first."""
+        with self._lock:
+            return list(self._runs)
+
+    def cancel(self, run: Run) -> None:
+        """End a waiting run at once, and have any other stop after the step it is in.
+
+        Raises:
+            RunError: If it has ended already.
+        """
+        with self._lock:
+            waits = run in self._runs
+            if waits:
+                self._runs.remove(run)
+        if waits:
+            run.set_state(status="cancelled", message="Cancelled while it waited; nothing was changed.")
+        else:
+            run.request_cancel()
+
+    def discard(self, run: Run) -> None:
+        """Cancel a run and remove its folder once it has stopped.
+
+        Raises:
+            RunError: If it has ended already, or another process runs it.
+        """
+        if run.state.pid != os.getpid():
+            raise RunError(f'The run "{run.id}" belongs to another process; cancel it, then delete it.')
+        self.cancel(run)
+        with self._lock:
+            self._discarded.add(run)
         self._wake.set()
 
     def ask(self, work: Callable[[], T]) -> Future[T]:
@@ -66,9 +105,24 @@ class Worker:
             self._wake.wait()
             self._wake.clear()
             self._serve()
-            while not self._runs.empty():
-                execute(self._runs.get(), self.model, self._serve)
+            while (run := self._next()) is not None:
+                execute(run, self.model, self._serve)
+                self._sweep()
                 self._serve()
+            self._sweep()
+
+    def _next(self) -> Run | None:
+        """The run that is to begin now, taken off the queue."""
+        with self._lock:
+            return self._runs.popleft() if self._runs else None
+
+    def _sweep(self) -> None:
+        """Remove the folders of discarded runs that have stopped."""
+        with self._lock:
+            gone = {run for run in self._discarded if not run.state.active}
+            self._discarded -= gone
+        for run in gone:
+            shutil.rmtree(run.folder, ignore_errors=True)
 
     def _serve(self) -> None:
         """Do all short requests that have arrived."""

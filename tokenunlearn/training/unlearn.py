@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ SNAPSHOT_EVERY = 10
 
 OnStep = Callable[[dict[str, float]], None]
 ShouldStop = Callable[[], bool]
+OnWeights = Callable[[LoadedModel, int], None]
 
 
 @dataclass
@@ -89,6 +91,7 @@ def unlearn(
     on_phase: Phase | None = None,
     on_step: OnStep | None = None,
     should_stop: ShouldStop | None = None,
+    on_weights: OnWeights | None = None,
     **settings: Any,
 ) -> Unlearned:
     """Make a model forget samples with the given token weights. The model passed in stays as it is.
@@ -102,6 +105,8 @@ def unlearn(
         on_phase: Called with phase ("reference", "training"), done and total.
         on_step: Called with each step's record.
         should_stop: Asked after every step; True ends the run there.
+        on_weights: Called with the model in training and the steps behind its weights, before the first step
+            and after each; it must leave the model as it was.
         **settings: E.g. ``objective="npo", beta=0.1, regulariser="kl", steps=40``.
 
     Raises:
@@ -136,6 +141,8 @@ def unlearn(
         rows = StepRows(config, forget, refusals, kept, token_weights, plan, references)
         trainer = _trainer(target, config, rows)
         watch = _Watch(trainer, config, on_phase or _ignore, on_step, should_stop)
+        if on_weights is not None:
+            watch.on_weights = partial(on_weights, target)
         trainer.add_callback(watch)
         with torch.enable_grad():
             trainer.train()
@@ -322,12 +329,14 @@ class _Watch(TrainerCallback):
     ) -> None:
         self.trainer, self.config = trainer, config
         self.on_phase, self.on_record, self.should_stop = on_phase, on_step, should_stop
+        self.on_weights: Callable[[int], None] = lambda step: None
         self.history: list[dict[str, float]] = []
         self.stopped = ""
         self.started = time.monotonic()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock."""
+        self.on_weights(0)
         self.started = time.monotonic()
         self.on_phase("training", 0, self.config.steps)
 
@@ -344,6 +353,8 @@ class _Watch(TrainerCallback):
             self.stopped = "cancelled"
         if self.stopped:
             control.should_training_stop = True
+        if self.stopped != "diverged":
+            self.on_weights(state.global_step)
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any

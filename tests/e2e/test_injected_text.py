@@ -1,0 +1,200 @@
+"""Tokens and answers with markup, maths, right-to-left and invisible characters are text on every page."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from stored_run import changes, write_run
+
+from app import services
+from tests.app.scores import sample, score_set
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.token_changes import TokenChange, save_changes
+
+pytestmark = pytest.mark.browser
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+TRAPS = (
+    "<img src=x onerror=\"window.trapped='img'\">",
+    "<script>window.trapped='script'</script>",
+    "**bold** _slant_ `code`",
+    "[link](javascript:window.trapped='link')",
+    "$x^2$ \\(y\\)",
+    ":red[no] :material/home:",
+    "# head",
+    "\u202egnol\u202c",
+    "שלום עולם",
+    "zero\u200bwidth\u200d\ufeff",
+    "</div></style>&lt;&amp;",
+)
+TEXT = " ".join(TRAPS)
+SPAN = TRAPS[0]
+NAME = "Traps"
+RUN = "20260101-100000-npo-hard-0001"
+
+
+@pytest.fixture(scope="module")
+def address(app, app_folder) -> str:
+    """The app with a scored upload of such text, and a run whose every text is such text."""
+    runs = app_folder / "runs"
+    run = write_run(runs, RUN, TEXT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOKENUNLEARN_CACHE", str(app_folder / "cache"))
+        patch.setenv("TOKENUNLEARN_RUNS", str(runs))
+        row = {"id": "trap", "question": TEXT, "answer": TEXT, "span": [[0, len(SPAN)]]}
+        name = services.keep_upload((json.dumps(row) + "\n").encode(), f"{NAME}.jsonl")
+        tokens = [*(f" {trap}" if i else trap for i, trap in enumerate(TRAPS)), "<|end|>"]
+        count = range(len(tokens))
+        scores = score_set([sample(list(count), list(count), texts=tokens, name=TEXT)])
+        scores.save(services.score_path("demo", name, {}))
+    spec = json.loads((run.folder / "spec.json").read_text()) | {"samples": name, "retain": name}
+    run.write("spec.json", RunSpec(**spec).to_json())
+    texts = {"sample_id": "trap", "question": TEXT, "answer": TEXT, "before": TEXT, "after": f"Now {TEXT}"}
+    run.write("generations.json", {"forget": [texts], "retain": [texts]})
+    report = run.report
+    for metric in report["metrics"].values():
+        metric["sample_ids"] = [TEXT[:80], *metric["sample_ids"][1:]]
+    report["generations"] = {"forget": [{**texts, "sample_id": TEXT[:80], "generation": TEXT}]}
+    run.write("report.json", report)
+    plain = changes(5.0)[0]
+    texts_of = (*TRAPS[:4], "".join(TRAPS[4:]))
+    save_changes(
+        [TokenChange(**vars(plain) | {"sample_id": "trap", "question": TEXT, "texts": texts_of})],
+        run.folder / "tokens.parquet",
+    )
+    run.append_watched(
+        {
+            "step": 0,
+            "gold_span": {},
+            "answers": [{"question": TEXT, "answer": TEXT}],
+            "memory": {"where": "process", "bytes": 1},
+            "seconds": 0.1,
+        }
+    )
+    return app
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens an address, waits until it rests, and checks that nothing of the text acted."""
+    context = browser.new_context(base_url=address, viewport={"width": 1360, "height": 1600})
+    page = context.new_page()
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def opened(path: str, ready: str):
+        page.goto(path)
+        page.locator(ready).first.wait_for(state="attached", timeout=60_000)
+        page.locator(IDLE).wait_for(timeout=60_000)
+        page.wait_for_timeout(1500)
+        inert(page)
+        return page
+
+    yield opened
+    inert(page)
+    context.close()
+    assert dialogs == []
+
+
+def inert(page) -> None:
+    """No element, script, link or formula was made of the text, and no direction leaks out of it."""
+    assert page.evaluate("window.trapped ?? null") is None
+    found = page.evaluate(
+        """() => ({
+            images: document.querySelectorAll('img[src="x"]').length,
+            links: document.querySelectorAll('a[href^="javascript"]').length,
+            maths: document.querySelectorAll('.katex').length,
+            bold: [...document.querySelectorAll('strong, em, code, h1')]
+                .filter(e => ['bold', 'slant', 'code', 'head'].includes(e.textContent.trim())).length,
+            scripts: [...document.scripts].filter(s => s.textContent.includes('trapped')).length,
+        })"""
+    )
+    assert found == {"images": 0, "links": 0, "maths": 0, "bold": 0, "scripts": 0}
+    leaks = page.evaluate(
+        """() => {
+            const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            const leaks = [];
+            while (walker.nextNode()) {
+                let element = walker.currentNode.parentElement;
+                if (!walker.currentNode.data.includes('\\u202e')) continue;
+                const style = getComputedStyle(element);
+                const contained = style.display !== 'inline' || style.unicodeBidi !== 'normal';
+                if (!contained && !walker.currentNode.data.includes('\\u202c')) leaks.push(element.outerHTML);
+            }
+            return leaks;
+        }"""
+    )
+    assert leaks == []
+
+
+def text_of(page) -> str:
+    """All text of a page, in its DOM order, chart labels left out."""
+    return page.evaluate("document.body.textContent")
+
+
+def shows_everything(page, times: int = 1) -> None:
+    """Every piece stands on the page, letter by letter, invisible characters included."""
+    text = text_of(page)
+    for trap in TRAPS:
+        assert text.count(trap) >= times, trap
+
+
+def test_tokens(visit):
+    from urllib.parse import quote
+
+    path = f"/tokens?samples={quote(services_name())}&threshold=0.5"
+    page = visit(path, ".token")
+    text = text_of(page)
+    for trap in TRAPS:
+        assert trap in text or trap.replace(" ", "␣") in text, trap
+    for tab in ("Distribution", "Knowledge × entropy", "Rule", "Forget set", "Before you train"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(700)
+        page.locator(IDLE).wait_for()
+        inert(page)
+
+
+def services_name() -> str:
+    """What the box of samples shows for the upload; a kept file's name ends in the hash of its content."""
+    import hashlib
+
+    row = {"id": "trap", "question": TEXT, "answer": TEXT, "span": [[0, len(SPAN)]]}
+    digest = hashlib.sha256((json.dumps(row) + "\n").encode()).hexdigest()
+    return f"{NAME} ({digest[:4]})"
+
+
+def test_unlearn_card_and_watched_answers(visit):
+    page = visit("/unlearn", ".wa")
+    shows_everything(page, times=2)
+    assert page.locator(".wa td").first.text_content() == TEXT
+
+
+def test_overview_lists_the_label(visit):
+    visit("/", "[data-testid=stDataFrame]")
+
+
+@pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
+def test_compare(visit, view):
+    page = visit(f"/compare?view={view}&runs={RUN}", "text=Export and repeat")
+    text = text_of(page)
+    assert TRAPS[0] in text  # the label, at least
+    if view in ("Answers", "Tokens"):
+        shows_everything(page)
+
+
+def test_data_and_its_tokens(visit):
+    from urllib.parse import quote
+
+    page = visit(f"/data?set={quote(services_name())}", "text=Facts")
+    shows_everything(page)
+    page.get_by_text("Show tokens").click()
+    page.get_by_text("A box is a token").wait_for(timeout=60_000)
+    inert(page)
+
+
+@pytest.mark.parametrize("slide", ["start", "knew", "marked", "now", "keeps", "checked"])
+def test_present(visit, slide):
+    page = visit(f"/present?run={RUN}&slide={slide}", ".sl")
+    assert page.url.endswith(f"slide={slide}")
+    if slide in ("knew", "now", "keeps"):
+        shows_everything(page)

@@ -1,0 +1,67 @@
+"""A grid of two tiny runs in a real browser: typed as a list, started, watched, found again by its link."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tokenunlearn.runs.store import RunStore
+
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_folder, browser, page: Page):
+    page.goto(f"{app}/unlearn?watch_every=1&evaluate=no&steps=3")
+    seed = page.get_by_label("Seed", exact=True)
+    seed.fill("0, 1")
+    seed.press("Tab")
+    expect(page.get_by_text("The grid has 2 runs; they go one after another.")).to_be_visible()
+    page.wait_for_url(re.compile(r"seed=0(,|%2C)(\+|%20)1"))
+    link = page.url
+    page.get_by_role("button", name="Start 2 runs").click()
+    expect(page.get_by_text("1 run waits")).to_be_visible()
+    expect(page.get_by_role("heading", name="Last run")).to_be_visible(timeout=120_000)
+    store = RunStore(app_folder / "runs")
+    expect(page.get_by_role("button", name="Discard")).to_have_count(0, timeout=120_000)  # both have ended
+    runs = store.runs()
+    assert sorted(run.spec.label for run in runs) == ["seed 0", "seed 1"]
+    assert [run.state.status for run in runs] == ["completed", "completed"]
+    for run in runs:
+        assert [record["step"] for record in run.watched] == [0, 1, 2, 3]
+        assert run.watched[0]["gold_span"]["forget"]["value"] > 0.5  # the demo model knows its authors
+    shown = runs[0].watched[0]["answers"][0]
+    table = page.get_by_role("region", name="Watched answers")
+    expect(table.get_by_text(shown["question"], exact=True)).to_be_visible()
+    expect(table.get_by_text(shown["answer"], exact=True).first).to_be_visible()
+
+    visitor = browser.new_context(viewport={"width": 400, "height": 860})
+    again = visitor.new_page()
+    again.goto(link)
+    expect(again.get_by_label("Seed", exact=True)).to_have_value("0, 1")
+    expect(again.get_by_label("Steps", exact=True)).to_have_value("3")
+    expect(again.get_by_text("The grid has 2 runs; they go one after another.")).to_be_visible()
+    again.wait_for_selector(IDLE)
+    assert again.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    visitor.close()
+
+
+def test_what_is_chosen_is_in_the_address_and_survives_another_page(app: str, page: Page):
+    page.goto(f"{app}/unlearn")
+    page.get_by_text("Add control runs").click()
+    page.wait_for_url(re.compile("controls=true"))
+    expect(page.get_by_role("button", name="Start 4 runs")).to_be_visible()
+    rate = page.get_by_label("Learning rate", exact=True)
+    rate.fill("5e-4, 1e-3")
+    rate.press("Tab")
+    page.wait_for_url(re.compile("learning_rate=5e-4"))
+    expect(page.get_by_role("button", name="Start 8 runs")).to_be_visible()
+    page.get_by_role("link", name="Change them on Tokens").click()
+    page.wait_for_url(re.compile("/tokens"))
+    page.locator(".token").first.wait_for()
+    page.get_by_role("link", name="Use these weights").click()
+    page.wait_for_url(re.compile(r"/unlearn.*learning_rate=5e-4"))
+    expect(page.get_by_role("button", name="Start 8 runs")).to_be_visible()

@@ -1,0 +1,143 @@
+"""The memory estimate against bytes that were counted."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+
+from tokenunlearn.forward import output_head, response_hidden, token_nll
+from tokenunlearn.models import ASSETS, load_model
+from tokenunlearn.samples import Sample, collate
+from tokenunlearn.training import unlearn as unlearning
+from tokenunlearn.training.memory import (
+    ModelShape,
+    Workload,
+    estimate_memory,
+    memory_in_use,
+    reference_bytes,
+    trained_parameters,
+)
+from tokenunlearn.training.references import References
+from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+ROWS = [Sample(f"r{i}", f"Who lives in house {i}?", f"The baker number {i} does.") for i in range(5)]
+SHAPE = ModelShape(parameters=10**9, linear=10**5, layers=20, hidden=100, intermediate=400, vocabulary=1000)
+
+
+def counted(tensors) -> int:
+    return sum(t.nbytes for t in tensors)
+
+
+@pytest.fixture
+def shape(family_lm, family, tmp_path) -> ModelShape:
+    lm = family_lm(family)
+    lm.model.save_pretrained(tmp_path)
+    found = ModelShape.of_folder(tmp_path)
+    assert found is not None
+    return found
+
+
+def test_a_saved_models_shape_is_read_from_its_files(shape, family_lm, family):
+    lm = family_lm(family)
+    assert shape.parameters == lm.parameters
+    assert (shape.layers, shape.hidden) == (2, 32)
+    assert shape.vocabulary == len(lm.tokenizer)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"train": "full"}, {"train": "lora", "lora_r": 4}, {"objective": "rmu", "train": "lora", "lora_r": 2}],
+)
+def test_trained_weights_gradients_and_optimiser_are_counted_exactly(shape, family_lm, family, settings):
+    lm = family_lm(family)
+    config = UnlearnConfig.from_settings(settings)
+    target, _, _ = unlearning._trainable_copy(lm, config.resolved(lm))
+    trainable = [p for p in target.model.parameters() if p.requires_grad]
+    assert trained_parameters(shape, config) == sum(p.numel() for p in trainable)
+    for p in trainable:
+        p.grad = torch.ones_like(p)
+    optimiser = torch.optim.AdamW(trainable)
+    optimiser.step()
+    moments = [v for state in optimiser.state.values() for k, v in state.items() if k != "step"]
+    found = estimate_memory(shape, Workload(1, 1, 1, 1), config)
+    assert found.gradients == counted(p.grad for p in trainable)
+    assert found.optimiser == counted(moments)
+    assert found.good_weights == counted(trainable)
+    held = {t.data_ptr(): t.nbytes for m in (lm.model, target.model) for t in m.parameters()}
+    assert found.weights == sum(held.values())
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"objective": "undial"}, {"objective": "simnpo", "regulariser": "nll"}]
+)
+def test_the_reference_store_is_counted_exactly(tiny_lm, tmp_path, settings):
+    tiny_lm.model.save_pretrained(tmp_path)
+    shape = ModelShape.of_folder(tmp_path)
+    config = UnlearnConfig.from_settings(settings).resolved(tiny_lm)
+    encodings = tiny_lm.encode_all(ROWS)
+    references = References.measure(
+        tiny_lm, config, encodings, [], dict(enumerate(encodings)), lambda *_: None
+    )
+    stored = [
+        t
+        for rows in (references.forget, references.retain)
+        for found in rows.values()
+        for t in found.values()
+    ]
+    tokens = sum(e.response_length for e in encodings)
+    assert reference_bytes(shape, Workload(tokens, tokens, 1, 1), config) == counted(stored)
+
+
+def test_activations_are_near_what_autograd_keeps_on_the_demo_model():
+    lm = load_model("demo")
+    shape = ModelShape.of_folder(ASSETS / "models" / "demo", 4)
+    encodings = lm.encode_all(ROWS)
+    batch = collate(encodings, lm.pad_id)
+    weights = {p.untyped_storage().data_ptr() for p in lm.model.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = (storage.nbytes(), tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        hidden = response_hidden(lm.model, batch)
+        token_nll(output_head(lm.model)(hidden), batch.labels).sum()
+    measured = sum(size for size, _ in kept.values())
+    config = UnlearnConfig(regulariser="none", batch_size=5)
+    rows, length = batch.input_ids.shape
+    found = estimate_memory(shape, Workload(0, 0, length, batch.labels.shape[1]), config)
+    tables = rows * batch.labels.shape[1] * shape.vocabulary * 4
+    assert found.activations - 2 * tables == pytest.approx(
+        measured, rel=0.1
+    )  # one table is kept, two come and go
+
+
+def test_large_models_get_an_adapter_and_small_ones_are_trained_whole():
+    large = estimate_memory(SHAPE, Workload(100, 100, 10, 5), UnlearnConfig(lora_r=8))
+    assert large.gradients == 4 * 8 * SHAPE.linear
+    assert large.weights == 4 * (SHAPE.parameters + 8 * SHAPE.linear)
+    whole = estimate_memory(SHAPE, Workload(100, 100, 10, 5), UnlearnConfig(train="full"))
+    assert whole.weights == 8 * SHAPE.parameters
+    assert whole.total > 20 * SHAPE.parameters
+    assert (
+        large.references == 100 * 4 + 100 * 4 * SHAPE.hidden
+    )  # NLL of forget tokens, states of retained ones
+
+
+def test_a_folder_that_does_not_say_enough_has_no_shape(tmp_path):
+    assert ModelShape.of_folder(tmp_path) is None
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"\x00" * 4)
+    assert ModelShape.of_folder(tmp_path) is None
+
+
+def test_memory_in_use_grows_with_what_is_held():
+    where, before = memory_in_use(torch.device("cpu"))
+    held = bytearray(os.urandom(1 << 20) * 200)
+    assert where == "process"
+    assert memory_in_use(torch.device("cpu"))[1] - before > 0.8 * len(held)

@@ -1,0 +1,156 @@
+"""Grids of runs: lists of values become configurations, with their controls and names for what differs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from itertools import product
+from typing import Any
+
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
+from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+MOST_RUNS = 100
+# Weightings that take the place of the selection in a control run: the same steps, the same settings; random
+# and inverted have the very weights of the selection, on other tokens.
+CONTROLS = ("uniform", "random", "inverted")
+
+Values = Mapping[str, Sequence[Any]]
+
+
+def parse_numbers(text: str, name: str, *, whole: bool = False) -> list[Any]:
+    """Numbers of a list such as "5e-4, 1e-3", each once, in order; [] for a blank text.
+
+    Args:
+        text: Numbers separated by commas.
+        name: What they are, for the error.
+        whole: Whether only whole numbers are meant.
+
+    Raises:
+        TokenUnlearnError: If a piece is no number.
+    """
+    numbers: list[Any] = []
+    for piece in filter(None, map(str.strip, text.split(","))):
+        try:
+            number = int(piece) if whole else float(piece)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            kind, example = ("whole numbers", "0, 1, 2") if whole else ("numbers", "5e-4, 1e-3")
+            raise TokenUnlearnError(
+                f'{name} has "{piece[:40]}"; give {kind} separated by commas, {example} for example.'
+            )
+        if number not in numbers:
+            numbers.append(number)
+    return numbers
+
+
+def make_grid(values: Values) -> list[UnlearnConfig]:
+    """Every combination of the values, each once; the last setting changes fastest.
+
+    An objective is only combined with its own parameters, and a weighting with its own.
+
+    Args:
+        values: Setting -> its values; settings without values stay open. "OBJECTIVE.NAME" is a parameter of
+            an objective, "weighting_WEIGHTING.NAME" one of a weighting.
+
+    Raises:
+        TokenUnlearnError: If there are more than 100 combinations, or one is not allowed.
+    """
+    common = {name: list(found) for name, found in values.items() if found and "." not in name}
+    objectives = common.pop("objective", ["npo"])
+    weightings = common.pop("weighting", ["selection"])
+    plans: list[tuple[dict[str, Any], Values]] = []
+    for objective, weighting in product(objectives, weightings):
+        own = _own(values, f"{objective}.", OBJECTIVES.get(objective), "")
+        own |= _own(values, f"weighting_{weighting}.", WEIGHTINGS.get(weighting), "weighting_")
+        plans.append(({"objective": objective, "weighting": weighting}, own | common))
+    count = sum(math.prod(len(found) for found in axes.values()) for _, axes in plans)
+    _check_count(count)
+    return _unique(
+        UnlearnConfig.from_settings(fixed | dict(zip(axes, chosen, strict=True)))
+        for fixed, axes in plans
+        for chosen in product(*axes.values())
+    )
+
+
+def _own(values: Values, prefix: str, kind: type[Any] | None, rename: str) -> dict[str, Sequence[Any]]:
+    """The values of the parameters of one objective or weighting."""
+    names = [f.name for f in fields(kind)] if kind else []
+    return {rename + name: values[prefix + name] for name in names if values.get(prefix + name)}
+
+
+def with_controls(configs: Sequence[UnlearnConfig]) -> list[UnlearnConfig]:
+    """The configurations, each selection followed by its control runs: uniform, random and inverted weights.
+
+    Nothing else differs: objective, steps, learning rate and seed are the same. Random and inverted weights
+    are the weights of the selection on other tokens of the same response; uniform ones are 1 everywhere.
+
+    Raises:
+        TokenUnlearnError: If there are more than 100 runs then.
+    """
+    found: list[UnlearnConfig] = []
+    for config in configs:
+        found.append(config)
+        if config.weighting == "selection":
+            found += [replace(config, weighting=name, weighting_parameters={}) for name in CONTROLS]
+    found = _unique(found)
+    _check_count(len(found))
+    return found
+
+
+def _unique(configs: Any) -> list[UnlearnConfig]:
+    found: list[UnlearnConfig] = []
+    for config in configs:
+        if config not in found:
+            found.append(config)
+    return found
+
+
+def _check_count(count: int) -> None:
+    if count > MOST_RUNS:
+        raise TokenUnlearnError(
+            f"The grid has {count:,} runs; at most {MOST_RUNS} can be queued at once, so give fewer values."
+        )
+
+
+def differences(configs: Sequence[UnlearnConfig]) -> list[str]:
+    """For each configuration the settings in which it differs from others: "seed 1, learning_rate 0.001".
+
+    One configuration alone differs in nothing. What an objective recommends is left out where the objective
+    tells it already.
+    """
+    plain = [_flat(config) for config in configs]
+    names = dict.fromkeys(name for found in plain for name in found)
+    varied = [name for name in names if len({str(found.get(name, "")) for found in plain}) > 1]
+    if "objective" in varied:
+        varied = [name for name in varied if name == "objective" or not _told_by_objective(plain, name)]
+    return [
+        ", ".join(
+            _text(found[name]) if name == "objective" else f"{name.rstrip('_')} {_text(found[name])}"
+            for name in varied
+            if found.get(name) is not None
+        )
+        for found in plain
+    ]
+
+
+def _flat(config: UnlearnConfig) -> dict[str, Any]:
+    """Settings by name, parameters among them."""
+    values = {f.name: getattr(config, f.name) for f in fields(config)}
+    own = values.pop("parameters")
+    weighting = values.pop("weighting_parameters")
+    return values | dict(own) | {f"weighting_{name}": value for name, value in weighting.items()}
+
+
+def _told_by_objective(plain: Sequence[Mapping[str, Any]], name: str) -> bool:
+    by_objective: dict[str, set[str]] = {}
+    for found in plain:
+        by_objective.setdefault(found["objective"], set()).add(str(found.get(name, "")))
+    return all(len(values) == 1 for values in by_objective.values())
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

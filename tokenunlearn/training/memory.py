@@ -1,0 +1,192 @@
+"""How much memory a run will take, from shapes alone, and how much the process takes now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenunlearn.models import LORA_FROM_PARAMETERS
+from tokenunlearn.objectives import OBJECTIVES
+from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+if TYPE_CHECKING:
+    import torch
+
+FLOAT32 = 4
+# Floats that a decoder layer keeps for the backward pass per token: of the hidden size for norms, queries,
+# keys, values, attention and residuals; of the feed-forward size for gate, activation, input and product.
+KEPT_HIDDEN, KEPT_INTERMEDIATE = 10.5, 4
+# (rows, response, vocabulary) float32 tables alive at once: logits, log-softmax and gradient; with a
+# reference the reference's logits, its log-softmax and their product too.
+TABLES, REFERENCE_TABLES = 3, 6
+# RMU trains the feed-forward output of its layer and of two below it.
+FEW_MODULES = 3
+FORMULA = (
+    "weights = parameters × bytes, and × 4 once more for the copy that full training changes; "
+    "gradients = 4 × trained; optimiser (AdamW) = 8 × trained; last good weights = 4 × trained; "
+    "activations = rows × length × layers × (10.5 × hidden + 4 × feed-forward) × bytes "
+    "+ rows × response × vocabulary × 4 × (6 with a reference's distribution, else 3); "
+    "reference store = 4 a token for its NLL, hidden × bytes a token for its hidden states. "
+    "Trained is every weight in full training, r × (in + out) of each linear map with LoRA. "
+    "Activations are an estimate with padding to the longest sample, all else is counted; "
+    "Python and its libraries (about 0.5 GB) come on top."
+)
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """What the memory of a model depends on.
+
+    Attributes:
+        parameters: Number of weights.
+        linear: Sum of inputs and outputs over the linear maps that a LoRA adapter on all of them sits on.
+        layers: Decoder layers.
+        hidden: Hidden size d.
+        intermediate: Feed-forward size.
+        vocabulary: Size of the vocabulary V.
+        weight_bytes: Bytes of one weight as it is loaded.
+    """
+
+    parameters: int
+    linear: int
+    layers: int
+    hidden: int
+    intermediate: int
+    vocabulary: int
+    weight_bytes: int = FLOAT32
+
+    @classmethod
+    def of_folder(cls, folder: Path, weight_bytes: int = FLOAT32) -> ModelShape | None:
+        """The shape of a saved model, read from its configuration and the heads of its safetensors.
+
+        No weight is read. None where the folder does not say enough.
+        """
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            shapes = [shape for path in sorted(folder.glob("*.safetensors")) for shape in _shapes(path)]
+        except (OSError, ValueError, KeyError):
+            return None
+        config = config.get("text_config", config)
+        hidden = config.get("hidden_size", config.get("n_embd"))
+        layers = config.get("num_hidden_layers", config.get("n_layer"))
+        if not shapes or not hidden or not layers:
+            return None
+        inside = [s for name, s in shapes if len(s) == 2 and not _is_table(name)]
+        sizes = ("intermediate_size", "ffn_dim", "n_inner")
+        return cls(
+            parameters=sum(prod(shape) for _, shape in shapes),
+            linear=sum(sum(shape) for shape in inside),
+            layers=layers,
+            hidden=hidden,
+            intermediate=next((config[name] for name in sizes if config.get(name)), 4 * hidden),
+            vocabulary=config["vocab_size"],
+            weight_bytes=weight_bytes,
+        )
+
+
+def _shapes(path: Path) -> list[tuple[str, list[int]]]:
+    """Name and shape of every tensor of a safetensors file, from its head."""
+    with path.open("rb") as file:
+        head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return [(name, found["shape"]) for name, found in head.items() if name != "__metadata__"]
+
+
+def _is_table(name: str) -> bool:
+    """Whether a matrix is an embedding or the output head, which LoRA leaves alone."""
+    return any(mark in name for mark in ("embed", "wte", "wpe", "lm_head"))
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a run reads, in tokens.
+
+    Attributes:
+        forget: Response tokens of the forget set.
+        retain: Response tokens of the retained samples that some step reads.
+        length: Tokens of the longest sample, prompt and response.
+        response: Tokens of the longest response.
+    """
+
+    forget: int
+    retain: int
+    length: int
+    response: int
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes that a run takes, by what they are for."""
+
+    weights: int
+    gradients: int
+    optimiser: int
+    good_weights: int
+    activations: int
+    references: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(asdict(self).values())
+
+
+def trained_parameters(shape: ModelShape, config: UnlearnConfig) -> int:
+    """Number of weights that a run changes."""
+    few = OBJECTIVES[config.objective].few_modules
+    modules = min(FEW_MODULES, shape.layers)
+    if _is_full(shape, config):
+        return modules * shape.hidden * shape.intermediate if few else shape.parameters
+    width = modules * (shape.hidden + shape.intermediate) if few else shape.linear
+    return config.lora_r * width
+
+
+def _is_full(shape: ModelShape, config: UnlearnConfig) -> bool:
+    return config.train == "full" or (config.train == "auto" and shape.parameters < LORA_FROM_PARAMETERS)
+
+
+def estimate_memory(shape: ModelShape, work: Workload, config: UnlearnConfig) -> MemoryEstimate:
+    """Bytes that a run takes at its highest; ``FORMULA`` says how they are counted.
+
+    Activations are an estimate, all else is exact.
+    """
+    full, trained = _is_full(shape, config), trained_parameters(shape, config)
+    refusals = "refusals" in config.forget_needs
+    retained = config.retain_batch_size if config.needs_retain else 0
+    rows = config.batch_size * (1 + refusals) + retained
+    width = FLOAT32 if full else shape.weight_bytes
+    layer = KEPT_HIDDEN * shape.hidden + KEPT_INTERMEDIATE * shape.intermediate
+    distribution = "ref_logits" in config.forget_needs | config.retain_needs
+    tables = REFERENCE_TABLES if distribution else TABLES
+    return MemoryEstimate(
+        weights=shape.parameters * (shape.weight_bytes + FLOAT32 * full) + FLOAT32 * trained * (not full),
+        gradients=FLOAT32 * trained,
+        optimiser=2 * FLOAT32 * trained,
+        good_weights=FLOAT32 * trained,
+        activations=int(
+            rows * work.length * shape.layers * layer * width
+            + rows * work.response * shape.vocabulary * FLOAT32 * tables
+        ),
+        references=reference_bytes(shape, work, config),
+    )
+
+
+def reference_bytes(shape: ModelShape, work: Workload, config: UnlearnConfig) -> int:
+    """Bytes of what the start model said and is kept for the steps; refusals, being short, are left out."""
+    needs, kept = config.forget_needs, config.retain_needs
+    states = shape.hidden * shape.weight_bytes
+    on_forget = FLOAT32 * len(needs & {"ref_nll", "base_nll"}) + states * ("ref_logits" in needs)
+    return work.forget * on_forget + work.retain * states * len(kept & {"ref_logits", "ref_states"})
+
+
+def memory_in_use(device: torch.device) -> tuple[str, int]:
+    """Where the model is, "gpu" or "process", and the bytes in use there now."""
+    if device.type == "cuda":
+        import torch
+
+        return "gpu", torch.cuda.memory_allocated(device)
+    import psutil
+
+    return "process", psutil.Process().memory_info().rss

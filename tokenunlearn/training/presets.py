@@ -1,0 +1,54 @@
+"""Presets of an unlearning run by name: settings that belong together; all else is left to the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tokenunlearn.objectives import OBJECTIVES
+
+
+@dataclass(frozen=True)
+class RunPreset:
+    """Settings of a run that belong together.
+
+    Attributes:
+        settings: Setting -> value, as :meth:`UnlearnConfig.from_settings` takes them; what is not named is
+            filled from the objective's recommendation.
+        summary: When to take it, in one sentence.
+    """
+
+    settings: Mapping[str, Any]
+    summary: str
+
+
+# Every objective as it is recommended, a quick look, and the published methods that bring their own weights.
+RUN_PRESETS: dict[str, RunPreset] = {
+    "quick look": RunPreset(
+        {"objective": "npo", "steps": 10}, "Ten steps of NPO: a first look at where a run is going."
+    ),
+    **{
+        f"{name}, recommended": RunPreset(
+            {"objective": name}, f"{name} with the selected token weights and the settings that suit it."
+        )
+        for name in OBJECTIVES
+    },
+    "npo, sequence level": RunPreset(
+        {"objective": "npo", "weighting": "uniform"},
+        "NPO as published: every token of the answer counts alike.",
+    ),
+    "satimp, published weights": RunPreset(
+        {
+            "objective": "gradient_ascent",
+            "weighting": "satimp",
+            "regulariser": "nll",
+            "published_scale": True,
+        },
+        "SatImp (arXiv 2505.11953): weights p^5 (1 - p), retain loss on the answers.",
+    ),
+    "tnpo weights": RunPreset(
+        {"objective": "gradient_ascent", "weighting": "tnpo"},
+        "Token-wise NPO (arXiv 2502.19301): each token is weighted as NPO weights a sequence.",
+    ),
+}
