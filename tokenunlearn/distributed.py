@@ -11,12 +11,27 @@ Result = TypeVar("Result")
 
 def launched() -> bool:
     """Whether this process is one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return process_count() > 1
+
+
+def process_count() -> int:
+    """How many processes work together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def process_index() -> int:
+    """This process's number among them, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def any_process(condition: bool) -> bool:
+    """Whether a condition holds in any of the processes, which must all ask."""
+    return any(split(process_count(), lambda _: [condition]))
 
 
 def is_main_process() -> bool:
     """Whether this process is the one that prints and writes."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return process_index() == 0
 
 
 def split(count: int, work: Callable[[range], list[Result]]) -> list[Result]:
