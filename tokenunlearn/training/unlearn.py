@@ -132,7 +132,7 @@ def unlearn(
         drawn = rows.retained(process_index(), process_count())
         references = References.measure(model, config, forget, refusals, drawn, on_phase or _ignore)
         if config.gradient_checkpointing:
-            target.model.gradient_checkpointing_enable({"use_reentrant": False})
+            target.model.activation_checkpointing_enable({"use_reentrant": False})
         loss = StepLoss(target.model, config, references)
         trainer = _trainer(target, config, rows, loss)
         watch = _Watch(trainer, config, on_phase or _ignore, on_step, should_stop)
@@ -140,7 +140,7 @@ def unlearn(
         with torch.enable_grad():
             trainer.train()
     if config.gradient_checkpointing:
-        target.model.gradient_checkpointing_disable()
+        target.model.activation_checkpointing_disable()
     stopped, good_step = watch.settle()
     target.model.eval()
     return Unlearned(target, config, trained, watch.history, stopped, good_step, peft)
@@ -198,10 +198,10 @@ def _passes(model: LoadedModel, config: UnlearnConfig, rows: StepRows) -> int:
     if passes is None:
         steps = (rows.of_step(step) for step in range(config.steps))
         tokens = max(
-            len(f) * max(len(rows.forget[i]) for i in f)
-            + sum(len(rows.refusals[i]) for i in f if rows.refusals)
-            + sum(len(rows.retain[i]) for i in r)
-            for f, r in steps
+            sum(len(rows.forget[i]) for i in forget)
+            + sum(len(rows.refusals[i]) for i in forget if rows.refusals)
+            + sum(len(rows.retain[i]) for i in retain)
+            for forget, retain in steps
         )
         budget = training_tokens(model, checkpointing=config.gradient_checkpointing)
         passes = max(1, min(-(-tokens // (budget * processes)), fewest // processes))
