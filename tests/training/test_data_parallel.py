@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 LAUNCHERS = {
     "torchrun": ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
-    "accelerate": ["-m", "accelerate.commands.launch", "--cpu", "--multi_cpu", "--num_processes", "2"],
+    "accelerate": ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"],
 }
 WORKER = """
 import json, os, sys
@@ -24,8 +24,8 @@ from tokenunlearn.samples import Sample
 from tokenunlearn.training.step_rows import StepRows
 
 lm = build_lm("llama", build_tokenizer())
-forget = [Sample(f"f{{i}}", "Who is Bo?" * (1 + i % 3), f"Bo {{i}} bakes.") for i in range(6)]
-retain = [Sample(f"r{{i}}", "Why?", "Because" + " of it" * i) for i in range(9)]
+forget = [Sample(f"f{{i}}", "Who is Bo?" * (1 + i % 3), f"Bo {{i}} bakes.") for i in range(8)]
+retain = [Sample(f"r{{i}}", "Why?", "Because" + " of it" * i) for i in range(12)]
 read, batch = [], StepRows.batch
 
 def watched(rows, number, *others):
@@ -46,7 +46,8 @@ def launched(tmp_path, name, command, **settings):
     script = tmp_path / "worker.py"
     script.write_text(WORKER.format(root=str(ROOT)))
     asked = [sys.executable, *command, str(script), str(tmp_path / name), json.dumps(settings)]
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    own = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}  # --cpu alone starts one process
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, env=os.environ | own)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(path.read_text()) for path in sorted(tmp_path.glob(f"{name}.[0-9]"))]
 
@@ -72,7 +73,7 @@ def test_two_processes_have_the_loss_curve_of_one(tmp_path, launcher, settings):
     assert len(both) == 2
     for process in both:
         assert curve(process) == pytest.approx(curve(alone), rel=2e-3, abs=2e-4)
-        assert process["history"][0]["loss"] == pytest.approx(alone["history"][0]["loss"], abs=1e-5)
+        assert process["history"][0]["loss"] == pytest.approx(alone["history"][0]["loss"], rel=1e-5)
     for step in range(4):
         for kind in (1, 2):  # forget rows, retained rows
             mine, theirs = ([i for row in p["read"] if row[0] == step for i in row[kind]] for p in both)

@@ -124,10 +124,10 @@ def unlearn(
 
     with torch.random.fork_rng(devices=[], enabled=True):
         torch.manual_seed(config.seed)
-        target, peft, trained = _trainable_copy(model, config)
+        target, peft, trained = trainable_copy(model, config)
         plan = StepPlan.draw(config, len(forget), len(kept))
         rows = StepRows(config, forget, refusals, kept, token_weights, plan)
-        config = replace(config, gradient_accumulation=_passes(model, config, rows))
+        config = replace(config, gradient_accumulation=passes_of_step(model, config, rows))
         rows = replace(rows, config=config, parts=config.gradient_accumulation * process_count())
         drawn = rows.retained(process_index(), process_count())
         references = References.measure(model, config, forget, refusals, drawn, on_phase or _ignore)
@@ -158,7 +158,7 @@ def _refusals(model: LoadedModel, samples: Sequence[Sample], config: UnlearnConf
     return [model.encode(sample, answer=draw.choice(REFUSALS)) for sample in samples]
 
 
-def _trainable_copy(
+def trainable_copy(
     model: LoadedModel, config: UnlearnConfig
 ) -> tuple[LoadedModel, PeftModel | None, tuple[str, ...]]:
     """The model to train, and what of it: an adapter over the start model's own tensors, or a copy."""
@@ -186,7 +186,7 @@ def _trainable_copy(
     return target, peft, tuple(few) or ("all-linear",)  # type: ignore[return-value]
 
 
-def _passes(model: LoadedModel, config: UnlearnConfig, rows: StepRows) -> int:
+def passes_of_step(model: LoadedModel, config: UnlearnConfig, rows: StepRows) -> int:
     """Passes of a step in each process: as asked, or as few as the training budget allows.
 
     Raises:
