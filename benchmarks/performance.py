@@ -40,12 +40,14 @@ def steps_table(rows: list[dict[str, Any]]) -> str:
                     name,
                     _seconds(r["seconds"]),
                     f"{r['seconds']['median'] / ours['seconds']['median']:.2f}",
+                    f"{r['cpu_seconds']['median']:.3f}",
+                    f"{r['cpu_seconds']['median'] / ours['cpu_seconds']['median']:.2f}",
                     f"{r['peak_mb']['median']:.0f}",
                     f"{r['peak_mb']['median'] / ours['peak_mb']['median']:.2f}",
                     "" if name == "bare" else f"{r['loss']:.5f}",
                 ]
             )
-    header = ["model, weights", "form", "s (min – max)", "against ours", "peak MiB", "against ours", "loss"]
+    header = ["model, weights", "form", "s (min – max)", "against ours", "CPU s", "against ours", "peak MiB", "against ours", "loss"]
     return markdown(header, lines)
 
 
@@ -62,7 +64,8 @@ def _steps_section(result: dict[str, Any]) -> str:
 `python -m benchmarks.steps`: losses and gradients of one step, without AdamW's update, which is the same for all.
 `textbook` keeps a deep copy as its reference, makes separate passes and full logits; `bare` is forward and
 backward over as many tokens without padding, reference or KL. Memory is the process's peak above that of an empty
-one, weights and gradients included. Losses differ by at most {max(r["loss_difference"] for r in rows):.1e}.
+one, weights and gradients included. CPU s are the processor seconds of all threads, which other work on the
+machine changes little. Losses differ by at most {max(r["loss_difference"] for r in rows):.1e}.
 
 {steps_table(rows)}
 

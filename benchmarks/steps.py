@@ -6,8 +6,9 @@ All contenders train the same weights on the same samples, from the same place a
 that no loss is trivial. The textbook form keeps a deep copy as its reference, makes a pass for the forget and one
 for the retained samples with each model, and takes the log-softmax of all logits. The bare cost is forward and
 backward over as many tokens, without padding, reference or KL: one cross-entropy of the response tokens.
-Contenders take turns, each in a process of its own. Time is that of losses and gradients; AdamW's update, which
-is the same for all, comes after and is timed apart. Writes ``benchmarks/results/steps.json``.
+Contenders take turns, each in a process of its own. Time is that of losses and gradients, on the clock
+and, since others may use the machine, in processor seconds of all threads; AdamW's update, which is the same for
+all, comes after and is timed apart. Writes ``benchmarks/results/steps.json``.
 """
 
 from __future__ import annotations
@@ -160,14 +161,15 @@ def contend(contender: str, model: str, train: str, forget: int, retain: int, re
     rows = StepRows(**vars(rows) | {"parts": passes_of_step(lm, config, rows)})
     step = {"ours": ours, "textbook": textbook, "bare": bare}[contender](lm, target, rows)
     optimizer = torch.optim.AdamW(weights, lr=1e-6, fused=True)
-    seconds, loss = [], 0.0
+    seconds, cpu_seconds, loss = [], [], 0.0
     for _ in range(repeats + 1):
         optimizer.zero_grad()
-        begun = time.perf_counter()
+        begun, cpu_begun = time.perf_counter(), time.process_time()
         loss = step()
         if cuda:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - begun)
+        cpu_seconds.append(time.process_time() - cpu_begun)
 
     def peak() -> float:
         return torch.cuda.max_memory_allocated() / 2**20 if cuda else resident_mb() - empty
@@ -179,6 +181,7 @@ def contend(contender: str, model: str, train: str, forget: int, retain: int, re
     drawn = [rows.forget[i] for i in rows.of_step(0)[0]] + [rows.retain[i] for i in rows.of_step(0)[1]]
     return {
         "seconds": seconds[1:],
+        "cpu_seconds": cpu_seconds[1:],
         "update_s": time.perf_counter() - begun,
         "peak_mb": before_update,
         "peak_with_update_mb": peak(),
@@ -202,6 +205,7 @@ def compare(model: str, train: str, asked: argparse.Namespace) -> dict[str, Any]
     for name, results in runs.items():
         row["contenders"][name] = {
             "seconds": spread([s for r in results for s in r["seconds"]]),
+            "cpu_seconds": spread([s for r in results for s in r["cpu_seconds"]]),
             "update_s": spread([r["update_s"] for r in results]),
             "peak_mb": spread([r["peak_mb"] for r in results]),
             "peak_with_update_mb": spread([r["peak_with_update_mb"] for r in results]),
@@ -215,13 +219,14 @@ def compare(model: str, train: str, asked: argparse.Namespace) -> dict[str, Any]
 def show(row: dict[str, Any]) -> None:
     """Print one comparison."""
     title = f"{row['model']}, {row['train']}, {row['tokens']} tokens in {row['passes']} passes"
-    table = Table("contender", "median s", "min .. max", "peak MiB", "against ours", "loss", title=title)
+    table = Table("contender", "median s", "min .. max", "CPU s", "peak MiB", "against ours", "loss", title=title)
     base = row["contenders"]["ours"]["seconds"]["median"]
     for name, r in row["contenders"].items():
         s = r["seconds"]
         memory, ratio = f"{r['peak_mb']['median']:.0f}", f"{s['median'] / base:.2f}x"
         span = f"{s['min']:.3f} .. {s['max']:.3f}"
-        table.add_row(name, f"{s['median']:.3f}", span, memory, ratio, f"{r['loss']:.5f}")
+        cpu = f"{r['cpu_seconds']['median']:.3f}"
+        table.add_row(name, f"{s['median']:.3f}", span, cpu, memory, ratio, f"{r['loss']:.5f}")
     Console().print(table)
 
 

@@ -44,6 +44,7 @@ class StepLoss(torch.nn.Module):
         self.weighting = make_weighting(config.weighting, config.weighting_parameters)
         self.regulariser = make_regulariser(config.regulariser) if config.needs_retain else None
         self.lambda_ = config.lambda_
+        self._no_split_modules = model._no_split_modules  # what FSDP wraps by itself
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Float[Tensor, ""], Float[Tensor, " 4"]]:
         """The part's contribution to the total loss, and what a step's record is summed up from.
