@@ -13,8 +13,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 NOTES = Path(__file__).resolve().parent / "performance_notes.md"
 HEAD = """# Performance
 
-`python -m benchmarks.performance` writes this page from the JSON files under `benchmarks/results/`, and those come
-from the command named above each table. The figures are not typed in; the notes at the end are.
+`python -m benchmarks.performance` writes this page from the JSON files under `benchmarks/results/`, and those
+come from the command named above each table. The figures are not typed in; the notes at the end are.
 """
 
 
@@ -47,7 +47,17 @@ def steps_table(rows: list[dict[str, Any]]) -> str:
                     "" if name == "bare" else f"{r['loss']:.5f}",
                 ]
             )
-    header = ["model, weights", "form", "s (min – max)", "against ours", "CPU s", "against ours", "peak MiB", "against ours", "loss"]
+    header = [
+        "model, weights",
+        "form",
+        "s (min – max)",
+        "against ours",
+        "CPU s",
+        "against ours",
+        "peak MiB",
+        "against ours",
+        "loss",
+    ]
     return markdown(header, lines)
 
 
@@ -61,11 +71,13 @@ def _steps_section(result: dict[str, Any]) -> str:
     )
     return f"""## One unlearning step, NPO + KL
 
-`python -m benchmarks.steps`: losses and gradients of one step, without AdamW's update, which is the same for all.
-`textbook` keeps a deep copy as its reference, makes separate passes and full logits; `bare` is forward and
-backward over as many tokens without padding, reference or KL. Memory is the process's peak above that of an empty
-one, weights and gradients included. CPU s are the processor seconds of all threads, which other work on the
-machine changes little. Losses differ by at most {max(r["loss_difference"] for r in rows):.1e}.
+`python -m benchmarks.steps`: losses and gradients of one step, without AdamW's update, which is the same
+for all. `textbook` keeps a deep copy as its reference, makes separate passes and full logits; `bare` is
+forward and backward over as many tokens without padding, reference or KL. Memory is the process's peak
+above that of an empty one, weights and gradients included. CPU s are the processor seconds of all
+threads, which other work on the machine changes less. Losses differ by at most {
+        max(r["loss_difference"] for r in rows):.1e}.
+
 
 {steps_table(rows)}
 
@@ -76,7 +88,7 @@ Measured: {sizes}.
 def _scaling_section(result: dict[str, Any]) -> str:
     lines = []
     for one in result["series"]:
-        first, last = list(one["points"].items())[0], list(one["points"].items())[-1]
+        first, *_, last = one["points"].items()
         larger = one["exponent_of_larger_half"]
         lines.append(
             [

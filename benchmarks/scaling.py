@@ -2,10 +2,11 @@
 
     python -m benchmarks.scaling [--quick]
 
-Scores are leave-one-out scores of every token, ``tu.score`` without its cache, on random sequences; a step is the
-forward and backward pass of NPO + KL over all samples in passes of the training budget. Each setting runs in
-processes of its own, settings take turns, and the smallest is run first in each process as a warm-up. An exponent
-is the slope of log time over log size, by least squares. Writes ``benchmarks/results/scaling.json``.
+Scores are leave-one-out losses of every response token, each prompt token masked, on random sequences; a
+step is the forward and backward pass of NPO + KL over all samples, in passes of the training budget. Each
+setting runs in processes of its own, settings take turns, and two samples are worked on first as a warm-
+up. An exponent is the slope of log time over log size, by least squares. Writes
+``benchmarks/results/scaling.json``.
 """
 
 from __future__ import annotations
@@ -49,8 +50,14 @@ def sequences(count: int, tokens: int) -> tuple[Any, list[Any]]:
         answers = tuple((i, i + 1) for i in range(tokens - prompt))
         encodings.append(
             Encoding(
-                str(number), "x" * prompt, "x" * (tokens - prompt), tuple(ids), prompt,
-                tuple("x" for _ in ids), spans, answers,
+                str(number),
+                "x" * prompt,
+                "x" * (tokens - prompt),
+                tuple(ids),
+                prompt,
+                tuple("x" for _ in ids),
+                spans,
+                answers,
             )
         )
     return lm, encodings
@@ -66,7 +73,9 @@ def score_seconds(lm: Any, encodings: list[Any]) -> float:
     begun = time.perf_counter()
     split(
         len(encodings),
-        lambda numbers: [m.losses.shape for m in measure_masking(lm, [encodings[i] for i in numbers], settings)],
+        lambda numbers: [
+            m.losses.shape for m in measure_masking(lm, [encodings[i] for i in numbers], settings)
+        ],
     )
     return time.perf_counter() - begun
 
@@ -103,7 +112,10 @@ def measure(what: str, count: int, tokens: int, processes: int) -> float:
     threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
     done = subprocess.run(
         [sys.executable, *(launch if processes > 1 else []), *asked],
-        capture_output=True, text=True, check=True, env=os.environ | threads,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | threads,
     )
     return float(json.loads(done.stdout.strip().splitlines()[-1]))
 

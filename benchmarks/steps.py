@@ -2,13 +2,14 @@
 
     python -m benchmarks.steps --models demo smollm2 [--quick]
 
-All contenders train the same weights on the same samples, from the same place a little off the start model, so
-that no loss is trivial. The textbook form keeps a deep copy as its reference, makes a pass for the forget and one
-for the retained samples with each model, and takes the log-softmax of all logits. The bare cost is forward and
-backward over as many tokens, without padding, reference or KL: one cross-entropy of the response tokens.
-Contenders take turns, each in a process of its own. Time is that of losses and gradients, on the clock
-and, since others may use the machine, in processor seconds of all threads; AdamW's update, which is the same for
-all, comes after and is timed apart. Writes ``benchmarks/results/steps.json``.
+All contenders train the same weights on the same samples, from the same place a little off the start
+model, so that no loss is trivial. The textbook form keeps a deep copy as its reference, makes a pass for
+the forget and one for the retained samples with each model, and takes the log-softmax of all logits. The
+bare cost is forward and backward over as many tokens, without padding, reference or KL: one cross-entropy
+of the response tokens. Contenders take turns, each in a process of its own. Time is that of losses and
+gradients, on the clock and, since others may use the machine, in processor seconds of all threads;
+AdamW's update, which is the same for all, comes after and is timed apart. Writes
+``benchmarks/results/steps.json``.
 """
 
 from __future__ import annotations
@@ -48,9 +49,7 @@ def ours(lm: LoadedModel, target: LoadedModel, rows: StepRows) -> Step:
     from tokenunlearn.training.step_loss import StepLoss
 
     refusals: list[Encoding] = []
-    stored = References.measure(
-        lm, rows.config, rows.forget, refusals, rows.retained(0, 1), lambda *_: None
-    )
+    stored = References.measure(lm, rows.config, rows.forget, refusals, rows.retained(0, 1), lambda *_: None)
     loss = StepLoss(target.model, rows.config, stored)
 
     def step() -> float:
@@ -119,7 +118,9 @@ def bare(lm: LoadedModel, target: LoadedModel, rows: StepRows) -> Step:
         ids = torch.tensor([i for e in encodings for i in e.input_ids], device=lm.device)
         length = len(ids) // len(encodings)
         labels = [i for e in encodings for i in e.input_ids[e.prompt_length :]]
-        passes.append((ids[: length * len(encodings)].view(-1, length), torch.tensor(labels, device=lm.device)))
+        passes.append(
+            (ids[: length * len(encodings)].view(-1, length), torch.tensor(labels, device=lm.device))
+        )
 
     def step() -> float:
         total = 0.0
@@ -219,7 +220,9 @@ def compare(model: str, train: str, asked: argparse.Namespace) -> dict[str, Any]
 def show(row: dict[str, Any]) -> None:
     """Print one comparison."""
     title = f"{row['model']}, {row['train']}, {row['tokens']} tokens in {row['passes']} passes"
-    table = Table("contender", "median s", "min .. max", "CPU s", "peak MiB", "against ours", "loss", title=title)
+    table = Table(
+        "contender", "median s", "min .. max", "CPU s", "peak MiB", "against ours", "loss", title=title
+    )
     base = row["contenders"]["ours"]["seconds"]["median"]
     for name, r in row["contenders"].items():
         s = r["seconds"]

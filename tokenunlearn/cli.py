@@ -184,9 +184,7 @@ def unlearn(
     learning_rate: Annotated[float | None, typer.Option(help=RUN_HELP["learning_rate"])] = None,
     train: Annotated[str | None, typer.Option(help=RUN_HELP["train"])] = None,
     seed: Annotated[int | None, typer.Option(help=RUN_HELP["seed"])] = None,
-    gradient_accumulation: Annotated[
-        int | None, typer.Option(help=RUN_HELP["gradient_accumulation"])
-    ] = None,
+    gradient_accumulation: Annotated[int | None, typer.Option(help=RUN_HELP["gradient_accumulation"])] = None,
     gradient_checkpointing: Annotated[
         bool | None, typer.Option(help=RUN_HELP["gradient_checkpointing"])
     ] = None,

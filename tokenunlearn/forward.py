@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 TOKEN_BUDGET = 4096
-# Logits alive at once: a CPU reads them back from its caches, a GPU wants tall matrices. In training each part
-# also adds to the gradient of the whole head, so parts are larger.
+# Logits alive at once: a CPU reads them back from its caches, a GPU wants tall matrices. In training each
+# part also adds to the gradient of the whole head, so parts are larger.
 CPU_LOGITS, GPU_LOGITS = 1 << 20, 1 << 26
 TRAINING_LOGITS = 1 << 23
 FEWEST_ROWS = 64
@@ -83,7 +83,7 @@ def response_hidden(
 
 
 class OutputHead(torch.nn.Module):
-    """The map from final hidden states to logits, at least float32, with the architecture's scale or soft cap.
+    """The map from final hidden states to logits, float32 or wider, with the architecture's scale or cap.
 
     Its parameters are the model's own.
     """
@@ -196,9 +196,9 @@ def token_nll(
 ) -> Float[Tensor, "*batch"]:
     """Negative log-likelihood of each label, in nats. Equals ``-log_softmax(logits)[label]``."""
     scores = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return torch.nn.functional.cross_entropy(
-        scores.flatten(0, -2), labels.flatten(), reduction="none"
-    ).view(labels.shape)
+    return torch.nn.functional.cross_entropy(scores.flatten(0, -2), labels.flatten(), reduction="none").view(
+        labels.shape
+    )
 
 
 def token_rank(

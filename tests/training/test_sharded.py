@@ -1,4 +1,4 @@
-"""A step's loss with its weights sharded over two CPU processes (FSDP): losses and gradients of one process."""
+"""With weights sharded over two CPU processes (FSDP), a step has losses and gradients of one process."""
 
 from __future__ import annotations
 

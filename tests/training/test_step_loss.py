@@ -19,7 +19,8 @@ from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 TOWNS = ("Rill", "a very small and quiet town", "Grenmoor", "the old harbour", "Aa")
 FORGET = SampleSet(
-    "forget", tuple(Sample(f"f{i}", f"Who is Bo {i}?", f"Bo {i} is the baker of {t}.") for i, t in enumerate(TOWNS))
+    "forget",
+    tuple(Sample(f"f{i}", f"Who is Bo {i}?", f"Bo {i} is the baker of {t}.") for i, t in enumerate(TOWNS)),
 )
 RETAIN = SampleSet(
     "retain",
@@ -29,10 +30,12 @@ SMALL = {"batch_size": 4, "retain_batch_size": 5, "steps": 3, "warmup_steps": 0,
 
 
 def textbook_step(model, reference, forget, retain, beta, lambda_):
-    """NPO + KL as one writes it first: a second model, a pass for each set and model, logits of all tokens."""
+    """NPO + KL as one writes it first: a second model, a pass for each set and model, all logits."""
 
     def passes(lm, encodings):
-        return [lm(input_ids=torch.tensor([e.input_ids])).logits[0, e.prompt_length - 1 : -1] for e in encodings]
+        return [
+            lm(input_ids=torch.tensor([e.input_ids])).logits[0, e.prompt_length - 1 : -1] for e in encodings
+        ]
 
     def nll(logits, encodings):
         return [
@@ -74,7 +77,9 @@ def test_loss_and_gradients_equal_the_textbook_form(family_lm, family, parts):
     found = [p.grad.clone() for p in model.parameters()]
     model.zero_grad()
     drawn = rows.of_step(1)
-    expected = textbook_step(model, lm.model, [forget[i] for i in drawn[0]], [retain[i] for i in drawn[1]], 0.3, 10.0)
+    expected = textbook_step(
+        model, lm.model, [forget[i] for i in drawn[0]], [retain[i] for i in drawn[1]], 0.3, 10.0
+    )
     expected.backward()
     assert total == pytest.approx(expected.item(), abs=1e-6)
     for mine, p in zip(found, model.parameters(), strict=True):
@@ -134,7 +139,9 @@ def test_several_passes_give_loss_and_gradients_of_one(tiny_lm, objective, regul
 
 @pytest.mark.parametrize("published", [True, False])
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
-def test_several_passes_give_loss_and_gradients_of_one_by_weighting(tiny_lm, weighting, published, monkeypatch):
+def test_several_passes_give_loss_and_gradients_of_one_by_weighting(
+    tiny_lm, weighting, published, monkeypatch
+):
     monkeypatch.setattr(references, "load_model", lambda name, **_: tiny_lm)
     settings = {"weighting": weighting, "base_model": "tiny", "published_scale": published}
     for objective in ("gradient_ascent", "npo"):
@@ -160,7 +167,9 @@ def test_passes_follow_the_budget_of_the_device(tiny_lm, monkeypatch):
         outcome(tiny_lm, gradient_accumulation=5)
 
 
-@pytest.mark.parametrize("settings", [{}, {"train": "lora"}, {"objective": "rmu"}], ids=["npo", "lora", "rmu"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"train": "lora"}, {"objective": "rmu"}], ids=["npo", "lora", "rmu"]
+)
 def test_activations_computed_again_give_the_same(tiny_lm, settings):
     checkpointed = outcome(tiny_lm, gradient_checkpointing=True, **settings)
     assert_same(checkpointed, outcome(tiny_lm, **settings))

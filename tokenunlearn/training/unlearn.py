@@ -127,8 +127,9 @@ def unlearn(
         target, peft, trained = trainable_copy(model, config)
         plan = StepPlan.draw(config, len(forget), len(kept))
         rows = StepRows(config, forget, refusals, kept, token_weights, plan)
-        config = replace(config, gradient_accumulation=passes_of_step(model, config, rows))
-        rows = replace(rows, config=config, parts=config.gradient_accumulation * process_count())
+        passes = passes_of_step(model, config, rows)
+        config = replace(config, gradient_accumulation=passes)
+        rows = replace(rows, config=config, parts=passes * process_count())
         drawn = rows.retained(process_index(), process_count())
         references = References.measure(model, config, forget, refusals, drawn, on_phase or _ignore)
         if config.gradient_checkpointing:
@@ -250,7 +251,7 @@ def _trainer(target: LoadedModel, config: UnlearnConfig, rows: StepRows, loss: S
 
 
 class UnlearnTrainer(Trainer):
-    """A Trainer whose loss is ``gamma * L_f + lambda * L_r`` of a whole step, over all parts and processes."""
+    """A Trainer whose loss is ``gamma * L_f + lambda * L_r`` of a whole step, over all of its parts."""
 
     def prepare(self, loss: StepLoss, parts: int, folder: tempfile.TemporaryDirectory) -> None:
         """Take what training needs beside the batches."""

@@ -50,7 +50,7 @@ class UnlearnConfig:
     Parameters that control the optimisation: steps, batch sizes, learning_rate, warmup_steps, max_grad_norm,
     seed.
     Parameters that control what is trained: train, lora_r, lora_alpha.
-    Parameters that control memory and speed, not the loss: gradient_accumulation, gradient_checkpointing, bf16.
+    Parameters that control memory and speed: gradient_accumulation, gradient_checkpointing, bf16.
 
     What is left open (None) among regulariser, gamma, lambda_, steps and batch sizes is filled at once with
     what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and base_model depend on the
@@ -122,7 +122,8 @@ class UnlearnConfig:
         metadata={"help": "Compute activations again in the backward pass: less memory, a third more time."},
     )
     bf16: bool | None = field(
-        default=None, metadata={"help": "Multiply in bfloat16; by default on a GPU. Trained weights stay float32."}
+        default=None,
+        metadata={"help": "Multiply in bfloat16; by default on a GPU. Trained weights stay float32."},
     )
 
     def __post_init__(self) -> None:
