@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import SampleTooLongError
 from tokenunlearn.generation import Sampling, generate
-from tokenunlearn.models import LoadedModel
+from tokenunlearn.models import LoadedModel, load_model
 from tokenunlearn.samples import Sample, encode, encode_prompt
 
 QUESTIONS = (
@@ -172,3 +173,13 @@ def test_sampling_draws_from_the_models_own_distribution(tiny_lm):
     drawn = generate(tiny_lm, ["Hi"] * 600, sampling=Sampling(temperature=0.5), max_new_tokens=1)
     share = sum(text == tiny_lm.tokenizer.decode([top]).strip() for text in drawn) / 600
     assert share == pytest.approx(probs[top].item(), abs=0.06)
+
+
+def test_demo_answers_in_a_batch_as_one_by_one_and_ends_its_turn():
+    lm = load_model("demo")
+    questions = [s.question for s in load_samples("authors:forget10").spread(6)]
+    together = generate(lm, questions, max_new_tokens=48)
+    expected = [text_of(lm, greedy(lm, q, 48), {lm.end_of_turn_id}) for q in questions]
+    assert together == expected
+    ended = [lm.end_of_turn_id in greedy(lm, q, 48) for q in questions]
+    assert all(ended)  # so what follows the end of turn was cut off
