@@ -37,7 +37,8 @@ def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(tmp_path, mo
     monkeypatch.setattr(performance, "PAGE", tmp_path / "performance.md")
     performance.write()
     page = (tmp_path / "performance.md").read_text()
-    assert all(heading in page for heading in ("## One unlearning step", "## Scaling", "## Several processes"))
+    headings = ("## One unlearning step", "## Scaling", "## Several processes")
+    assert all(heading in page for heading in headings)
 
 
 def test_exponent_is_the_slope_of_a_power_law():

@@ -17,7 +17,14 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets import load_samples
-from tokenunlearn.distributed import any_process, full_weights, is_sharded, process_count, process_index
+from tokenunlearn.distributed import (
+    any_process,
+    full_weights,
+    is_sharded,
+    launched,
+    process_count,
+    process_index,
+)
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.objectives import make_objective, make_weighting
@@ -143,7 +150,7 @@ def unlearn(
     if config.gradient_checkpointing:
         target.model.activation_checkpointing_disable()
     stopped, good_step = watch.settle()
-    if is_sharded(target.model):  # the modules stay wrapped, so the weights move to fresh ones
+    if launched() and is_sharded(target.model):  # the modules stay wrapped, so the weights move to fresh ones
         weights_now = full_weights(target.model)
         target, peft, trained = trainable_copy(model, config)
         target.model.load_state_dict(weights_now, strict=False)
