@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.distributed import is_main_process, launched, split
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +20,7 @@ sys.path.insert(0, {root!r})
 import torch
 import tokenunlearn as tu
 from tests.conftest import build_lm, build_tokenizer
+from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.distributed import is_main_process
 from tokenunlearn.samples import Sample
 
@@ -64,3 +67,33 @@ def test_two_processes_score_the_same_in_the_same_order(tmp_path):
             for got, expected in zip(mine[1], wanted[1], strict=True):
                 assert got == pytest.approx(expected, abs=1e-5)
             assert mine[2] == pytest.approx(wanted[2], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_accelerate_launch_scores_on_the_command_line_as_one_process_does(tmp_path, tiny_lm):
+    tiny_lm.model.save_pretrained(tmp_path / "tiny")
+    tiny_lm.tokenizer.save_pretrained(tmp_path / "tiny")
+    rows = [{"question": f"Who is {'Bo ' * (1 + i % 3)}?", "answer": f"Baker {i}."} for i in range(7)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = ["-m", "tokenunlearn", "score", "--model", str(tmp_path / "tiny"), "--no-cache"]
+    asked += ["--samples", f"file:{tmp_path / 'rows.jsonl'}"]
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    sets = []
+    for name, command in (("one", []), ("two", launch)):
+        path = tmp_path / f"{name}.parquet"
+        done = subprocess.run(
+            [sys.executable, *command, *asked, "--out", str(path)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"ACCELERATE_USE_CPU": "true"},  # --cpu alone starts one process
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.stdout.count("7 samples") == 1  # only the first process prints
+        sets.append(ScoreSet.load(path))
+    alone, together = sets
+    for mine, wanted in zip(together.samples, alone.samples, strict=True):
+        assert mine.sample_id == wanted.sample_id
+        assert mine.nll == pytest.approx(wanted.nll, abs=1e-5)
+        for got, expected in zip(mine.losses, wanted.losses, strict=True):
+            assert got == pytest.approx(expected, abs=1e-5)

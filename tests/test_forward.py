@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
-from tokenunlearn.forward import output_head, response_hidden, response_nll, token_nll
+from tokenunlearn.forward import output_head, per_token, response_hidden, response_nll, token_nll
 from tokenunlearn.samples import Sample, collate
 
 SAMPLES = [
@@ -93,3 +95,64 @@ def test_nothing_to_do_and_progress(tiny_lm):
     calls = []
     response_nll(tiny_lm, tiny_lm.encode_all(SAMPLES), token_budget=1, progress=lambda *d: calls.append(d))
     assert calls == [(1, 3), (2, 3), (3, 3)]
+
+
+def kl_of(logits, ref_logits):
+    log_p, log_q = ref_logits.log_softmax(-1), logits.log_softmax(-1)
+    return (log_p.exp() * (log_p - log_q)).sum(-1)
+
+
+@pytest.mark.parametrize("trained", [True, False], ids=["head trained", "head frozen"])
+@pytest.mark.parametrize("family", ["llama", "gemma2", "granite"])
+@pytest.mark.parametrize("measure", ["nll", "kl"])
+def test_per_token_equals_the_plain_expression_with_all_gradients(family_lm, family, trained, measure):
+    """Value, gradient of the hidden states and of the head, which is tied to the embeddings in gemma2."""
+    model = copy.deepcopy(family_lm(family).model).double()
+    head = output_head(model)
+    head.requires_grad_(trained)
+    generator = torch.Generator().manual_seed(2)
+    ids, labels = torch.randint(len(head.linear.weight), (2, 23), generator=generator)
+    other = torch.randn(23, len(head.linear.weight), generator=generator, dtype=torch.float64)
+    weights = torch.randn(23, generator=generator, dtype=torch.float64)
+    functions = {"nll": lambda z, y, r: token_nll(z, y), "kl": lambda z, y, r: kl_of(z, r)}
+
+    def outcome(values):
+        scale = torch.linspace(1, 3, 32, dtype=torch.float64).requires_grad_()
+        hidden = model.get_input_embeddings()(ids) * scale  # so that a tied weight is reached in two ways
+        model.zero_grad()
+        found = values(hidden)
+        (weights * found).square().sum().backward()
+        gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+        return [found.detach(), scale.grad, *gradients]
+
+    f = functions[measure]
+    plain = outcome(lambda hidden: f(head(hidden), labels, other))
+    for rows in (1, 7, 100):
+        parts = outcome(lambda hidden, n=rows: per_token(f, head, hidden, labels, other, at_once=n))
+        assert len(parts) == len(plain)
+        assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(parts, plain, strict=True))
+
+
+def test_per_token_keeps_nothing_of_the_size_of_the_logits(tiny_lm):
+    head = output_head(tiny_lm.model)
+    hidden = torch.randn(50, 32, requires_grad=True)
+    labels = torch.arange(50)
+
+    def kept(values):
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.numel()) or t, lambda t: t):
+            values()
+        return max(sizes)
+
+    assert kept(lambda: token_nll(head(hidden), labels)) >= 50 * len(head.linear.weight)
+    at_most = max(hidden.numel(), head.linear.weight.numel())  # the weight itself is no copy
+    assert kept(lambda: per_token(token_nll, head, hidden, labels, at_once=8)) <= at_most
+
+
+def test_per_token_of_nothing_and_without_gradients(tiny_lm):
+    head = output_head(tiny_lm.model)
+    empty = per_token(token_nll, head, torch.empty(0, 32, requires_grad=True), torch.empty(0).long())
+    assert empty.shape == (0,)
+    empty.sum().backward()
+    with torch.no_grad():
+        assert not per_token(token_nll, head, torch.randn(3, 32), torch.arange(3)).requires_grad

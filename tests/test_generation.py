@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import SampleTooLongError
 from tokenunlearn.generation import Sampling, generate
-from tokenunlearn.models import LoadedModel
+from tokenunlearn.models import LoadedModel, load_model
 from tokenunlearn.samples import Sample, encode, encode_prompt
 
 QUESTIONS = (
@@ -172,3 +173,12 @@ def test_sampling_draws_from_the_models_own_distribution(tiny_lm):
     drawn = generate(tiny_lm, ["Hi"] * 600, sampling=Sampling(temperature=0.5), max_new_tokens=1)
     share = sum(text == tiny_lm.tokenizer.decode([top]).strip() for text in drawn) / 600
     assert share == pytest.approx(probs[top].item(), abs=0.06)
+
+
+def test_demo_answers_in_a_batch_as_one_by_one_and_ends_its_turn():
+    lm = load_model("demo")
+    questions = [s.question for s in load_samples("authors:forget10").spread(3)]
+    alone = [greedy(lm, question, 32) for question in questions]
+    assert all(lm.end_of_turn_id in ids for ids in alone)  # so what follows it is cut off
+    expected = [text_of(lm, ids, {lm.end_of_turn_id}) for ids in alone]
+    assert generate(lm, questions, max_new_tokens=32) == expected

@@ -29,6 +29,7 @@ from rich.table import Column, Table
 
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES, REGULARISERS, WEIGHTINGS
+from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 if TYPE_CHECKING:
     from tokenunlearn.evaluation.report import Report
@@ -55,6 +56,7 @@ Model = Annotated[str, typer.Option(help="Preset, hub id or local folder.")]
 Samples = Annotated[str, typer.Option(help='"authors:forget10" or "file:my.jsonl".')]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Out = Annotated[Path, typer.Option(help="Folder of the runs.")]
+RUN_HELP = {f.name: f.metadata["help"] for f in fields(UnlearnConfig)}
 
 
 def main() -> None:
@@ -157,8 +159,8 @@ def unlearn(
             "(layer=3, lora_r=8); can be given several times.",
         ),
     ] = None,
-    gamma: Annotated[float | None, typer.Option(help="Strength of the forget loss.")] = None,
-    lambda_: Annotated[float | None, typer.Option("--lambda", help="Strength of the retain loss.")] = None,
+    gamma: Annotated[float | None, typer.Option(help=RUN_HELP["gamma"])] = None,
+    lambda_: Annotated[float | None, typer.Option("--lambda", help=RUN_HELP["lambda_"])] = None,
     selection: Annotated[
         str | None,
         typer.Option(help="hard, soft or uniform; by default hard, uniform where a weighting replaces it."),
@@ -177,12 +179,17 @@ def unlearn(
         Path | None, typer.Option(help="A score set made by score; else the run scores first.")
     ] = None,
     preset: Annotated[str, typer.Option(help="Score settings: default or paper.")] = "default",
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Forget samples in one step.")] = None,
-    retain_batch_size: Annotated[int | None, typer.Option(help="Retained samples in one step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    train: Annotated[str | None, typer.Option(help="lora, full or auto.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of sample order and adapter.")] = None,
+    steps: Annotated[int | None, typer.Option(help=RUN_HELP["steps"])] = None,
+    batch_size: Annotated[int | None, typer.Option(help=RUN_HELP["batch_size"])] = None,
+    retain_batch_size: Annotated[int | None, typer.Option(help=RUN_HELP["retain_batch_size"])] = None,
+    learning_rate: Annotated[float | None, typer.Option(help=RUN_HELP["learning_rate"])] = None,
+    train: Annotated[str | None, typer.Option(help=RUN_HELP["train"])] = None,
+    seed: Annotated[int | None, typer.Option(help=RUN_HELP["seed"])] = None,
+    gradient_accumulation: Annotated[int | None, typer.Option(help=RUN_HELP["gradient_accumulation"])] = None,
+    gradient_checkpointing: Annotated[
+        bool | None, typer.Option(help=RUN_HELP["gradient_checkpointing"])
+    ] = None,
+    bf16: Annotated[bool | None, typer.Option(help=RUN_HELP["bf16"])] = None,
     label: Annotated[str, typer.Option(help="What to call the run.")] = "",
     evaluate_samples: Annotated[
         int, typer.Option("--evaluate", help="Evaluate this many samples a part.")
@@ -207,13 +214,13 @@ def unlearn(
     from tokenunlearn.attribution.score import split_settings
     from tokenunlearn.attribution.score_set import ScoreSet
     from tokenunlearn.datasets import load_samples
+    from tokenunlearn.distributed import is_main_process
     from tokenunlearn.evaluation.report import versions
     from tokenunlearn.models import load_model
     from tokenunlearn.runs.runner import execute
     from tokenunlearn.runs.spec import RunSpec, make_rule
     from tokenunlearn.runs.store import RunStore
     from tokenunlearn.runs.watch import WatchSettings
-    from tokenunlearn.training.unlearn_config import UnlearnConfig
 
     given = {
         "objective": objective,
@@ -228,6 +235,9 @@ def unlearn(
         "learning_rate": learning_rate,
         "train": train,
         "seed": seed,
+        "gradient_accumulation": gradient_accumulation,
+        "gradient_checkpointing": gradient_checkpointing,
+        "bf16": bf16,
     }
     given = {k: v for k, v in given.items() if v is not None} | _assigned(assignments or [])
     config = UnlearnConfig.from_settings(given)
@@ -257,13 +267,16 @@ def unlearn(
         config=asdict(config),
         scoring={"preset": preset},
         score_hash=score_set.hash if score_set else "",
-        evaluate=evaluate_samples,
+        evaluate=evaluate_samples if is_main_process() else 0,
         watch=watch.described(),
         versions=versions(),
     )
-    run = RunStore(out_folder).create(spec, score_set)
-    with _bars() as phase:
+    with tempfile.TemporaryDirectory() as scratch, _bars() as phase:
+        folder = out_folder if is_main_process() else Path(scratch)  # one process writes the run
+        run = RunStore(folder).create(spec, score_set)
         state = _executed(run, partial(execute, run, lambda _: lm), phase)
+    if not is_main_process():
+        return
     result = {"run": run.id, "folder": str(run.folder), **asdict(state)}
     if as_json:
         _print_json(result | {"last_step": _last_step(run)})

@@ -4,19 +4,55 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
 
 Result = TypeVar("Result")
 
 
 def launched() -> bool:
     """Whether this process is one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return process_count() > 1
+
+
+def process_count() -> int:
+    """How many processes work together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def process_index() -> int:
+    """This process's number among them, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def any_process(condition: bool) -> bool:
+    """Whether a condition holds in any of the processes, which must all ask."""
+    return any(split(process_count(), lambda _: [condition]))
 
 
 def is_main_process() -> bool:
     """Whether this process is the one that prints and writes."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return process_index() == 0
+
+
+def full_weights(module: Module) -> dict[str, Tensor]:
+    """Parameters by name, those that FSDP has sharded put together again; all processes must call this."""
+    from torch.distributed.tensor import DTensor
+
+    return {
+        name: (p.full_tensor() if isinstance(p, DTensor) else p).detach()
+        for name, p in module.named_parameters()
+    }
+
+
+def is_sharded(module: Module) -> bool:
+    """Whether FSDP has sharded any of the parameters."""
+    from torch.distributed.tensor import DTensor
+
+    return any(isinstance(p, DTensor) for p in module.parameters())
 
 
 def split(count: int, work: Callable[[range], list[Result]]) -> list[Result]:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 TOKEN_BUDGET = 4096
+# Logits alive at once: a CPU reads them back from its caches, a GPU wants tall matrices. In training each
+# part also adds to the gradient of the whole head, so parts are larger.
+CPU_LOGITS, GPU_LOGITS = 1 << 20, 1 << 26
+TRAINING_LOGITS = 1 << 23
+FEWEST_ROWS = 64
 
 
 def final_hidden(
@@ -77,30 +82,123 @@ def response_hidden(
     return hidden.gather(1, index)  # (B, T, d)
 
 
-def output_head(model: PreTrainedModel) -> Callable[[Tensor], Float[Tensor, "... vocab"]]:
-    """The map from final hidden states to float32 logits, with the architecture's scaling or soft cap."""
-    linear = model.get_output_embeddings()
-    config = model.config.get_text_config()
-    cap = getattr(config, "final_logit_softcapping", None)
-    factor = getattr(config, "logit_scale", None) or getattr(config, "lm_head_multiplier", None) or 1.0
-    scaling = getattr(config, "logits_scaling", None) or 1.0
-    multiplies = config.model_type.startswith("hyperclovax")  # Granite divides
-    factor *= scaling if multiplies else 1 / scaling
+class OutputHead(torch.nn.Module):
+    """The map from final hidden states to logits, float32 or wider, with the architecture's scale or cap.
 
-    def head(hidden: Tensor) -> Tensor:
-        logits = linear(hidden).float() * factor
-        return cap * torch.tanh(logits / cap) if cap else logits
+    Its parameters are the model's own.
+    """
 
-    return head
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.linear = model.get_output_embeddings()
+        config = model.config.get_text_config()
+        self.cap = getattr(config, "final_logit_softcapping", None)
+        factor = getattr(config, "logit_scale", None) or getattr(config, "lm_head_multiplier", None) or 1.0
+        scaling = getattr(config, "logits_scaling", None) or 1.0
+        multiplies = config.model_type.startswith("hyperclovax")  # Granite divides
+        self.factor = factor * (scaling if multiplies else 1 / scaling)
+
+    def forward(self, hidden: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch vocab"]:
+        """Logits of hidden states."""
+        logits = self.linear(hidden)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        if self.factor != 1:
+            logits = logits * self.factor
+        return self.cap * torch.tanh(logits / self.cap) if self.cap else logits
+
+
+def output_head(model: PreTrainedModel) -> OutputHead:
+    """The model's map from final hidden states to logits."""
+    return OutputHead(model)
+
+
+def rows_at_once(vocabulary: int, device: torch.device) -> int:
+    """Rows of logits that are made at once."""
+    return max(FEWEST_ROWS, (CPU_LOGITS if device.type == "cpu" else GPU_LOGITS) // vocabulary)
+
+
+def per_token(
+    measure: Callable[..., Tensor],
+    head: torch.nn.Module,
+    hidden: Float[Tensor, "rows dim"],
+    *others: Tensor,
+    at_once: int | None = None,
+) -> Float[Tensor, " rows"]:
+    """``measure(head(hidden), *others)``, one number a row, with the logits of only a few rows alive at once.
+
+    Equals the plain expression in value and gradients, and holds O(rows x dim) until backward instead of
+    O(rows x vocab): each part's gradient with respect to its hidden states is taken at once and scaled in
+    backward. A head that is trained makes its logits once more there, for the gradient of its own weights.
+
+    Args:
+        measure: (n, V) logits and n rows of each of ``others`` -> (n,); a row's value must depend on that row
+            alone. Only hidden states and head receive gradients.
+        head: Map from hidden states to logits.
+        hidden: (N, d) final hidden states.
+        *others: (N, ...) what the measure reads beside, such as labels.
+        at_once: Rows of logits at once; by default what suits the device.
+    """
+    if at_once is None:
+        vocabulary = head.linear.weight.shape[0] if isinstance(head, OutputHead) else hidden.shape[-1]
+        at_once = max(rows_at_once(vocabulary, hidden.device), TRAINING_LOGITS // vocabulary)
+    trained = [p for p in head.parameters() if p.requires_grad]
+
+    def part(rows: slice, states: Tensor) -> Tensor:
+        return measure(head(states), *(other[rows] for other in others))
+
+    if torch.is_grad_enabled() and (trained or hidden.requires_grad):
+        values: Tensor = _PerToken.apply(part, at_once, hidden, *trained)
+        return values
+    return torch.cat([part(rows, hidden[rows]) for rows in _parts(hidden, at_once)])
+
+
+def _parts(hidden: Tensor, at_once: int) -> list[slice]:
+    return [slice(start, start + at_once) for start in range(0, max(1, len(hidden)), at_once)]
+
+
+class _PerToken(torch.autograd.Function):
+    """A number a row and its gradient with respect to the row's hidden state, part by part."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, part: Callable[[slice, Tensor], Tensor], at_once: int, hidden: Tensor, *trained: Tensor
+    ) -> Tensor:
+        values, slopes = [], []
+        for rows in _parts(hidden, at_once):
+            with torch.enable_grad():
+                states = hidden[rows].detach().requires_grad_()
+                value = part(rows, states)
+                (slope,) = torch.autograd.grad(value.sum(), states)
+            values.append(value.detach())
+            slopes.append(slope)
+        ctx.save_for_backward(hidden, torch.cat(slopes), *trained)
+        ctx.part, ctx.at_once, device = part, at_once, hidden.device.type
+        ctx.autocast = device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device)
+        return torch.cat(values)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, slopes, *trained = ctx.saved_tensors
+        gradients: list[Tensor] = []
+        for rows in _parts(hidden, ctx.at_once) if trained else ():
+            with torch.enable_grad(), torch.autocast(*ctx.autocast):
+                value = ctx.part(rows, hidden[rows].detach())
+                found = torch.autograd.grad(value, trained, outer[rows].to(value.dtype))
+            pairs = zip(gradients, found, strict=True)
+            gradients = [a.add_(b) for a, b in pairs] if gradients else list(found)
+        inner = (outer[:, None] * slopes).to(hidden.dtype) if ctx.needs_input_grad[2] else None
+        return None, None, inner, *gradients
 
 
 def token_nll(
-    logits: Float[Tensor, "batch time vocab"], labels: Int[Tensor, "batch time"]
-) -> Float[Tensor, "batch time"]:
+    logits: Float[Tensor, "*batch vocab"], labels: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
     """Negative log-likelihood of each label, in nats. Equals ``-log_softmax(logits)[label]``."""
-    return torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, -2), labels.flatten(), reduction="none"
-    ).view(labels.shape)
+    scores = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return torch.nn.functional.cross_entropy(scores.flatten(0, -2), labels.flatten(), reduction="none").view(
+        labels.shape
+    )
 
 
 def token_rank(

@@ -16,6 +16,7 @@ Result = TypeVar("Result")
 CPU_TOKENS, CPU_WINDOW = 768, 3072
 GPU_TOKENS = (1024, 262_144)
 GPU_SHARE = 0.4  # of the free memory
+CPU_TRAINING_TOKENS = 1024
 
 
 @dataclass
@@ -77,3 +78,18 @@ def bytes_per_token(lm: LoadedModel) -> int:
     width = int(config.hidden_size)
     inner = int(getattr(config, "intermediate_size", None) or 4 * width)
     return lm.model.dtype.itemsize * (4 * width * int(config.num_hidden_layers) + 8 * width + 3 * inner)
+
+
+def training_tokens(lm: LoadedModel, *, checkpointing: bool = False) -> int:
+    """Tokens whose activations a forward pass may keep for its backward pass, padding included."""
+    if lm.device.type != "cuda":
+        return CPU_TRAINING_TOKENS
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(lm.device)
+    config = lm.model.config.get_text_config()
+    width, layers = int(config.hidden_size), int(config.num_hidden_layers)
+    inner = int(getattr(config, "intermediate_size", None) or 4 * width)
+    layer = 4 * (12 * width + 4 * inner)  # bytes, as of float32
+    kept = layers * 4 * width + layer if checkpointing else layers * layer
+    return max(GPU_TOKENS[0], int(GPU_SHARE * free / kept))

@@ -209,7 +209,7 @@ def step_of(case, requires_grad=False):
         case.t_mask,
         case.t_weights,
         ref_nll=case.t_ref_nll,
-        ref_logits=case.t_ref_logits,
+        ref_hidden=case.t_ref_logits,
         base_nll=case.t_ref_nll,
         states=case.t_hidden.requires_grad_(requires_grad),
         control=case.t_control,

@@ -34,7 +34,9 @@ def step():
     labels = torch.randint(0, VOCAB, MASK.shape, generator=generator)
     nll = torch.rand(2, *MASK.shape, generator=generator, dtype=torch.float64) * 3
     weights = (torch.rand(MASK.shape, generator=generator) > 0.5) * MASK * 1.0
-    return ForgetStep(logits.requires_grad_(), labels, MASK, weights.double(), nll[0], ref, base_nll=nll[1])
+    return ForgetStep(
+        logits.requires_grad_(), labels, MASK, weights.double(), nll[0], ref_hidden=ref, base_nll=nll[1]
+    )
 
 
 def by_loop(value):

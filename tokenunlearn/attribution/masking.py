@@ -16,8 +16,8 @@ from torch import Tensor
 
 from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant
 from tokenunlearn.attribution.masking_settings import MaskingSettings
-from tokenunlearn.attribution.readout import read_kl, read_nll, read_nll_and_entropy, rows_at_once
-from tokenunlearn.forward import Progress, output_head
+from tokenunlearn.attribution.readout import read_kl, read_nll, read_nll_and_entropy
+from tokenunlearn.forward import Progress, output_head, rows_at_once
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.samples import Encoding, Span, overlaps, word_spans
 from tokenunlearn.token_budget import TokenBudget

@@ -12,14 +12,6 @@ from tokenunlearn.attribution.entropy import token_entropy
 from tokenunlearn.forward import token_nll
 
 Head = Callable[[Tensor], Tensor]
-# Logits alive at once: a CPU reads them back from its caches, a GPU wants tall matrices.
-CPU_LOGITS, GPU_LOGITS = 1 << 20, 1 << 26
-FEWEST_ROWS = 64
-
-
-def rows_at_once(vocabulary: int, device: torch.device) -> int:
-    """Rows of logits that are made at once."""
-    return max(FEWEST_ROWS, (CPU_LOGITS if device.type == "cpu" else GPU_LOGITS) // vocabulary)
 
 
 def read_nll(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float, Int
 
-from tokenunlearn.objectives.objective import Objective, at_least_float32
+from tokenunlearn.objectives.objective import Objective, at_least_float32, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
 
 if TYPE_CHECKING:
@@ -31,12 +31,18 @@ def ceu(
 
     Source: arXiv 2503.01224.
     """
+    return weighted_mean(ceu_tokens(logits, labels), weights)
+
+
+def ceu_tokens(
+    logits: Float[Tensor, "*batch vocab"], labels: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Each token's cross-entropy to the softmax without the label, in nats."""
     import torch
 
     scores = at_least_float32(logits)
-    others = scores.detach().scatter(-1, labels.unsqueeze(-1), -torch.inf).softmax(-1)  # (B, T, V)
-    entropy = -(others * scores.log_softmax(-1)).sum(-1)  # (B, T)
-    return (weights * entropy).sum() / weights.sum().clamp_min(1e-12)
+    others = scores.detach().scatter(-1, labels.unsqueeze(-1), -torch.inf).softmax(-1)  # (..., V)
+    return -(others * scores.log_softmax(-1)).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -48,4 +54,4 @@ class CEU(Objective):
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
-        return ceu(step.logits, step.labels, step.weights)
+        return weighted_mean(step.per_token(ceu_tokens), step.weights)

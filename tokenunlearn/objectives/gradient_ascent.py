@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
-from tokenunlearn.objectives.objective import Objective
+from tokenunlearn.objectives.objective import Objective, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def gradient_ascent(
 
     Source: TOFU, arXiv 2401.06121, gradient ascent.
     """
-    return -(weights * nll).sum() / weights.sum().clamp_min(1e-12)
+    return -weighted_mean(nll, weights)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,11 @@ def at_least_float32(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """``sum(w x) / sum(w)`` over the tokens of the batch; 0 where all weights are 0."""
+    return (weights * values).sum() / weights.sum().clamp_min(1e-12)
+
+
 @dataclass(frozen=True)
 class Parameters:
     """Named numbers, each made by :func:`parameter` and checked against its range."""

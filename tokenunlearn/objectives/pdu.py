@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
-from tokenunlearn.objectives.objective import Objective, at_least_float32, parameter
+from tokenunlearn.objectives.objective import Objective, at_least_float32, parameter, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
 
 if TYPE_CHECKING:
@@ -25,9 +25,15 @@ def pdu(logits: Float[Tensor, "batch time vocab"], weights: Float[Tensor, "batch
 
     Source: arXiv 2506.05314, logit-margin flattening loss.
     """
+    return weighted_mean(pdu_tokens(logits), weights)
+
+
+def pdu_tokens(
+    logits: Float[Tensor, "*batch vocab"], labels: Tensor | None = None
+) -> Float[Tensor, "*batch"]:
+    """Each token's squared gap between the largest and the mean logit; labels are not looked at."""
     scores = at_least_float32(logits)
-    gap = (scores.amax(-1) - scores.mean(-1)).square()  # (B, T)
-    return (weights * gap).sum() / weights.sum().clamp_min(1e-12)
+    return (scores.amax(-1) - scores.mean(-1)).square()
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class PDU(Objective):
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
-        return pdu(step.logits, step.weights)
+        return weighted_mean(step.per_token(pdu_tokens), step.weights)
 
     def next_lambda(self, lambda_: float, retain_loss: float, step: int) -> float:
         """The dual variable after a step."""

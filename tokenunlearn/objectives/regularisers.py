@@ -24,11 +24,18 @@ def kl_to_reference(
     Source: arXiv 2605.00364, KL regularisation; forward KL as in TOFU, arXiv 2401.06121, but on response
     tokens only.
     """
+    return kl_tokens(logits[mask], ref_logits[mask]).mean()
+
+
+def kl_tokens(
+    logits: Float[Tensor, "*batch vocab"], ref_logits: Float[Tensor, "*batch vocab"]
+) -> Float[Tensor, "*batch"]:
+    """KL(ref || model) of each token, in nats."""
     import torch
 
-    log_p = torch.log_softmax(at_least_float32(logits[mask]), dim=-1)  # (N, V)
-    ref_log_p = torch.log_softmax(at_least_float32(ref_logits[mask]), dim=-1)
-    return (ref_log_p.exp() * (ref_log_p - log_p)).sum(-1).mean()
+    log_p = torch.log_softmax(at_least_float32(logits), dim=-1)  # (..., V)
+    ref_log_p = torch.log_softmax(at_least_float32(ref_logits), dim=-1)
+    return (ref_log_p.exp() * (ref_log_p - log_p)).sum(-1)
 
 
 def activation_distance(
@@ -67,8 +74,7 @@ class KLToReference(Regulariser):
 
     def loss(self, step: RetainStep) -> Float[Tensor, ""]:
         """Retain loss of one batch."""
-        assert step.ref_logits is not None
-        return kl_to_reference(step.logits, step.ref_logits, step.mask)
+        return step.against_reference(lambda z, ref, _: kl_tokens(z, ref))[step.mask].mean()
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,7 @@ class RetainNLL(Regulariser):
 
     def loss(self, step: RetainStep) -> Float[Tensor, ""]:
         """Retain loss of one batch."""
-        from tokenunlearn.forward import token_nll
-
-        return token_nll(step.logits, step.labels)[step.mask].mean()
+        return step.nll[step.mask].mean()
 
 
 @dataclass(frozen=True)

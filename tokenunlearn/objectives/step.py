@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,84 @@ from jaxtyping import Bool, Float, Int
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
+
+
+@dataclass
+class Step:
+    """A batch of samples at the positions that predict each response token.
+
+    Attributes:
+        hidden: (B, T, d) final hidden states; without a head, (B, T, V) the logits themselves.
+        labels: (B, T) response token ids.
+        mask: (B, T) response mask.
+        head: Map from final hidden states to logits.
+        ref_hidden: (B, T, d) final hidden states of the reference model, where ``needs`` names "ref_logits".
+        ref_head: The reference's map to logits.
+    """
+
+    hidden: Float[Tensor, "batch time dim"]
+    labels: Int[Tensor, "batch time"]
+    mask: Bool[Tensor, "batch time"]
+    head: Module | None = field(default=None, kw_only=True)
+    ref_hidden: Float[Tensor, "batch time dim"] | None = field(default=None, kw_only=True)
+    ref_head: Module | None = field(default=None, kw_only=True)
+
+    @property
+    def reference(self) -> Step:
+        """The same tokens under the reference model; take no gradients through it."""
+        assert self.ref_hidden is not None
+        return Step(self.ref_hidden, self.labels, self.mask, head=self.ref_head)
+
+    @property
+    def logits(self) -> Float[Tensor, "batch time vocab"]:
+        """Logits that predict each response token; for small vocabularies, see :meth:`per_token`."""
+        return self.hidden if self.head is None else self.head(self.hidden)
+
+    @cached_property
+    def nll(self) -> Float[Tensor, "batch time"]:
+        """Token NLL l_t, in nats; 0 in the padding."""
+        from tokenunlearn.forward import token_nll
+
+        return self.per_token(token_nll)
+
+    def per_token(self, measure: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, "batch time"]:
+        """``measure(logits, labels)`` of every response token, 0 in the padding.
+
+        No (B, T, V) tensor exists at any time, see :func:`~tokenunlearn.forward.per_token`.
+
+        Args:
+            measure: (n, V) logits and (n,) labels -> (n,), each row by itself.
+        """
+        return self._read(measure, self.labels[self.mask])
+
+    def against_reference(
+        self, measure: Callable[[Tensor, Tensor, Tensor], Tensor]
+    ) -> Float[Tensor, "batch time"]:
+        """``measure(logits, reference logits, labels)`` of every response token, 0 in the padding.
+
+        Args:
+            measure: Twice (n, V) logits and (n,) labels -> (n,), each row by itself.
+        """
+        import torch
+
+        assert self.ref_hidden is not None
+
+        def both(logits: Tensor, ref_hidden: Tensor, labels: Tensor) -> Tensor:
+            with torch.no_grad():
+                ref_logits = self.ref_head(ref_hidden) if self.ref_head is not None else ref_hidden
+            return measure(logits, ref_logits, labels)
+
+        return self._read(both, self.ref_hidden[self.mask], self.labels[self.mask])
+
+    def _read(self, measure: Callable[..., Tensor], *others: Tensor) -> Tensor:
+        from torch.nn import Identity
+
+        from tokenunlearn.forward import per_token
+
+        head = Identity() if self.head is None else self.head
+        values = per_token(measure, head, self.hidden[self.mask], *others)  # (N,)
+        return values.new_zeros(self.mask.shape).masked_scatter(self.mask, values)
 
 
 @dataclass
@@ -28,57 +107,34 @@ class Refusals:
 
 
 @dataclass
-class ForgetStep:
+class ForgetStep(Step):
     """A batch of forget samples. What an objective does not name in its ``needs`` is None.
 
     Attributes:
-        logits: (B, T, V) logits that predict each response token, float32.
-        labels: (B, T) response token ids.
-        mask: (B, T) response mask.
         weights: (B, T) token weights w_t, 0 outside the response.
         ref_nll: (B, T) token NLL of the reference model, in nats.
-        ref_logits: (B, T, V) logits of the reference model.
         base_nll: (B, T) token NLL of a model that never saw the forget set, in nats.
         states: (B, T, d) output of the run's hidden layer at the positions that predict each response token.
         control: (d,) a fixed random direction, as long as the reference's states are on average.
         refusals: Refusals in place of the answers.
     """
 
-    logits: Float[Tensor, "batch time vocab"]
-    labels: Int[Tensor, "batch time"]
-    mask: Bool[Tensor, "batch time"]
     weights: Float[Tensor, "batch time"]
     ref_nll: Float[Tensor, "batch time"] | None = None
-    ref_logits: Float[Tensor, "batch time vocab"] | None = None
     base_nll: Float[Tensor, "batch time"] | None = None
     states: Float[Tensor, "batch time dim"] | None = None
     control: Float[Tensor, " dim"] | None = None
     refusals: Refusals | None = None
 
-    @cached_property
-    def nll(self) -> Float[Tensor, "batch time"]:
-        """Token NLL l_t, in nats."""
-        from tokenunlearn.forward import token_nll
-
-        return token_nll(self.logits, self.labels)
-
 
 @dataclass
-class RetainStep:
+class RetainStep(Step):
     """A batch of retained samples. What a regulariser does not name in its ``needs`` is None.
 
     Attributes:
-        logits: (B, T, V) logits that predict each response token, float32.
-        labels: (B, T) response token ids.
-        mask: (B, T) response mask.
-        ref_logits: (B, T, V) logits of the reference model.
         states: (B, T, d) output of the run's hidden layer.
         ref_states: (B, T, d) the same of the reference model.
     """
 
-    logits: Float[Tensor, "batch time vocab"]
-    labels: Int[Tensor, "batch time"]
-    mask: Bool[Tensor, "batch time"]
-    ref_logits: Float[Tensor, "batch time vocab"] | None = None
     states: Float[Tensor, "batch time dim"] | None = None
     ref_states: Float[Tensor, "batch time dim"] | None = None

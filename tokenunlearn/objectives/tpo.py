@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, parameter
 from tokenunlearn.objectives.step import ForgetStep
@@ -44,6 +44,13 @@ def tpo(
     return -(2.0 / beta) * logsigmoid(beta * fall).mean() + kept
 
 
+def label_logits(
+    logits: Float[Tensor, "*batch vocab"], labels: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Each true token's logit."""
+    return at_least_float32(logits).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+
+
 @dataclass(frozen=True)
 class TPO(Objective):
     """Parameters of TPO."""
@@ -54,7 +61,9 @@ class TPO(Objective):
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
-        assert step.ref_logits is not None
-        label = step.labels.unsqueeze(-1)
-        own, ref = (at_least_float32(z).gather(-1, label).squeeze(-1) for z in (step.logits, step.ref_logits))
+        import torch
+
+        own = step.per_token(label_logits)
+        with torch.no_grad():
+            ref = step.reference.per_token(label_logits)
         return tpo(own, ref, step.nll, step.weights, step.mask, self.beta)

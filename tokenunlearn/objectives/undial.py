@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float, Int
 
-from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, parameter
+from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, parameter, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
 
 if TYPE_CHECKING:
@@ -32,10 +32,19 @@ def undial(
 
     Source: arXiv 2402.10052.
     """
+    return weighted_mean(undial_tokens(logits, ref_logits, labels, beta), weights)
+
+
+def undial_tokens(
+    logits: Float[Tensor, "*batch vocab"],
+    ref_logits: Float[Tensor, "*batch vocab"],
+    labels: Int[Tensor, "*batch"],
+    beta: float,
+) -> Float[Tensor, "*batch"]:
+    """Each token's cross-entropy to its target, in nats."""
     ref = at_least_float32(ref_logits)
-    target = ref.scatter_add(-1, labels.unsqueeze(-1), ref.new_full((*labels.shape, 1), -beta))  # (B, T, V)
-    entropy = -(target.softmax(-1).detach() * at_least_float32(logits).log_softmax(-1)).sum(-1)  # (B, T)
-    return (weights * entropy).sum() / weights.sum().clamp_min(1e-12)
+    target = ref.scatter_add(-1, labels.unsqueeze(-1), ref.new_full((*labels.shape, 1), -beta))  # (..., V)
+    return -(target.softmax(-1).detach() * at_least_float32(logits).log_softmax(-1)).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -49,5 +58,5 @@ class UNDIAL(Objective):
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
-        assert step.ref_logits is not None
-        return undial(step.logits, step.ref_logits, step.labels, step.weights, self.beta)
+        entropy = step.against_reference(lambda z, ref, labels: undial_tokens(z, ref, labels, self.beta))
+        return weighted_mean(entropy, step.weights)

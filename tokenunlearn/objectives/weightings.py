@@ -255,7 +255,13 @@ class ETW(Weighting):
 
     def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
         """Weights of a step's batch."""
-        return etw_weights(step.logits, step.mask, self.temperature)
+        import torch
+
+        from tokenunlearn.attribution.entropy import token_entropy
+
+        with torch.no_grad():
+            entropy = step.per_token(lambda logits, _: token_entropy(logits / self.temperature))
+        return _mean_one(entropy, step.mask)
 
 
 @dataclass(frozen=True)

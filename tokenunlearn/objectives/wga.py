@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
-from tokenunlearn.objectives.objective import Objective, parameter
+from tokenunlearn.objectives.objective import Objective, parameter, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def wga(
     """
     from tokenunlearn.objectives.weightings import wga_weights
 
-    return -(weights * wga_weights(nll, weights > 0, beta) * nll).sum() / weights.sum().clamp_min(1e-12)
+    return -weighted_mean(wga_weights(nll, weights > 0, beta) * nll, weights)
 
 
 @dataclass(frozen=True)

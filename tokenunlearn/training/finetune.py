@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from tokenunlearn.forward import output_head, response_hidden, token_nll
+from tokenunlearn.forward import output_head, per_token, response_hidden, token_nll
 from tokenunlearn.samples import Batch, Encoding, collate
 
 
@@ -40,8 +40,8 @@ class ResponseTrainer(Trainer):
         """Mean response NLL of a collated batch."""
         embeds = inputs.pop("inputs_embeds", None)
         batch = Batch(**inputs)
-        nll = token_nll(output_head(model)(response_hidden(model, batch, embeds)), batch.labels)
-        loss = nll[batch.mask].mean()
+        hidden = response_hidden(model, batch, embeds)[batch.mask]  # (N, d)
+        loss = per_token(token_nll, output_head(model), hidden, batch.labels[batch.mask]).mean()
         return (loss, None) if return_outputs else loss
 
 

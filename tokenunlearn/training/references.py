@@ -10,7 +10,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import TOKEN_BUDGET, output_head, response_hidden, response_nll, token_nll
+from tokenunlearn.forward import (
+    TOKEN_BUDGET,
+    OutputHead,
+    output_head,
+    per_token,
+    response_hidden,
+    response_nll,
+    token_nll,
+)
 from tokenunlearn.models import LoadedModel, load_model
 from tokenunlearn.samples import Encoding, batches_by_length, collate
 from tokenunlearn.training.layers import layer_states
@@ -36,7 +44,7 @@ class References:
     forget: Rows
     refusals: Rows
     retain: Rows
-    head: Callable[[Tensor], Tensor]
+    head: OutputHead
     control: Float[Tensor, " dim"] | None = None
 
     @classmethod
@@ -72,7 +80,8 @@ class References:
         for rows, wanted in jobs:
             measured.append({name: {} for name in wanted})
             for group in _groups(rows) if wanted else ():
-                values = _measured(lm, [rows[i] for i in group], wanted, config.layer)
+                with torch.autocast(lm.device.type, torch.bfloat16, enabled=bool(config.bf16)):
+                    values = _measured(lm, [rows[i] for i in group], wanted, config.layer)
                 for name in wanted:
                     measured[-1][name].update(zip(group, values[name], strict=True))
                 done += len(group)
@@ -104,7 +113,8 @@ def _measured(
     if states:
         found["ref_states"] = states[0]
     if "ref_nll" in wanted:
-        found["ref_nll"] = token_nll(output_head(lm.model)(hidden), batch.labels)
+        nll = per_token(token_nll, output_head(lm.model), hidden[batch.mask], batch.labels[batch.mask])
+        found["ref_nll"] = nll.new_zeros(batch.mask.shape).masked_scatter(batch.mask, nll)
     return {
         name: [values[i, : row.response_length].cpu().clone() for i, row in enumerate(rows)]
         for name, values in found.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -77,9 +78,31 @@ def _padded(rows: Sequence[Tensor], time: int) -> Tensor:
     return out
 
 
+def parts_of(drawn: Sequence[int], lengths: Sequence[int], parts: int) -> list[list[int]]:
+    """A step's samples in so many parts of as equal numbers as can be, each of samples of similar length.
+
+    >>> parts_of([4, 1, 0], lengths=[7, 3, 0, 0, 5], parts=2)
+    [[1, 4], [0]]
+    """
+    order = sorted(drawn, key=lambda i: lengths[i])
+    size, larger = divmod(len(order), parts)
+    cuts = [part * size + min(part, larger) for part in range(parts + 1)]
+    return [order[begin:end] for begin, end in pairwise(cuts)]
+
+
 @dataclass(frozen=True)
 class StepRows:
-    """Everything the steps read, and how a step's batch is made of it."""
+    """Everything the steps read, and how the batch of each part of a step is made of it.
+
+    Attributes:
+        config: The resolved configuration.
+        forget: The forget set.
+        refusals: One for each forget sample, or none.
+        retain: The retained samples.
+        weights: (T_i,) weights of each forget sample before the first step.
+        plan: Which samples each step reads.
+        parts: Parts of a step, over all processes; each is a forward and backward pass of its own.
+    """
 
     config: UnlearnConfig
     forget: Sequence[Encoding]
@@ -87,25 +110,63 @@ class StepRows:
     retain: Sequence[Encoding]
     weights: Sequence[Tensor]
     plan: StepPlan
-    references: References
+    parts: int = 1
 
-    def batch(self, step: int, pad_id: int) -> dict[str, Tensor]:
-        """Forget rows first, their refusals next, retained rows last, all in one forward pass."""
+    def of_step(self, step: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Indices of a step's forget samples and retained samples."""
         size, ratio = self.config.batch_size, self.config.retain_batch_size
         forget = self.plan.forget[step * size : (step + 1) * size]
-        retain = self.plan.retain[step * ratio : (step + 1) * ratio]
+        return forget, self.plan.retain[step * ratio : (step + 1) * ratio]
+
+    def of_part(self, number: int) -> tuple[list[int], list[int]]:
+        """Indices of the forget samples and retained samples of a part, counted from the first step's first.
+
+        Refusals count with the samples they stand for.
+        """
+        step, part = divmod(number, self.parts)
+        forget, retain = self.of_step(step)
+        lengths = [len(e) for e in self.forget]
+        if self.refusals:
+            lengths = [max(n, len(e)) for n, e in zip(lengths, self.refusals, strict=True)]
+        return (
+            parts_of(forget, lengths, self.parts)[part],
+            parts_of(retain, [len(e) for e in self.retain], self.parts)[part],
+        )
+
+    def retained(self, process: int, processes: int) -> dict[int, Encoding]:
+        """The retained samples that a process reads in all of its parts, by index."""
+        numbers = range(process, self.config.steps * self.parts, processes)
+        return {i: self.retain[i] for i in sorted({i for n in numbers for i in self.of_part(n)[1]})}
+
+    def batch(self, number: int, references: References, pad_id: int) -> dict[str, Tensor]:
+        """Forget rows first, their refusals next, retained rows last, all in one forward pass."""
+        forget, retain = self.of_part(number)
         rows = [self.forget[i] for i in forget]
         rows += [self.refusals[i] for i in forget] if self.refusals else []
         batch = collate(rows + [self.retain[i] for i in retain], pad_id)
         inputs = {name: getattr(batch, name) for name in Batch.FIELDS}
         time = batch.labels.shape[1]
         inputs["weights"] = _padded([self.weights[i] for i in forget], time)
+        inputs["totals"] = self._totals(number // self.parts)
         for part, stored, drawn in (
-            ("forget", self.references.forget, forget),
-            ("refusals", self.references.refusals, forget),
-            ("retain", self.references.retain, retain),
+            ("forget", references.forget, forget),
+            ("refusals", references.refusals, forget),
+            ("retain", references.retain, retain),
         ):
             for name, values in stored.items():
                 if values:
                     inputs[f"{part}.{name}"] = _padded([values[i] for i in drawn], time)
         return inputs
+
+    def _totals(self, step: int) -> Tensor:
+        """What the losses of a whole step are means over: forget rows, weight of forget tokens, kept tokens.
+
+        Weights made in the step count as if each response had mean 1.
+        """
+        forget, retain = self.of_step(step)
+        fixed = self.config.uses_selection
+        weight = sum(
+            float(self.weights[i].sum()) if fixed else self.forget[i].response_length for i in forget
+        )
+        tokens = sum(self.retain[i].response_length for i in retain)
+        return torch.tensor([len(forget), max(weight, 1e-12), max(tokens, 1)], dtype=torch.float32)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,27 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback
+from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets import load_samples
-from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import output_head, response_hidden, token_nll
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.objectives import (
-    ForgetStep,
-    Objective,
-    Refusals,
-    RetainStep,
-    make_objective,
-    make_regulariser,
-    make_weighting,
+from tokenunlearn.distributed import (
+    any_process,
+    full_weights,
+    is_sharded,
+    launched,
+    process_count,
+    process_index,
 )
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models import LoadedModel
+from tokenunlearn.objectives import make_objective, make_weighting
 from tokenunlearn.objectives.refusals import REFUSALS
-from tokenunlearn.samples import Batch, Encoding, Sample, SampleSet
+from tokenunlearn.samples import Encoding, Sample, SampleSet
+from tokenunlearn.token_budget import training_tokens
 from tokenunlearn.training.finetune import training_arguments
-from tokenunlearn.training.layers import down_projections, layer_states
+from tokenunlearn.training.layers import down_projections
 from tokenunlearn.training.references import Phase, References
+from tokenunlearn.training.step_loss import StepLoss
 from tokenunlearn.training.step_rows import StepPlan, StepRows, fixed_weights
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
@@ -134,19 +136,31 @@ def unlearn(
 
     with torch.random.fork_rng(devices=[], enabled=True):
         torch.manual_seed(config.seed)
-        target, peft, trained = _trainable_copy(model, config)
+        target, peft, trained = trainable_copy(model, config)
         plan = StepPlan.draw(config, len(forget), len(kept))
-        drawn = {i: kept[i] for i in sorted(set(plan.retain))}
+        rows = StepRows(config, forget, refusals, kept, token_weights, plan)
+        passes = passes_of_step(model, config, rows)
+        config = replace(config, gradient_accumulation=passes)
+        rows = replace(rows, config=config, parts=passes * process_count())
+        drawn = rows.retained(process_index(), process_count())
         references = References.measure(model, config, forget, refusals, drawn, on_phase or _ignore)
-        rows = StepRows(config, forget, refusals, kept, token_weights, plan, references)
-        trainer = _trainer(target, config, rows)
+        if config.gradient_checkpointing:
+            target.model.activation_checkpointing_enable({"use_reentrant": False})
+        loss = StepLoss(target.model, config, references)
+        trainer = _trainer(target, config, rows, loss)
         watch = _Watch(trainer, config, on_phase or _ignore, on_step, should_stop)
         if on_weights is not None:
             watch.on_weights = partial(on_weights, target)
         trainer.add_callback(watch)
         with torch.enable_grad():
             trainer.train()
+    if config.gradient_checkpointing:
+        target.model.activation_checkpointing_disable()
     stopped, good_step = watch.settle()
+    if launched() and is_sharded(target.model):  # the modules stay wrapped, so the weights move to fresh ones
+        weights_now = full_weights(target.model)
+        target, peft, trained = trainable_copy(model, config)
+        target.model.load_state_dict(weights_now, strict=False)
     target.model.eval()
     return Unlearned(target, config, trained, watch.history, stopped, good_step, peft)
 
@@ -163,7 +177,7 @@ def _refusals(model: LoadedModel, samples: Sequence[Sample], config: UnlearnConf
     return [model.encode(sample, answer=draw.choice(REFUSALS)) for sample in samples]
 
 
-def _trainable_copy(
+def trainable_copy(
     model: LoadedModel, config: UnlearnConfig
 ) -> tuple[LoadedModel, PeftModel | None, tuple[str, ...]]:
     """The model to train, and what of it: an adapter over the start model's own tensors, or a copy."""
@@ -191,14 +205,43 @@ def _trainable_copy(
     return target, peft, tuple(few) or ("all-linear",)  # type: ignore[return-value]
 
 
-def _trainer(target: LoadedModel, config: UnlearnConfig, rows: StepRows) -> UnlearnTrainer:
-    assert config.learning_rate is not None
+def passes_of_step(model: LoadedModel, config: UnlearnConfig, rows: StepRows) -> int:
+    """Passes of a step in each process: as asked, or as few as the training budget allows.
+
+    Raises:
+        TokenUnlearnError: If a step has fewer samples than parts.
+    """
+    processes = process_count()
+    passes = config.gradient_accumulation
+    fewest = min([config.batch_size, *([config.retain_batch_size] if config.needs_retain else [])])
+    if passes is None:
+        steps = (rows.of_step(step) for step in range(config.steps))
+        tokens = max(
+            sum(len(rows.forget[i]) for i in forget)
+            + sum(len(rows.refusals[i]) for i in forget if rows.refusals)
+            + sum(len(rows.retain[i]) for i in retain)
+            for forget, retain in steps
+        )
+        budget = training_tokens(model, checkpointing=config.gradient_checkpointing)
+        passes = max(1, min(-(-tokens // (budget * processes)), fewest // processes))
+    if passes * processes > fewest:
+        raise TokenUnlearnError(
+            f"A step of {config.batch_size} forget and {config.retain_batch_size} retained samples cannot be "
+            f"spread over {passes} passes in each of {processes} processes; enlarge batch_size and "
+            "retain_batch_size or lower gradient_accumulation."
+        )
+    return passes
+
+
+def _trainer(target: LoadedModel, config: UnlearnConfig, rows: StepRows, loss: StepLoss) -> UnlearnTrainer:
+    assert config.learning_rate is not None and config.gradient_accumulation is not None
     folder = tempfile.TemporaryDirectory()
     arguments = training_arguments(
         folder.name,
         target.device,
         max_steps=config.steps,
         per_device_train_batch_size=1,
+        gradient_accumulation_steps=config.gradient_accumulation,
         learning_rate=config.learning_rate,
         warmup_steps=min(config.warmup_steps, config.steps - 1),
         max_grad_norm=config.max_grad_norm,
@@ -207,113 +250,58 @@ def _trainer(target: LoadedModel, config: UnlearnConfig, rows: StepRows) -> Unle
         train_sampling_strategy="sequential",
         logging_steps=1,
         logging_nan_inf_filter=False,
+        ddp_find_unused_parameters=False,
         seed=config.seed,
+        bf16=config.bf16,
     )
     trainer = UnlearnTrainer(
-        model=target.model,
+        model=loss,
         args=arguments,
-        train_dataset=[{"step": i} for i in range(config.steps)],
-        data_collator=lambda steps: rows.batch(steps[0]["step"], target.pad_id),
+        train_dataset=[{"part": i} for i in range(config.steps * rows.parts)],
+        data_collator=lambda parts: rows.batch(parts[0]["part"], loss.references, target.pad_id),
     )
-    trainer.prepare(config, rows.references, folder)
+    trainer.prepare(loss, rows.parts, folder)
     return trainer
 
 
 class UnlearnTrainer(Trainer):
-    """A Trainer whose loss is ``gamma * L_f + lambda * L_r``."""
+    """A Trainer whose loss is ``gamma * L_f + lambda * L_r`` of a whole step, over all of its parts."""
 
-    def prepare(
-        self, config: UnlearnConfig, references: References, folder: tempfile.TemporaryDirectory
-    ) -> None:
-        """Take what the loss needs beside the batches."""
-        self.config, self.references = config, references
-        self.objective: Objective = make_objective(config.objective, config.parameters)
-        self.weighting = make_weighting(config.weighting, config.weighting_parameters)
-        self.regulariser = make_regulariser(config.regulariser) if config.needs_retain else None
-        self.lambda_ = config.lambda_
+    def prepare(self, loss: StepLoss, parts: int, folder: tempfile.TemporaryDirectory) -> None:
+        """Take what training needs beside the batches."""
+        self.loss, self.count = loss, parts
+        self.sums: list[Tensor] = []
         self.parts: dict[str, float] = {}
         self.snapshot: tuple[int, list[Tensor]] = (0, [])
         self._folder = folder
         self.remove_callback(PrinterCallback)
 
     def compute_loss(  # type: ignore[no-untyped-def, override]
-        self, model: PreTrainedModel, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
+        self, model: torch.nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
     ):
-        """Total loss of one step; the parts are kept for its record."""
-        batch = Batch(**{name: inputs[name] for name in Batch.FIELDS})
-        with layer_states(model, self.config.layer, batch) as collected:
-            logits = output_head(model)(response_hidden(model, batch))  # (B, T, V)
-        states = collected[0] if collected else None
-        forget_loss, nll = self._forget_loss(inputs, batch, logits, states)
-        self.parts = {"forget_loss": forget_loss.item(), "forget_nll": nll.item()}
-        loss = self.config.gamma * forget_loss
-        if self.regulariser is not None:
-            retain_loss = self._retain_loss(inputs, batch, logits, states)
-            self.parts |= {"retain_loss": retain_loss.item(), "lambda": self.lambda_}
-            loss = loss + self.lambda_ * retain_loss
-        self.parts["loss"] = loss.item()
-        if self.state.global_step % SNAPSHOT_EVERY == 0 and torch.isfinite(loss):
-            self.snapshot = (self.state.global_step, [p.detach().clone() for p in self.trainable()])
+        """A part's share of the total loss, times the number of parts, since the trainer takes their mean."""
+        loss, sums = model(inputs)
+        self.sums.append(sums)
+        loss = loss * self.count
         return (loss, None) if return_outputs else loss
 
-    def _forget_loss(
-        self, inputs: dict[str, Tensor], batch: Batch, logits: Tensor, states: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Forget loss, and the weighted mean NLL of the forget tokens."""
-        n = len(inputs["weights"])  # forget rows; their refusals are the next n
-        refusals = None
-        if "refusals.ref_nll" in inputs:
-            nll = token_nll(logits[n : 2 * n], batch.labels[n : 2 * n])
-            refusals = Refusals(nll, inputs["refusals.ref_nll"], batch.mask[n : 2 * n])
-        control = self.references.control
-        step = ForgetStep(
-            logits[:n],
-            batch.labels[:n],
-            batch.mask[:n],
-            inputs["weights"],
-            ref_nll=inputs.get("forget.ref_nll"),
-            ref_logits=self._ref_logits(inputs.get("forget.ref_hidden")),
-            base_nll=inputs.get("forget.base_nll"),
-            states=None if states is None else states[:n],
-            control=None if control is None else control.to(logits.device),
-            refusals=refusals,
-        )
-        published = self.config.published_scale
-        step.weights = self.weighting.weights(step, published_scale=published)
-        total = step.weights.sum()
-        loss = self.objective.loss(step)
-        if published and self.objective.token_mean and not self.weighting.uses_selection:
-            loss = loss * (total / step.mask.sum())  # a mean over tokens of w * loss, as published
-        return loss, (step.nll.detach() * step.weights).sum() / total.clamp_min(1e-12)
-
-    def _retain_loss(
-        self, inputs: dict[str, Tensor], batch: Batch, logits: Tensor, states: Tensor | None
-    ) -> Tensor:
-        assert self.regulariser is not None
-        first = len(inputs["weights"]) * (2 if "refusals.ref_nll" in inputs else 1)
-        rows = slice(first, None)
-        return self.regulariser.loss(
-            RetainStep(
-                logits[rows],
-                batch.labels[rows],
-                batch.mask[rows],
-                self._ref_logits(inputs.get("retain.ref_hidden")),
-                None if states is None else states[rows],
-                inputs.get("retain.ref_states"),
-            )
-        )
-
-    def _ref_logits(self, hidden: Tensor | None) -> Tensor | None:
-        """The reference's logits from its stored final hidden states."""
-        if hidden is None:
-            return None
-        with torch.no_grad():
-            return self.references.head(hidden)
+    def finish_parts(self) -> None:
+        """Add up the record of a step whose backward passes are done; keep its weights now and then."""
+        sums = self.accelerator.reduce(torch.stack(self.sums).sum(0), "sum")
+        forget, retain, weighted_nll, weight = sums.tolist()
+        self.sums.clear()
+        loss = self.loss.settings.gamma * forget
+        self.parts = {"forget_loss": forget, "forget_nll": weighted_nll / max(weight, 1e-12)}
+        if self.loss.regulariser is not None:
+            self.parts |= {"retain_loss": retain, "lambda": self.loss.lambda_}
+            loss += self.loss.lambda_ * retain
+        self.parts["loss"] = loss
+        if self.state.global_step % SNAPSHOT_EVERY == 0 and math.isfinite(loss):
+            self.snapshot = (self.state.global_step, [p.detach().clone() for p in self.trainable()])
 
     def trainable(self) -> list[torch.nn.Parameter]:
         """Parameters that the run changes."""
-        assert self.model is not None
-        return [p for p in self.model.parameters() if p.requires_grad]
+        return [p for p in self.loss.parameters() if p.requires_grad]
 
 
 class _Watch(TrainerCallback):
@@ -340,16 +328,21 @@ class _Watch(TrainerCallback):
         self.started = time.monotonic()
         self.on_phase("training", 0, self.config.steps)
 
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The step's losses are known, its weights are still the old ones."""
+        self.trainer.finish_parts()
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Adapt lambda; stop when asked, or when the loss has diverged."""
         trainer = self.trainer
         if "retain_loss" in trainer.parts:
-            trainer.lambda_ = trainer.objective.next_lambda(
-                trainer.lambda_, trainer.parts["retain_loss"], state.global_step
+            loss = trainer.loss
+            loss.lambda_ = loss.objective.next_lambda(
+                loss.lambda_, trainer.parts["retain_loss"], state.global_step
             )
-        if not _finite(self.trainer.parts["loss"]):
+        if not math.isfinite(trainer.parts["loss"]):
             self.stopped = "diverged"
-        elif self.should_stop is not None and self.should_stop():
+        elif any_process(self.should_stop is not None and self.should_stop()):
             self.stopped = "cancelled"
         if self.stopped:
             control.should_training_stop = True
@@ -384,7 +377,3 @@ class _Watch(TrainerCallback):
             for parameter, good in zip(weights, snapshot, strict=False):
                 parameter.copy_(good)
         return "diverged", step
-
-
-def _finite(value: float) -> bool:
-    return value == value and abs(value) != float("inf")

@@ -31,7 +31,7 @@ DEFAULTS: Mapping[str, Any] = {
 LEARNING_RATES = {"full": 5e-4, "lora": 1e-3}
 REAL = ("gamma", "lambda_", "learning_rate", "max_grad_norm")
 COUNTS = ("steps", "batch_size", "retain_batch_size", "lora_r", "lora_alpha")
-WHOLE = (*COUNTS, "warmup_steps", "seed", "layer")
+WHOLE = (*COUNTS, "gradient_accumulation", "warmup_steps", "seed", "layer")
 AUTO: Any = None
 
 
@@ -50,6 +50,7 @@ class UnlearnConfig:
     Parameters that control the optimisation: steps, batch sizes, learning_rate, warmup_steps, max_grad_norm,
     seed.
     Parameters that control what is trained: train, lora_r, lora_alpha.
+    Parameters that control memory and speed: gradient_accumulation, gradient_checkpointing, bf16.
 
     What is left open (None) among regulariser, gamma, lambda_, steps and batch sizes is filled at once with
     what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and base_model depend on the
@@ -109,6 +110,21 @@ class UnlearnConfig:
     lora_r: int = field(default=16, metadata={"help": "Rank of the LoRA adapter."})
     lora_alpha: int = field(default=32, metadata={"help": "Scale of the LoRA adapter, divided by its rank."})
     seed: int = field(default=0, metadata={"help": "Seed of adapter initialisation and sample order."})
+    gradient_accumulation: int | None = field(
+        default=None,
+        metadata={
+            "help": "Passes that a step's samples are spread over, which takes less memory and leaves the "
+            "loss as it is; by default as many as the device's memory asks for."
+        },
+    )
+    gradient_checkpointing: bool = field(
+        default=False,
+        metadata={"help": "Compute activations again in the backward pass: less memory, a third more time."},
+    )
+    bf16: bool | None = field(
+        default=None,
+        metadata={"help": "Multiply in bfloat16; by default on a GPU. Trained weights stay float32."},
+    )
 
     def __post_init__(self) -> None:
         """Fill what is left open and refuse what could not run, in one sentence."""
@@ -127,9 +143,10 @@ class UnlearnConfig:
             if value is not None and not (type(value) is int or (name in REAL and type(value) is float)):
                 kind = "a number" if name in REAL else "a whole number"
                 raise TokenUnlearnError(f'{name} is "{value}"; it must be {kind}.')
-        for name in COUNTS:
-            if getattr(self, name) < 1:
-                raise TokenUnlearnError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in (*COUNTS, "gradient_accumulation"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise TokenUnlearnError(f"{name} is {value}; it must be at least 1.")
         for name in ("gamma", "lambda_", "warmup_steps"):
             if not getattr(self, name) >= 0:
                 raise TokenUnlearnError(f"{name} is {getattr(self, name)}; it must not be negative.")
@@ -169,6 +186,8 @@ class UnlearnConfig:
         if self.train == "auto":
             values["train"] = "lora" if model.parameters >= LORA_FROM_PARAMETERS else "full"
         objective = make_objective(self.objective, self.parameters)
+        if self.bf16 is None:
+            values["bf16"] = model.device.type == "cuda"
         if self.learning_rate is None:
             values["learning_rate"] = objective.recommended.get("learning_rate", LEARNING_RATES)[
                 values["train"]

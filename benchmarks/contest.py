@@ -1,0 +1,52 @@
+"""Contenders that take turns, each in a process of its own, and what is said about their figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def alternate(
+    module: str, contenders: Sequence[str], rounds: int, asked: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """What every contender printed as its last line, JSON, once a round; rounds go through all contenders."""
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name in contenders:
+            command = [sys.executable, "-m", module, "--contend", name, *asked]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"{name} failed:\n{done.stderr[-3000:]}")
+            runs[name].append(json.loads(done.stdout.splitlines()[-1]))
+    return runs
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median, smallest, largest and number of measurements."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}
+
+
+def resident_mb() -> float:
+    """Most memory that this process has held so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, threads and GPU of this machine, and how loaded it was."""
+    import torch
+
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "torch": torch.__version__,
+        "load": round(os.getloadavg()[0], 2),
+    }

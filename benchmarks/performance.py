@@ -1,0 +1,129 @@
+"""Writes ``docs/performance.md`` from ``benchmarks/results/*.json``: ``python -m benchmarks.performance``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks import RESULTS
+from benchmarks.tables import markdown
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+NOTES = Path(__file__).resolve().parent / "performance_notes.md"
+HEAD = """# Performance
+
+`python -m benchmarks.performance` writes this page from the JSON files under `benchmarks/results/`, and those
+come from the command named above each table. The figures are not typed in; the notes at the end are.
+"""
+
+
+def _machine(row: dict[str, Any]) -> str:
+    m = row["machine"]
+    device = m["gpu"] or f"{m['cores']} cores ({m['processor']}), {m['threads']} threads"
+    return f"{device}, torch {m['torch']}, load {m['load']} before and {row['load_after']} after"
+
+
+def _seconds(s: dict[str, float]) -> str:
+    return f"{s['median']:.3f} ({s['min']:.3f} – {s['max']:.3f})"
+
+
+def steps_table(rows: list[dict[str, Any]]) -> str:
+    """Contenders as rows, one block for each model and parameterisation."""
+    lines = []
+    for row in rows:
+        ours = row["contenders"]["ours"]
+        for name, r in row["contenders"].items():
+            lines.append(
+                [
+                    f"{row['model']}, {row['train']}",
+                    name,
+                    _seconds(r["seconds"]),
+                    f"{r['seconds']['median'] / ours['seconds']['median']:.2f}",
+                    f"{r['cpu_seconds']['median']:.3f}",
+                    f"{r['cpu_seconds']['median'] / ours['cpu_seconds']['median']:.2f}",
+                    f"{r['peak_mb']['median']:.0f}",
+                    f"{r['peak_mb']['median'] / ours['peak_mb']['median']:.2f}",
+                    "" if name == "bare" else f"{r['loss']:.5f}",
+                ]
+            )
+    header = [
+        "model, weights",
+        "form",
+        "s (min – max)",
+        "against ours",
+        "CPU s",
+        "against ours",
+        "peak MiB",
+        "against ours",
+        "loss",
+    ]
+    return markdown(header, lines)
+
+
+def _steps_section(result: dict[str, Any]) -> str:
+    rows = result["rows"]
+    sizes = "; ".join(
+        f"{r['model']}, {r['train']}: {r['forget']} + {r['retain']} samples, {r['tokens']:,} tokens of which "
+        f"{r['response_tokens']:,} are responses, in {r['passes']} passes, "
+        f"n = {r['contenders']['ours']['seconds']['n']}, {_machine(r)}"
+        for r in rows
+    )
+    return f"""## One unlearning step, NPO + KL
+
+`python -m benchmarks.steps`: losses and gradients of one step, without AdamW's update, which is the same
+for all. `textbook` keeps a deep copy as its reference, makes separate passes and full logits; `bare` is
+forward and backward over as many tokens without padding, reference or KL. Memory is the process's peak
+above that of an empty one, weights and gradients included. CPU s are the processor seconds of all
+threads, which other work on the machine changes less. Losses differ by at most {
+        max(r["loss_difference"] for r in rows):.1e}.
+
+
+{steps_table(rows)}
+
+Measured: {sizes}.
+"""
+
+
+def _scaling_section(result: dict[str, Any]) -> str:
+    lines = []
+    for one in result["series"]:
+        first, *_, last = one["points"].items()
+        larger = one["exponent_of_larger_half"]
+        lines.append(
+            [
+                one["what"],
+                one["along"],
+                str(one["processes"]),
+                f"{first[0]} – {last[0]}",
+                f"{first[1]['median']:.3f} – {last[1]['median']:.3f}",
+                f"{one['exponent']:.2f}",
+                "" if larger is None else f"{larger:.2f}",
+            ]
+        )
+    header = ["what", "grows", "processes", "sizes", "s", "exponent", "exponent of the larger half"]
+    n = next(iter(result["series"][0]["points"].values()))["n"]
+    return f"""## Scaling
+
+`python -m benchmarks.scaling` on `{result["model"]}`, n = {n}, {_machine(result)}.
+
+{markdown(header, lines)}
+"""
+
+
+SECTIONS = {"steps": _steps_section, "scaling": _scaling_section}
+
+
+def write() -> None:
+    """Renew the page from the results that are there."""
+    parts = [HEAD]
+    for name, section in SECTIONS.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            parts.append(section(json.loads(path.read_text(encoding="utf-8"))))
+    parts.append(NOTES.read_text(encoding="utf-8"))
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,197 @@
+"""How the cost of scoring and of unlearning grows: with samples, with tokens, with processes.
+
+    python -m benchmarks.scaling [--quick]
+
+Scores are leave-one-out losses of every response token, each prompt token masked, on random sequences; a
+step is the forward and backward pass of NPO + KL over all samples, in passes of the training budget. Each
+setting runs in processes of its own, settings take turns, and two samples are worked on first as a warm-
+up. An exponent is the slope of log time over log size, by least squares. Writes
+``benchmarks/results/scaling.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import RESULTS
+from benchmarks.contest import machine, spread
+
+SAMPLES, TOKENS, PROCESSES = (10, 30, 100, 300, 1000), (32, 64, 128, 256, 512, 1024), (1, 2)
+OF_SAMPLES, OF_TOKENS = 48, 4  # tokens of a sequence while samples grow, samples while tokens grow
+RESPONSE = 0.25  # share of a sequence that is its response
+
+
+def sequences(count: int, tokens: int) -> tuple[Any, list[Any]]:
+    """The demo model with room for so many tokens, and random samples of exactly as many."""
+    import torch
+
+    import tokenunlearn as tu
+    from tokenunlearn.samples import Encoding
+
+    lm = tu.load_model("demo")
+    lm.model.config.max_position_embeddings = max(tokens, lm.context_length or 0)
+    generator = torch.Generator().manual_seed(0)
+    prompt = tokens - max(1, round(RESPONSE * tokens))
+    encodings = []
+    for number in range(count):
+        ids = torch.randint(10, len(lm.tokenizer), (tokens,), generator=generator).tolist()
+        spans = tuple((i, i + 1) for i in range(prompt))
+        answers = tuple((i, i + 1) for i in range(tokens - prompt))
+        encodings.append(
+            Encoding(
+                str(number),
+                "x" * prompt,
+                "x" * (tokens - prompt),
+                tuple(ids),
+                prompt,
+                tuple("x" for _ in ids),
+                spans,
+                answers,
+            )
+        )
+    return lm, encodings
+
+
+def score_seconds(lm: Any, encodings: list[Any]) -> float:
+    """Seconds in which all processes together score the samples."""
+    from tokenunlearn.attribution.masking import measure_masking
+    from tokenunlearn.attribution.masking_settings import MaskingSettings
+    from tokenunlearn.distributed import split
+
+    settings = MaskingSettings(mask="leave-one-out", unit="token", measure="drop")
+    begun = time.perf_counter()
+    split(
+        len(encodings),
+        lambda numbers: [
+            m.losses.shape for m in measure_masking(lm, [encodings[i] for i in numbers], settings)
+        ],
+    )
+    return time.perf_counter() - begun
+
+
+def step_seconds(lm: Any, encodings: list[Any]) -> float:
+    """Seconds of losses and gradients over the samples, half to forget and half retained."""
+    import torch
+
+    from tokenunlearn.training.references import References
+    from tokenunlearn.training.step_loss import StepLoss
+    from tokenunlearn.training.step_rows import StepPlan, StepRows
+    from tokenunlearn.training.unlearn import passes_of_step
+    from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+    half = len(encodings) // 2
+    forget, retain = encodings[:half], encodings[half:]
+    config = UnlearnConfig(train="full", steps=1, batch_size=half, retain_batch_size=len(retain)).resolved(lm)
+    plan = StepPlan.draw(config, half, len(retain))
+    rows = StepRows(config, forget, [], retain, [torch.ones(e.response_length) for e in forget], plan)
+    rows = StepRows(**vars(rows) | {"parts": passes_of_step(lm, config, rows)})
+    stored = References.measure(lm, config, forget, [], rows.retained(0, 1), lambda *_: None)
+    loss = StepLoss(lm.model, config, stored)
+    begun = time.perf_counter()
+    for part in range(rows.parts):
+        value, _ = loss(rows.batch(part, stored, lm.pad_id))
+        value.backward()
+    return time.perf_counter() - begun
+
+
+def measure(what: str, count: int, tokens: int, processes: int) -> float:
+    """Seconds of one setting in fresh processes, after a warm-up on few samples."""
+    asked = ["-m", "benchmarks.scaling", "--measure", what, str(count), str(tokens)]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
+    done = subprocess.run(
+        [sys.executable, *(launch if processes > 1 else []), *asked],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | threads,
+    )
+    return float(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def exponent(sizes: list[int], seconds: list[float]) -> float:
+    """Slope of log seconds over log size, by least squares."""
+    x, y = [math.log(s) for s in sizes], [math.log(s) for s in seconds]
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    covariance = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+    return covariance / sum((a - mean_x) ** 2 for a in x)
+
+
+def series(what: str, along: str, sizes: list[int], processes: int, rounds: int) -> dict[str, Any]:
+    """Times over one size, and their exponent over all sizes and over the larger half."""
+    seconds: dict[int, list[float]] = {size: [] for size in sizes}
+    for _ in range(rounds):
+        for size in sizes:
+            at = (size, OF_SAMPLES) if along == "samples" else (OF_TOKENS, size)
+            seconds[size].append(measure(what, *at, processes))
+    points = {size: spread(values) for size, values in seconds.items()}
+    medians = [points[size]["median"] for size in sizes]
+    upper = len(sizes) // 2
+    return {
+        "what": what,
+        "along": along,
+        "processes": processes,
+        "points": points,
+        "exponent": exponent(sizes, medians),
+        "exponent_of_larger_half": exponent(sizes[upper:], medians[upper:]) if len(sizes) > 3 else None,
+    }
+
+
+def main() -> None:
+    """Measure every series and write them, or one setting in a process of its own."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="times that each setting is measured")
+    parser.add_argument("--processes", type=int, nargs="+", default=list(PROCESSES))
+    parser.add_argument("--samples", type=int, nargs="+", default=list(SAMPLES))
+    parser.add_argument("--tokens", type=int, nargs="+", default=list(TOKENS))
+    parser.add_argument("--quick", action="store_true", help="two small sizes once, to see that it works")
+    parser.add_argument("--out", type=Path, default=RESULTS / "scaling.json")
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.measure:
+        what, count, tokens = asked.measure[0], int(asked.measure[1]), int(asked.measure[2])
+        work = {"score": score_seconds, "step": step_seconds}[what]
+        lm, encodings = sequences(count, tokens)
+        work(lm, encodings[:2])
+        seconds = work(lm, encodings)
+        if os.environ.get("RANK", "0") == "0":
+            sys.stdout.write(json.dumps(seconds) + "\n")
+        return
+    if asked.quick:
+        asked.rounds, asked.samples, asked.tokens = 1, [4, 8], [16, 32]
+    result: dict[str, Any] = {"model": "demo", "machine": machine(), "series": []}
+    wanted = [("score", along, n) for n in asked.processes for along in ("samples", "tokens")]
+    wanted += [("step", along, 1) for along in ("samples", "tokens")]
+    for what, along, processes in wanted:
+        sizes = asked.samples if along == "samples" else asked.tokens
+        result["series"].append(series(what, along, sizes, processes, asked.rounds))
+        result["load_after"] = machine()["load"]
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        show(result["series"][-1])
+
+
+def show(one: dict[str, Any]) -> None:
+    """Print one series."""
+    title = f"{one['what']} by {one['along']}, {one['processes']} processes: exponent {one['exponent']:.2f}"
+    table = Table(one["along"], "median s", "min .. max", title=title)
+    for size, s in one["points"].items():
+        table.add_row(str(size), f"{s['median']:.3f}", f"{s['min']:.3f} .. {s['max']:.3f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

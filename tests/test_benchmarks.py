@@ -1,0 +1,45 @@
+"""The benchmarks run, and their contenders compute the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import performance
+from benchmarks.scaling import exponent
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def quick(name, out, *more):
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--out", str(out), *more]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(out.read_text())
+
+
+@pytest.mark.slow
+def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(tmp_path, monkeypatch):
+    rows = quick("steps", tmp_path / "steps.json")["rows"]
+    assert [row["train"] for row in rows] == ["full", "lora"]
+    for row in rows:
+        assert row["loss_difference"] < 1e-4
+        assert set(row["contenders"]) == {"ours", "textbook", "bare"}
+    series = quick("scaling", tmp_path / "scaling.json", "--processes", "1")["series"]
+    assert [(s["what"], s["along"]) for s in series] == [
+        (what, along) for what in ("score", "step") for along in ("samples", "tokens")
+    ]
+    monkeypatch.setattr(performance, "RESULTS", tmp_path)
+    monkeypatch.setattr(performance, "PAGE", tmp_path / "performance.md")
+    performance.write()
+    page = (tmp_path / "performance.md").read_text()
+    headings = ("## One unlearning step", "## Scaling", "## Several processes")
+    assert all(heading in page for heading in headings)
+
+
+def test_exponent_is_the_slope_of_a_power_law():
+    assert exponent([1, 2, 4, 8], [3.0, 12.0, 48.0, 192.0]) == pytest.approx(2.0)

@@ -1,0 +1,224 @@
+"""A step's loss and gradients: against the textbook form, over parts, recomputed, in bfloat16."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.forward import per_token
+from tokenunlearn.models import LoadedModel
+from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
+from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.training import references, unlearn
+from tokenunlearn.training.references import References
+from tokenunlearn.training.step_loss import StepLoss
+from tokenunlearn.training.step_rows import StepPlan, StepRows, parts_of
+from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+TOWNS = ("Rill", "a very small and quiet town", "Grenmoor", "the old harbour", "Aa")
+FORGET = SampleSet(
+    "forget",
+    tuple(Sample(f"f{i}", f"Who is Bo {i}?", f"Bo {i} is the baker of {t}.") for i, t in enumerate(TOWNS)),
+)
+RETAIN = SampleSet(
+    "retain",
+    tuple(Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}, " + "of course " * i) for i in range(6)),
+)
+SMALL = {"batch_size": 4, "retain_batch_size": 5, "steps": 3, "warmup_steps": 0, "lora_r": 4}
+
+
+def textbook_step(model, reference, forget, retain, beta, lambda_):
+    """NPO + KL as one writes it first: a second model, a pass for each set and model, all logits."""
+
+    def passes(lm, encodings):
+        return [
+            lm(input_ids=torch.tensor([e.input_ids])).logits[0, e.prompt_length - 1 : -1] for e in encodings
+        ]
+
+    def nll(logits, encodings):
+        return [
+            -z.log_softmax(-1).gather(-1, torch.tensor(e.input_ids[e.prompt_length :])[:, None]).sum()
+            for z, e in zip(logits, encodings, strict=True)
+        ]
+
+    with torch.no_grad():
+        ref_nll, ref_kept = nll(passes(reference, forget), forget), passes(reference, retain)
+    rise = torch.stack(nll(passes(model, forget), forget)) - torch.stack(ref_nll)
+    npo = (2 / beta) * torch.log1p(torch.exp(-beta * rise)).mean()
+    kl = [
+        (p.log_softmax(-1).exp() * (p.log_softmax(-1) - q.log_softmax(-1))).sum(-1)
+        for p, q in zip(ref_kept, passes(model, retain), strict=True)
+    ]
+    return npo + lambda_ * torch.cat(kl).mean()
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2"])
+def test_loss_and_gradients_equal_the_textbook_form(family_lm, family, parts):
+    lm = family_lm(family)
+    lm = LoadedModel(copy.deepcopy(lm.model).double(), lm.tokenizer, lm.name, lm.revision)
+    model = copy.deepcopy(lm.model)
+    with torch.no_grad():
+        for p in model.parameters():
+            p += 0.03 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1), dtype=p.dtype)
+    config = UnlearnConfig.from_settings(SMALL | {"beta": 0.3}).resolved(lm)
+    forget, retain = lm.encode_all(FORGET), lm.encode_all(RETAIN)
+    weights = [torch.ones(e.response_length, dtype=torch.float64) for e in forget]
+    rows = StepRows(config, forget, [], retain, weights, StepPlan.draw(config, 5, 6), parts)
+    stored = References.measure(lm, config, forget, [], dict(enumerate(retain)), lambda *_: None)
+    loss = StepLoss(model, config, stored)
+    total = 0.0
+    for part in range(parts):
+        value, _ = loss(rows.batch(parts + part, stored, lm.pad_id))  # the second step
+        value.backward()
+        total += value.item()
+    found = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    drawn = rows.of_step(1)
+    expected = textbook_step(
+        model, lm.model, [forget[i] for i in drawn[0]], [retain[i] for i in drawn[1]], 0.3, 10.0
+    )
+    expected.backward()
+    assert total == pytest.approx(expected.item(), abs=1e-6)
+    for mine, p in zip(found, model.parameters(), strict=True):
+        assert torch.allclose(mine, p.grad, atol=1e-6)
+
+
+def outcome(lm, **settings):
+    result = unlearn.unlearn(lm, FORGET, retain=RETAIN, learning_rate=1e-3, **SMALL | settings)
+    return result, torch.cat([p.detach().flatten() for p in result.model.model.parameters()])
+
+
+def assert_same(one, other, tolerance=1e-4):
+    (result, weights), (expected, expected_weights) = one, other
+    for record, wanted in zip(result.history, expected.history, strict=True):
+        for name in wanted.keys() - {"seconds"}:
+            assert record[name] == pytest.approx(wanted[name], rel=tolerance, abs=tolerance), name
+    assert torch.allclose(weights, expected_weights, atol=tolerance)
+
+
+def gradients(lm, parts, **settings):
+    """Loss, record and gradients of the second step, in float64, its samples spread over so many passes."""
+    lm = LoadedModel(copy.deepcopy(lm.model).double(), lm.tokenizer, lm.name, lm.revision)
+    config = UnlearnConfig.from_settings(SMALL | settings).resolved(lm)
+    forget, retain = lm.encode_all(FORGET), lm.encode_all(RETAIN)
+    refusals = [lm.encode(s, answer="No." * (i + 1)) for i, s in enumerate(FORGET)]
+    refusals = refusals if "refusals" in config.forget_needs else []
+    generator = torch.Generator().manual_seed(3)
+    weights = [torch.rand(e.response_length, generator=generator).double() for e in forget]
+    rows = StepRows(config, forget, refusals, retain, weights, StepPlan.draw(config, 5, 6), parts)
+    stored = References.measure(lm, config, forget, refusals, dict(enumerate(retain)), lambda *_: None)
+    loss = StepLoss(copy.deepcopy(lm.model), config, stored)
+    with torch.no_grad():
+        for p in loss.parameters():
+            p += 0.03 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
+    total, record = 0.0, torch.zeros(4, dtype=torch.float64)
+    for part in range(parts):
+        value, sums = loss(rows.batch(parts + part, stored, lm.pad_id))
+        value.backward()
+        total, record = total + value.item(), record + sums
+    return total, record, [p.grad for p in loss.parameters() if p.grad is not None]
+
+
+def assert_equal_steps(one, other):
+    assert one[0] == pytest.approx(other[0], abs=1e-6)
+    assert torch.allclose(one[1], other[1], atol=1e-6)
+    assert len(one[2]) == len(other[2]) > 0
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(one[2], other[2], strict=True))
+
+
+@pytest.mark.parametrize("regulariser", ["kl", "activation"])
+@pytest.mark.parametrize("objective", sorted(set(OBJECTIVES) - {"tpo"}))
+def test_several_passes_give_loss_and_gradients_of_one(tiny_lm, objective, regulariser):
+    settings = {"objective": objective, "regulariser": regulariser}
+    one, three = (gradients(tiny_lm, n, **settings) for n in (1, 3))
+    assert_equal_steps(three, one)
+
+
+@pytest.mark.parametrize("published", [True, False])
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_several_passes_give_loss_and_gradients_of_one_by_weighting(
+    tiny_lm, weighting, published, monkeypatch
+):
+    monkeypatch.setattr(references, "load_model", lambda name, **_: tiny_lm)
+    settings = {"weighting": weighting, "base_model": "tiny", "published_scale": published}
+    for objective in ("gradient_ascent", "npo"):
+        one, three = (gradients(tiny_lm, n, objective=objective, **settings) for n in (1, 3))
+        assert_equal_steps(three, one)
+
+
+def test_a_run_in_several_passes_is_the_run_in_one(tiny_lm):
+    one, two, four = (outcome(tiny_lm, gradient_accumulation=n) for n in (1, 2, 4))
+    assert_same(two, one)
+    assert_same(four, one)
+
+
+def test_passes_follow_the_budget_of_the_device(tiny_lm, monkeypatch):
+    plan = StepPlan.draw(UnlearnConfig(batch_size=4, retain_batch_size=5, steps=1), 5, 6)
+    forget, retain = tiny_lm.encode_all(FORGET), tiny_lm.encode_all(RETAIN)
+    tokens = sum(len(forget[i]) for i in plan.forget) + sum(len(retain[i]) for i in plan.retain)
+    for budget, passes in ((tokens, 1), (tokens - 1, 2), (tokens // 3, 4), (1, 4)):
+        monkeypatch.setattr(unlearn, "training_tokens", lambda lm, n=budget, **_: n)
+        result, _ = outcome(tiny_lm, steps=1)
+        assert result.config.gradient_accumulation == passes
+    with pytest.raises(TokenUnlearnError, match="cannot be spread over 5 passes"):
+        outcome(tiny_lm, gradient_accumulation=5)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"train": "lora"}, {"objective": "rmu"}], ids=["npo", "lora", "rmu"]
+)
+def test_activations_computed_again_give_the_same(tiny_lm, settings):
+    checkpointed = outcome(tiny_lm, gradient_checkpointing=True, **settings)
+    assert_same(checkpointed, outcome(tiny_lm, **settings))
+    assert not checkpointed[0].model.model.is_activation_checkpointing
+
+
+@pytest.mark.parametrize("train", ["full", "lora"])
+def test_products_in_bfloat16_leave_weights_float32_and_losses_near(tiny_lm, train):
+    settings = {"objective": "gradient_ascent", "train": train}
+    result, weights = outcome(tiny_lm, bf16=True, **settings)
+    exact, _ = outcome(tiny_lm, bf16=False, **settings)
+    assert weights.dtype == torch.float32
+    first, expected = result.history[0], exact.history[0]
+    assert all(math.isfinite(v) for record in result.history for v in record.values())
+    assert first["forget_loss"] != expected["forget_loss"]
+    assert first["forget_loss"] == pytest.approx(expected["forget_loss"], rel=0.05)
+    assert first["forget_nll"] == pytest.approx(expected["forget_nll"], rel=0.05)
+
+
+def test_bfloat16_is_decided_by_the_device_and_takes_the_head_along(tiny_lm):
+    assert UnlearnConfig().resolved(tiny_lm).bf16 is False
+    seen = []
+
+    class Head(torch.nn.Linear):
+        def forward(self, hidden):
+            seen.append(super().forward(hidden).dtype)
+            return super().forward(hidden).float()
+
+    head, hidden = Head(4, 9), torch.randn(6, 4, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        values = per_token(lambda z, y: z.square().sum(-1), head, hidden, torch.zeros(6), at_once=4)
+    values.sum().backward()
+    assert set(seen) == {torch.bfloat16} and len(seen) == 4  # twice forward, twice for the head's gradient
+    assert head.weight.grad.dtype == torch.float32
+
+
+def test_parts_are_of_equal_size_and_of_similar_lengths():
+    lengths = [9, 1, 5, 7, 3, 8, 2]
+    parts = parts_of(range(7), lengths, 3)
+    assert [len(p) for p in parts] == [3, 2, 2]
+    assert [lengths[i] for p in parts for i in p] == sorted(lengths)
+
+
+def test_each_process_keeps_only_the_retained_samples_it_reads(tiny_lm):
+    config = UnlearnConfig(**{k: v for k, v in SMALL.items() if k != "lora_r"})
+    forget, retain = tiny_lm.encode_all(FORGET), tiny_lm.encode_all(RETAIN)
+    rows = StepRows(config, forget, [], retain, [], StepPlan.draw(config, 5, 6), parts=4)
+    for step in range(3):
+        numbers = range(4 * step, 4 * step + 4)
+        drawn = [[i for n in numbers if n % 2 == process for i in rows.of_part(n)[1]] for process in (0, 1)]
+        assert sorted(drawn[0] + drawn[1]) == sorted(rows.of_step(step)[1])  # no row twice
+        assert all(set(drawn[process]) <= set(rows.retained(process, 2)) for process in (0, 1))

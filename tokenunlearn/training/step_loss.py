@@ -1,0 +1,115 @@
+"""The total loss of a part of a step: ``gamma * L_f + lambda * L_r`` over one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tokenunlearn.forward import output_head, per_token, response_hidden, token_nll
+from tokenunlearn.objectives import (
+    ForgetStep,
+    Objective,
+    Refusals,
+    RetainStep,
+    make_objective,
+    make_regulariser,
+    make_weighting,
+)
+from tokenunlearn.samples import Batch
+from tokenunlearn.training.layers import layer_states
+from tokenunlearn.training.references import References
+from tokenunlearn.training.unlearn_config import UnlearnConfig
+
+
+class StepLoss(torch.nn.Module):
+    """The model together with the loss it is trained on, so that every pass goes through one module.
+
+    That is what data parallelism wraps. The losses of a step's parts add up to the loss of the whole step:
+    each part's is scaled by its share of the rows or of the weight that the loss is a mean over. The one
+    exception is the second term of TPO, whose mean over the unselected tokens is taken in each part.
+
+    Attributes:
+        model: The model to train.
+        lambda_: Strength of the retain loss now.
+    """
+
+    def __init__(self, model: PreTrainedModel, config: UnlearnConfig, references: References) -> None:
+        super().__init__()
+        self.model, self.settings, self.references = model, config, references
+        self.objective: Objective = make_objective(config.objective, config.parameters)
+        self.weighting = make_weighting(config.weighting, config.weighting_parameters)
+        self.regulariser = make_regulariser(config.regulariser) if config.needs_retain else None
+        self.lambda_ = config.lambda_
+        self._no_split_modules = model._no_split_modules  # what FSDP wraps by itself
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Float[Tensor, ""], Float[Tensor, " 4"]]:
+        """The part's contribution to the total loss, and what a step's record is summed up from.
+
+        That is, detached: forget loss, retain loss, weighted sum of the forget tokens' NLL, sum of weights.
+        """
+        batch = Batch(**{name: inputs[name] for name in Batch.FIELDS})
+        with layer_states(self.model, self.settings.layer, batch) as collected:
+            hidden = response_hidden(self.model, batch)  # (B, T, d)
+        states = collected[0] if collected else None
+        forget, weighted_nll, weight = self._forget_loss(inputs, batch, hidden, states)
+        retain = torch.zeros_like(forget)
+        loss = self.settings.gamma * forget
+        if self.regulariser is not None:
+            retain = self._retain_loss(inputs, batch, hidden, states)
+            loss = loss + self.lambda_ * retain
+        return loss, torch.stack([forget, retain, weighted_nll, weight]).detach()
+
+    def _forget_loss(
+        self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The part's share of the forget loss, and weighted NLL and weight of its forget tokens."""
+        n = len(inputs["weights"])  # forget rows; their refusals are the next n
+        head, references = output_head(self.model), self.references
+        refusals = None
+        if "refusals.ref_nll" in inputs:
+            rows, mask = slice(n, 2 * n), batch.mask[n : 2 * n]
+            nll = per_token(token_nll, head, hidden[rows][mask], batch.labels[rows][mask])
+            spread = nll.new_zeros(mask.shape).masked_scatter(mask, nll)
+            refusals = Refusals(spread, inputs["refusals.ref_nll"], mask)
+        control = references.control
+        step = ForgetStep(
+            hidden[:n],
+            batch.labels[:n],
+            batch.mask[:n],
+            inputs["weights"],
+            head=head,
+            ref_nll=inputs.get("forget.ref_nll"),
+            ref_hidden=inputs.get("forget.ref_hidden"),
+            ref_head=references.head,
+            base_nll=inputs.get("forget.base_nll"),
+            states=None if states is None else states[:n],
+            control=None if control is None else control.to(hidden.device),
+            refusals=refusals,
+        )
+        step.weights = self.weighting.weights(step, published_scale=self.settings.published_scale)
+        weight = step.weights.sum()
+        rows_in_all, weight_in_all, _ = inputs["totals"].unbind()
+        share = weight / weight_in_all if self.objective.token_mean else n / rows_in_all
+        return self.objective.loss(step) * share, (step.nll.detach() * step.weights).sum(), weight
+
+    def _retain_loss(
+        self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None
+    ) -> Tensor:
+        """The part's share of the retain loss."""
+        assert self.regulariser is not None
+        rows = slice(len(inputs["weights"]) * (2 if "refusals.ref_nll" in inputs else 1), None)
+        step = RetainStep(
+            hidden[rows],
+            batch.labels[rows],
+            batch.mask[rows],
+            head=output_head(self.model),
+            ref_hidden=inputs.get("retain.ref_hidden"),
+            ref_head=self.references.head,
+            states=None if states is None else states[rows],
+            ref_states=inputs.get("retain.ref_states"),
+        )
+        return self.regulariser.loss(step) * (step.mask.sum() / inputs["totals"][2])
