@@ -5,7 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from tokenunlearn.cli import _assigned, app
+from tokenunlearn.cli import app
+from tokenunlearn.commands.console import assigned
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
 from tokenunlearn.runs.store import RunStore
@@ -13,7 +14,7 @@ from tokenunlearn.runs.store import RunStore
 
 def test_assignments_are_numbers_truth_values_or_text():
     given = ["coefficient=4", "weighting_beta=1.5", "published-scale=true", "base_model=smollm2", "lambda=3"]
-    assert _assigned(given) == {
+    assert assigned(given) == {
         "coefficient": 4,
         "weighting_beta": 1.5,
         "published_scale": True,
@@ -22,7 +23,7 @@ def test_assignments_are_numbers_truth_values_or_text():
     }
     for wrong in ("coefficient", "=4"):
         with pytest.raises(TokenUnlearnError, match="--set takes NAME=VALUE"):
-            _assigned([wrong])
+            assigned([wrong])
 
 
 def test_help_names_every_objective_and_weighting():

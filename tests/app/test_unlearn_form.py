@@ -19,7 +19,8 @@ from app.unlearn_form import OWN
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
-from tokenunlearn.cli import _assigned, app
+from tokenunlearn.cli import app
+from tokenunlearn.commands.console import assigned
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.models import ASSETS, load_model
 from tokenunlearn.runs.grid import make_grid, with_controls
@@ -209,7 +210,7 @@ def test_the_command_lines_say_exactly_what_is_started(home, demo_scores, tmp_pa
         found = command.make_context("unlearn", shlex.split(line)[4:]).params
         names = ("objective", "regulariser", "weighting", "lambda_", "steps", "seed", "beta", "gamma")
         given = {name: found[name] for name in names if found[name] is not None}
-        config = UnlearnConfig.from_settings(given | _assigned(list(found["assignments"] or [])))
+        config = UnlearnConfig.from_settings(given | assigned(list(found["assignments"] or [])))
         assert config == UnlearnConfig(**spec.config)
         assert (found["label"], found["evaluate_samples"]) == (spec.label, 24)
         assert found["threshold"] == spec.rule["threshold"]

@@ -1,0 +1,31 @@
+"""``tokenunlearn bench``: the benchmarks of the repository."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tokenunlearn.errors import TokenUnlearnError
+
+
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="methods, selection, signals or masking.")],
+) -> None:
+    """Run one of the benchmarks; "bench NAME --help" lists its options."""
+    root = Path(__file__).resolve().parents[2]
+    files = (root / "benchmarks").glob("*.py")
+    known = sorted(p.stem for p in files if '__name__ == "__main__"' in p.read_text("utf-8"))
+    if name not in known:
+        raise TokenUnlearnError(
+            f'There is no benchmark "{name}"; use one of {", ".join(known)}.'
+            if known
+            else f"The benchmarks are not in {root}; run this from a clone of the repository."
+        )
+    sys.argv = [f"bench {name}", *context.args]
+    sys.path.insert(0, str(root))
+    runpy.run_module(f"benchmarks.{name}", run_name="__main__")

@@ -1,0 +1,132 @@
+"""What every command shares: two consoles, options, progress bars, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from tokenunlearn.errors import RunError, TokenUnlearnError
+
+if TYPE_CHECKING:
+    from tokenunlearn.runs.store import Run, RunState
+
+out = Console()
+err = Console(stderr=True)
+
+Model = Annotated[str, typer.Option(help="Preset, hub id or local folder.")]
+Samples = Annotated[str, typer.Option(help='"authors:forget10" or "file:my.jsonl".')]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Out = Annotated[Path, typer.Option(help="Folder of the runs.")]
+
+
+def assigned(assignments: list[str]) -> dict[str, Any]:
+    """Settings written as NAME=VALUE; numbers, true and false are read as such, all else is text."""
+    found: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not (name and equals):
+            raise TokenUnlearnError(f'--set takes NAME=VALUE, coefficient=4 for example, not "{assignment}".')
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        found["lambda_" if name == "lambda" else name.replace("-", "_")] = value
+    return found
+
+
+def check_writable(path: Path) -> None:
+    """Make a result's folder; refuse a place that cannot be written before hours of work are spent on it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise TokenUnlearnError(
+            f'"{path}" cannot be written: {error.strerror}; choose another place.'
+        ) from None
+    if path.is_dir():
+        raise TokenUnlearnError(f'"{path}" is a folder; give the path of a file.')
+
+
+def executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, int, int], None]) -> RunState:
+    """Execute a run with its state shown as a bar; Ctrl-C cancels it after the step it is in."""
+    import signal
+    import threading
+
+    def show() -> None:
+        state = run.state
+        if state.status == "running" and state.phase:
+            phase(state.phase, state.done, state.total)
+
+    def cancel(*_: object) -> None:
+        err.print("Stopping after this step ...")
+        with suppress(RunError):  # it has just ended
+            run.request_cancel()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        return execute(between=show)
+    previous = signal.signal(signal.SIGINT, cancel)
+    try:
+        return execute(between=show)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A function of phase, done and total that draws one progress bar a phase on standard error.
+
+    Shows the rate, the time spent and the time left. Of several processes only the first draws.
+    """
+    from tokenunlearn.distributed import is_main_process
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, disable=not is_main_process()) as progress:
+        tasks: dict[str, Any] = {}
+        begun: dict[str, tuple[int, float]] = {}
+
+        def phase(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=total, rate="")
+                begun[name] = (done, time.monotonic())
+            first, start = begun[name]  # what was done before, such as scores from the cache, took no time
+            seconds = time.monotonic() - start
+            rate = f"{(done - first) / seconds:.3g}/s" if done > first and seconds > 0 else ""
+            progress.update(tasks[name], completed=done, total=total, rate=rate)
+
+        yield phase
+
+
+def print_json(value: Any) -> None:
+    """A result as JSON on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def last_step(run: Run) -> dict[str, float] | None:
+    """What the last step of a run measured; None before the first."""
+    return run.metrics[-1] if run.metrics else None

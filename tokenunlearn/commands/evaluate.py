@@ -1,0 +1,119 @@
+"""``tokenunlearn evaluate`` and ``attack``: what is forgotten, and whether it is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from tokenunlearn.commands.console import Model, bars, check_writable, out, print_json
+
+if TYPE_CHECKING:
+    from tokenunlearn.evaluation.report import Report
+
+
+def evaluate(
+    model: Model = "demo",
+    adapter: Annotated[Path | None, typer.Option(help="Adapter folder of a run.")] = None,
+    suite: Annotated[str, typer.Option(help="authors, tofu, wmdp, mmlu or alchemy.")] = "authors",
+    reference: Annotated[
+        str | None, typer.Option(help="Retrained model or its stored report; by default the preset's own.")
+    ] = None,
+    forget: Annotated[str | None, typer.Option(help="Forget split; by default forget10.")] = None,
+    retain: Annotated[
+        str | None, typer.Option(help="Retain split; by default retain90, of tofu retain_perturbed.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="At most this many samples a part, evenly spread.")
+    ] = None,
+    truth_ratio: Annotated[
+        str, typer.Option(help="Mean over wrong answers: geometric_mean or prob_mean.")
+    ] = "geometric_mean",
+    extraction_strength: Annotated[
+        str, typer.Option(help="exact, which reaches 0, or published, which stops at 1/T.")
+    ] = "exact",
+    json_path: Annotated[Path | None, typer.Option("--json", help='Report to write; "-" prints it.')] = None,
+) -> None:
+    """Measure what was forgotten and what was kept."""
+    from tokenunlearn.evaluation import evaluate as evaluate_model
+    from tokenunlearn.models import PRESETS, load_model
+
+    if reference is None and model in PRESETS:
+        reference = PRESETS[model].retrained
+    lm = load_model(model, adapter=adapter)
+    if json_path is not None and str(json_path) != "-":
+        check_writable(json_path)
+    with bars() as phase:
+        report = evaluate_model(
+            lm,
+            suite,
+            reference,
+            forget=forget,
+            retain=retain,
+            limit=limit,
+            truth_ratio_form=truth_ratio,  # type: ignore[arg-type]
+            extraction_strength_form=extraction_strength,
+            progress=phase,
+        )
+    _show_report(report, f"{model} on {suite}", json_path)
+
+
+def attack(
+    model: Model = "demo",
+    adapter: Annotated[Path | None, typer.Option(help="Adapter folder of a run.")] = None,
+    attacks: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: paraphrase, prefix, sampling, quantisation, probe, relearning; or all."
+        ),
+    ] = "all",
+    samples: Annotated[str, typer.Option(help="What should be forgotten.")] = "authors:forget10",
+    reference: Annotated[
+        str | None, typer.Option(help="Retrained model, attacked alike; by default the preset's own.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most this many samples, evenly spread.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of samples, folds and relearning.")] = 0,
+    json_path: Annotated[Path | None, typer.Option("--json", help='Report to write; "-" prints it.')] = None,
+) -> None:
+    """Try to bring back what a model should have forgotten: is it gone, or hidden?"""
+    from tokenunlearn.datasets import load_samples
+    from tokenunlearn.evaluation.attacks import ATTACKS
+    from tokenunlearn.evaluation.attacks import attack as attack_model
+    from tokenunlearn.models import PRESETS, load_model
+
+    if reference is None and model in PRESETS:
+        reference = PRESETS[model].retrained
+    names = list(ATTACKS) if attacks == "all" else [name.strip() for name in attacks.split(",")]
+    forget = load_samples(samples).spread(limit)
+    lm = load_model(model, adapter=adapter)
+    if json_path is not None and str(json_path) != "-":
+        check_writable(json_path)
+    with bars() as phase:
+        report = attack_model(lm, forget, reference, attacks=names, seed=seed, progress=phase)
+    _show_report(report, f"{model} under attack on {samples}", json_path)
+
+
+def _show_report(report: Report, title: str, json_path: Path | None) -> None:
+    """Write a report where one was asked for, and show it as a table unless it was printed as JSON."""
+    from tokenunlearn.evaluation.result import ARROWS
+
+    if json_path is not None and str(json_path) == "-":
+        print_json(report.to_json())
+        return
+    if json_path is not None:
+        report.save(json_path)
+    table = Table(title=escape(title))
+    for column in ("metric", "value", "95 % interval", "retrained", "n", "better"):
+        table.add_column(column, overflow="fold")
+    for row in report.table():
+        interval = "" if row["low"] is None else f"{row['low']:.3f} .. {row['high']:.3f}"
+        retrained = "" if row["reference"] is None else f"{row['reference']:.4g}"
+        cells = (f"{row['value']:.4g}", interval, retrained, str(row["n"]), ARROWS[row["better"]])
+        table.add_row(row["metric"], *cells)
+    out.print(table)
+    out.print("↑ higher is better, ↓ lower is better, → best at the retrained model's value")
+    for note in report.notes:
+        out.print(escape(note))
