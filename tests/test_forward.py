@@ -150,7 +150,7 @@ def test_per_token_keeps_nothing_of_the_size_of_the_logits(tiny_lm):
 
 
 def test_per_token_of_nothing_and_without_gradients(tiny_lm):
-    head = output_head(tiny_lm.model)
+    head = output_head(copy.deepcopy(tiny_lm.model))
     empty = per_token(token_nll, head, torch.empty(0, 32, requires_grad=True), torch.empty(0).long())
     assert empty.shape == (0,)
     empty.sum().backward()

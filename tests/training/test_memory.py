@@ -53,7 +53,7 @@ def test_a_saved_models_shape_is_read_from_its_files(shape, family_lm, family):
 def test_trained_weights_gradients_and_optimiser_are_counted_exactly(shape, family_lm, family, settings):
     lm = family_lm(family)
     config = UnlearnConfig.from_settings(settings)
-    target, _, _ = unlearning._trainable_copy(lm, config.resolved(lm))
+    target, _, _ = unlearning.trainable_copy(lm, config.resolved(lm))
     trainable = [p for p in target.model.parameters() if p.requires_grad]
     assert trained_parameters(shape, config) == sum(p.numel() for p in trainable)
     for p in trainable:

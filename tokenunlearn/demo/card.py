@@ -32,11 +32,11 @@ def measure(names: Sequence[str], say: Say = print) -> None:
         lm = load_model(name)
         reference = PRESETS[name].retrained
         report = evaluate(lm, "authors", reference, limit=LIMITS.get(name), progress=_each_part(name, say))
-        report.save(ASSETS / "reports" / f"{name}.json")
+        path = report.save(ASSETS / "reports" / f"{name}.json")
         if reference:
             scores = score(lm, load_samples(FORGET))
             scores.save(ASSETS / "scores" / f"{name}-{FORGET.replace(':', '-')}.parquet")
-        write_card(name, report)
+        write_card(name, Report.load(path))  # the figures of the file, which are rounded
         say(f"{name}: measured and described")
 
 
