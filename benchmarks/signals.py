@@ -43,7 +43,9 @@ def main(models: list[str]) -> None:
     result = {}
     for name in models:
         model = tu.load_model(name)
-        scores, paper = tu.score(model, samples), tu.score(model, samples, preset="paper")
+        scores, paper = (
+            tu.score(model, samples, preset=preset, cache=True) for preset in ("default", "paper")
+        )
         gold = [x.gold for x in scores.samples]
         aurocs = {
             signal: round(token_auroc(values, gold), 4) for signal, values in signals(scores, paper).items()
