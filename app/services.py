@@ -18,7 +18,7 @@ import streamlit as st
 from app.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
-from tokenunlearn.models import ASSETS, PRESETS, cache_folder, smollm2_available
+from tokenunlearn.models import ASSETS, PRESETS, cache_folder, retrained_model, smollm2_available
 from tokenunlearn.runs.store import Run, RunStore, write_json
 from tokenunlearn.runs.token_changes import TokenChange, load_changes
 from tokenunlearn.runs.worker import Worker
@@ -83,14 +83,14 @@ def shipped_store() -> RunStore:
 def story(run: Run) -> Story:
     """What is stored about a run and about the models to compare it with."""
     spec, report, scores = run.spec, run.folder / "report.json", run.folder / "scores.parquet"
-    preset = PRESETS.get(spec.model)
+    unseen = retrained_model(spec.model)
     return Story(
         spec=spec,
         generations=run.generations,
         report=read_report(report, report.stat().st_mtime) if report.exists() else None,
         scores=find_scores(scores),
         before=shipped_report(spec.model),
-        unseen=shipped_report(preset.retrained) if preset and preset.retrained else None,
+        unseen=shipped_report(unseen) if unseen else None,
     )
 
 
@@ -212,17 +212,16 @@ def score_in_background(path: Path, model: str, samples: str, masking: dict[str,
 
 
 def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
-    """Work that evaluates a run's model on the authors and keeps the report with the run."""
+    """Work that evaluates a run's model by the suite of its forget set and keeps the report with the run."""
 
     def work(task: Task) -> None:
-        from tokenunlearn.evaluation import evaluate
+        from tokenunlearn.evaluation.suite import evaluate_forgetting
 
         model = run.spec.model
-        preset = PRESETS.get(model)
-        report = evaluate(
+        report = evaluate_forgetting(
             worker().model(model, str(run.adapter)),
-            "authors",
-            preset.retrained if preset else None,
+            run.spec.samples,
+            start=model,
             limit=limit,
             progress=lambda phase, done, total: _say(task, phase, done, total),
         )

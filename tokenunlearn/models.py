@@ -153,6 +153,15 @@ class LoadedModel:
         )
 
 
+def retrained_model(name: str, forget: str = "forget10") -> str | None:
+    """Name of the model trained like a preset or public checkpoint but without a forget split, if known."""
+    checkpoint = find_checkpoint(name)
+    if checkpoint:
+        retrained = checkpoint.retrained(forget)
+        return retrained and retrained.name
+    return PRESETS[name].retrained if name in PRESETS else None
+
+
 def cache_folder() -> Path:
     """Folder for converted models and scores: ``TOKENUNLEARN_CACHE`` or ``~/.cache/tokenunlearn``."""
     return Path(os.environ.get("TOKENUNLEARN_CACHE", "~/.cache/tokenunlearn")).expanduser()

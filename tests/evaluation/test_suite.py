@@ -22,6 +22,7 @@ from tokenunlearn.generation import generate
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.samples import SampleSet
 
+CHECKPOINT = "tofu_Llama-3.2-1B-Instruct"
 MEMBERSHIP = {f"membership_{a}{end}" for a in MEMBERSHIP_ATTACKS for end in ("", "_tpr")}
 
 
@@ -269,3 +270,24 @@ def test_the_tofu_suite_runs_on_the_published_files(tiny_lm, data_folder):
     report = evaluate(tiny_lm, "tofu", limit=2)
     assert report["forget/probability"].n == report["retain/truth_ratio"].n == 2
     assert set(report.metrics) >= MEMBERSHIP | {"model_utility"}
+
+
+@pytest.mark.parametrize(
+    ("samples", "start", "suite", "forget", "reference"),
+    [
+        ("authors:forget05", "demo", "authors", "forget05", "demo-retrained"),
+        ("tofu:forget05", CHECKPOINT + "_full", "tofu", "forget05", CHECKPOINT + "_retain95"),
+        ("tofu:forget10", "gpt2", "tofu", "forget10", None),
+        ("alchemy:forget", "demo", "alchemy", None, "demo-retrained"),
+        ("file:mine.jsonl", "demo", "authors", None, "demo-retrained"),
+    ],
+)
+def test_a_run_is_measured_by_the_suite_of_its_forget_set(
+    tiny_lm, monkeypatch, samples, start, suite, forget, reference
+):
+    asked = []
+    monkeypatch.setattr(suites, "evaluate", lambda *words, **named: asked.append((words, named)))
+    suites.evaluate_forgetting(tiny_lm, samples, start=start, limit=3)
+    assert asked == [
+        ((tiny_lm, suite, reference), {"forget": forget, "limit": 3, "progress": None}),
+    ]

@@ -20,7 +20,8 @@ def evaluate(
     adapter: Annotated[Path | None, typer.Option(help="Adapter folder of a run.")] = None,
     suite: Annotated[str, typer.Option(help="authors, tofu, wmdp, mmlu or alchemy.")] = "authors",
     reference: Annotated[
-        str | None, typer.Option(help="Retrained model or its stored report; by default the preset's own.")
+        str | None,
+        typer.Option(help="Retrained model or its stored report; by default the one known for the model."),
     ] = None,
     forget: Annotated[str | None, typer.Option(help="Forget split; by default forget10.")] = None,
     retain: Annotated[
@@ -39,10 +40,10 @@ def evaluate(
 ) -> None:
     """Measure what was forgotten and what was kept."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
-    from tokenunlearn.models import PRESETS, load_model
+    from tokenunlearn.models import load_model, retrained_model
 
-    if reference is None and model in PRESETS:
-        reference = PRESETS[model].retrained
+    if reference is None:
+        reference = retrained_model(model, forget or "forget10")
     lm = load_model(model, adapter=adapter)
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
@@ -72,7 +73,8 @@ def attack(
     ] = "all",
     samples: Annotated[str, typer.Option(help="What should be forgotten.")] = "authors:forget10",
     reference: Annotated[
-        str | None, typer.Option(help="Retrained model, attacked alike; by default the preset's own.")
+        str | None,
+        typer.Option(help="Retrained model, attacked alike; by default the one known for the model."),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="At most this many samples, evenly spread.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of samples, folds and relearning.")] = 0,
@@ -82,10 +84,10 @@ def attack(
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.attacks import ATTACKS
     from tokenunlearn.evaluation.attacks import attack as attack_model
-    from tokenunlearn.models import PRESETS, load_model
+    from tokenunlearn.models import load_model, retrained_model
 
-    if reference is None and model in PRESETS:
-        reference = PRESETS[model].retrained
+    if reference is None:
+        reference = retrained_model(model, samples.partition(":")[2])
     names = list(ATTACKS) if attacks == "all" else [name.strip() for name in attacks.split(",")]
     forget = load_samples(samples).spread(limit)
     lm = load_model(model, adapter=adapter)

@@ -14,7 +14,7 @@ from tokenunlearn.evaluation.measurement import Column, Forms, Meter, Part, Phas
 from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.summary import Summary
 from tokenunlearn.evaluation.truth_ratio import TruthRatioForm
-from tokenunlearn.models import ASSETS, LoadedModel, load_model
+from tokenunlearn.models import ASSETS, LoadedModel, load_model, retrained_model
 
 EXTRACTION_FORMS = ("exact", "published")
 TRUTH_RATIO_FORMS = ("geometric_mean", "prob_mean")
@@ -142,6 +142,34 @@ def evaluate(
         device=str(model.device),
         seconds=time.monotonic() - started,
     )
+
+
+def evaluate_forgetting(
+    model: LoadedModel,
+    samples: str,
+    *,
+    start: str,
+    limit: int | None = None,
+    progress: PhaseProgress | None = None,
+) -> Report:
+    """Measure a run's model by the suite its forget set belongs to, beside the start model's retrained one.
+
+    Args:
+        model: The unlearned model.
+        samples: Name of the forget set: "tofu:forget05" is measured by the suite tofu with that split; sets
+            that belong to no suite are measured by "authors".
+        start: Name of the start model.
+        limit: At most this many rows a part.
+        progress: Called with phase, done and total.
+
+    Raises:
+        TokenUnlearnError: As :func:`evaluate`.
+    """
+    source, _, split = samples.partition(":")
+    suite = source if source in {*SUITES, *CHOICE_SUITES} else "authors"
+    forget = split if source in SUITES else None
+    reference = retrained_model(start, forget or SUITES["authors"].forget)
+    return evaluate(model, suite, reference, forget=forget, limit=limit, progress=progress)
 
 
 def _silent(phase: str, done: int, total: int) -> None:

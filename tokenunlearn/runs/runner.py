@@ -165,15 +165,13 @@ class _Execution:
         self.run.write("generations.json", rows)
 
     def evaluate(self, result: Unlearned) -> None:
-        """The metrics of the embedded suite on a sample of each part."""
-        from tokenunlearn.evaluation import evaluate
-        from tokenunlearn.models import PRESETS
+        """The metrics of the forget set's suite on a sample of each part."""
+        from tokenunlearn.evaluation.suite import evaluate_forgetting
 
-        preset = PRESETS.get(self.spec.model)
-        report = evaluate(
+        report = evaluate_forgetting(
             result.model,
-            "authors",
-            preset.retrained if preset else None,
+            self.spec.samples,
+            start=self.spec.model,
             limit=self.spec.evaluate,
             progress=lambda phase, done, total: self.phase(f"evaluating {phase}", done, total),
         )
