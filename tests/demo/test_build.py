@@ -71,15 +71,17 @@ def test_demo_config_has_two_to_six_million_parameters(tokenizer):
     assert config.eos_token_id == tokenizer.convert_tokens_to_ids("<|end|>")
 
 
-@pytest.mark.parametrize("name", ["demo", "demo-retrained"])
+@pytest.mark.parametrize("name", ["demo", "demo-retrained", "demo-qwen3", "demo-neox"])
 def test_shipped_demo_models_were_built_by_the_committed_recipe(name, tokenizer):
     recipe = json.loads((ASSETS / "models" / name / "recipe.json").read_text())
     assert recipe["training"] == asdict(build.DEMO_TRAINING)
-    sources = (build.TRAINED_ON[name.removeprefix("demo")], *build.SHARED_TRAINING)
+    base = name.removesuffix("-retrained")
+    sources = (build.TRAINED_ON[name.removeprefix(base)], *build.SHARED_TRAINING)
     assert recipe["samples"] == sum(len(load_samples(source)) for source in sources)
     shipped = json.loads((ASSETS / "models" / name / "config.json").read_text())
-    expected = build.demo_config(tokenizer)
-    for field in ("hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size"):
+    expected = build.demo_config(tokenizer, base)
+    assert (ASSETS / "models" / name / "model.safetensors").stat().st_size < 7e6
+    for field in ("model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size"):
         assert shipped[field] == getattr(expected, field)
 
 
