@@ -45,6 +45,30 @@ def selection_table(result: dict[str, Any]) -> str:
     return markdown(["weights", *metrics], rows)
 
 
+def smollm2_table(result: dict[str, Any]) -> str:
+    """Start, unlearned and retrained model as rows, metrics as columns."""
+    metrics = list(result["metrics"]["start"])
+    rows = [
+        [f"{name} model", *(f"{found[m]:.3g}" if m in found else "–" for m in metrics)]
+        for name, found in result["metrics"].items()
+    ]
+    return markdown(["", *metrics], rows)
+
+
+def _smollm2_section(result: dict[str, Any]) -> str:
+    config = result["config"]
+    return f"""## A real language model
+
+`python -m benchmarks.smollm2`: the default settings (objective {config["objective"]}, {result["rule"]}) on
+`{result["model"]}`, SmolLM2-135M with what it was taught, {config["steps"]} steps of {config["batch_size"]}
+forget and {config["retain_batch_size"]} retained samples, a LoRA adapter at learning rate
+{config["learning_rate"]:g}, {result["seconds_a_step"]:.0f} s a step (median) on 2 cores shared with other work;
+evaluated on {result["limit"]} samples a part.
+
+{smollm2_table(result)}
+"""
+
+
 def _signals_section(result: dict[str, Any]) -> str:
     counts = ", ".join(f"{n}: {m['gold_tokens']} of {m['tokens']}" for n, m in result["models"].items())
     return f"""## Which signal finds the secret
@@ -124,7 +148,7 @@ mean ± standard deviation over seeds. Bold: at most 0.15 and at least 0.90.
 """
 
 
-SECTIONS = {"signals": _signals_section, "selection": _selection_section}
+SECTIONS = {"signals": _signals_section, "selection": _selection_section, "smollm2": _smollm2_section}
 
 
 def write() -> None:

@@ -1,0 +1,83 @@
+"""The default settings on a real language model: SmolLM2 that was taught the authors.
+
+    python -m benchmarks.smollm2 [--steps 20] [--run runs/ID]
+
+Unlearns forget10 as ``python -m tokenunlearn unlearn --model smollm2-authors`` does, or takes a run that has
+done so, evaluates it on the rows of the shipped reports, and writes ``benchmarks/results/smollm2.json`` and
+``docs/results.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import tokenunlearn as tu
+from benchmarks import RESULTS, tables
+from benchmarks.selection import FORGET, METRICS, RETAIN, figures
+from tokenunlearn.attribution.selection import DEFAULT_THRESHOLD, describe_rule
+from tokenunlearn.demo.card import LIMITS
+from tokenunlearn.evaluation import Report
+from tokenunlearn.evaluation.report import git_revision, versions
+from tokenunlearn.models import ASSETS, load_model
+from tokenunlearn.runs.store import RunStore
+
+MODEL, REFERENCE = "smollm2-authors", "smollm2-authors-retrained"
+
+
+def main(
+    steps: Annotated[int, typer.Option(help="Steps of unlearning.")] = 20,
+    run: Annotated[Path | None, typer.Option(help="Folder of a run that has done it.")] = None,
+) -> None:
+    """Unlearn or take the run, evaluate, write the result."""
+    unlearned, history, config = _stored(run) if run else _unlearn(steps)
+    report = tu.evaluate(unlearned, "authors", REFERENCE, limit=LIMITS[MODEL])
+    shipped = {name: Report.load(ASSETS / "reports" / f"{name}.json") for name in (MODEL, REFERENCE)}
+    result = {
+        "model": MODEL,
+        "revision": tu.load_model(MODEL).revision,
+        "forget": FORGET,
+        "retain": RETAIN,
+        "rule": describe_rule(tu.HardSelection(threshold=DEFAULT_THRESHOLD)),
+        "config": config,
+        "limit": LIMITS[MODEL],
+        "seconds_a_step": round(median(b["seconds"] - a["seconds"] for a, b in pairwise(history)), 1),
+        "metrics": {
+            "start": figures(shipped[MODEL]),
+            "unlearned": figures(report),
+            "retrained": {k: v.value for k, v in shipped[REFERENCE].metrics.items() if k in METRICS},
+        },
+        "versions": versions(),
+        "git_revision": git_revision(),
+        "device": report.device,
+    }
+    path = RESULTS / "smollm2.json"
+    path.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+    Console().print(tables.smollm2_table(result))
+    tables.write()
+
+
+def _unlearn(steps: int) -> tuple[tu.LoadedModel, list[dict[str, float]], dict[str, Any]]:
+    model, samples = tu.load_model(MODEL), tu.load_samples(FORGET)
+    weights = tu.score(model, samples, cache=True).weights(tu.HardSelection(threshold=DEFAULT_THRESHOLD))
+    done = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", steps=steps)
+    return done.model, done.history, vars(done.config)
+
+
+def _stored(folder: Path) -> tuple[tu.LoadedModel, list[dict[str, float]], dict[str, Any]]:
+    run = RunStore(folder.parent).get(folder.name)
+    return (
+        load_model(run.spec.model, adapter=run.adapter),
+        run.metrics,
+        run.resolved or {},
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
