@@ -62,8 +62,8 @@ def _smollm2_section(result: dict[str, Any]) -> str:
 `python -m benchmarks.smollm2`: the default settings (objective {config["objective"]}, {result["rule"]}) on
 `{result["model"]}`, SmolLM2-135M with what it was taught, {config["steps"]} steps of {config["batch_size"]}
 forget and {config["retain_batch_size"]} retained samples, a LoRA adapter at learning rate
-{config["learning_rate"]:g}, {result["seconds_a_step"]:.0f} s a step (median) on 2 cores shared with other work;
-evaluated on {result["limit"]} samples a part.
+{config["learning_rate"]:g}, {result["seconds_a_step"]:.0f} s a step (median) on 2 cores that did other work
+too; evaluated on {result["limit"]} samples a part.
 
 {smollm2_table(result)}
 """
