@@ -1,6 +1,6 @@
-"""Every objective with uniform, hard and soft weights, on three families of architecture, several seeds.
+"""Every objective with uniform, hard and soft weights, on models of several families, several seeds.
 
-    python -m tokenunlearn bench methods [--models demo,demo-qwen3,demo-neox] [--seeds 0,1,2] [--limit 36]
+    python -m tokenunlearn bench methods [--models demo,demo-qwen3] [--seeds 0,1,2] [--limit 36]
 
 Writes one file a model under ``benchmarks/results/methods``, draws ``docs/images/methods.png`` and renews
 ``docs/results.md``. What a file already holds is not run again, so an interrupted benchmark goes on where it
@@ -29,7 +29,7 @@ from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.objectives import OBJECTIVES
 
-MODELS = ("demo", "demo-qwen3", "demo-neox")
+MODELS = ("demo", "demo-qwen3")
 METRICS = (
     "forget/gold_span",
     "forget/gold_span_paraphrased",

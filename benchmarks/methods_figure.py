@@ -37,8 +37,9 @@ def draw(results: Sequence[dict[str, Any]], path: Path = FIGURE) -> None:
     colours = dict(
         zip(objectives, plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2], strict=False)
     )
+    size = (4.6 * len(results) + 1.4, 4.4)
     figure, panels = plt.subplots(
-        1, len(results), figsize=(4.3 * len(results), 4.6), sharey=True, squeeze=False, layout="constrained"
+        1, len(results), figsize=size, sharey=True, squeeze=False, layout="constrained"
     )
     for panel, result in zip(panels[0], results, strict=True):
         panel.add_patch(Rectangle((-0.03, 0.9), 0.18, 0.2, color="tab:green", alpha=0.12, lw=0))
@@ -63,6 +64,6 @@ def draw(results: Sequence[dict[str, Any]], path: Path = FIGURE) -> None:
         for w, m in MARKERS.items()
     ]
     handles.append(Line2D([], [], color="grey", marker="*", ls="", ms=10, label="start model"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
+    figure.legend(handles=handles, loc="outside right upper", fontsize=8, frameon=False)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)

@@ -124,23 +124,27 @@ def _method_cell(result: dict[str, Any], objective: str, rule: str) -> str:
         return "–"
     forget = [m["forget/gold_span"] for m in runs]
     utility = [m["model_utility"] / result["start"]["model_utility"] for m in runs]
-    texts = [f"{statistics.mean(v):.2f} ± {statistics.pstdev(v):.2f}" for v in (forget, utility)]
+    texts = [
+        f"{statistics.mean(v):.2f}" + (f" ± {statistics.pstdev(v):.2f}" if len(v) > 1 else "")
+        for v in (forget, utility)
+    ]
     reached = statistics.mean(forget) <= 0.15 and statistics.mean(utility) >= 0.9
     return f"**{' / '.join(texts)}**" if reached else " / ".join(texts)
 
 
 def _methods_section(results: Sequence[dict[str, Any]]) -> str:
-    seeds = len({run["seed"] for result in results for run in result["runs"]})
+    count = len({run["seed"] for result in results for run in result["runs"]})
+    seeds = f"{count} seeds, mean ± standard deviation" if count > 1 else "one seed"
     models = "; ".join(
         f"`{r['model']}`, {r['architecture']}, {r['parameters'] / 1e6:.1f} M parameters" for r in results
     )
     starts = ", ".join(f"{r['start']['model_utility']:.3f}" for r in results)
-    return f"""## Every objective, three families
+    return f"""## Every objective
 
 `python -m tokenunlearn bench methods`: the recommended settings of each objective ([method.md](method.md)),
-found on `demo` with hard selection, {seeds} seeds, {results[0]["limit"]} samples a part. Models: {models}.
-Each cell: gold-span accuracy on the forget set / model utility as a share of the start model's ({starts});
-mean ± standard deviation over seeds. Bold: at most 0.15 and at least 0.90.
+found on `demo` with hard selection, {seeds}, {results[0]["limit"]} samples a part. Models: {models}.
+Each cell: gold-span accuracy on the forget set / model utility as a share of the start model's ({starts}).
+Bold: at most 0.15 and at least 0.90.
 
 {methods_table(results)}
 

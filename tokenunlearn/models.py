@@ -51,7 +51,6 @@ PRESETS: dict[str, ModelPreset] = {
     "demo": ModelPreset("demo", None, None, "demo-retrained", "3 M parameter Llama trained on the authors"),
     "demo-retrained": ModelPreset("demo-retrained", None, None, None, "the same, never shown forget10"),
     "demo-qwen3": ModelPreset("demo-qwen3", None, None, None, "1 M parameter Qwen3 trained on the authors"),
-    "demo-neox": ModelPreset("demo-neox", None, None, None, "1 M parameter GPT-NeoX trained on the authors"),
     "smollm2": ModelPreset("smollm2", None, "", None, "SmolLM2-135M-Instruct as published"),
     "smollm2-authors": ModelPreset(
         "smollm2",
