@@ -157,7 +157,7 @@ def retrained_model(name: str, forget: str = "forget10") -> str | None:
     checkpoint = find_checkpoint(name)
     if checkpoint:
         retrained = checkpoint.retrained(forget)
-        return retrained and retrained.name
+        return retrained.name if retrained else None
     return PRESETS[name].retrained if name in PRESETS else None
 
 
