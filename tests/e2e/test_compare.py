@@ -74,7 +74,7 @@ def test_only_settings_that_differ_until_all_are_asked_for(fresh):
 
 def test_a_link_opens_the_same_view_in_a_fresh_browser(fresh):
     page = fresh(f"runs={IDS[2]}&runs={IDS[0]}")
-    page.get_by_role("radio", name="Tokens").or_(page.get_by_role("button", name="Tokens")).last.click()
+    page.get_by_test_id("stRadio").get_by_text("Tokens", exact=True).click()
     page.get_by_text("Change of every token").wait_for()
     page.get_by_role("combobox", name="Sample").click()
     page.get_by_role("option", name="authors-054-01").click()
