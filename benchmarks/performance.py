@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS
-from benchmarks.tables import markdown
+from benchmarks.tables import markdown, stored_sections
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 NOTES = Path(__file__).resolve().parent / "performance_notes.md"
@@ -116,12 +114,7 @@ SECTIONS = {"steps": _steps_section, "scaling": _scaling_section}
 
 def write() -> None:
     """Renew the page from the results that are there."""
-    parts = [HEAD]
-    for name, section in SECTIONS.items():
-        path = RESULTS / f"{name}.json"
-        if path.exists():
-            parts.append(section(json.loads(path.read_text(encoding="utf-8"))))
-    parts.append(NOTES.read_text(encoding="utf-8"))
+    parts = [HEAD, *stored_sections(SECTIONS), NOTES.read_text(encoding="utf-8")]
     PAGE.write_text("\n".join(parts), encoding="utf-8")
 
 

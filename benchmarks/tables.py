@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,13 +155,21 @@ Bold: at most 0.15 and at least 0.90.
 SECTIONS = {"signals": _signals_section, "selection": _selection_section, "smollm2": _smollm2_section}
 
 
-def write() -> None:
-    """Renew the page from the results that are there."""
-    parts = [HEAD]
-    for name, section in SECTIONS.items():
+def stored_sections(sections: Mapping[str, Callable[[dict[str, Any]], str]]) -> list[str]:
+    """The sections whose results are stored; for the others one sentence that says so."""
+    parts = []
+    for name, section in sections.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
             parts.append(section(json.loads(path.read_text(encoding="utf-8"))))
+        else:
+            parts.append(f'`benchmarks/{name}.py` has no stored result yet: `make bench BENCH="{name}"`.\n')
+    return parts
+
+
+def write() -> None:
+    """Renew the page from the results that are there."""
+    parts = [HEAD, *stored_sections(SECTIONS)]
     if methods := methods_results():
         draw(methods)
         parts.append(_methods_section(methods))

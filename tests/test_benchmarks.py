@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import performance
+from benchmarks import performance, tables
 from benchmarks.scaling import exponent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(tmp_path, mo
     assert [(s["what"], s["along"]) for s in series] == [
         (what, along) for what in ("score", "step") for along in ("samples", "tokens")
     ]
-    monkeypatch.setattr(performance, "RESULTS", tmp_path)
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
     monkeypatch.setattr(performance, "PAGE", tmp_path / "performance.md")
     performance.write()
     page = (tmp_path / "performance.md").read_text()

@@ -14,7 +14,9 @@ from tokenunlearn.errors import TokenUnlearnError
 
 def bench(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="methods, selection, signals or masking.")],
+    name: Annotated[
+        str, typer.Argument(help="methods, selection, signals, smollm2, masking, steps or scaling.")
+    ],
 ) -> None:
     """Run one of the benchmarks; "bench NAME --help" lists its options."""
     root = Path(__file__).resolve().parents[2]
