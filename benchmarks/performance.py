@@ -59,6 +59,37 @@ def steps_table(rows: list[dict[str, Any]]) -> str:
     return markdown(header, lines)
 
 
+def masking_table(rows: list[dict[str, Any]]) -> str:
+    """Contenders as rows, one block for each model and length; time, memory and scores against ours."""
+    lines = []
+    for row in rows:
+        ours = row["contenders"]["ours"]
+        for name, r in row["contenders"].items():
+            difference = r.get("largest_difference")
+            lines.append(
+                [
+                    f"{row['model']}, {row['prompt']} + {row['response']}",
+                    name,
+                    f"{r['median_s']:.3f} ({r['min_s']:.3f} – {r['max_s']:.3f})",
+                    f"{r['median_s'] / ours['median_s']:.2f}",
+                    f"{r['peak_mb']:.0f}",
+                    "" if difference is None else f"{difference:.1e}",
+                ]
+            )
+    header = ["model, tokens", "form", "s (min – max)", "against ours", "peak MB", "largest difference, nats"]
+    return markdown(header, lines)
+
+
+def _masking_section(result: dict[str, Any]) -> str:
+    return f"""## Leave-one-out scores
+
+`python -m benchmarks.masking` on {result["rows"][0]["device"]}: every prompt token masked alone; prompt +
+response tokens.
+
+{masking_table(result["rows"])}
+"""
+
+
 def _steps_section(result: dict[str, Any]) -> str:
     rows = result["rows"]
     sizes = "; ".join(
@@ -109,7 +140,7 @@ def _scaling_section(result: dict[str, Any]) -> str:
 """
 
 
-SECTIONS = {"steps": _steps_section, "scaling": _scaling_section}
+SECTIONS = {"masking": _masking_section, "steps": _steps_section, "scaling": _scaling_section}
 
 
 def write() -> None:

@@ -43,3 +43,23 @@ def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(tmp_path, mo
 
 def test_exponent_is_the_slope_of_a_power_law():
     assert exponent([1, 2, 4, 8], [3.0, 12.0, 48.0, 192.0]) == pytest.approx(2.0)
+
+
+def test_the_page_compares_masking_with_ours_and_says_what_is_not_measured(tmp_path, monkeypatch):
+    def contender(seconds, **more):
+        return {"median_s": seconds, "min_s": seconds, "max_s": 2 * seconds, "peak_mb": 10.0, **more}
+
+    row = {
+        "model": "demo",
+        "prompt": 96,
+        "response": 32,
+        "device": "cpu",
+        "contenders": {"ours": contender(0.5), "naive": contender(1.5, largest_difference=2e-6)},
+    }
+    (tmp_path / "masking.json").write_text(json.dumps({"rows": [row]}))
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(performance, "PAGE", tmp_path / "performance.md")
+    performance.write()
+    page = (tmp_path / "performance.md").read_text()
+    assert "| demo, 96 + 32 | naive | 1.500 (1.500 – 3.000) | 3.00 | 10 | 2.0e-06 |" in page
+    assert "`benchmarks/steps.py` has no stored result yet" in page
