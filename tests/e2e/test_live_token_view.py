@@ -98,10 +98,16 @@ def test_a_click_overrides_a_token_and_unlearn_has_the_override(page, server):
         page.wait_for_timeout(60)
         states.append((token.get_attribute("data-force"), token.get_attribute("aria-selected")))
     assert states == [("in", "true"), ("out", "false"), ("", "false")]
+    from playwright.sync_api import expect
+
+    caption = page.get_by_text(re.compile("^Score set [0-9a-f]{12}$"))
+    without = caption.inner_text()
     token.click()
     page.locator(".token").nth(4).click(modifiers=["Shift"])
     page.wait_for_url(re.compile(r"overrides=0\.i1-4"))
-    expected = page.get_by_text(re.compile("^Score set [0-9a-f]{12}$")).inner_text().split()[-1]
+    expect(caption).not_to_have_text(without)  # the address is there before the page is drawn anew
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    expected = caption.inner_text().split()[-1]
     page.get_by_role("link", name="Use these weights").click()
     page.wait_for_url(re.compile("/unlearn"))
     page.get_by_text(re.compile("^hard.*4 overrides", re.DOTALL)).wait_for()
