@@ -139,13 +139,15 @@ class Plan:
 
     def memory(self) -> MemoryEstimate | None:
         """The estimate of the run that takes most; None where the model is not on this machine."""
-        width = FLOAT32 // 2 if shutil.which("nvidia-smi") else FLOAT32  # bfloat16 on a GPU
+        device = "cuda" if shutil.which("nvidia-smi") else "cpu"
+        width = FLOAT32 if device == "cpu" else FLOAT32 // 2  # bfloat16 on a GPU
         shape = ModelShape.of_folder(local_folder(self.source.model), width)
         if shape is None:
             return None
         retained = services.load_samples(self.retain) if any(c.needs_retain for c in self.configs) else ()
         estimates = [
-            estimate_memory(shape, workload(self.scores, retained, config), config) for config in self.configs
+            estimate_memory(shape, workload(self.scores, retained, config), config, device)
+            for config in self.configs
         ]
         return max(estimates, key=lambda found: found.total)
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tokenunlearn.samples import Batch, Encoding, batches_by_length, collate
+from tokenunlearn.token_budget import rows_at_once
 
 if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 TOKEN_BUDGET = 4096
-# Logits alive at once: a CPU reads them back from its caches, a GPU wants tall matrices. In training each
-# part also adds to the gradient of the whole head, so parts are larger.
-CPU_LOGITS, GPU_LOGITS = 1 << 20, 1 << 26
-TRAINING_LOGITS = 1 << 23
-FEWEST_ROWS = 64
 
 
 def final_hidden(
@@ -112,11 +108,6 @@ def output_head(model: PreTrainedModel) -> OutputHead:
     return OutputHead(model)
 
 
-def rows_at_once(vocabulary: int, device: torch.device) -> int:
-    """Rows of logits that are made at once."""
-    return max(FEWEST_ROWS, (CPU_LOGITS if device.type == "cpu" else GPU_LOGITS) // vocabulary)
-
-
 def per_token(
     measure: Callable[..., Tensor],
     head: torch.nn.Module,
@@ -140,7 +131,7 @@ def per_token(
     """
     if at_once is None:
         vocabulary = head.linear.weight.shape[0] if isinstance(head, OutputHead) else hidden.shape[-1]
-        at_once = max(rows_at_once(vocabulary, hidden.device), TRAINING_LOGITS // vocabulary)
+        at_once = rows_at_once(vocabulary, hidden.device.type, training=True)
     trained = [p for p in head.parameters() if p.requires_grad]
 
     def part(rows: slice, states: Tensor) -> Tensor:

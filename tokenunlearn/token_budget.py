@@ -17,6 +17,17 @@ CPU_TOKENS, CPU_WINDOW = 768, 3072
 GPU_TOKENS = (1024, 262_144)
 GPU_SHARE = 0.4  # of the free memory
 CPU_TRAINING_TOKENS = 1024
+# Logits alive at once: a CPU reads them back from its caches, a GPU wants tall matrices. In training each
+# part also adds to the gradient of the whole head, so parts are larger.
+CPU_LOGITS, GPU_LOGITS = 1 << 20, 1 << 26
+TRAINING_LOGITS = 1 << 23
+FEWEST_ROWS = 64
+
+
+def rows_at_once(vocabulary: int, device_type: str, *, training: bool = False) -> int:
+    """Rows of logits that are made at once."""
+    logits = CPU_LOGITS if device_type == "cpu" else GPU_LOGITS
+    return max(FEWEST_ROWS, max(logits, TRAINING_LOGITS * training) // vocabulary)
 
 
 @dataclass

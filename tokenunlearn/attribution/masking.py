@@ -17,10 +17,10 @@ from torch import Tensor
 from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.readout import read_kl, read_nll, read_nll_and_entropy
-from tokenunlearn.forward import Progress, output_head, rows_at_once
+from tokenunlearn.forward import Progress, output_head
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.samples import Encoding, Span, overlaps, word_spans
-from tokenunlearn.token_budget import TokenBudget
+from tokenunlearn.token_budget import TokenBudget, rows_at_once
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class _Measure:
         self.device = lm.device
         self.engine = MaskingEngine(lm, settings.operator, budget)
         self.head = output_head(lm.model)
-        self.chunk = rows_at_once(lm.model.config.get_text_config().vocab_size, lm.device)
+        self.chunk = rows_at_once(lm.model.config.get_text_config().vocab_size, lm.device.type)
 
     @torch.no_grad()
     def __call__(

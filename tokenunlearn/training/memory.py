@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tokenunlearn.models import LORA_FROM_PARAMETERS
 from tokenunlearn.objectives import OBJECTIVES
+from tokenunlearn.token_budget import CPU_TRAINING_TOKENS, rows_at_once
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 if TYPE_CHECKING:
@@ -19,16 +20,18 @@ FLOAT32 = 4
 # Floats that a decoder layer keeps for the backward pass per token: of the hidden size for norms, queries,
 # keys, values, attention and residuals; of the feed-forward size for gate, activation, input and product.
 KEPT_HIDDEN, KEPT_INTERMEDIATE = 10.5, 4
-# (rows, response, vocabulary) float32 tables alive at once: logits, log-softmax and gradient; with a
-# reference the reference's logits, its log-softmax and their product too.
+# (rows, vocabulary) float32 tables alive at once for a part of the head's rows: logits, log-softmax and
+# gradient; with a reference the reference's logits, its log-softmax and their product too.
 TABLES, REFERENCE_TABLES = 3, 6
 # RMU trains the feed-forward output of its layer and of two below it.
 FEW_MODULES = 3
 FORMULA = (
     "weights = parameters × bytes, and × 4 once more for the copy that full training changes; "
     "gradients = 4 × trained; optimiser (AdamW) = 8 × trained; last good weights = 4 × trained; "
-    "activations = rows × length × layers × (10.5 × hidden + 4 × feed-forward) × bytes "
-    "+ rows × response × vocabulary × 4 × (6 with a reference's distribution, else 3); "
+    "activations = tokens of one pass × layers × (10.5 × hidden + 4 × feed-forward) × bytes, "
+    "or × (layers × hidden + one layer) where they are computed again, "
+    "+ head rows at once × vocabulary × 4 × (6 with a reference's distribution, else 3); a CPU takes "
+    "passes of about 1,024 tokens, a GPU is taken to read the whole step at once; "
     "reference store = 4 a token for its NLL, hidden × bytes a token for its hidden states. "
     "Trained is every weight in full training, r × (in + out) of each linear map with LoRA. "
     "Activations are an estimate with padding to the longest sample, all else is counted; "
@@ -147,17 +150,29 @@ def _is_full(shape: ModelShape, config: UnlearnConfig) -> bool:
     return config.train == "full" or (config.train == "auto" and shape.parameters < LORA_FROM_PARAMETERS)
 
 
-def estimate_memory(shape: ModelShape, work: Workload, config: UnlearnConfig) -> MemoryEstimate:
+def estimate_memory(
+    shape: ModelShape, work: Workload, config: UnlearnConfig, device_type: str = "cpu"
+) -> MemoryEstimate:
     """Bytes that a run takes at its highest; ``FORMULA`` says how they are counted.
 
     Activations are an estimate, all else is exact.
+
+    Args:
+        shape: The model.
+        work: What the run reads.
+        config: What the run does.
+        device_type: "cpu" or "cuda"; decides the passes of a step where the configuration does not.
     """
     full, trained = _is_full(shape, config), trained_parameters(shape, config)
     refusals = "refusals" in config.forget_needs
     retained = config.retain_batch_size if config.needs_retain else 0
     rows = config.batch_size * (1 + refusals) + retained
     width = FLOAT32 if full else shape.weight_bytes
+    passes = config.gradient_accumulation or _passes(rows * work.length, retained, config, device_type)
     layer = KEPT_HIDDEN * shape.hidden + KEPT_INTERMEDIATE * shape.intermediate
+    token = shape.layers * (shape.hidden if config.gradient_checkpointing else layer)
+    token += layer * config.gradient_checkpointing
+    head_rows = min(rows * work.response / passes, rows_at_once(shape.vocabulary, device_type, training=True))
     distribution = "ref_logits" in config.forget_needs | config.retain_needs
     tables = REFERENCE_TABLES if distribution else TABLES
     return MemoryEstimate(
@@ -166,11 +181,16 @@ def estimate_memory(shape: ModelShape, work: Workload, config: UnlearnConfig) ->
         optimiser=2 * FLOAT32 * trained,
         good_weights=FLOAT32 * trained,
         activations=int(
-            rows * work.length * shape.layers * layer * width
-            + rows * work.response * shape.vocabulary * FLOAT32 * tables
+            rows * work.length / passes * token * width + head_rows * shape.vocabulary * FLOAT32 * tables
         ),
         references=reference_bytes(shape, work, config),
     )
+
+
+def _passes(tokens: int, retained: int, config: UnlearnConfig, device_type: str) -> int:
+    """Passes of a step where the configuration leaves them open."""
+    fewest = min(config.batch_size, retained or config.batch_size)
+    return min(-(-tokens // CPU_TRAINING_TOKENS), fewest) if device_type == "cpu" else 1
 
 
 def reference_bytes(shape: ModelShape, work: Workload, config: UnlearnConfig) -> int:
