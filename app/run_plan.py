@@ -27,7 +27,7 @@ MEMORY_PARTS = {
     "gradients": "gradients",
     "optimiser": "optimiser",
     "good_weights": "last good weights",
-    "activations": "activations of a batch",
+    "activations": "activations of a pass",
     "references": "reference store",
 }
 
