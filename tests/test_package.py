@@ -28,12 +28,23 @@ def files(folder):
     return sorted((ROOT / folder).rglob("*.py"))
 
 
-@pytest.mark.parametrize("module", ["tokenunlearn", "tokenunlearn.samples", "tokenunlearn.datasets"])
-def test_importing_loads_neither_torch_nor_streamlit(module):
+def loaded_by(*modules):
+    """The heavy packages that importing modules loads."""
     heavy = "{'torch', 'transformers', 'streamlit'}"
-    code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, {', '.join(modules)}; print(*sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "module", ["tokenunlearn", "tokenunlearn.samples", "tokenunlearn.datasets", "tokenunlearn.evaluation"]
+)
+def test_importing_loads_neither_torch_nor_streamlit(module):
+    assert loaded_by(module) == []
+
+
+def test_what_the_pages_are_drawn_with_does_not_wait_for_torch():
+    assert loaded_by(*(f"app.{path.stem}" for path in (ROOT / "app").glob("[a-z]*.py"))) == ["streamlit"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,11 @@
-"""Evaluation: what was forgotten, what was kept; one file per metric family."""
+"""Evaluation: what was forgotten, what was kept; one file per metric family.
+
+``evaluate`` runs models, so it is imported when first used; the metrics themselves load no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.evaluation.forget_quality import forget_quality
 from tokenunlearn.evaluation.membership import privacy_leakage
@@ -7,9 +14,11 @@ from tokenunlearn.evaluation.report import Report
 from tokenunlearn.evaluation.result import MetricResult
 from tokenunlearn.evaluation.roc import auc, tpr_at_fpr
 from tokenunlearn.evaluation.rouge import rouge_l_recall
-from tokenunlearn.evaluation.suite import evaluate
 from tokenunlearn.evaluation.truth_ratio import truth_ratio
 from tokenunlearn.evaluation.utility import model_utility
+
+if TYPE_CHECKING:
+    from tokenunlearn.evaluation.suite import evaluate as evaluate
 
 __all__ = [
     "MetricResult",
@@ -25,3 +34,12 @@ __all__ = [
     "tpr_at_fpr",
     "truth_ratio",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``evaluate`` from the module it lives in."""
+    if name != "evaluate":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tokenunlearn.evaluation.suite import evaluate
+
+    return evaluate

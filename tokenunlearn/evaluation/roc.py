@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import mannwhitneyu
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.result import RESAMPLES, SEED
@@ -21,6 +20,8 @@ def auc(members: Scores, others: Scores) -> float:
     Raises:
         TokenUnlearnError: If one of the two groups is empty.
     """
+    from scipy.stats import mannwhitneyu
+
     members, others = _both(members, others)
     return float(mannwhitneyu(members, others).statistic / (len(members) * len(others)))
 
