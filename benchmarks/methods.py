@@ -4,7 +4,7 @@
 
 Writes one file a model under ``benchmarks/results/methods``, draws ``docs/images/methods.png`` and renews
 ``docs/results.md``. What a file already holds is not run again, so an interrupted benchmark goes on where it
-stopped; ``--fresh`` begins anew.
+stopped; an objective whose recommended settings have changed is, and ``--fresh`` begins anew.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.objectives import OBJECTIVES
+from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 MODELS = ("demo", "demo-qwen3")
 METRICS = (
@@ -60,6 +61,10 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
     weights = {rule: tu.score(model, samples).weights(RULES[rule]) for rule in RULES}
     path = tables.METHODS / f"{name}.json"
     result = _begun(path, model, limit, fresh)
+    configs = {objective: _config(objective, model) for objective in objectives}
+    changed = {name for name, config in configs.items() if result["configs"].get(name, config) != config}
+    result["runs"] = [run for run in result["runs"] if run["objective"] not in changed]
+    result["configs"] |= configs
     done = {(run["objective"], run["weights"], run["seed"]) for run in result["runs"]}
     plan = [cell for cell in product(objectives, RULES, seeds) if cell not in done]
     for objective, rule, seed in track(plan, f"Unlearning {name}", console=Console(stderr=True)):
@@ -67,7 +72,6 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
         run = tu.unlearn(model, samples, weights[rule], retain=RETAIN, objective=objective, seed=seed)
         seconds = time.monotonic() - started
         figures_after = figures(tu.evaluate(run.model, "authors", limit=limit))
-        result["configs"][objective] = {k: v for k, v in asdict(run.config).items() if k != "seed"}
         result["runs"].append(
             {
                 "objective": objective,
@@ -79,6 +83,14 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
             }
         )
         path.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def _config(objective: str, model: tu.LoadedModel) -> dict[str, Any]:
+    """The recommended settings of an objective as a result file holds them."""
+    config = asdict(UnlearnConfig(objective=objective).resolved(model))
+    of_no_consequence = ("seed", "gradient_accumulation")  # each run's own, and the device's
+    recommended = {k: v for k, v in config.items() if k not in of_no_consequence}
+    return dict(json.loads(json.dumps(recommended)))
 
 
 def _begun(path: Path, model: tu.LoadedModel, limit: int, fresh: bool) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 import tokenunlearn as tu
 from benchmarks import methods, methods_figure, tables
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.objectives.npo import NPO
 
 RULES = ("sequence-level", "hard", "soft")
 
@@ -81,6 +82,9 @@ def test_an_interrupted_benchmark_goes_on_where_it_stopped(tmp_path, monkeypatch
     stored = json.loads((tmp_path / "demo.json").read_text())
     assert [run["objective"] for run in stored["runs"]] == ["npo", "simnpo"]
     assert set(stored["runs"][0]["metrics"]) == set(methods.METRICS)
-    assert stored["configs"]["npo"]["steps"] == 1
+    assert stored["configs"]["npo"]["lambda_"] == 60
     with pytest.raises(TokenUnlearnError, match="give the same limit, or --fresh"):
         methods._run_model("demo", ["npo"], [0], 3, False)
+    monkeypatch.setattr(NPO, "recommended", {"lambda_": 1.0})
+    methods._run_model("demo", ["npo", "simnpo"], [0], 2, False)
+    assert calls[2:] == [("npo", 0)]  # its settings have changed, those of the other have not

@@ -14,7 +14,7 @@ def test_open_settings_come_from_the_objective_and_given_ones_stay():
     assert UnlearnConfig(objective="graddiff", regulariser="kl").regulariser == "kl"
     assert UnlearnConfig(lambda_=0.0).lambda_ == 0.0
     npo = UnlearnConfig()
-    assert (npo.regulariser, npo.lambda_, npo.retain_batch_size, npo.steps) == ("kl", 10.0, 36, 40)
+    assert (npo.regulariser, npo.lambda_, npo.retain_batch_size, npo.steps) == ("kl", 60.0, 36, 40)
 
 
 def test_recommendations_are_settings_and_survive_a_round_trip():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
@@ -42,6 +43,8 @@ class NPO(Objective):
 
     beta: float = parameter(0.2, "Inverse temperature: larger stops forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll"})
+    # At lambda 10 a small model keeps its other answers; SmolLM2-135M loses a third of them (docs/method.md).
+    recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 60.0}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
