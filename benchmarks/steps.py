@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 CONTENDERS = ("ours", "textbook", "bare")
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
-OFF_THE_START = 0.03  # what is added to every trained weight, in mean weights of its tensor
+OFF_THE_START = 0.2  # what is added to every trained weight, in mean weights of its tensor
 Step = Callable[[], float]
 
 

@@ -7,7 +7,14 @@ import copy
 import pytest
 import torch
 
-from tokenunlearn.forward import output_head, per_token, response_hidden, response_nll, token_nll
+from tokenunlearn.forward import (
+    mean_per_token,
+    output_head,
+    per_token,
+    response_hidden,
+    response_nll,
+    token_nll,
+)
 from tokenunlearn.samples import Sample, collate
 
 SAMPLES = [
@@ -116,7 +123,7 @@ def test_per_token_equals_the_plain_expression_with_all_gradients(family_lm, fam
     weights = torch.randn(23, generator=generator, dtype=torch.float64)
     functions = {"nll": lambda z, y, r: token_nll(z, y), "kl": lambda z, y, r: kl_of(z, r)}
 
-    def outcome(values):
+    def outcome(values, weights=weights):
         scale = torch.linspace(1, 3, 32, dtype=torch.float64).requires_grad_()
         hidden = model.get_input_embeddings()(ids) * scale  # so that a tied weight is reached in two ways
         model.zero_grad()
@@ -131,6 +138,28 @@ def test_per_token_equals_the_plain_expression_with_all_gradients(family_lm, fam
         parts = outcome(lambda hidden, n=rows: per_token(f, head, hidden, labels, other, at_once=n))
         assert len(parts) == len(plain)
         assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(parts, plain, strict=True))
+    plain = outcome(lambda hidden: f(head(hidden), labels, other).mean(), weights[0])
+    for rows in (1, 7, 100):
+        mean = outcome(
+            lambda hidden, n=rows: mean_per_token(f, head, hidden, labels, other, at_once=n), weights[0]
+        )
+        assert len(mean) == len(plain)
+        assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(mean, plain, strict=True))
+
+
+def test_a_mean_makes_the_logits_once_and_per_token_again_for_a_trained_head():
+    made = []
+
+    class Head(torch.nn.Linear):
+        def forward(self, hidden):
+            made.append(len(hidden))
+            return super().forward(hidden)
+
+    hidden, labels = torch.randn(10, 4, requires_grad=True), torch.arange(10) % 7
+    mean_per_token(token_nll, Head(4, 7), hidden, labels, at_once=4).backward()
+    assert made == [4, 4, 2]
+    per_token(token_nll, Head(4, 7), hidden, labels, at_once=4).mean().backward()
+    assert made[3:] == 2 * [4, 4, 2]
 
 
 def test_per_token_keeps_nothing_of_the_size_of_the_logits(tiny_lm):
@@ -156,3 +185,4 @@ def test_per_token_of_nothing_and_without_gradients(tiny_lm):
     empty.sum().backward()
     with torch.no_grad():
         assert not per_token(token_nll, head, torch.randn(3, 32), torch.arange(3)).requires_grad
+        assert not mean_per_token(token_nll, head, torch.randn(3, 32), torch.arange(3)).requires_grad

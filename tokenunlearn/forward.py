@@ -129,22 +129,46 @@ def per_token(
         *others: (N, ...) what the measure reads beside, such as labels.
         at_once: Rows of logits at once; by default what suits the device.
     """
+    trained, part, parts = _read(measure, head, hidden, others, at_once)
+    if torch.is_grad_enabled() and (trained or hidden.requires_grad):
+        values: Tensor = _PerToken.apply(part, parts, hidden, *trained)
+        return values
+    return torch.cat([part(rows, hidden[rows]) for rows in parts])
+
+
+def mean_per_token(
+    measure: Callable[..., Tensor],
+    head: torch.nn.Module,
+    hidden: Float[Tensor, "rows dim"],
+    *others: Tensor,
+    at_once: int | None = None,
+) -> Float[Tensor, ""]:
+    """The mean of :func:`per_token`; all gradients are made with the values, no logits again in backward.
+
+    The gradient of a trained head's weights is held until then.
+    """
+    trained, part, parts = _read(measure, head, hidden, others, at_once)
+    mean: Tensor = _MeanPerToken.apply(part, parts, hidden, *trained)
+    return mean
+
+
+def _read(
+    measure: Callable[..., Tensor],
+    head: torch.nn.Module,
+    hidden: Tensor,
+    others: Sequence[Tensor],
+    at_once: int | None,
+) -> tuple[list[torch.nn.Parameter], Callable[[slice, Tensor], Tensor], list[slice]]:
+    """Trained weights of the head, the measure of some rows, and the rows to take together."""
     if at_once is None:
         vocabulary = head.linear.weight.shape[0] if isinstance(head, OutputHead) else hidden.shape[-1]
         at_once = rows_at_once(vocabulary, hidden.device.type, training=True)
-    trained = [p for p in head.parameters() if p.requires_grad]
 
     def part(rows: slice, states: Tensor) -> Tensor:
         return measure(head(states), *(other[rows] for other in others))
 
-    if torch.is_grad_enabled() and (trained or hidden.requires_grad):
-        values: Tensor = _PerToken.apply(part, at_once, hidden, *trained)
-        return values
-    return torch.cat([part(rows, hidden[rows]) for rows in _parts(hidden, at_once)])
-
-
-def _parts(hidden: Tensor, at_once: int) -> list[slice]:
-    return [slice(start, start + at_once) for start in range(0, max(1, len(hidden)), at_once)]
+    trained = [p for p in head.parameters() if p.requires_grad]
+    return trained, part, [slice(i, i + at_once) for i in range(0, max(1, len(hidden)), at_once)]
 
 
 class _PerToken(torch.autograd.Function):
@@ -152,10 +176,14 @@ class _PerToken(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, part: Callable[[slice, Tensor], Tensor], at_once: int, hidden: Tensor, *trained: Tensor
+        ctx: Any,
+        part: Callable[[slice, Tensor], Tensor],
+        parts: list[slice],
+        hidden: Tensor,
+        *trained: Tensor,
     ) -> Tensor:
         values, slopes = [], []
-        for rows in _parts(hidden, at_once):
+        for rows in parts:
             with torch.enable_grad():
                 states = hidden[rows].detach().requires_grad_()
                 value = part(rows, states)
@@ -163,7 +191,7 @@ class _PerToken(torch.autograd.Function):
             values.append(value.detach())
             slopes.append(slope)
         ctx.save_for_backward(hidden, torch.cat(slopes), *trained)
-        ctx.part, ctx.at_once, device = part, at_once, hidden.device.type
+        ctx.part, ctx.parts, device = part, parts, hidden.device.type
         ctx.autocast = device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device)
         return torch.cat(values)
 
@@ -172,7 +200,7 @@ class _PerToken(torch.autograd.Function):
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
         hidden, slopes, *trained = ctx.saved_tensors
         gradients: list[Tensor] = []
-        for rows in _parts(hidden, ctx.at_once) if trained else ():
+        for rows in ctx.parts if trained else ():
             with torch.enable_grad(), torch.autocast(*ctx.autocast):
                 value = ctx.part(rows, hidden[rows].detach())
                 found = torch.autograd.grad(value, trained, outer[rows].to(value.dtype))
@@ -180,6 +208,41 @@ class _PerToken(torch.autograd.Function):
             gradients = [a.add_(b) for a, b in pairs] if gradients else list(found)
         inner = (outer[:, None] * slopes).to(hidden.dtype) if ctx.needs_input_grad[2] else None
         return None, None, inner, *gradients
+
+
+class _MeanPerToken(torch.autograd.Function):
+    """The mean over rows; every row's share is known, so all gradients are made with the values."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        part: Callable[[slice, Tensor], Tensor],
+        parts: list[slice],
+        hidden: Tensor,
+        *trained: Tensor,
+    ) -> Tensor:
+        wanted = any(ctx.needs_input_grad)
+        shares, slopes = [], []
+        gradients: list[Tensor] = []
+        for rows in parts:
+            with torch.set_grad_enabled(wanted):
+                states = hidden[rows].detach().requires_grad_(wanted)
+                share = part(rows, states).sum() / len(hidden)
+                if wanted:
+                    slope, *found = torch.autograd.grad(share, (states, *trained))
+                    slopes.append(slope)
+                    pairs = zip(gradients, found, strict=True)
+                    gradients = [a.add_(b) for a, b in pairs] if gradients else list(found)
+            shares.append(share.detach())
+        if wanted:
+            ctx.save_for_backward(torch.cat(slopes), *gradients)
+        return torch.stack(shares).sum()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
+        inner, *gradients = (outer * gradient for gradient in ctx.saved_tensors)
+        return None, None, inner if ctx.needs_input_grad[2] else None, *gradients
 
 
 def token_nll(

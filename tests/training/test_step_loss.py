@@ -26,7 +26,7 @@ RETAIN = SampleSet(
     "retain",
     tuple(Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}, " + "of course " * i) for i in range(6)),
 )
-SMALL = {"batch_size": 4, "retain_batch_size": 5, "steps": 3, "warmup_steps": 0, "lora_r": 4}
+SMALL = {"lambda_": 10.0, "batch_size": 4, "retain_batch_size": 5, "steps": 3, "warmup_steps": 0, "lora_r": 4}
 
 
 def textbook_step(model, reference, forget, retain, beta, lambda_):
@@ -78,7 +78,7 @@ def test_loss_and_gradients_equal_the_textbook_form(family_lm, family, parts):
     model.zero_grad()
     drawn = rows.of_step(1)
     expected = textbook_step(
-        model, lm.model, [forget[i] for i in drawn[0]], [retain[i] for i in drawn[1]], 0.3, 10.0
+        model, lm.model, [forget[i] for i in drawn[0]], [retain[i] for i in drawn[1]], 0.3, config.lambda_
     )
     expected.backward()
     assert total == pytest.approx(expected.item(), abs=1e-6)

@@ -74,7 +74,7 @@ class KLToReference(Regulariser):
 
     def loss(self, step: RetainStep) -> Float[Tensor, ""]:
         """Retain loss of one batch."""
-        return step.against_reference(lambda z, ref, _: kl_tokens(z, ref))[step.mask].mean()
+        return step.mean_against_reference(lambda z, ref, _: kl_tokens(z, ref))
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ class RetainNLL(Regulariser):
 
     def loss(self, step: RetainStep) -> Float[Tensor, ""]:
         """Retain loss of one batch."""
-        return step.nll[step.mask].mean()
+        from tokenunlearn.forward import token_nll
+
+        return step.mean(token_nll)
 
 
 @dataclass(frozen=True)

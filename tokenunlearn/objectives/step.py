@@ -60,7 +60,7 @@ class Step:
         Args:
             measure: (n, V) logits and (n,) labels -> (n,), each row by itself.
         """
-        return self._read(measure, self.labels[self.mask])
+        return self._spread(measure, self.labels[self.mask])
 
     def against_reference(
         self, measure: Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -70,6 +70,28 @@ class Step:
         Args:
             measure: Twice (n, V) logits and (n,) labels -> (n,), each row by itself.
         """
+        return self._spread(*self._beside_reference(measure))
+
+    def mean(self, measure: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, ""]:
+        """Mean of :meth:`per_token` over the response tokens, cheaper where the head is trained."""
+        return self._mean(measure, self.labels[self.mask])
+
+    def mean_against_reference(
+        self, measure: Callable[[Tensor, Tensor, Tensor], Tensor]
+    ) -> Float[Tensor, ""]:
+        """Mean of :meth:`against_reference` over the response tokens, cheaper where the head is trained."""
+        return self._mean(*self._beside_reference(measure))
+
+    @property
+    def _head(self) -> Module:
+        from torch.nn import Identity
+
+        return Identity() if self.head is None else self.head
+
+    def _beside_reference(
+        self, measure: Callable[..., Tensor]
+    ) -> tuple[Callable[..., Tensor], Tensor, Tensor]:
+        """A measure of logits, reference states and labels, and the latter two."""
         import torch
 
         assert self.ref_hidden is not None
@@ -79,15 +101,18 @@ class Step:
                 ref_logits = self.ref_head(ref_hidden) if self.ref_head is not None else ref_hidden
             return measure(logits, ref_logits, labels)
 
-        return self._read(both, self.ref_hidden[self.mask], self.labels[self.mask])
+        return both, self.ref_hidden[self.mask], self.labels[self.mask]
 
-    def _read(self, measure: Callable[..., Tensor], *others: Tensor) -> Tensor:
-        from torch.nn import Identity
+    def _mean(self, measure: Callable[..., Tensor], *others: Tensor) -> Float[Tensor, ""]:
+        from tokenunlearn.forward import mean_per_token
 
+        return mean_per_token(measure, self._head, self.hidden[self.mask], *others)
+
+    def _spread(self, measure: Callable[..., Tensor], *others: Tensor) -> Float[Tensor, "batch time"]:
+        """The measure of each response token at its place, 0 in the padding."""
         from tokenunlearn.forward import per_token
 
-        head = Identity() if self.head is None else self.head
-        values = per_token(measure, head, self.hidden[self.mask], *others)  # (N,)
+        values = per_token(measure, self._head, self.hidden[self.mask], *others)  # (N,)
         return values.new_zeros(self.mask.shape).masked_scatter(self.mask, values)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from tokenunlearn.forward import output_head, per_token, response_hidden, token_nll
+from tokenunlearn.forward import mean_per_token, output_head, response_hidden, token_nll
 from tokenunlearn.samples import Batch, Encoding, collate
 
 
@@ -41,7 +41,7 @@ class ResponseTrainer(Trainer):
         embeds = inputs.pop("inputs_embeds", None)
         batch = Batch(**inputs)
         hidden = response_hidden(model, batch, embeds)[batch.mask]  # (N, d)
-        loss = per_token(token_nll, output_head(model), hidden, batch.labels[batch.mask]).mean()
+        loss = mean_per_token(token_nll, output_head(model), hidden, batch.labels[batch.mask])
         return (loss, None) if return_outputs else loss
 
 
