@@ -1,6 +1,6 @@
 """The default settings on a real language model: SmolLM2 that was taught the authors.
 
-    python -m benchmarks.smollm2 [--steps 20] [--run runs/ID]
+    python -m benchmarks.smollm2 [--steps 24] [--run runs/ID]
 
 Unlearns forget10 as ``python -m tokenunlearn unlearn --model smollm2-authors`` does, or takes a run that has
 done so, evaluates it on the rows of the shipped reports, and writes ``benchmarks/results/smollm2.json`` and
@@ -32,7 +32,7 @@ MODEL, REFERENCE = "smollm2-authors", "smollm2-authors-retrained"
 
 
 def main(
-    steps: Annotated[int, typer.Option(help="Steps of unlearning.")] = 20,
+    steps: Annotated[int, typer.Option(help="Steps of unlearning.")] = 24,
     run: Annotated[Path | None, typer.Option(help="Folder of a run that has done it.")] = None,
 ) -> None:
     """Unlearn or take the run, evaluate, write the result."""

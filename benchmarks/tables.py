@@ -56,14 +56,16 @@ def smollm2_table(result: dict[str, Any]) -> str:
 
 
 def _smollm2_section(result: dict[str, Any]) -> str:
-    config = result["config"]
+    config, rule, found = result["config"], result["rule"], result["metrics"]
+    kept = found["unlearned"]["retain/gold_span"] / found["start"]["retain/gold_span"]
     return f"""## A real language model
 
-`python -m benchmarks.smollm2`: the default settings (objective {config["objective"]}, {result["rule"]}) on
-`{result["model"]}`, SmolLM2-135M with what it was taught, {config["steps"]} steps of {config["batch_size"]}
-forget and {config["retain_batch_size"]} retained samples, a LoRA adapter at learning rate
-{config["learning_rate"]:g}, {result["seconds_a_step"]:.0f} s a step (median) on 2 cores that did other work
-too; evaluated on {result["limit"]} samples a part.
+`python -m benchmarks.smollm2`: objective {config["objective"]}, {rule["selection"]} selection at threshold
+{rule["threshold"]} and every other setting as by default, {config["steps"]} steps, on `{result["model"]}`,
+which is SmolLM2-135M-Instruct with what it was taught. A step has {config["batch_size"]} forget and
+{config["retain_batch_size"]} retained samples, trains a LoRA adapter at learning rate
+{config["learning_rate"]:g} and takes {result["seconds_a_step"]:.0f} s (median, 2 cores that did other work
+too). On {result["limit"]} samples a part, {kept:.0%} of the retained facts stay.
 
 {smollm2_table(result)}
 """
