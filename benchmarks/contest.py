@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import resource
@@ -14,12 +15,22 @@ from typing import Any
 
 
 def alternate(
-    module: str, contenders: Sequence[str], rounds: int, asked: Sequence[str]
+    module: str, contenders: Sequence[str], rounds: int, asked: Sequence[str], patience: float = math.inf
 ) -> dict[str, list[dict[str, Any]]]:
-    """What every contender printed as its last line, JSON, once a round; rounds go through all contenders."""
+    """What every contender printed as its last line, JSON, once a round; rounds go through all contenders.
+
+    Args:
+        module: Module to run, with ``--contend NAME``.
+        contenders: Their names.
+        rounds: Turns of each contender.
+        asked: Further arguments.
+        patience: A contender whose measured work took longer, in seconds, has no second turn.
+    """
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name in contenders:
+            if runs[name] and max(runs[name][0]["seconds"]) > patience:
+                continue
             command = [sys.executable, "-m", module, "--contend", name, *asked]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:

@@ -6,18 +6,15 @@ Every contender masks each prompt token of one random sequence and measures what
 All but Captum hide a token from attention; Captum's FeatureAblation cannot, so it replaces the token's id,
 and is compared with the engine's operator "token". The bound is what no exact method can avoid: one pass over
 the sequence, then for each mask the positions behind it, in rows without padding, and logits at response
-positions only. Contenders take turns, each in a process of its own, so that memory is its own too. Writes
-``benchmarks/results/masking.json``.
+positions only. Contenders take turns, each in a process of its own, after a warm-up on a short sequence;
+one that takes longer than ``--patience`` seconds has one turn only. Memory is the process's peak
+above that of an empty one, weights included. Writes ``benchmarks/results/masking.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import resource
-import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -26,13 +23,15 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import RESULTS
+from benchmarks.contest import alternate, machine, resident_mb, spread
+
 if TYPE_CHECKING:
     import torch
 
     from tokenunlearn.models import LoadedModel
     from tokenunlearn.samples import Encoding
 
-RESULT = Path(__file__).parent / "results" / "masking.json"
 CONTENDERS = ("ours", "ours, token", "captum", "captum, one pass", "naive batched", "naive single", "bound")
 SETTINGS = {"measure": "drop", "unit": "token", "mask": "leave-one-out"}
 
@@ -137,14 +136,15 @@ def bound(lm: LoadedModel, e: Encoding) -> None:
         token_nll(head(hidden), labels)
 
 
-def contend(contender: str, model: str, prompt: int, response: int, repeats: int) -> dict[str, Any]:
-    """Seconds of each repetition after one warm-up, peak memory in MB, and the losses, of one contender."""
+def contend(contender: str, model: str, prompt: int, response: int) -> dict[str, Any]:
+    """Seconds after a warm-up, peak memory in MiB above the empty process, and the losses."""
     import torch
 
     from tokenunlearn.models import load_model
 
+    torch.zeros(1).sum()
+    empty = resident_mb()
     lm = load_model(model)
-    e = random_encoding(lm, prompt, response)
     work = {
         "ours": ours,
         "ours, token": lambda lm, e: ours(lm, e, "token"),
@@ -155,59 +155,40 @@ def contend(contender: str, model: str, prompt: int, response: int, repeats: int
         "bound": bound,
     }[contender]
     cuda = lm.device.type == "cuda"
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds, losses = [], None
+    e = random_encoding(lm, prompt, response)
     with torch.no_grad():
-        for _ in range(repeats + 1):
-            begun = time.perf_counter()
-            losses = work(lm, e)
-            if cuda:
-                torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - begun)
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    peak = torch.cuda.max_memory_allocated() / 2**20 if cuda else resident
-    device = torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine()
+        work(lm, random_encoding(lm, 8, 4))
+        if cuda:
+            torch.cuda.synchronize()
+        begun, cpu_begun = time.perf_counter(), time.process_time()
+        losses = work(lm, e)
+        if cuda:
+            torch.cuda.synchronize()
     return {
-        "seconds": seconds[1:],
-        "peak_mb": peak,
-        "loaded_mb": before,
-        "device": f"{device}, {torch.get_num_threads()} threads",
+        "seconds": [time.perf_counter() - begun],
+        "cpu_seconds": [time.process_time() - cpu_begun],
+        "peak_mb": torch.cuda.max_memory_allocated() / 2**20 if cuda else resident_mb() - empty,
         "losses": None if losses is None else losses.tolist(),
     }
 
 
-def compare(model: str, prompt: int, response: int, rounds: int, contenders: list[str]) -> dict[str, Any]:
+def compare(model: str, prompt: int, asked: argparse.Namespace) -> dict[str, Any]:
     """All contenders in turn, once a round: median and spread of time, peak memory, largest difference."""
     import numpy as np
 
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name in contenders:
-            asked = ["--contend", name, "--models", model, "--lengths", str(prompt)]
-            asked += ["--response", str(response)]
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.masking", *asked],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            runs[name].append(json.loads(done.stdout.splitlines()[-1]))
-    row: dict[str, Any] = {"model": model, "prompt": prompt, "response": response, "contenders": {}}
+    row: dict[str, Any] = {"model": model, "prompt": prompt, "response": asked.response}
+    row |= {"machine": machine(), "contenders": {}}
+    arguments = ["--models", model, "--lengths", str(prompt), "--response", str(asked.response)]
+    runs = alternate("benchmarks.masking", asked.contenders, asked.rounds, arguments, asked.patience)
+    row["load_after"] = machine()["load"]
     for name, results in runs.items():
-        seconds = [s for r in results for s in r["seconds"]]
-        row["device"] = results[0]["device"]
-        row["contenders"][name] = {
-            "median_s": statistics.median(seconds),
-            "min_s": min(seconds),
-            "max_s": max(seconds),
-            "n": len(seconds),
-            "peak_mb": round(max(r["peak_mb"] for r in results), 1),
-            "loaded_mb": round(max(r["loaded_mb"] for r in results), 1),
-        }
+        figures = {key: spread([s for r in results for s in r[key]]) for key in ("seconds", "cpu_seconds")}
+        figures["peak_mb"] = spread([r["peak_mb"] for r in results])
         twin = "ours, token" if name.startswith("captum") else "ours"
         if results[0]["losses"] and twin in runs and name not in ("ours", "ours, token"):
             mine, theirs = (np.array(r[0]["losses"]) for r in (runs[twin], results))
-            row["contenders"][name]["largest_difference"] = float(np.abs(mine - theirs).max())
+            figures["largest_difference"] = float(np.abs(mine - theirs).max())
+        row["contenders"][name] = figures
     return row
 
 
@@ -222,18 +203,24 @@ def main() -> None:
     )
     parser.add_argument("--response", type=int, default=32, help="response tokens")
     parser.add_argument("--rounds", type=int, default=5, help="times that each contender is measured")
+    parser.add_argument(
+        "--patience", type=float, default=60, help="seconds above which a contender is measured once"
+    )
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
-    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--quick", action="store_true", help="a short sequence once, to see that it works")
+    parser.add_argument("--out", type=Path, default=RESULTS / "masking.json")
     parser.add_argument("--contend", choices=CONTENDERS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.contend:
-        result = contend(asked.contend, asked.models[0], asked.lengths[0], asked.response, repeats=1)
+        result = contend(asked.contend, asked.models[0], asked.lengths[0], asked.response)
         sys.stdout.write("\n" + json.dumps(result) + "\n")
         return
-    rows = []
+    if asked.quick:
+        asked.models, asked.lengths, asked.response, asked.rounds = ["demo"], [6], 4, 1
+    rows: list[dict[str, Any]] = []
     for model in asked.models:
         for prompt in asked.lengths:
-            rows.append(compare(model, prompt, asked.response, asked.rounds, asked.contenders))
+            rows.append(compare(model, prompt, asked))
             asked.out.parent.mkdir(exist_ok=True)
             asked.out.write_text(json.dumps({"rows": rows}, indent=2) + "\n", encoding="utf-8")
             show(rows[-1])
@@ -241,14 +228,17 @@ def main() -> None:
 
 def show(row: dict[str, Any]) -> None:
     """Print one comparison."""
-    title = f"{row['model']}, {row['prompt']} + {row['response']} tokens, {row['device']}"
-    table = Table("contender", "median s", "min .. max", "peak MB", "against ours", "difference", title=title)
-    base = row["contenders"].get("ours", {}).get("median_s")
+    title = f"{row['model']}, {row['prompt']} + {row['response']} tokens"
+    table = Table(
+        "contender", "median s", "min .. max", "n", "peak MiB", "against ours", "difference", title=title
+    )
+    base = row["contenders"].get("ours", {}).get("seconds", {}).get("median")
     for name, r in row["contenders"].items():
-        ratio = f"{r['median_s'] / base:.2f}x" if base else ""
+        s = r["seconds"]
+        ratio = f"{s['median'] / base:.2f}x" if base else ""
         difference = f"{r['largest_difference']:.1e}" if "largest_difference" in r else ""
-        spread = f"{r['min_s']:.3f} .. {r['max_s']:.3f}"
-        table.add_row(name, f"{r['median_s']:.3f}", spread, f"{r['peak_mb']:.0f}", ratio, difference)
+        span, memory = f"{s['min']:.3f} .. {s['max']:.3f}", f"{r['peak_mb']['median']:.0f}"
+        table.add_row(name, f"{s['median']:.3f}", span, str(s["n"]), memory, ratio, difference)
     Console().print(table)
 
 

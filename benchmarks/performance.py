@@ -70,23 +70,37 @@ def masking_table(rows: list[dict[str, Any]]) -> str:
                 [
                     f"{row['model']}, {row['prompt']} + {row['response']}",
                     name,
-                    f"{r['median_s']:.3f} ({r['min_s']:.3f} – {r['max_s']:.3f})",
-                    f"{r['median_s'] / ours['median_s']:.2f}",
-                    f"{r['peak_mb']:.0f}",
+                    _seconds(r["seconds"]),
+                    str(r["seconds"]["n"]),
+                    f"{r['seconds']['median'] / ours['seconds']['median']:.2f}",
+                    f"{r['peak_mb']['median']:.0f}",
                     "" if difference is None else f"{difference:.1e}",
                 ]
             )
-    header = ["model, tokens", "form", "s (min – max)", "against ours", "peak MB", "largest difference, nats"]
+    header = [
+        "model, tokens",
+        "form",
+        "s (min – max)",
+        "n",
+        "against ours",
+        "peak MiB",
+        "largest difference, nats",
+    ]
     return markdown(header, lines)
 
 
 def _masking_section(result: dict[str, Any]) -> str:
+    rows = result["rows"]
     return f"""## Leave-one-out scores
 
-`python -m benchmarks.masking` on {result["rows"][0]["device"]}: every prompt token masked alone; prompt +
-response tokens.
+`python -m benchmarks.masking`: every prompt token masked alone; prompt + response tokens. `captum` is its LLM
+attribution with FeatureAblation, which replaces a token and is compared with `ours, token`; `naive batched`
+are whole sequences in batches of 32; `bound` are the forward passes that no exact method can avoid. What took
+long was measured once. Memory is the process's peak above that of an empty one, weights included.
 
-{masking_table(result["rows"])}
+{masking_table(rows)}
+
+Measured on {"; ".join(dict.fromkeys(_machine(row) for row in rows))}.
 """
 
 

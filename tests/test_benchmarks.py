@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import performance, tables
+from benchmarks.contest import alternate
 from benchmarks.scaling import exponent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +21,18 @@ def quick(name, out, *more):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(out.read_text())
+
+
+@pytest.mark.slow
+def test_contenders_of_masking_measure_the_same(tmp_path):
+    (row,) = quick("masking", tmp_path / "masking.json")["rows"]
+    differences = {
+        name: found["largest_difference"]
+        for name, found in row["contenders"].items()
+        if "largest_difference" in found
+    }
+    assert set(differences) == {"captum", "captum, one pass", "naive batched", "naive single"}
+    assert all(difference < 1e-4 for difference in differences.values())
 
 
 @pytest.mark.slow
@@ -47,13 +60,15 @@ def test_exponent_is_the_slope_of_a_power_law():
 
 def test_the_page_compares_masking_with_ours_and_says_what_is_not_measured(tmp_path, monkeypatch):
     def contender(seconds, **more):
-        return {"median_s": seconds, "min_s": seconds, "max_s": 2 * seconds, "peak_mb": 10.0, **more}
+        of = {"median": seconds, "min": seconds, "max": 2 * seconds, "n": 5}
+        return {"seconds": of, "peak_mb": {"median": 10.0}, **more}
 
     row = {
         "model": "demo",
         "prompt": 96,
         "response": 32,
-        "device": "cpu",
+        "machine": {"gpu": None, "cores": 2, "processor": "x", "threads": 2, "torch": "2", "load": 0.1},
+        "load_after": 2.0,
         "contenders": {"ours": contender(0.5), "naive": contender(1.5, largest_difference=2e-6)},
     }
     (tmp_path / "masking.json").write_text(json.dumps({"rows": [row]}))
@@ -61,5 +76,16 @@ def test_the_page_compares_masking_with_ours_and_says_what_is_not_measured(tmp_p
     monkeypatch.setattr(performance, "PAGE", tmp_path / "performance.md")
     performance.write()
     page = (tmp_path / "performance.md").read_text()
-    assert "| demo, 96 + 32 | naive | 1.500 (1.500 – 3.000) | 3.00 | 10 | 2.0e-06 |" in page
+    assert "| demo, 96 + 32 | naive | 1.500 (1.500 – 3.000) | 5 | 3.00 | 10 | 2.0e-06 |" in page
     assert "`benchmarks/steps.py` has no stored result yet" in page
+
+
+def test_a_contender_that_takes_too_long_has_one_turn(tmp_path, monkeypatch):
+    (tmp_path / "race.py").write_text(
+        "import json, sys\n"
+        "print(json.dumps({'seconds': [9.0 if sys.argv[2] == 'slow' else 1.0], 'asked': sys.argv[3:]}))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    runs = alternate("race", ["fast", "slow"], 3, ["--x"], patience=5)
+    assert {name: len(results) for name, results in runs.items()} == {"fast": 3, "slow": 1}
+    assert runs["slow"][0]["asked"] == ["--x"]
