@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -37,6 +38,21 @@ def alternate(
                 raise RuntimeError(f"{name} failed:\n{done.stderr[-3000:]}")
             runs[name].append(json.loads(done.stdout.splitlines()[-1]))
     return runs
+
+
+def stored_rows(path: Path, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Rows of a result file by what tells them apart: one can be measured anew, the others stay."""
+    if not path.exists():
+        return {}
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return {tuple(row[name] for name in key): row for row in rows}
+
+
+def store_rows(path: Path, rows: dict[tuple[Any, ...], dict[str, Any]]) -> None:
+    """Write rows, in the order of what tells them apart."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ordered = [rows[key] for key in sorted(rows)]
+    path.write_text(json.dumps({"rows": ordered}, indent=1) + "\n", encoding="utf-8")
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

@@ -6,9 +6,9 @@ Every contender masks each prompt token of one random sequence and measures what
 All but Captum hide a token from attention; Captum's FeatureAblation cannot, so it replaces the token's id,
 and is compared with the engine's operator "token". The bound is what no exact method can avoid: one pass over
 the sequence, then for each mask the positions behind it, in rows without padding, and logits at response
-positions only. Contenders take turns, each in a process of its own, after a warm-up on a short sequence;
-one that takes longer than ``--patience`` seconds has one turn only. Memory is the process's peak
-above that of an empty one, weights included. Writes ``benchmarks/results/masking.json``.
+positions only. Contenders take turns, each in a process of its own, after a warm-up on a short sequence; one
+that takes longer than ``--patience`` seconds has one turn only. Memory is the process's peak above that of an
+empty one, weights included. What is measured takes the place of its row in ``benchmarks/results/masking.json``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import RESULTS
-from benchmarks.contest import alternate, machine, resident_mb, spread
+from benchmarks.contest import alternate, machine, resident_mb, spread, store_rows, stored_rows
 
 if TYPE_CHECKING:
     import torch
@@ -217,13 +217,12 @@ def main() -> None:
         return
     if asked.quick:
         asked.models, asked.lengths, asked.response, asked.rounds = ["demo"], [6], 4, 1
-    rows: list[dict[str, Any]] = []
+    rows = stored_rows(asked.out, ("model", "prompt"))
     for model in asked.models:
         for prompt in asked.lengths:
-            rows.append(compare(model, prompt, asked))
-            asked.out.parent.mkdir(exist_ok=True)
-            asked.out.write_text(json.dumps({"rows": rows}, indent=2) + "\n", encoding="utf-8")
-            show(rows[-1])
+            rows[model, prompt] = compare(model, prompt, asked)
+            store_rows(asked.out, rows)
+            show(rows[model, prompt])
 
 
 def show(row: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ def steps_table(rows: list[dict[str, Any]]) -> str:
                     f"{row['model']}, {row['train']}",
                     name,
                     _seconds(r["seconds"]),
+                    str(r["seconds"]["n"]),
                     f"{r['seconds']['median'] / ours['seconds']['median']:.2f}",
                     f"{r['cpu_seconds']['median']:.3f}",
                     f"{r['cpu_seconds']['median'] / ours['cpu_seconds']['median']:.2f}",
@@ -49,6 +50,7 @@ def steps_table(rows: list[dict[str, Any]]) -> str:
         "model, weights",
         "form",
         "s (min – max)",
+        "n",
         "against ours",
         "CPU s",
         "against ours",
@@ -109,7 +111,7 @@ def _steps_section(result: dict[str, Any]) -> str:
     sizes = "; ".join(
         f"{r['model']}, {r['train']}: {r['forget']} + {r['retain']} samples, {r['tokens']:,} tokens of which "
         f"{r['response_tokens']:,} are responses, in {r['passes']} passes, "
-        f"n = {r['contenders']['ours']['seconds']['n']}, {_machine(r)}"
+        f"{_machine(r)}"
         for r in rows
     )
     return f"""## One unlearning step, NPO + KL

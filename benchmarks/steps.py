@@ -8,7 +8,8 @@ the forget and one for the retained samples with each model, and takes the log-s
 bare cost is forward and backward over as many tokens, without padding, reference or KL: one cross-entropy
 of the response tokens. Contenders take turns, each in a process of its own. Time is that of losses and
 gradients, on the clock and, since others may use the machine, in processor seconds of all threads;
-AdamW's update, which is the same for all, comes after and is timed apart. Writes
+AdamW's update, which is the same for all, comes after and is timed apart. A contender that takes
+longer than ``--patience`` seconds has one turn only. What is measured takes the place of its row in
 ``benchmarks/results/steps.json``.
 """
 
@@ -27,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import RESULTS
-from benchmarks.contest import alternate, machine, resident_mb, spread
+from benchmarks.contest import alternate, machine, resident_mb, spread, store_rows, stored_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -198,7 +199,7 @@ def compare(model: str, train: str, asked: argparse.Namespace) -> dict[str, Any]
     machine_before = machine()
     arguments = ["--models", model, "--train", train, "--repeats", str(asked.repeats)]
     arguments += ["--forget", str(asked.forget), "--retain", str(asked.retain)]
-    runs = alternate("benchmarks.steps", CONTENDERS, asked.rounds, arguments)
+    runs = alternate("benchmarks.steps", CONTENDERS, asked.rounds, arguments, asked.patience)
     first = runs["ours"][0]
     row: dict[str, Any] = {"model": model, "train": train, "forget": asked.forget, "retain": asked.retain}
     row |= {name: first[name] for name in ("tokens", "response_tokens", "passes")}
@@ -243,6 +244,9 @@ def main() -> None:
     parser.add_argument("--forget", type=int, default=12, help="forget samples of the step")
     parser.add_argument("--retain", type=int, default=36, help="retained samples of the step")
     parser.add_argument("--rounds", type=int, default=5, help="times that each contender takes its turn")
+    parser.add_argument(
+        "--patience", type=float, default=60, help="seconds above which a contender has one turn only"
+    )
     parser.add_argument("--repeats", type=int, default=1, help="measured steps a turn, after a warm-up")
     parser.add_argument("--quick", action="store_true", help="a small step of demo, to see that it works")
     parser.add_argument("--out", type=Path, default=RESULTS / "steps.json")
@@ -256,13 +260,12 @@ def main() -> None:
         return
     if asked.quick:
         asked.models, asked.forget, asked.retain, asked.rounds = ["demo"], 2, 3, 1
-    rows = []
+    rows = stored_rows(asked.out, ("model", "train"))
     for model in asked.models:
         for train in asked.train:
-            rows.append(compare(model, train, asked))
-            asked.out.parent.mkdir(parents=True, exist_ok=True)
-            asked.out.write_text(json.dumps({"rows": rows}, indent=2) + "\n", encoding="utf-8")
-            show(rows[-1])
+            rows[model, train] = compare(model, train, asked)
+            store_rows(asked.out, rows)
+            show(rows[model, train])
 
 
 if __name__ == "__main__":
