@@ -8,7 +8,7 @@ and is compared with the engine's operator "token". The bound is what no exact m
 the sequence, then for each mask the positions behind it, in rows without padding, and logits at response
 positions only. Contenders take turns, each in a process of its own, after a warm-up on a short sequence; one
 that takes longer than ``--patience`` seconds has one turn only. Memory is the process's peak above that of an
-empty one, weights included. What is measured takes the place of its row in ``benchmarks/results/masking.json``.
+empty one, weights included. What is measured takes its row's place in ``benchmarks/results/masking.json``.
 """
 
 from __future__ import annotations
