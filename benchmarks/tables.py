@@ -97,6 +97,66 @@ seeds, evaluated on {rows}; the start and the retrained model on every sample. T
 """
 
 
+def attacks_table(result: dict[str, Any]) -> str:
+    """Attacks as rows, without attack first and the worst case next; the retrained model beside."""
+    found = result["metrics"]
+    names = [name for name in found if not name.startswith(("relearning", "plain", "worst"))]
+    rows = []
+    for name in [n for n in found if n.startswith(("plain", "worst"))] + names:
+        row = found[name]
+        attack, _, metric = name.partition("/")
+        told = attack if metric == "gold_span" else f"{attack}: {metric.replace('_', ' ')}"
+        rows.append([told, *_attacked(row), f"{row['chance']:.2f}" if row["chance"] else "–", str(row["n"])])
+    return markdown(["attack", "unlearned", "95 % interval", "retrained", "guessing", "n"], rows)
+
+
+def relearning_table(result: dict[str, Any]) -> str:
+    """Shares shown and measures as rows, points of the recovery curve as columns: unlearned / retrained."""
+    found = result["metrics"]
+    curves = [name.removesuffix("_area") for name in found if name.endswith("_area")]
+    marks = sorted({int(name.rpartition("_")[2]) for name in found if "_after_" in name})
+    rows = []
+    for curve in curves:
+        share, _, metric = curve.partition("/")
+        points = [found[f"{curve}_after_{mark}"] for mark in marks] + [found[curve], found[f"{curve}_area"]]
+        between = found[f"{curve}_area_between"]
+        rows.append(
+            [
+                f"{int(share.rpartition('_')[2])} %, {metric.replace('_', ' ')}",
+                *(f"{point['value']:.2f} / {point['reference']:.2f}" for point in points),
+                f"{between['value']:+.3f} ({between['low']:+.3f} to {between['high']:+.3f})",
+            ]
+        )
+    steps = [f"after {mark}" for mark in marks]
+    return markdown(["shown, measure", *steps, "at the end", "area", "area between"], rows)
+
+
+def _attacked(row: dict[str, Any]) -> list[str]:
+    """Value, interval and the retrained model's value."""
+    interval = "–" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+    reference = "–" if row["reference"] is None else f"{row['reference']:.3f}"
+    return [f"{row['value']:.3f}", interval, reference]
+
+
+def _attacks_section(result: dict[str, Any]) -> str:
+    settings = result["settings"]
+    return f"""## Gone, or hidden?
+
+`python -m tokenunlearn bench attacks`: `{result["model"]}` after {result["config"]["steps"]} steps of
+{result["config"]["objective"]} with hard selection (threshold {result["rule"]["threshold"]}), seed
+{settings["seed"]}, and `{settings["reference"]}` under the same attacks on `{result["forget"]}`, see
+[metrics.md](metrics.md#attacks-is-it-gone-or-hidden). Share of the gold spans that the answers state;
+"worst" takes the best of all attacks on each sample. {" ".join(result["notes"])}
+
+{attacks_table(result)}
+
+Relearning: trained on a share of the forget set, measured on the samples not shown, unlearned / retrained
+model, after so many steps; the area is the mean height of the curve.
+
+{relearning_table(result)}
+"""
+
+
 def methods_results() -> list[dict[str, Any]]:
     """The stored results of the methods, one a model, that of ``demo`` first."""
     paths = sorted(METHODS.glob("*.json"), key=lambda path: (path.stem != "demo", path.stem))
@@ -152,7 +212,12 @@ Bold: at most 0.15 and at least 0.90.
 """
 
 
-SECTIONS = {"signals": _signals_section, "selection": _selection_section, "smollm2": _smollm2_section}
+SECTIONS = {
+    "signals": _signals_section,
+    "selection": _selection_section,
+    "smollm2": _smollm2_section,
+    "attacks": _attacks_section,
+}
 
 
 def stored_sections(sections: Mapping[str, Callable[[dict[str, Any]], str]]) -> list[str]:
