@@ -163,19 +163,19 @@ def methods_results() -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
-def methods_table(results: Sequence[dict[str, Any]]) -> str:
-    """Objectives as rows; for each model and each weights forget gold spans and utility, mean ± sd.
+def methods_table(result: dict[str, Any]) -> str:
+    """Objectives as rows, weights as columns: forget gold spans and utility of one model, mean ± sd, seeds.
 
     Cells that reach the target, at most 0.15 of the forget set's gold spans at 0.90 of the start model's
     utility or more, are bold.
     """
-    rules = list(results[0]["rules"])
-    objectives = list(dict.fromkeys(run["objective"] for result in results for run in result["runs"]))
+    rules = list(result["rules"])
+    objectives = list(dict.fromkeys(run["objective"] for run in result["runs"]))
     rows = [
-        [f"`{objective}`", *(_method_cell(result, objective, rule) for result in results for rule in rules)]
+        [f"`{objective}`", *(_method_cell(result, objective, rule) for rule in rules)]
         for objective in objectives
     ]
-    return markdown(["objective", *(f"{r['model']}, {rule}" for r in results for rule in rules)], rows)
+    return markdown(["objective", *rules], rows)
 
 
 def _method_cell(result: dict[str, Any], objective: str, rule: str) -> str:
@@ -189,25 +189,29 @@ def _method_cell(result: dict[str, Any], objective: str, rule: str) -> str:
         for v in (forget, utility)
     ]
     reached = statistics.mean(forget) <= 0.15 and statistics.mean(utility) >= 0.9
-    return f"**{' / '.join(texts)}**" if reached else " / ".join(texts)
+    return (f"**{' / '.join(texts)}**" if reached else " / ".join(texts)) + f" ({len(runs)})"
+
+
+def _model_methods(result: dict[str, Any]) -> str:
+    size, start = result["parameters"] / 1e6, result["start"]["model_utility"]
+    return f"""### {result["model"]}
+
+{result["architecture"]}, {size:.1f} M parameters, utility of the start model {start:.3f}.
+
+{methods_table(result)}
+"""
 
 
 def _methods_section(results: Sequence[dict[str, Any]]) -> str:
-    count = len({run["seed"] for result in results for run in result["runs"]})
-    seeds = f"{count} seeds, mean ± standard deviation" if count > 1 else "one seed"
-    models = "; ".join(
-        f"`{r['model']}`, {r['architecture']}, {r['parameters'] / 1e6:.1f} M parameters" for r in results
-    )
-    starts = ", ".join(f"{r['start']['model_utility']:.3f}" for r in results)
+    models = "\n".join(map(_model_methods, results))
     return f"""## Every objective
 
 `python -m tokenunlearn bench methods`: the recommended settings of each objective ([method.md](method.md)),
-found on `demo` with hard selection, {seeds}, {results[0]["limit"]} samples a part. Models: {models}.
-Each cell: gold-span accuracy on the forget set / model utility as a share of the start model's ({starts}).
-Bold: at most 0.15 and at least 0.90.
+found on `demo` with hard selection, on models of several families, {results[0]["limit"]} samples a part.
+Each cell: gold-span accuracy on the forget set / model utility as a share of the start model's, mean ±
+standard deviation over seeds, and in brackets the number of seeds. Bold: at most 0.15 and at least 0.90.
 
-{methods_table(results)}
-
+{models}
 ![Gold-span accuracy on the forget set against model utility, one panel a model](images/methods.png)
 """
 
