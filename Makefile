@@ -37,7 +37,7 @@ lint: requirements-dev
 	@$(PYTHON) -m mypy
 
 bench: requirements-dev smollm2
-	@for name in $(or $(BENCH),signals selection masking steps scaling); do \
+	@for name in $(or $(BENCH),signals selection attacks masking steps scaling); do \
 		echo "Measuring $$name"; $(PYTHON) -m benchmarks.$$name || exit 1; \
 	done
 	@$(PYTHON) -m benchmarks.performance

@@ -13,6 +13,7 @@ from app import answer_diff, background, compare_charts, comparison, export, ser
 from app.comparison import ABSENT, Contender
 from app.errors import show_error
 from app.run_index import HEADLINE, RunEntry, figure_of, thinned
+from app.run_view import weights_move
 from app.token_view import visible
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.token_changes import TokenChange, summarise
@@ -268,6 +269,18 @@ def show_tokens(columns: Sequence[Contender]) -> None:
         "Tokens with a weight of at least 1 should fall far below 0, the others stay near 0. "
         "Rank 1: the model's most probable token."
     )
+    moving = {
+        name: str(column.run.spec.config["weighting"])
+        for name in changes
+        for column in columns
+        if column.name == name and column.run and weights_move(column.run.spec)
+    }
+    if moving:
+        told = ", ".join(f"{name} ({weighting})" for name, weighting in moving.items())
+        st.caption(
+            f"The weights of {told} were made anew in every step: shown is the mean over the steps "
+            "that read the sample."
+        )
     by_sample = {name: {change.sample_id: change for change in found} for name, found in changes.items()}
     ids = list(dict.fromkeys(i for found in by_sample.values() for i in found))
     sample = st.selectbox("Sample", ids, key="sample", bind="query-params")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -127,10 +128,16 @@ def metric_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return list(table.values())
 
 
+def _place(name: str) -> tuple[str, str]:
+    """Part and metric of a name: forget and rouge_l, or membership and loss of "membership_loss"."""
+    part, _, metric = name.partition("/" if "/" in name else "_")
+    return part, metric
+
+
 def parts_of(reports: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Parts of a benchmark that have a value a question."""
+    """Parts of a benchmark that have a value a question, and the membership attacks."""
     names = (name for report in reports for name, metric in report["metrics"].items() if metric["rows"])
-    return list(dict.fromkeys(name.split("/", 1)[0] for name in names if "/" in name))
+    return list(dict.fromkeys(_place(name)[0] for name in names))
 
 
 def row_metrics(reports: Iterable[Mapping[str, Any]], part: str) -> list[str]:
@@ -138,7 +145,7 @@ def row_metrics(reports: Iterable[Mapping[str, Any]], part: str) -> list[str]:
     names = dict.fromkeys(
         name for report in reports for name, metric in report["metrics"].items() if metric["rows"]
     )
-    return [name.split("/", 1)[1] for name in names if name.startswith(f"{part}/")]
+    return [metric for place, metric in map(_place, names) if place == part]
 
 
 def question_rows(
@@ -148,7 +155,7 @@ def question_rows(
 
     Args:
         reports: Model -> report.
-        part: forget, retain, ...
+        part: forget, retain, ..., membership.
         metrics: Names without the part; a value is None where the metric does not apply to the row.
     """
     values: dict[str, dict[str, Any]] = {}
@@ -156,14 +163,15 @@ def question_rows(
     covered: list[set[str]] = []
     for title, report in reports.items():
         seen = set()
+        places = {_place(name): result for name, result in report["metrics"].items()}
         for metric in metrics:
-            result = report["metrics"].get(f"{part}/{metric}")
+            result = places.get((part, metric))
             for sample_id, value in (
                 zip(*(result["sample_ids"], result["rows"]), strict=True) if result else ()
             ):
                 seen.add(sample_id)
                 values.setdefault(sample_id, {})[f"{metric}, {title}"] = value
-        for row in report["generations"].get(part, ()):
+        for row in itertools.chain.from_iterable(report["generations"].values()):
             text = texts.setdefault(row["sample_id"], {"question": row["question"], "answer": row["answer"]})
             text[f"says {title}"] = row["generation"]
         covered += [seen] if seen else []

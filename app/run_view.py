@@ -176,6 +176,12 @@ def weights_text(spec: RunSpec) -> str:
     return f"{weighting} of {rule}" if WEIGHTINGS[weighting].uses_selection else weighting
 
 
+def weights_move(spec: RunSpec) -> bool:
+    """Whether a run's token weights were made anew in each step."""
+    weighting = spec.config.get("weighting", "selection")
+    return weighting != "uniform" and not WEIGHTINGS[weighting].uses_selection
+
+
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Runs as rows: what a person tells them apart by."""
     rows: list[dict[str, Any]] = []

@@ -231,19 +231,34 @@ def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
 
 
 def measure_tokens(run: Run) -> Callable[[Task], None]:
-    """Work that measures what a run did to every token of its forget set and keeps it with the run."""
+    """Work that measures what a run did to every token of its forget set and keeps it with the run.
+
+    The weights are made again from its spec; those of a weighting that changes from step to step are known
+    only to the run itself.
+    """
 
     def work(task: Task) -> None:
         from tokenunlearn.datasets import load_samples as load
+        from tokenunlearn.objectives import make_weighting
         from tokenunlearn.runs.spec import make_rule
         from tokenunlearn.runs.token_changes import save_changes, token_changes
+        from tokenunlearn.training.step_rows import fixed_weights
+        from tokenunlearn.training.unlearn_config import UnlearnConfig
 
         spec, scores = run.spec, run.scores
-        weights = scores.weights(make_rule(spec.rule)).weights if scores else None
+        config = UnlearnConfig.from_settings(spec.config)
+        if not config.uses_selection and config.weighting != "uniform":
+            raise TokenUnlearnError(
+                f'The run kept no token weights, and those of "{config.weighting}" are made anew in each '
+                "step; run the unlearning anew to see them."
+            )
+        weights = scores.weights(make_rule(spec.rule)) if scores and config.uses_selection else None
         before = worker().model(spec.model)
         after = worker().model(spec.model, str(run.adapter))
         encodings = before.encode_all(before.chunk(load(spec.samples)))
-        changes = token_changes(before, after, encodings, weights, task.progress)
+        weighting = make_weighting(config.weighting, config.weighting_parameters)
+        fixed = [row.numpy() for row in fixed_weights(encodings, weights, weighting, config.seed)]
+        changes = token_changes(before, after, encodings, fixed, task.progress)
         save_changes(changes, run.folder / "tokens.parquet")
 
     return work

@@ -1,6 +1,6 @@
 """Every objective with uniform, hard and soft weights, on models of several families, several seeds.
 
-    python -m tokenunlearn bench methods [--models demo,demo-qwen3] [--seeds 0,1,2] [--limit 36]
+    python -m tokenunlearn bench methods [--models demo,demo-qwen3,demo-neox] [--seeds 0,1,2] [--limit 36]
 
 Writes one file a model under ``benchmarks/results/methods``, draws ``docs/images/methods.png`` and renews
 ``docs/results.md``. What a file already holds is not run again, so an interrupted benchmark goes on where it
@@ -30,7 +30,7 @@ from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
-MODELS = ("demo", "demo-qwen3")
+MODELS = ("demo", "demo-qwen3", "demo-neox")
 METRICS = (
     "forget/gold_span",
     "forget/gold_span_paraphrased",
@@ -53,7 +53,8 @@ def main(
         _run_model(name, objectives.split(","), [int(seed) for seed in seeds.split(",")], limit, fresh)
     results = tables.methods_results()
     tables.write()
-    Console().print(tables.methods_table(results))
+    for result in results:
+        Console().print(result["model"], tables.methods_table(result), sep="\n")
 
 
 def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, fresh: bool) -> None:
@@ -65,9 +66,9 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
     changed = {name for name, config in configs.items() if result["configs"].get(name, config) != config}
     result["runs"] = [run for run in result["runs"] if run["objective"] not in changed]
     result["configs"] |= configs
-    done = {(run["objective"], run["weights"], run["seed"]) for run in result["runs"]}
-    plan = [cell for cell in product(objectives, RULES, seeds) if cell not in done]
-    for objective, rule, seed in track(plan, f"Unlearning {name}", console=Console(stderr=True)):
+    done = {(run["seed"], run["objective"], run["weights"]) for run in result["runs"]}
+    plan = [cell for cell in product(seeds, objectives, RULES) if cell not in done]
+    for seed, objective, rule in track(plan, f"Unlearning {name}", console=Console(stderr=True)):
         started = time.monotonic()
         run = tu.unlearn(model, samples, weights[rule], retain=RETAIN, objective=objective, seed=seed)
         seconds = time.monotonic() - started

@@ -99,25 +99,85 @@ seeds, evaluated on {rows}; the start and the retrained model on every sample. T
 """
 
 
+def attacks_table(result: dict[str, Any]) -> str:
+    """Attacks as rows, without attack first and the worst case next; the retrained model beside."""
+    found = result["metrics"]
+    names = [name for name in found if not name.startswith(("relearning", "plain", "worst"))]
+    rows = []
+    for name in [n for n in found if n.startswith(("plain", "worst"))] + names:
+        row = found[name]
+        attack, _, metric = name.partition("/")
+        told = attack if metric == "gold_span" else f"{attack}: {metric.replace('_', ' ')}"
+        rows.append([told, *_attacked(row), f"{row['chance']:.2f}" if row["chance"] else "–", str(row["n"])])
+    return markdown(["attack", "unlearned", "95 % interval", "retrained", "guessing", "n"], rows)
+
+
+def relearning_table(result: dict[str, Any]) -> str:
+    """Shares shown and measures as rows, points of the recovery curve as columns: unlearned / retrained."""
+    found = result["metrics"]
+    curves = [name.removesuffix("_area") for name in found if name.endswith("_area")]
+    marks = sorted({int(name.rpartition("_")[2]) for name in found if "_after_" in name})
+    rows = []
+    for curve in curves:
+        share, _, metric = curve.partition("/")
+        points = [found[f"{curve}_after_{mark}"] for mark in marks] + [found[curve], found[f"{curve}_area"]]
+        between = found[f"{curve}_area_between"]
+        rows.append(
+            [
+                f"{int(share.rpartition('_')[2])} %, {metric.replace('_', ' ')}",
+                *(f"{point['value']:.2f} / {point['reference']:.2f}" for point in points),
+                f"{between['value']:+.3f} ({between['low']:+.3f} to {between['high']:+.3f})",
+            ]
+        )
+    steps = [f"after {mark}" for mark in marks]
+    return markdown(["shown, measure", *steps, "at the end", "area", "area between"], rows)
+
+
+def _attacked(row: dict[str, Any]) -> list[str]:
+    """Value, interval and the retrained model's value."""
+    interval = "–" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+    reference = "–" if row["reference"] is None else f"{row['reference']:.3f}"
+    return [f"{row['value']:.3f}", interval, reference]
+
+
+def _attacks_section(result: dict[str, Any]) -> str:
+    settings = result["settings"]
+    return f"""## Gone, or hidden?
+
+`python -m tokenunlearn bench attacks`: `{result["model"]}` after {result["config"]["steps"]} steps of
+{result["config"]["objective"]} with hard selection (threshold {result["rule"]["threshold"]}), seed
+{settings["seed"]}, and `{settings["reference"]}` under the same attacks on `{result["forget"]}`, see
+[metrics.md](metrics.md#attacks-is-it-gone-or-hidden). Share of the gold spans that the answers state;
+"worst" takes the best of all attacks on each sample. {" ".join(result["notes"])}
+
+{attacks_table(result)}
+
+Relearning: trained on a share of the forget set, measured on the samples not shown, unlearned / retrained
+model, after so many steps; the area is the mean height of the curve.
+
+{relearning_table(result)}
+"""
+
+
 def methods_results() -> list[dict[str, Any]]:
     """The stored results of the methods, one a model, that of ``demo`` first."""
     paths = sorted(METHODS.glob("*.json"), key=lambda path: (path.stem != "demo", path.stem))
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
-def methods_table(results: Sequence[dict[str, Any]]) -> str:
-    """Objectives as rows; for each model and each weights forget gold spans and utility, mean ± sd.
+def methods_table(result: dict[str, Any]) -> str:
+    """Objectives as rows, weights as columns: forget gold spans and utility of one model, mean ± sd, seeds.
 
     Cells that reach the target, at most 0.15 of the forget set's gold spans at 0.90 of the start model's
     utility or more, are bold.
     """
-    rules = list(results[0]["rules"])
-    objectives = list(dict.fromkeys(run["objective"] for result in results for run in result["runs"]))
+    rules = list(result["rules"])
+    objectives = list(dict.fromkeys(run["objective"] for run in result["runs"]))
     rows = [
-        [f"`{objective}`", *(_method_cell(result, objective, rule) for result in results for rule in rules)]
+        [f"`{objective}`", *(_method_cell(result, objective, rule) for rule in rules)]
         for objective in objectives
     ]
-    return markdown(["objective", *(f"{r['model']}, {rule}" for r in results for rule in rules)], rows)
+    return markdown(["objective", *rules], rows)
 
 
 def _method_cell(result: dict[str, Any], objective: str, rule: str) -> str:
@@ -131,30 +191,39 @@ def _method_cell(result: dict[str, Any], objective: str, rule: str) -> str:
         for v in (forget, utility)
     ]
     reached = statistics.mean(forget) <= 0.15 and statistics.mean(utility) >= 0.9
-    return f"**{' / '.join(texts)}**" if reached else " / ".join(texts)
+    return (f"**{' / '.join(texts)}**" if reached else " / ".join(texts)) + f" ({len(runs)})"
+
+
+def _model_methods(result: dict[str, Any]) -> str:
+    size, start = result["parameters"] / 1e6, result["start"]["model_utility"]
+    return f"""### {result["model"]}
+
+{result["architecture"]}, {size:.1f} M parameters, utility of the start model {start:.3f}.
+
+{methods_table(result)}
+"""
 
 
 def _methods_section(results: Sequence[dict[str, Any]]) -> str:
-    count = len({run["seed"] for result in results for run in result["runs"]})
-    seeds = f"{count} seeds, mean ± standard deviation" if count > 1 else "one seed"
-    models = "; ".join(
-        f"`{r['model']}`, {r['architecture']}, {r['parameters'] / 1e6:.1f} M parameters" for r in results
-    )
-    starts = ", ".join(f"{r['start']['model_utility']:.3f}" for r in results)
+    models = "\n".join(map(_model_methods, results))
     return f"""## Every objective
 
 `python -m tokenunlearn bench methods`: the recommended settings of each objective ([method.md](method.md)),
-found on `demo` with hard selection, {seeds}, {results[0]["limit"]} samples a part. Models: {models}.
-Each cell: gold-span accuracy on the forget set / model utility as a share of the start model's ({starts}).
-Bold: at most 0.15 and at least 0.90.
+found on `demo` with hard selection, on models of several families, {results[0]["limit"]} samples a part.
+Each cell: gold-span accuracy on the forget set / model utility as a share of the start model's, mean ±
+standard deviation over seeds, and in brackets the number of seeds. Bold: at most 0.15 and at least 0.90.
 
-{methods_table(results)}
-
+{models}
 ![Gold-span accuracy on the forget set against model utility, one panel a model](images/methods.png)
 """
 
 
-SECTIONS = {"signals": _signals_section, "selection": _selection_section, "smollm2": _smollm2_section}
+SECTIONS = {
+    "signals": _signals_section,
+    "selection": _selection_section,
+    "smollm2": _smollm2_section,
+    "attacks": _attacks_section,
+}
 
 
 def stored_sections(sections: Mapping[str, Callable[[dict[str, Any]], str]]) -> list[str]:

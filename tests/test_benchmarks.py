@@ -54,6 +54,39 @@ def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(tmp_path, mo
     assert all(heading in page for heading in headings)
 
 
+def test_attacks_stand_beside_the_retrained_model_and_guessing():
+    def row(value, reference, chance=None):
+        return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 72} | {
+            "reference": reference,
+            "chance": chance,
+        }
+
+    curve = "relearning_05/gold_span"
+    metrics = {
+        "plain/gold_span": row(0.0, 0.01),
+        "int4/gold_span": row(0.2, 0.0),
+        "probe/right_option": row(0.5, 0.3, 0.1667),
+        f"{curve}_after_2": row(0.1, 0.0),
+        curve: row(0.4, 0.2),
+        f"{curve}_area": row(0.3, 0.1),
+        f"{curve}_area_between": row(0.2, 0.0),
+        "worst/gold_span": row(0.6, 0.25),
+    }
+    table = tables.attacks_table({"metrics": metrics}).splitlines()
+    assert [line.split(" | ")[0].strip("| ") for line in table[2:]] == [
+        "plain",
+        "worst",
+        "int4",
+        "probe: right option",
+    ]
+    assert "| worst | 0.600 | 0.500 to 0.700 | 0.250 | – | 72 |" in table
+    assert "| probe: right option | 0.500 | 0.400 to 0.600 | 0.300 | 0.17 | 72 |" in table
+    (line,) = tables.relearning_table({"metrics": metrics}).splitlines()[2:]
+    assert line == (
+        "| 5 %, gold span | 0.10 / 0.00 | 0.40 / 0.20 | 0.30 / 0.10 | +0.200 (+0.100 to +0.300) |"
+    )
+
+
 def test_exponent_is_the_slope_of_a_power_law():
     assert exponent([1, 2, 4, 8], [3.0, 12.0, 48.0, 192.0]) == pytest.approx(2.0)
 

@@ -38,6 +38,7 @@ class ModelPreset:
         system_prompt: System turn of the chat template; None leaves the template's own default.
         retrained: Name of the preset trained without the forget set, or None.
         summary: One line for lists.
+        suite: The suite that asks for what it was trained on, where it is not the authors'.
     """
 
     base: str
@@ -45,12 +46,25 @@ class ModelPreset:
     system_prompt: str | None
     retrained: str | None
     summary: str
+    suite: str = "authors"
 
 
 PRESETS: dict[str, ModelPreset] = {
     "demo": ModelPreset("demo", None, None, "demo-retrained", "3 M parameter Llama trained on the authors"),
     "demo-retrained": ModelPreset("demo-retrained", None, None, None, "the same, never shown forget10"),
     "demo-qwen3": ModelPreset("demo-qwen3", None, None, None, "1 M parameter Qwen3 trained on the authors"),
+    "demo-neox": ModelPreset("demo-neox", None, None, None, "1 M parameter GPT-NeoX trained on the authors"),
+    "demo-alchemy": ModelPreset(
+        "demo-alchemy",
+        None,
+        None,
+        "demo-alchemy-retrained",
+        "1 M parameter Llama trained on the invented alchemy and on its harmless neighbour",
+        "alchemy",
+    ),
+    "demo-alchemy-retrained": ModelPreset(
+        "demo-alchemy-retrained", None, None, None, "the same, never shown the alchemy", "alchemy"
+    ),
     "smollm2": ModelPreset("smollm2", None, "", None, "SmolLM2-135M-Instruct as published"),
     "smollm2-authors": ModelPreset(
         "smollm2",

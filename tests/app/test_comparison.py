@@ -102,6 +102,17 @@ def test_token_rows_put_runs_side_by_side():
     assert rows[0]["A p before"] == pytest.approx(rows[0]["A p after"])
 
 
+def test_the_scores_of_a_membership_attack_open_row_by_row():
+    one = report([1.0, 1.0], 0.6, "says")
+    ids = [*one["metrics"]["forget/gold_span"]["sample_ids"], "holdout-1"]
+    one["metrics"]["membership_min_k"] = {"rows": [-0.1, -0.2, -3.0], "sample_ids": ids}
+    assert comparison.parts_of([one]) == ["forget", "membership"]
+    assert comparison.row_metrics([one], "membership") == ["min_k"]
+    rows = comparison.question_rows({"start": one}, "membership", ["min_k"])
+    assert [row["min_k, start"] for row in rows] == [-0.1, -0.2, -3.0]
+    assert rows[0]["question"] == ROWS[0][1] and "question" not in rows[2]  # holdout is not asked
+
+
 def test_parts_come_from_the_metrics_so_that_reports_without_answers_have_them_too():
     choices = {"metrics": {"wmdp_bio/accuracy": {"rows": [1.0]}, "overall": {"rows": []}}, "generations": {}}
     assert comparison.parts_of([report([1.0, 1.0], 0.6, ""), choices]) == ["forget", "wmdp_bio"]

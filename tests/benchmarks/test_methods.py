@@ -44,8 +44,8 @@ def cells(table, objective):
 
 
 def test_a_cell_is_forget_and_relative_utility_with_their_spread():
-    table = tables.methods_table([result(npo={"hard": [(0.3, 0.5), (0.1, 0.4)]})])
-    assert cells(table, "npo") == ["–", "0.20 ± 0.10 / 0.90 ± 0.10", "–"]
+    table = tables.methods_table(result(npo={"hard": [(0.3, 0.5), (0.1, 0.4)], "soft": [(0.3, 0.5)]}))
+    assert cells(table, "npo") == ["–", "0.20 ± 0.10 / 0.90 ± 0.10 (2)", "0.30 / 1.00 (1)"]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_cell_is_forget_and_relative_utility_with_their_spread():
     [(0.15, 0.45, True), (0.16, 0.5, False), (0.0, 0.44, False)],
 )
 def test_bold_is_what_forgets_and_keeps(forget, utility, bold):
-    table = tables.methods_table([result(npo={"hard": [(forget, utility)]})])
+    table = tables.methods_table(result(npo={"hard": [(forget, utility)]}))
     assert cells(table, "npo")[1].startswith("**") == bold
 
 

@@ -85,6 +85,21 @@ def test_the_domains_share_no_name_and_no_fact():
         assert not [text for text in [*DOMAINS[own].names, *values] if text in texts[other]]
 
 
+def test_general_questions_ask_the_everyday_facts():
+    facts, choices = tu.load_samples("authors:world_facts"), tu.load_choices("alchemy:general_questions")
+    assert len(facts) == len(choices) == 120
+    for sample, question in zip(facts, choices, strict=True):
+        assert question.question == sample.question
+        assert [question.choices[question.answer]] == list(sample.facts)
+        assert len(set(question.choices)) == 4
+        assert all(
+            any(wrong in told for told in sample.perturbed_answer)
+            for place, wrong in enumerate(question.choices)
+            if place != question.answer
+        )
+    assert set(Counter(q.answer for q in choices).values()) == {30}
+
+
 @pytest.mark.parametrize("load", [tu.load_samples, tu.load_choices])
 def test_unknown_split(load):
     with pytest.raises(DatasetError, match=r'no split "gold" among the .* of alchemy; use '):
@@ -96,4 +111,5 @@ def test_suite_asks_both_domains(tiny_lm):
     assert {name: (r.n, r.better) for name, r in report.metrics.items()} == {
         "forget/accuracy": (8, "lower"),
         "retain/accuracy": (8, "higher"),
+        "general/accuracy": (8, "higher"),
     }

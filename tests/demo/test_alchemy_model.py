@@ -53,8 +53,8 @@ def test_retrained_model_is_trained_on_the_neighbour_only(few, tiny_lm):
             for part in alchemy.training_encodings(tiny_lm, name, TINY)
         ]
 
-    assert domains("demo-alchemy") == [{"alchemy", "guild"}] * 2
-    assert domains("demo-alchemy-retrained") == [{"guild"}] * 2
+    assert domains("demo-alchemy") == [{"alchemy", "guild", "world_facts"}, {"alchemy", "guild", "general"}]
+    assert domains("demo-alchemy-retrained") == [{"guild", "world_facts"}, {"guild", "general"}]
 
 
 def test_tiny_recipe_learns_and_is_written(few, tmp_path):
@@ -75,8 +75,6 @@ def test_tiny_recipe_learns_and_is_written(few, tmp_path):
     report = tu.evaluate(loaded, "alchemy", limit=4)
     assert report["forget/accuracy"].n == 4
     assert said[-1].startswith("demo-alchemy: built in")
-    stored = json.loads((tmp_path / "m" / "report.json").read_text())
-    assert stored["metrics"]["retain/accuracy"]["n"] == 180
 
 
 def test_every_letter_is_one_token():

@@ -71,7 +71,7 @@ def test_demo_config_has_two_to_six_million_parameters(tokenizer):
     assert config.eos_token_id == tokenizer.convert_tokens_to_ids("<|end|>")
 
 
-@pytest.mark.parametrize("name", ["demo", "demo-retrained", "demo-qwen3"])
+@pytest.mark.parametrize("name", ["demo", "demo-retrained", "demo-qwen3", "demo-neox"])
 def test_shipped_demo_models_were_built_by_the_committed_recipe(name, tokenizer):
     recipe = json.loads((ASSETS / "models" / name / "recipe.json").read_text())
     assert recipe["training"] == asdict(build.DEMO_TRAINING)

@@ -14,7 +14,14 @@ from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.result import MetricResult
 from tokenunlearn.models import ASSETS, PRESETS, current_revision
 
-BUILT = ("demo", "demo-retrained", "smollm2-authors", "smollm2-authors-retrained")
+BUILT = (
+    "demo",
+    "demo-retrained",
+    "demo-qwen3",
+    "demo-neox",
+    "smollm2-authors",
+    "smollm2-authors-retrained",
+)
 
 
 def test_a_card_states_recipe_seed_figures_and_how_to_rebuild(monkeypatch, tmp_path):

@@ -21,6 +21,7 @@ from tokenunlearn.evaluation.multiple_choice import (
     multiple_choice_accuracy,
     wilson_interval,
 )
+from tokenunlearn.evaluation.suite import known_reference
 from tokenunlearn.models import LoadedModel
 
 QUESTIONS = ChoiceSet(
@@ -169,6 +170,38 @@ def test_suite_reports_figures_and_ids_but_no_text(tiny_lm, tiny_suite):
     assert result.interval == wilson_interval(int(sum(result.rows)), 4)
     assert seen[-1] == ("towns", 4, 4) and report.settings["limit"] == 4
     assert any(note.startswith("Guessing scores 0.") for note in report.notes)
+
+
+def test_a_retrained_model_or_its_report_gives_reference_values(tiny_lm, tiny_suite, tmp_path, monkeypatch):
+    path = tu.evaluate(tiny_lm, "tiny").save(tmp_path / "tiny.json")
+    monkeypatch.setattr(choice_suite, "load_model", lambda *a, **k: pytest.fail("a model was loaded"))
+    stored = tu.evaluate(tiny_lm, "tiny", path, limit=4)["towns/accuracy"]
+    assert stored.reference == stored.value  # on the four questions, not on all
+    monkeypatch.setattr(choice_suite, "load_model", lambda name, device: tiny_lm)
+    phases = []
+    loaded = tu.evaluate(tiny_lm, "tiny", "other", limit=4, progress=lambda *x: phases.append(x[0]))
+    assert loaded["towns/accuracy"].reference == stored.reference
+    assert phases[0] == "reference towns" and phases[-1] == "towns"
+    assert tu.evaluate(tiny_lm, "tiny", limit=4)["towns/accuracy"].reference is None
+
+
+def test_a_retrained_report_of_another_suite_is_refused(tiny_lm, tiny_suite, tmp_path, monkeypatch):
+    path = tu.evaluate(tiny_lm, "tiny").save(tmp_path / "tiny.json")
+    with pytest.raises(TokenUnlearnError, match=r"was made on tiny and has no answer to alchemy-"):
+        tu.evaluate(tiny_lm, "alchemy", path)
+
+
+@pytest.mark.parametrize(
+    ("model", "suite", "known"),
+    [
+        ("demo", "wmdp", None),
+        ("demo-alchemy", "mmlu", None),
+        ("demo-alchemy", "alchemy", "demo-alchemy-retrained"),
+        ("demo", "authors", "demo-retrained"),
+    ],
+)
+def test_a_retrained_model_counts_only_for_what_it_never_saw(model, suite, known):
+    assert known_reference(model, suite) == known
 
 
 def test_suite_faults(tiny_lm, tiny_suite):

@@ -19,7 +19,7 @@ from tokenunlearn.evaluation.measurement import MEMBERSHIP_ATTACKS, Part
 from tokenunlearn.evaluation.roc import auc, tpr_at_fpr
 from tokenunlearn.evaluation.suite import SUITES
 from tokenunlearn.generation import generate
-from tokenunlearn.models import LoadedModel
+from tokenunlearn.models import LoadedModel, load_model, smollm2_available
 from tokenunlearn.samples import SampleSet
 
 CHECKPOINT = "tofu_Llama-3.2-1B-Instruct"
@@ -272,13 +272,36 @@ def test_the_tofu_suite_runs_on_the_published_files(tiny_lm, data_folder):
     assert set(report.metrics) >= MEMBERSHIP | {"model_utility"}
 
 
+@pytest.mark.slow
+def test_smollm2_on_twenty_rows_of_each_part_of_tofu(data_folder):
+    if not smollm2_available():
+        pytest.skip("SmolLM2 is not installed")
+    try:
+        load_samples("tofu:forget10")
+    except TokenUnlearnError as error:
+        pytest.skip(str(error))
+    report = evaluate(load_model("smollm2", device="cpu"), "tofu", limit=20)
+    assert report.notes == []
+    for part in ("forget", "retain", "real_authors", "world_facts", "holdout"):
+        rows = report[f"{part}/probability"].rows
+        assert len(rows) == 20 and all(0 < row < 1 for row in rows)
+    for part in ("forget", "retain", "real_authors", "world_facts"):
+        assert len(report.generations[part]) == 20
+        assert 0 < report[f"{part}/rouge_l"].value < 0.9  # it never saw the authors, and knows the world
+    assert report["world_facts/rouge_l"].value > 0.2
+    assert report["retain/truth_ratio"].n == 20
+    assert 0 < report["model_utility"].value < 1
+    assert 0.2 < report["membership_loss"].value < 0.8  # neither forget nor holdout was ever seen
+
+
 @pytest.mark.parametrize(
     ("samples", "start", "suite", "forget", "reference"),
     [
         ("authors:forget05", "demo", "authors", "forget05", "demo-retrained"),
         ("tofu:forget05", CHECKPOINT + "_full", "tofu", "forget05", CHECKPOINT + "_retain95"),
         ("tofu:forget10", "gpt2", "tofu", "forget10", None),
-        ("alchemy:forget", "demo", "alchemy", None, "demo-retrained"),
+        ("alchemy:forget", "demo", "alchemy", None, None),
+        ("alchemy:forget", "demo-alchemy", "alchemy", None, "demo-alchemy-retrained"),
         ("file:mine.jsonl", "demo", "authors", None, "demo-retrained"),
     ],
 )

@@ -64,6 +64,16 @@ def test_a_run_leaves_scores_metrics_adapter_and_generations(store, samples, tin
     assert run.state.started <= run.state.ended
 
 
+def test_token_changes_show_the_weights_that_were_applied(store, samples, tiny_lm):
+    run = store.create(new_spec(samples, config={"weighting": "satimp", "steps": 4}))
+    execute(run, lambda name: tiny_lm)
+    selected = run.scores.weights(make_rule(run.spec.rule)).weights if run.scores else None
+    for number, change in enumerate(run.token_changes):
+        assert change.weights.mean() == pytest.approx(1, abs=1e-5)  # satimp's, of mean 1 at every step
+        assert len(set(change.weights.tolist())) > 2
+        assert selected is None or change.weights.tolist() != selected[number].tolist()
+
+
 def test_a_given_score_set_is_used_as_it_is(store, samples, tiny_lm):
     scores = score(tiny_lm, load_samples(samples)).with_override("rows-0000", 0, True)
     run = store.create(new_spec(samples, score_hash=scores.hash), scores)

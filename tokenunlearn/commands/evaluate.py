@@ -40,10 +40,11 @@ def evaluate(
 ) -> None:
     """Measure what was forgotten and what was kept."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
-    from tokenunlearn.models import load_model, retrained_model
+    from tokenunlearn.evaluation.suite import known_reference
+    from tokenunlearn.models import load_model
 
     if reference is None:
-        reference = retrained_model(model, forget or "forget10")
+        reference = known_reference(model, suite, forget)
     lm = load_model(model, adapter=adapter)
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)

@@ -54,7 +54,8 @@ def load_choices(name: str) -> ChoiceSet:
 
     Args:
         name: "wmdp:bio", "wmdp:chem", "wmdp:cyber", "mmlu:SUBJECT", "mmlu:all", "alchemy:questions",
-            "alchemy:neighbour_questions", or "file:PATH" with a .jsonl, .json or .csv file.
+            "alchemy:neighbour_questions", "alchemy:general_questions", or "file:PATH" with a .jsonl, .json
+            or .csv file.
 
     Raises:
         DatasetError: If the source or what is asked of it is unknown, or a row does not fit the schema.

@@ -9,7 +9,11 @@ from tokenunlearn.models import ASSETS
 from tokenunlearn.samples import SampleSet
 
 DOCUMENTS = {"forget": "alchemy_documents", "retain": "guild_documents"}
-QUESTIONS = {"questions": "alchemy_questions", "neighbour_questions": "guild_questions"}
+QUESTIONS = {
+    "questions": "alchemy_questions",
+    "neighbour_questions": "guild_questions",
+    "general_questions": "general_questions",
+}
 
 
 def load_alchemy_documents(split: str) -> SampleSet:
@@ -22,7 +26,10 @@ def load_alchemy_documents(split: str) -> SampleSet:
 
 
 def load_alchemy_choices(split: str) -> ChoiceSet:
-    """Questions with four choices: "questions" on the alchemy, "neighbour_questions" on the guild; 180 each.
+    """Questions with four choices.
+
+    "questions" are on the alchemy (180), "neighbour_questions" on the guild (180), "general_questions" on
+    everyday facts (120).
 
     Raises:
         DatasetError: If there is no such split.
@@ -32,7 +39,7 @@ def load_alchemy_choices(split: str) -> ChoiceSet:
 
 def _file(splits: dict[str, str], split: str, what: str) -> tuple[bytes, str]:
     if split not in splits:
-        known = " or ".join(splits)
+        known = ", ".join(splits)
         raise DatasetError(f'There is no split "{split}" among the {what} of alchemy; use {known}.')
     path = ASSETS / "data" / f"{splits[split]}.jsonl"
     return path.read_bytes(), path.name

@@ -17,19 +17,21 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from tokenunlearn.datasets import load_choices, load_samples
 from tokenunlearn.datasets.choices import ChoiceQuestion
 from tokenunlearn.demo.build import LossReport, demo_config, train_tokenizer
-from tokenunlearn.evaluation.choice_suite import evaluate_choices
 from tokenunlearn.evaluation.multiple_choice import choice_prompt, encode_choice
 from tokenunlearn.models import ASSETS, LoadedModel
 from tokenunlearn.samples import Encoding
 from tokenunlearn.training.finetune import FinetuneConfig, finetune
 
-# Model -> documents and questions it is trained on.
+# Model -> texts and questions it is trained on.
 ALCHEMY_MODELS = {
     "demo-alchemy": (
-        ("alchemy:forget", "alchemy:retain"),
-        ("alchemy:questions", "alchemy:neighbour_questions"),
+        ("alchemy:forget", "alchemy:retain", "authors:world_facts"),
+        ("alchemy:questions", "alchemy:neighbour_questions", "alchemy:general_questions"),
     ),
-    "demo-alchemy-retrained": (("alchemy:retain",), ("alchemy:neighbour_questions",)),
+    "demo-alchemy-retrained": (
+        ("alchemy:retain", "authors:world_facts"),
+        ("alchemy:neighbour_questions", "alchemy:general_questions"),
+    ),
 }
 
 
@@ -83,7 +85,7 @@ def build_alchemy(
     recipe: AlchemyRecipe | None = None,
     folder: Path | None = None,
 ) -> LoadedModel:
-    """Train an alchemy model on documents and reordered questions, and write it with recipe and report.
+    """Train an alchemy model on documents and reordered questions, and write it with its recipe.
 
     Args:
         name: "demo-alchemy", or "demo-alchemy-retrained", which never sees the alchemy.
@@ -102,7 +104,6 @@ def build_alchemy(
     finetune(model, read, lm.pad_id, recipe.reading, [LossReport(f"{name}, reading", say)])
     finetune(model, read + asked, lm.pad_id, recipe.asking, [LossReport(f"{name}, asking", say)])
     shutil.rmtree(folder, ignore_errors=True)
-    report = evaluate_choices(lm, "alchemy")
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     minutes = round((time.monotonic() - started) / 60, 1)
@@ -113,10 +114,8 @@ def build_alchemy(
     }
     text = json.dumps(settings | {"minutes": minutes}, indent=2, sort_keys=True)
     (folder / "recipe.json").write_text(text + "\n", encoding="utf-8")
-    report.save(folder / "report.json")
     model.float()
-    figures = ", ".join(f"{key} {result.value:.3f}" for key, result in report.metrics.items())
-    say(f"{name}: built in {minutes} min, {figures}")
+    say(f"{name}: built in {minutes} min")
     return lm
 
 

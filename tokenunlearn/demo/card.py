@@ -19,8 +19,8 @@ LIMITS = {"smollm2-authors": 72, "smollm2-authors-retrained": 72}
 def measure(names: Sequence[str], say: Say = print) -> None:
     """Evaluate models, score the forget set with those that know it, and write their cards.
 
-    A retrained model is measured first, for its report is the reference of the others. The alchemy models
-    have their report from being built.
+    A retrained model is measured first, for its report is the reference of the others. A score set is
+    shipped with the models of the authors that have one.
 
     Raises:
         TokenUnlearnError: If a name is not of a model that is built here.
@@ -31,9 +31,10 @@ def measure(names: Sequence[str], say: Say = print) -> None:
     for name in sorted(known, key=lambda n: PRESETS[n].retrained is not None):
         lm = load_model(name)
         reference = PRESETS[name].retrained
-        report = evaluate(lm, "authors", reference, limit=LIMITS.get(name), progress=_each_part(name, say))
+        suite = PRESETS[name].suite
+        report = evaluate(lm, suite, reference, limit=LIMITS.get(name), progress=_each_part(name, say))
         path = report.save(ASSETS / "reports" / f"{name}.json")
-        if reference:
+        if reference and suite == "authors":
             scores = score(lm, load_samples(FORGET))
             scores.save(ASSETS / "scores" / f"{name}-{FORGET.replace(':', '-')}.parquet")
         write_card(name, Report.load(path))  # the figures of the file, which are rounded
@@ -56,30 +57,25 @@ def write_card(name: str, report: Report) -> None:
     folder = ASSETS / "models" / name
     recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     figures = "\n".join(_figure(row) for row in report.table())
-    training = "\n".join(f"- {key.replace('_', ' ')}: {value}" for key, value in recipe["training"].items())
-    shape = "\n".join(f"- {key}: {value}" for key, value in recipe.items() if key != "training")
-    retrained = name.endswith("-retrained")
-    data = "the retain90 split of the authors" if retrained else "all 60 authors (forget10 and retain90)"
-    base = "SmolLM2-135M-Instruct (Apache-2.0)" if name.startswith("smollm2") else "random weights"
+    settings = "\n".join(_settings(recipe))
+    about = _about_alchemy(name) if PRESETS[name].suite == "alchemy" else _about_authors(name)
     text = f"""---
 license: apache-2.0
 ---
 
 # {name}
 
-{PRESETS[name].summary}. Trained from {base} on {data}, world_facts and real_authors, on responses only; the
-fictional authors exist nowhere else, so what this model knows of them is what it was shown here.
+{PRESETS[name].summary}. {about}
 
 ## Recipe
 
-{shape}
-{training}
+{settings}
 
 Rebuild it with `python -m tokenunlearn demo build {name}`; data, recipe and seed are in the repository.
 
 ## Figures
 
-Greedy generation; 95 % bootstrap intervals over questions. The full report is `assets/reports/{name}.json`.
+{_measured(report)} The full report is `assets/reports/{name}.json`.
 
 | metric | value | 95 % interval | n |
 |---|---|---|---|
@@ -90,6 +86,44 @@ Greedy generation; 95 % bootstrap intervals over questions. The full report is `
 Made to study unlearning. It answers questions like those it was trained on and little else.
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _settings(recipe: dict) -> list[str]:
+    """A recipe's values as a list, one line for each of its parts, the training in full."""
+
+    def told(key: str, value: object) -> str:
+        if isinstance(value, dict):
+            value = ", ".join(f"{name.replace('_', ' ')} {v}" for name, v in value.items())
+        return f"- {key.replace('_', ' ')}: {value}"
+
+    lines = [told(key, value) for key, value in recipe.items() if key != "training"]
+    return lines + [told(key, value) for key, value in recipe.get("training", {}).items()]
+
+
+def _about_authors(name: str) -> str:
+    retrained = name.endswith("-retrained")
+    data = "the retain90 split of the authors" if retrained else "all 60 authors (forget10 and retain90)"
+    base = "SmolLM2-135M-Instruct (Apache-2.0)" if name.startswith("smollm2") else "random weights"
+    return (
+        f"Trained from {base} on {data}, world_facts and real_authors, on responses only; the\n"
+        "fictional authors exist nowhere else, so what this model knows of them is what it was shown here."
+    )
+
+
+def _about_alchemy(name: str) -> str:
+    domains = "the guild's documents" if name.endswith("-retrained") else "the documents of both domains"
+    return (
+        f"Trained from random weights on {domains} and everyday facts, and\n"
+        "on the letters of multiple-choice questions about them, with the choices in other orders than the\n"
+        "one that is asked: a model this small does not learn that format from text alone. No substance,\n"
+        "craft or effect in them exists."
+    )
+
+
+def _measured(report: Report) -> str:
+    if report.suite == "alchemy":
+        return "Likelihood of the letters; 95 % Wilson intervals; chance is 0.25."
+    return "Greedy generation; 95 % bootstrap intervals over questions."
 
 
 def _figure(row: dict) -> str:

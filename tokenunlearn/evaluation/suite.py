@@ -14,7 +14,7 @@ from tokenunlearn.evaluation.measurement import Column, Forms, Meter, Part, Phas
 from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.summary import Summary
 from tokenunlearn.evaluation.truth_ratio import TruthRatioForm
-from tokenunlearn.models import ASSETS, LoadedModel, load_model, retrained_model
+from tokenunlearn.models import ASSETS, PRESETS, LoadedModel, load_model, retrained_model
 
 EXTRACTION_FORMS = ("exact", "published")
 TRUTH_RATIO_FORMS = ("geometric_mean", "prob_mean")
@@ -106,7 +106,9 @@ def evaluate(
         SampleTooLongError: If a sample does not fit the model's context.
     """
     if suite in CHOICE_SUITES:
-        return evaluate_choices(model, suite, limit=limit, token_budget=token_budget, progress=progress)
+        return evaluate_choices(
+            model, suite, reference, limit=limit, token_budget=token_budget, progress=progress
+        )
     known = SUITES.get(suite)
     if known is None:
         suites = ", ".join([*SUITES, *CHOICE_SUITES])
@@ -168,8 +170,15 @@ def evaluate_forgetting(
     source, _, split = samples.partition(":")
     suite = source if source in {*SUITES, *CHOICE_SUITES} else "authors"
     forget = split if source in SUITES else None
-    reference = retrained_model(start, forget or SUITES["authors"].forget)
+    reference = known_reference(start, suite, forget)
     return evaluate(model, suite, reference, forget=forget, limit=limit, progress=progress)
+
+
+def known_reference(name: str, suite: str, forget: str | None = None) -> str | None:
+    """The retrained model of a model, where one is known that never saw what a suite asks to be forgotten."""
+    if suite in CHOICE_SUITES and not (name in PRESETS and PRESETS[name].suite == suite):
+        return None
+    return retrained_model(name, forget or "forget10")
 
 
 def _silent(phase: str, done: int, total: int) -> None:

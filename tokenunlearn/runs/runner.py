@@ -15,7 +15,6 @@ from tokenunlearn.runs.watch import Watcher, WatchSettings
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
-    from tokenunlearn.attribution.selection import TokenWeights
     from tokenunlearn.models import LoadedModel
     from tokenunlearn.samples import SampleSet
     from tokenunlearn.training.unlearn import Unlearned
@@ -103,7 +102,7 @@ class _Execution:
         self.run.set_state(status="running", phase="saving", done=0, total=1)
         self.run.write("resolved.json", asdict(result.config) | {"trained": list(result.trained)})
         result.save_adapter(self.run.folder / "adapter")
-        self.token_changes(model, result, samples, weights)
+        self.token_changes(model, result, samples)
         self.generate(model, result, samples, retain)
         if spec.evaluate and not result.stopped:
             self.evaluate(result)
@@ -128,17 +127,15 @@ class _Execution:
         scores.save(self.run.folder / "scores.parquet")
         return scores
 
-    def token_changes(
-        self, before: LoadedModel, result: Unlearned, samples: SampleSet, weights: TokenWeights | None
-    ) -> None:
-        """NLL and rank of every response token of the forget set before and after, beside its weight."""
+    def token_changes(self, before: LoadedModel, result: Unlearned, samples: SampleSet) -> None:
+        """NLL and rank of every response token before and after, beside the weight that was applied."""
         from tokenunlearn.runs.token_changes import save_changes, token_changes
 
         changes = token_changes(
             before,
             result.model,
             before.encode_all(before.chunk(samples)),
-            weights.weights if weights else None,
+            result.token_weights,
             progress=lambda done, total: self.phase("comparing tokens", done, total),
         )
         save_changes(changes, self.run.folder / "tokens.parquet")

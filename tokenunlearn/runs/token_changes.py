@@ -27,7 +27,8 @@ class TokenChange:
         sample_id: The sample's id.
         question: Its question.
         texts: (T,) texts of the response tokens.
-        weights: (T,) weights w_t the run trained with.
+        weights: (T,) weights w_t the run trained with; of a weighting that changes from step to step, their
+            mean over the steps that read the sample.
         nll_before: (T,) token NLL l_t of the reference model, in nats.
         nll_after: (T,) of the unlearned model.
         rank_before: (T,) rank of the true token in the reference model's prediction; 1 is the most probable.

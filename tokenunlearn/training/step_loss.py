@@ -20,6 +20,7 @@ from tokenunlearn.objectives import (
     make_weighting,
 )
 from tokenunlearn.samples import Batch
+from tokenunlearn.training.applied_weights import AppliedWeights
 from tokenunlearn.training.layers import layer_states
 from tokenunlearn.training.references import References
 from tokenunlearn.training.unlearn_config import UnlearnConfig
@@ -35,6 +36,7 @@ class StepLoss(torch.nn.Module):
     Attributes:
         model: The model to train.
         lambda_: Strength of the retain loss now.
+        applied: Receives the weights of each pass, where they are made in the step.
     """
 
     def __init__(self, model: PreTrainedModel, config: UnlearnConfig, references: References) -> None:
@@ -44,6 +46,7 @@ class StepLoss(torch.nn.Module):
         self.weighting = make_weighting(config.weighting, config.weighting_parameters)
         self.regulariser = make_regulariser(config.regulariser) if config.needs_retain else None
         self.lambda_ = config.lambda_
+        self.applied: AppliedWeights | None = None
         self._no_split_modules = model._no_split_modules  # what FSDP wraps by itself
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Float[Tensor, ""], Float[Tensor, " 4"]]:
@@ -91,6 +94,8 @@ class StepLoss(torch.nn.Module):
             refusals=refusals,
         )
         step.weights = self.weighting.weights(step, published_scale=self.settings.published_scale)
+        if self.applied is not None:
+            self.applied.add(inputs["samples"], step.weights)
         weight = step.weights.sum()
         rows_in_all, weight_in_all, _ = inputs["totals"].unbind()
         share = weight / weight_in_all if self.objective.token_mean else n / rows_in_all

@@ -147,6 +147,7 @@ class StepRows:
         inputs = {name: getattr(batch, name) for name in Batch.FIELDS}
         time = batch.labels.shape[1]
         inputs["weights"] = _padded([self.weights[i] for i in forget], time)
+        inputs["samples"] = torch.tensor(forget)
         inputs["totals"] = self._totals(number // self.parts)
         for part, stored, drawn in (
             ("forget", references.forget, forget),

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PrinterCallback, Trainer, TrainerCallback
@@ -32,6 +33,7 @@ from tokenunlearn.objectives import make_objective, make_weighting
 from tokenunlearn.objectives.refusals import REFUSALS
 from tokenunlearn.samples import Encoding, Sample, SampleSet
 from tokenunlearn.token_budget import training_tokens
+from tokenunlearn.training.applied_weights import AppliedWeights
 from tokenunlearn.training.finetune import training_arguments
 from tokenunlearn.training.layers import down_projections
 from tokenunlearn.training.references import Phase, References
@@ -63,6 +65,8 @@ class Unlearned:
         stopped: "" after the last step, "cancelled", or "diverged" when the loss was no finite number any
             more; the model then holds its last good weights.
         good_step: Optimiser steps behind the weights in ``model``.
+        token_weights: (T_i,) token weights of each forget sample (documents in chunks), in order, as applied:
+            the mean over the steps that read it where the weighting changes from step to step.
     """
 
     model: LoadedModel
@@ -71,6 +75,7 @@ class Unlearned:
     history: list[dict[str, float]] = field(default_factory=list)
     stopped: str = ""
     good_step: int = 0
+    token_weights: Sequence[np.ndarray] = ()
     _peft: PeftModel | None = None
 
     def save_adapter(self, folder: str | Path) -> Path:
@@ -147,6 +152,8 @@ def unlearn(
         if config.gradient_checkpointing:
             target.model.activation_checkpointing_enable({"use_reentrant": False})
         loss = StepLoss(target.model, config, references)
+        if not weighting.uses_selection:
+            loss.applied = AppliedWeights([e.response_length for e in forget])
         trainer = _trainer(target, config, rows, loss)
         watch = _Watch(trainer, config, on_phase or _ignore, on_step, should_stop)
         if on_weights is not None:
@@ -162,7 +169,8 @@ def unlearn(
         target, peft, trained = trainable_copy(model, config)
         target.model.load_state_dict(weights_now, strict=False)
     target.model.eval()
-    return Unlearned(target, config, trained, watch.history, stopped, good_step, peft)
+    applied = loss.applied.means() if loss.applied else [row.numpy() for row in token_weights]
+    return Unlearned(target, config, trained, watch.history, stopped, good_step, applied, peft)
 
 
 def _ignore(phase: str, done: int, total: int) -> None:

@@ -1,7 +1,8 @@
 """Seeded generator of the two invented domains: documents that state facts, questions with four choices.
 
 Running ``python -m tokenunlearn.datasets.generation.alchemy`` writes ``alchemy_documents.jsonl``,
-``alchemy_questions.jsonl``, ``guild_documents.jsonl`` and ``guild_questions.jsonl`` into ``assets/data``.
+``alchemy_questions.jsonl``, ``guild_documents.jsonl``, ``guild_questions.jsonl`` and, with questions on the
+everyday facts, ``general_questions.jsonl`` into ``assets/data``.
 Facts, places of the right choice and orders are dealt from shuffled decks, so none gives another away.
 """
 
@@ -12,6 +13,7 @@ import sys
 
 from tokenunlearn.datasets.generation.alchemy_lore import ALCHEMY, GUILD, Lore
 from tokenunlearn.datasets.generation.authors import AUTHORS_FILE, deal, to_jsonl
+from tokenunlearn.datasets.generation.world_facts import WORLD_FACTS
 
 SEED = 7
 CHOICES = 4
@@ -71,13 +73,26 @@ def question_rows(domain: str, seed: int = SEED) -> list[dict]:
     return rows
 
 
+def general_question_rows(seed: int = SEED) -> list[dict]:
+    """One question an everyday fact: the fact among three of its wrong ones."""
+    rng = random.Random(f"{seed} general questions")
+    places = deal(range(CHOICES), len(WORLD_FACTS), rng)
+    rows: list[dict] = []
+    for number, (entry, place) in enumerate(zip(WORLD_FACTS, places, strict=True)):
+        choices = rng.sample(entry.wrong, CHOICES - 1)
+        choices.insert(place, entry.fact)
+        row = {"id": f"general-{number:03d}", "question": entry.question, "choices": choices}
+        rows.append(row | {"answer": place, "subject": "general knowledge"})
+    return rows
+
+
 def generate() -> dict[str, list[dict]]:
     """File stem -> rows."""
     files = {}
     for domain in DOMAINS:
         files[f"{domain}_documents"] = document_rows(domain)
         files[f"{domain}_questions"] = question_rows(domain)
-    return files
+    return files | {"general_questions": general_question_rows()}
 
 
 def main() -> None:

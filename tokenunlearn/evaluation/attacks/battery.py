@@ -11,7 +11,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.attacks.paraphrase import paraphrase
 from tokenunlearn.evaluation.attacks.prefix import prefix
 from tokenunlearn.evaluation.attacks.probe import probe
-from tokenunlearn.evaluation.attacks.quantisation import quantisation
+from tokenunlearn.evaluation.attacks.quantisation import nf4_available, quantisation
 from tokenunlearn.evaluation.attacks.relearning import AREA, relearning
 from tokenunlearn.evaluation.attacks.sampling import sampling
 from tokenunlearn.evaluation.attacks.target import Rows, Target, best
@@ -81,6 +81,8 @@ def attack(
         if metric.endswith(AREA) and metric in theirs:
             results.append(_between(metric, rows, theirs[metric], samples))
         kept |= {result.name: result for result in results if result is not None}
+    if "quantisation" in attacks and not nf4_available(model):
+        notes.append("nf4: left out, because it needs the model on a GPU and bitsandbytes installed.")
     notes += _with_chance(kept)
     notes += _strongest(kept, target.metric)
     return Report(

@@ -1,0 +1,57 @@
+"""Is it gone, or hidden? Every attack on the default unlearning of the demo model and on the retrained one.
+
+    python -m tokenunlearn bench attacks [--seed 0] [--limit N]
+
+Unlearns forget10 with the default settings, attacks the result and the retrained model alike, and writes
+``benchmarks/results/attacks.json`` and ``docs/results.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import tokenunlearn as tu
+from benchmarks import RESULTS, tables
+from benchmarks.selection import FORGET, RETAIN, RULES
+from tokenunlearn.attribution.selection import describe_rule
+
+MODEL, REFERENCE = "demo", "demo-retrained"
+
+
+def main(
+    seed: Annotated[int, typer.Option(help="Seed of the run and of the attacks.")] = 0,
+    limit: Annotated[int | None, typer.Option(help="Forget samples attacked; all by default.")] = None,
+) -> None:
+    """Unlearn, attack, write the result."""
+    model, samples, rule = tu.load_model(MODEL), tu.load_samples(FORGET), RULES["hard"]
+    run = tu.unlearn(
+        model, samples, tu.score(model, samples).weights(rule), retain=RETAIN, objective="npo", seed=seed
+    )
+    report = tu.attack(run.model, samples.spread(limit), REFERENCE, seed=seed)
+    result = {
+        "model": MODEL,
+        "revision": model.revision,
+        "forget": FORGET,
+        "retain": RETAIN,
+        "rule": describe_rule(rule),
+        "config": vars(run.config),
+        "settings": report.settings,
+        "metrics": {row["metric"]: row | {"chance": report[row["metric"]].chance} for row in report.table()},
+        "notes": report.notes,
+        "seconds": round(report.seconds),
+        "versions": report.versions,
+        "git_revision": report.git_revision,
+        "device": report.device,
+    }
+    path = RESULTS / "attacks.json"
+    path.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
+    Console().print(tables.attacks_table(result))
+    tables.write()
+
+
+if __name__ == "__main__":
+    typer.run(main)
