@@ -48,12 +48,12 @@ def test_an_unreadable_run_is_left_out(store):
 
 def test_a_run_whose_process_has_gone_is_no_longer_running(store):
     run = store.get(IDS[0])
-    run.set_state(status="running")
-    assert run_index.entries(store.runs())[1].state.status == "running"
-    state = (run.folder / "state.json").read_text().replace('"status": "running"', '"status": "queued"')
-    pid = str(run.state.pid)
-    (run.folder / "state.json").write_text(state.replace(f'"pid": {pid}', '"pid": 4194303'))
-    assert run_index.entries(store.runs())[1].state.status == "failed"
+    for status, read in (("running", "failed"), ("queued", "cancelled")):
+        run.set_state(status=status)
+        assert run_index.entries(store.runs())[1].state.status == status
+        state = (run.folder / "state.json").read_text()
+        (run.folder / "state.json").write_text(state.replace(f'"pid": {run.state.pid}', '"pid": 4194303'))
+        assert run_index.entries(store.runs())[1].state.status == read
 
 
 @pytest.mark.parametrize("size", [0, 1, 60, 61, 1000, 1003])
