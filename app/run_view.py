@@ -144,9 +144,7 @@ def _confirm_discard(run: Run) -> None:
         if st.button("Remove it", key=f"remove-{run.id}", icon=":material/delete:"):
             del st.session_state[TO_DISCARD]
             _ask(services.discard, run)
-        st.button(
-            "Keep it", key=f"keep-{run.id}", on_click=st.session_state.pop, args=(TO_DISCARD, None)
-        )
+        st.button("Keep it", key=f"keep-{run.id}", on_click=st.session_state.pop, args=(TO_DISCARD, None))
 
 
 def _show_curves(run: Run, records: Sequence[dict[str, float]], watched: Sequence[dict[str, Any]]) -> None:
