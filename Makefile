@@ -19,7 +19,7 @@ help:
 	@echo "make app     install what is missing and start the app (PORT=8501)"
 	@echo "make test    install what is missing, then lint and all tests, slow and browser ones too (ARGS='-k name')"
 	@echo "make lint    ruff and mypy"
-	@echo "make bench   measure signals, selection, masking, steps and scaling, and write the tables of the docs (BENCH='selection')"
+	@echo "make bench   measure signals, selection, masking, steps, scaling and the app, and write the tables of the docs (BENCH='selection')"
 	@echo "make clean   remove .venv, caches and build outputs; runs stay"
 
 app: requirements smollm2
@@ -36,9 +36,9 @@ lint: requirements-dev
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 
-bench: requirements-dev smollm2
-	@for name in $(or $(BENCH),signals selection attacks masking steps scaling); do \
-		echo "Measuring $$name"; $(PYTHON) -m benchmarks.$$name || exit 1; \
+bench: requirements-dev smollm2 chromium
+	@for name in $(or $(BENCH),signals selection attacks masking steps scaling app); do \
+		echo "Measuring $$name"; CHROMIUM="$$($(FIND_CHROMIUM))" $(PYTHON) -m benchmarks.$$name || exit 1; \
 	done
 	@$(PYTHON) -m benchmarks.performance
 

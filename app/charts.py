@@ -12,9 +12,29 @@ import plotly.graph_objects as go
 from app.token_view import visible
 
 SCALE = "YlOrBr"
+POINTS = 1_000  # of a curve at most
 TICKS = 80  # token labels on an axis at most; more cannot be read and take the browser seconds
 PARTS = {"forget": "forget set", "retain": "retained samples"}
 COLOURS = {"loss": "#64748b", "forget": "#d97706", "retain": "#0d9488"}
+
+
+def decimate(values: Sequence[float] | np.ndarray, limit: int = POINTS) -> np.ndarray:
+    """Indices of at most ``limit`` values: the first, the last and every bucket's extremes, ascending.
+
+    Args:
+        values: (N,) in drawing order; NaN is kept only where nothing else is.
+        limit: Greatest number of indices, at least 4.
+    """
+    values = np.asarray(values, dtype=float)
+    if len(values) <= limit:
+        return np.arange(len(values))
+    kept = {0, len(values) - 1}
+    for bucket in np.array_split(np.arange(len(values)), (limit - 2) // 2):
+        part = values[bucket]
+        if np.isnan(part).all():
+            continue
+        kept |= {int(bucket[np.nanargmin(part)]), int(bucket[np.nanargmax(part)])}
+    return np.array(sorted(kept))
 
 
 def axis_text(text: str, longest: int = 14) -> str:
@@ -119,15 +139,16 @@ def context_matrix(contexts: Sequence[str], texts: Sequence[str], losses: np.nda
 def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
     """Forget NLL and retain loss of every step, in nats, from a run's records."""
     figure = go.Figure()
-    steps = [r["step"] for r in records]
     curves = (("forget_nll", "NLL of forget tokens", "forget"), ("retain_loss", "retain loss", "retain"))
     for name, label, colour in curves:
         if any(name in r for r in records):
+            values = np.array([r.get(name) for r in records], dtype=float)
+            kept = decimate(values)
             figure.add_scatter(
-                x=steps,
-                y=[r.get(name) for r in records],
+                x=[records[i]["step"] for i in kept],
+                y=values[kept],
                 name=label,
-                mode="lines+markers",
+                mode="lines" if len(kept) < len(values) else "lines+markers",
                 line={"color": COLOURS[colour], "dash": "solid" if colour == "forget" else "dash"},
                 yaxis="y2" if name == "retain_loss" else "y",
             )

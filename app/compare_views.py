@@ -10,9 +10,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import answer_diff, background, compare_charts, comparison, export, services
+from app.charts import decimate
 from app.comparison import ABSENT, Contender
 from app.errors import show_error
-from app.run_index import HEADLINE, RunEntry, figure_of, thinned
+from app.run_index import HEADLINE, RunEntry, figure_of
 from app.run_view import weights_move
 from app.token_view import visible
 from tokenunlearn.errors import TokenUnlearnError
@@ -21,7 +22,6 @@ from tokenunlearn.runs.token_changes import TokenChange, summarise
 BARS = ("forget/gold_span", "forget/gold_span_paraphrased", "retain/gold_span", "model_utility")
 SYMBOLS = ("circle", "triangle-up", "star", "cross", "pentagon", "hexagram", "x", "triangle-down")
 EVALUATED = 24
-CURVE_POINTS = 1000
 TOLD = 0.5
 
 
@@ -79,7 +79,7 @@ def figures(
         records = services.run_records(column.run) if column.run else []
         kept = [(r["step"], r["forget_nll"]) for r in records if r.get("forget_nll") is not None]
         if kept:
-            shown = thinned(kept, CURVE_POINTS, key=lambda pair: pair[1])
+            shown = [kept[i] for i in decimate([nll for _, nll in kept])]
             curves[column.name] = ([step for step, _ in shown], [nll for _, nll in shown], column.colour)
     if curves:
         sentence = "The NLL of the weighted forget tokens should rise, and level off before the model breaks."

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import streamlit as st
 
+from app.charts import decimate
 from tokenunlearn.errors import RunError
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run, RunState
@@ -18,8 +19,6 @@ PALETTE = ("#3b82f6", "#d97706", "#8b5cf6", "#0d9488", "#db2777", "#65a30d", "#b
 FILES = ("spec.json", "state.json", "metrics.jsonl", "report.json", "label.txt", "tokens.parquet", "adapter")
 CURVE_POINTS = 60
 HEADLINE = ("forget/gold_span", "model_utility")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,30 +80,16 @@ def _stamps(folder: Path) -> tuple[int, ...]:
 def _entry(folder: Path, stamps: tuple[int, ...]) -> RunEntry:
     """An entry from disk; ``stamps`` are the files' times, so that what has changed is read anew."""
     run = Run(folder)
+    curve = [r["forget_nll"] for r in run.metrics if r.get("forget_nll") is not None]
     metrics = (run.report or {}).get("metrics", {})
     return RunEntry(
         run=run,
         spec=run.spec,
         state=run.state,
         label=run.label,
-        curve=thinned([r["forget_nll"] for r in run.metrics if r.get("forget_nll") is not None]),
+        curve=tuple(curve[i] for i in decimate(curve, CURVE_POINTS)),
         headline={name: plain for name in HEADLINE if (plain := figure_of(metrics, name))},
     )
-
-
-def thinned(
-    values: Sequence[T], points: int = CURVE_POINTS, key: Callable[[T], Any] = lambda value: value
-) -> tuple[T, ...]:
-    """At most ``points`` values that keep each stretch's smallest and largest, in order."""
-    if len(values) <= points:
-        return tuple(values)
-    buckets = points // 2
-    kept: list[T] = []
-    for b in range(buckets):
-        stretch = range(b * len(values) // buckets, (b + 1) * len(values) // buckets)
-        low, high = (pick(stretch, key=lambda i: key(values[i])) for pick in (min, max))
-        kept += [values[i] for i in sorted({low, high})]
-    return tuple(kept)
 
 
 def figure_of(metrics: dict[str, Any], name: str) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from app.watch_view import answers_html
 from tokenunlearn.errors import RunError
 from tokenunlearn.objectives import WEIGHTINGS
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import Run
+from tokenunlearn.runs.store import Run, RunState
 
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
@@ -26,6 +27,7 @@ BADGES = {
     "cancelled": ("orange", ":material/cancel:"),
 }
 QUEUE_SHOWN = 10
+TO_DISCARD = "to_discard"
 
 
 def active_runs() -> list[Run]:
@@ -67,24 +69,26 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
             st.text(f"{len(waiting)} run{'s wait' if len(waiting) > 1 else ' waits'}", width="stretch")
             if st.button(f"Cancel all {len(every)}", key="cancel-all", icon=":material/cancel:"):
                 for run in reversed(every):
-                    _ask(services.worker().cancel, run)
+                    with suppress(RunError):  # it has ended meanwhile
+                        services.worker().cancel(run)
                 st.rerun()
         for run in waiting[:QUEUE_SHOWN]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button("Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"):
                     _ask(services.worker().cancel, run)
-                    st.rerun()
                 st.text(f"{run.label}  ({run.id})")
         if len(waiting) > QUEUE_SHOWN:
             st.caption(f"and {len(waiting) - QUEUE_SHOWN} more")
 
 
 def _ask(what: Callable[[Run], None], run: Run) -> None:
-    """Ask for an end; that the run has ended meanwhile is said."""
+    """Ask for an end and draw the page anew; that the run has ended meanwhile is said."""
     try:
         what(run)
     except RunError as error:
         show_error(error)
+    else:
+        st.rerun()
 
 
 def show_run(run: Run) -> None:
@@ -95,8 +99,9 @@ def show_run(run: Run) -> None:
             colour, icon = BADGES[state.status]
             st.badge(state.status, color=colour, icon=icon)  # type: ignore[arg-type]
             st.text(f"{run.label}  ({run.id})", width="stretch")
-            if state.active:
-                _show_ends(run)
+            _show_ends(run, state)
+        if st.session_state.get(TO_DISCARD) == run.id:
+            _confirm_discard(run)
         if state.active:
             st.progress(state.done / state.total if state.total else 0.0, text=_progress_text(run, records))
         if state.message:
@@ -110,28 +115,36 @@ def show_run(run: Run) -> None:
             st.html(answers_html(watched))
 
 
-def _show_ends(run: Run) -> None:
-    """Stop and keep, and discard."""
-    asked = run.cancel_requested
-    if st.button(
-        "Stop and keep" if run.state.status == "running" else "Cancel",
+def _show_ends(run: Run, state: RunState) -> None:
+    """Stop and keep while it is active; discard, which asks once more."""
+    asked = state.active and run.cancel_requested
+    if state.active and st.button(
+        "Stop and keep" if state.status == "running" else "Cancel",
         key=f"cancel-{run.id}",
         icon=":material/stop_circle:",
         disabled=asked,
         help="Stops after the step it is in; the weights so far are kept.",
     ):
         _ask(services.worker().cancel, run)
-        st.rerun()
-    if st.button(
+    st.button(
         "Discard",
         key=f"discard-{run.id}",
         icon=":material/delete:",
         type="tertiary",
         disabled=asked,
-        help="Stops after the step it is in and removes the run.",
-    ):
-        _ask(services.worker().discard, run)
-        st.rerun()
+        on_click=st.session_state.update,
+        args=({TO_DISCARD: run.id},),
+        help="Removes the run and all it has kept; an active one stops after the step it is in.",
+    )
+
+
+def _confirm_discard(run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text("⚠ Remove this run with its weights, curves and answers? There is no way back.")
+        if st.button("Remove it", key=f"remove-{run.id}", icon=":material/delete:"):
+            del st.session_state[TO_DISCARD]
+            _ask(services.discard, run)
+        st.button("Keep it", key=f"keep-{run.id}", on_click=st.session_state.pop, args=(TO_DISCARD, None))
 
 
 def _show_curves(run: Run, records: Sequence[dict[str, float]], watched: Sequence[dict[str, Any]]) -> None:

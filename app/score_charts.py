@@ -8,31 +8,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import SCALE, axis_text
+from app.charts import POINTS, SCALE, axis_text, decimate
 
 INK = {"main": "#0d9488", "other": "#d97706", "third": "#7c3aed", "quiet": "#94a3b8", "line": "#dc2626"}
-POINTS = 1_000
 COLUMNS = 200
 LEAST = 1e-4  # nats; smaller scores are drawn there, so that a logarithmic axis holds them
-
-
-def decimate(values: Sequence[float] | np.ndarray, limit: int = POINTS) -> np.ndarray:
-    """Indices of at most ``limit`` values: the first, the last and every bucket's extremes, ascending.
-
-    Args:
-        values: (N,) in drawing order; NaN is kept only where nothing else is.
-        limit: Greatest number of indices, at least 4.
-    """
-    values = np.asarray(values, dtype=float)
-    if len(values) <= limit:
-        return np.arange(len(values))
-    kept = {0, len(values) - 1}
-    for bucket in np.array_split(np.arange(len(values)), (limit - 2) // 2):
-        part = values[bucket]
-        if np.isnan(part).all():
-            continue
-        kept |= {int(bucket[np.nanargmin(part)]), int(bucket[np.nanargmax(part)])}
-    return np.array(sorted(kept))
 
 
 def score_distribution(

@@ -94,6 +94,18 @@ def story(run: Run) -> Story:
     )
 
 
+def discard(run: Run) -> None:
+    """Remove a run and all it has kept; an active one as soon as it has stopped.
+
+    Raises:
+        RunError: If it is gone already, or another process runs it.
+    """
+    if run.state.active:
+        worker().discard(run)
+    else:
+        store().delete(run.id)
+
+
 def start_task(key: str, label: str, work: Callable[[Task], Any]) -> Task:
     """Hand work to the worker unless the same key is running already."""
     known = tasks().get(key)

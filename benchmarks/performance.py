@@ -156,7 +156,60 @@ def _scaling_section(result: dict[str, Any]) -> str:
 """
 
 
-SECTIONS = {"masking": _masking_section, "steps": _steps_section, "scaling": _scaling_section}
+def app_table(result: dict[str, Any]) -> str:
+    """What a person waits for, one row each, beside its target; parts that were not measured are left out."""
+    lines = []
+
+    def row(what: str, figure: dict[str, float], unit: str, target: str, digits: int = 2) -> None:
+        median, low, high = (f"{figure[name]:.{digits}f}" for name in ("median", "min", "max"))
+        lines.append([what, f"{median} {unit} ({low} – {high})", target, str(figure["n"])])
+
+    if selection := result.get("selection"):
+        for kind, figure in selection["rules"].items():
+            row(f"{kind} weights of {selection['tokens']:,} tokens, server", figure, "ms", "< 20 ms", 1)
+    if drag := result.get("drag"):
+        for where in ("alone", "in a set"):
+            one = drag[where]
+            what = f"threshold dragged over 512 tokens, {where} of {one['tokens']:,}"
+            row(what, one["repaints_a_second"], "repaints/s", "≥ 30", 1)
+            row(f"{what}: script and layout of a frame", one["work_ms"], "ms", "", 1)
+    if cold := result.get("cold"):
+        row("cold start: server answers, after its start", cold["server"], "s", "")
+        row("cold start: text tinted, after that", cold["text"], "s", "")
+        row("cold start: first heatmap drawn, after the server answers", cold["heatmap"], "s", "< 5 s")
+        row("cold start: the same without starting the browser", cold["heatmap_from_address"], "s", "")
+    if pages := result.get("pages"):
+        sizes = dict.fromkeys(("Tokens", "Data"), f"{pages['samples']} samples")
+        for name in ("Compare", "Tokens", "Data"):
+            what = f"{name}, {sizes.get(name, str(pages['runs']) + ' runs')}"
+            row(f"{what}: drawn after a click", pages[name]["click"], "s", "< 1 s")
+            row(f"{what}: at rest after a click", pages[name]["at_rest"], "s", "")
+            row(f"{what}: drawn from a link, new visitor", pages[name]["link"], "s", "")
+    return markdown(["what", "median (min – max)", "target", "n"], lines)
+
+
+def _app_section(result: dict[str, Any]) -> str:
+    machines = "; ".join(f"{name}: {_machine(part)}" for name, part in result.items())
+    browser = result.get("drag", {}).get("browser", "")
+    return f"""## The page
+
+`python -m benchmarks.app`, with headless Chromium {browser}. Selection: importance, hash and weights from
+stored scores, another mix each time. Drag: the slider gets one event a frame, and frames count in which other
+tokens are selected than in the frame before; a screen of 60 frames a second allows 60. Pages: the server is
+warm; the visitor who clicks has seen the page before, the new one has an empty browser cache.
+
+{app_table(result)}
+
+Measured: {machines}.
+"""
+
+
+SECTIONS = {
+    "masking": _masking_section,
+    "steps": _steps_section,
+    "scaling": _scaling_section,
+    "app": _app_section,
+}
 
 
 def write() -> None:

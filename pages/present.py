@@ -7,6 +7,7 @@ from contextlib import suppress
 import streamlit as st
 
 from app import services, slide_view
+from app.arrow_keys import arrow_keys
 from app.errors import show_error
 from app.presentation import make_slides
 from app.slides import Slide
@@ -31,14 +32,14 @@ def go(run: str, key: str) -> None:
 
 
 def turn(run: str, slides: tuple[Slide, ...], number: int) -> None:
-    """Back and forward, by button and arrow key, and where one is."""
+    """Back and forward by button, and where one is."""
     last = len(slides) - 1
-    for label, shortcut, to in (("Back", "Left", number - 1), ("Next", "Right", number + 1)):
+    for label, arrow, to in (("Back", "←", number - 1), ("Next", "→", number + 1)):
         st.button(
             label,
             key=label.lower(),
             type="primary" if label == "Next" else "secondary",
-            shortcut=shortcut,
+            help=f"Key {arrow}",
             disabled=not 0 <= to <= last,
             on_click=go,
             args=(run, slides[min(max(to, 0), last)].key),
@@ -74,6 +75,7 @@ def present(runs: dict[str, Run]) -> None:
         turn(chosen, slides, number)
         st.page_link("pages/overview.py", label="Leave", icon=":material/close:")
     st.html(slide_view.slide_html(slides[number]))
+    arrow_keys(number, len(slides) - 1, lambda wanted: go(chosen, keys[wanted]))
 
 
 stored = stored_runs()

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import performance, tables
 from benchmarks.contest import alternate
 from benchmarks.scaling import exponent
+from benchmarks.served_app import find_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -122,3 +123,35 @@ def test_a_contender_that_takes_too_long_has_one_turn(tmp_path, monkeypatch):
     runs = alternate("race", ["fast", "slow"], 3, ["--x"], patience=5)
     assert {name: len(results) for name, results in runs.items()} == {"fast": 3, "slow": 1}
     assert runs["slow"][0]["asked"] == ["--x"]
+
+
+@pytest.mark.browser
+def test_the_page_is_measured_and_its_table_names_every_target(tmp_path, monkeypatch):
+    if find_chromium() is None:
+        pytest.skip("no Chromium: name one with CHROMIUM or install chromium")
+    found = quick("app", tmp_path / "app.json")
+    assert found["selection"]["tokens"] >= 5000
+    for where in ("alone", "in a set"):
+        assert found["drag"][where]["repaints"]["min"] > 50  # of 181 frames
+    assert found["cold"]["heatmap"]["min"] > found["cold"]["heatmap_from_address"]["min"]
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(performance, "PAGE", tmp_path / "performance.md")
+    performance.write()
+    page = (tmp_path / "performance.md").read_text()
+    assert "## The page" in page
+    for what in (
+        "hard weights of 5,0",
+        "alone of 512",
+        "first heatmap drawn",
+        "Compare, 12 runs",
+        "Data, 40 ",
+    ):
+        assert what in page
+
+
+def test_parts_of_the_page_that_were_not_measured_are_left_out():
+    figure = {"median": 7.44, "min": 7.0, "max": 8.7, "n": 10}
+    table = performance.app_table({"selection": {"tokens": 5005, "rules": {"hard": figure}}})
+    assert table.splitlines()[2:] == [
+        "| hard weights of 5,005 tokens, server | 7.4 ms (7.0 – 8.7) | < 20 ms | 10 |"
+    ]

@@ -97,9 +97,35 @@ def test_loss_curves_draw_what_was_recorded():
         {"step": 2.0, "forget_nll": None, "retain_loss": 0.25},
     ]
     forget, retain = charts.loss_curves(records).data
-    assert (list(forget.x), list(forget.y)) == ([1, 2], [0.5, None])
+    assert list(forget.x) == [1, 2]
+    np.testing.assert_array_equal(forget.y, [0.5, np.nan])
     assert list(retain.y) == [0, 0.25]
     assert (forget.yaxis, retain.yaxis) == ("y", "y2")
+
+
+def test_decimation_keeps_ends_and_extremes():
+    values = np.random.default_rng(0).normal(size=50_000)
+    values[31_234], values[777] = 99.0, -99.0
+    kept = charts.decimate(values)
+    assert len(kept) <= 1000 and kept[0] == 0 and kept[-1] == 49_999
+    assert {31_234, 777} <= set(kept.tolist())
+    assert (np.diff(kept) > 0).all()
+
+
+def test_decimation_leaves_short_series_alone_and_skips_what_is_no_number():
+    assert charts.decimate([1, np.nan, 3]).tolist() == [0, 1, 2]
+    values = np.full(5_000, np.nan)
+    values[2_500] = 1.0
+    assert 2_500 in charts.decimate(values)
+
+
+def test_curves_of_a_long_run_keep_their_extremes():
+    records = [{"step": step, "forget_nll": 1.0, "retain_loss": 0.5} for step in range(1, 30_001)]
+    records[12_345]["forget_nll"] = 9.0
+    forget, retain = charts.loss_curves(records).data
+    assert len(forget.x) <= 1000 and len(retain.x) <= 1000
+    assert forget.x[np.argmax(forget.y)] == 12_346
+    assert forget.x[-1] == retain.x[-1] == 30_000
 
 
 def test_loss_curves_without_a_regulariser_have_one_curve():

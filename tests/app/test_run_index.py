@@ -48,26 +48,24 @@ def test_an_unreadable_run_is_left_out(store):
 
 def test_a_run_whose_process_has_gone_is_no_longer_running(store):
     run = store.get(IDS[0])
-    run.set_state(status="running")
-    assert run_index.entries(store.runs())[1].state.status == "running"
-    state = (run.folder / "state.json").read_text().replace('"status": "running"', '"status": "queued"')
-    pid = str(run.state.pid)
-    (run.folder / "state.json").write_text(state.replace(f'"pid": {pid}', '"pid": 4194303'))
-    assert run_index.entries(store.runs())[1].state.status == "failed"
+    for status, read in (("running", "failed"), ("queued", "cancelled")):
+        run.set_state(status=status)
+        assert run_index.entries(store.runs())[1].state.status == status
+        state = (run.folder / "state.json").read_text()
+        (run.folder / "state.json").write_text(state.replace(f'"pid": {run.state.pid}', '"pid": 4194303'))
+        assert run_index.entries(store.runs())[1].state.status == read
 
 
-@pytest.mark.parametrize("size", [0, 1, 60, 61, 1000, 1003])
-def test_thinned_curves_keep_their_extremes(size):
-    draw = random.Random(size)
-    values = [draw.gauss(0, 1) for _ in range(size)]
-    kept = run_index.thinned(values, 60)
-    assert len(kept) <= 60
-    if size <= 60:
-        assert list(kept) == values
-        return
-    assert (min(kept), max(kept)) == (min(values), max(values))
-    positions = [values.index(value) for value in kept]
-    assert positions == sorted(positions)
+def test_the_curve_of_a_long_run_is_short_and_keeps_its_extremes(store):
+    run = store.get(IDS[0])
+    draw = random.Random(0)
+    values = [draw.gauss(0, 1) for _ in range(1003)]
+    for step, value in enumerate(values, start=6):
+        run.append_metrics({"step": step, "forget_nll": value})
+    curve = run_index.entries(store.runs())[1].curve
+    assert len(curve) <= 60
+    assert (min(curve), curve[-1]) == (min(values), values[-1])
+    assert max(curve) == max([*values, 5.0])
 
 
 def test_table_rows_tell_letters_curves_and_headline_figures(store):

@@ -10,22 +10,6 @@ from app import score_charts
 RANDOM = np.random.default_rng(0)
 
 
-def test_decimation_keeps_ends_and_extremes():
-    values = RANDOM.normal(size=50_000)
-    values[31_234], values[777] = 99.0, -99.0
-    kept = score_charts.decimate(values)
-    assert len(kept) <= 1000 and kept[0] == 0 and kept[-1] == 49_999
-    assert {31_234, 777} <= set(kept.tolist())
-    assert (np.diff(kept) > 0).all()
-
-
-def test_decimation_leaves_short_series_alone_and_skips_what_is_no_number():
-    assert score_charts.decimate([1, np.nan, 3]).tolist() == [0, 1, 2]
-    values = np.full(5_000, np.nan)
-    values[2_500] = 1.0
-    assert 2_500 in score_charts.decimate(values)
-
-
 @pytest.mark.parametrize("values", [[0.0] * 5, [0.5] * 5, [-1.0, -2.0], [np.nan, 1.0], [], [np.nan]])
 def test_the_distribution_counts_every_number_once(values):
     figure = score_charts.score_distribution(values, "entropy h", "nats", 0.5)

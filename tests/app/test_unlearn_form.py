@@ -119,8 +119,37 @@ def test_a_discarded_run_is_gone(open_page, scored):
     wait_until(lambda: run.metrics)
     at.run()
     at.button(key=f"discard-{run.id}").click().run()
-    assert not at.exception
+    assert run.state.active and not run.cancel_requested
+    press(at, "Remove it")
     wait_until(lambda: not runs())
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_an_ended_run_is_discarded_after_asking_once_more(open_page, home, status):
+    older = write_run(home, "20260101-100000-npo-hard-0001", "older")
+    run = write_run(home, "20260102-100000-npo-hard-0002", "newer")
+    run.set_state(status=status)
+    at = open_page("unlearn")
+    at.button(key=f"discard-{run.id}").click().run()
+    assert "There is no way back" in shown(at)
+    press(at, "Keep it")
+    assert "There is no way back" not in shown(at)
+    at.button(key=f"discard-{run.id}").click().run()
+    assert run.adapter
+    press(at, "Remove it")
+    assert [kept.id for kept in runs()] == [older.id]
+    assert "older" in shown(at) and "newer" not in shown(at)
+    assert "There is no way back" not in shown(at)
+
+
+def test_removing_a_run_that_is_gone_already_is_no_fault(open_page, home):
+    run = write_run(home, "20260101-100000-npo-hard-0001", "a run")
+    at = open_page("unlearn")
+    at.button(key=f"discard-{run.id}").click().run()
+    services.store().delete(run.id)
+    at.button(key=f"remove-{run.id}").click().run()
+    assert not at.exception
+    assert runs() == []
 
 
 @pytest.mark.parametrize(

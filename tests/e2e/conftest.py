@@ -2,34 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-def find_chromium() -> str | None:
-    """The browser named by CHROMIUM, or the first on the PATH."""
-    named = os.environ.get("CHROMIUM")
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    return named or next(filter(None, found), None)
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from benchmarks.served_app import ARGUMENTS, find_chromium, served
 
 
 @pytest.fixture(scope="module")
@@ -43,33 +18,8 @@ def app(app_folder):
     """Address of the app, served on a free port until the module's tests have ended."""
     if find_chromium() is None:
         pytest.skip("no Chromium: name one with CHROMIUM or install chromium")
-    port = free_port()
-    environment = os.environ | {
-        "TOKENUNLEARN_RUNS": str(app_folder / "runs"),
-        "TOKENUNLEARN_CACHE": str(app_folder / "cache"),
-    }
-    with (app_folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-                break
-            except (urllib.error.URLError, OSError):
-                assert time.monotonic() < deadline, (app_folder / "server.log").read_text()
-                time.sleep(0.2)
+    with served(app_folder) as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 @pytest.fixture(scope="session")

@@ -44,16 +44,20 @@ def test_runs_are_listed_newest_first_and_half_made_ones_not_at_all(store):
     assert [r.id for r in store.runs()] == sorted([first.id, second.id], reverse=True)
 
 
-def test_an_active_run_whose_process_is_gone_counts_as_failed(store):
+@pytest.mark.parametrize(
+    ("status", "read", "message"),
+    [("running", "failed", "ended before the run did"), ("queued", "cancelled", "nothing was changed")],
+)
+def test_an_active_run_whose_process_is_gone_has_failed_or_never_begun(store, status, read, message):
     run = store.create(spec())
     state = json.loads((run.folder / "state.json").read_text())
     gone = os.fork()
     if gone == 0:
         os._exit(0)
     os.waitpid(gone, 0)
-    write_json(run.folder / "state.json", state | {"status": "running", "pid": gone})
-    assert run.state.status == "failed"
-    assert "ended before the run did" in run.state.message
+    write_json(run.folder / "state.json", state | {"status": status, "pid": gone})
+    assert run.state.status == read
+    assert message in run.state.message
     store.delete(run.id)
     assert store.runs() == []
 

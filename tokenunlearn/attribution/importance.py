@@ -148,23 +148,28 @@ def importance(
     Source: arXiv 2605.00364 for the mix; rank normalisation, the product and the word granularity are this
     project's own.
     """
-    sign = 1.0 if settings.direction == "uncertain" else -1.0
-    entropy = [sign * np.asarray(h) for h in entropy]
+    bounds = np.cumsum([len(scores) for scores in knowledge])[:-1]
+    k = np.concatenate([*knowledge, np.empty(0)])
+    h = np.concatenate([*entropy, np.empty(0)]) * (1.0 if settings.direction == "uncertain" else -1.0)
     if settings.granularity == "word" and words is not None:
-        knowledge = [over_words(k, w) for k, w in zip(knowledge, words, strict=True)]
-        entropy = [over_words(h, w) for h, w in zip(entropy, words, strict=True)]
-    k = _normalised(knowledge, settings)
-    h = _normalised(entropy, settings)
+        numbers = _numbered(words)
+        k, h = over_words(k, numbers), over_words(h, numbers)
+    k, h = _normalised(k, bounds, settings), _normalised(h, bounds, settings)
     a = settings.alpha
-    if settings.fusion == "sum":
-        return [a * x + (1 - a) * y for x, y in zip(k, h, strict=True)]
-    return [x**a * y ** (1 - a) for x, y in zip(k, h, strict=True)]
+    mixed = a * k + (1 - a) * h if settings.fusion == "sum" else k**a * h ** (1 - a)
+    return np.split(mixed, bounds) if len(knowledge) else []
 
 
-def _normalised(scores: Sequence[np.ndarray], settings: ImportanceSettings) -> list[np.ndarray]:
-    if settings.scope == "sample":
-        return [normalise(score, settings.normaliser) for score in scores]
-    whole = normalise(
-        np.concatenate([np.asarray(s) for s in scores]) if scores else np.empty(0), settings.normaliser
-    )
-    return np.split(whole, np.cumsum([len(s) for s in scores])[:-1]) if scores else []
+def _numbered(words: Sequence[np.ndarray]) -> np.ndarray:
+    """(N,) the samples' words one after another, numbered through the whole set."""
+    counts = [int(w.max(initial=-1)) + 1 for w in words]
+    firsts = np.cumsum([0, *counts])
+    parts = [w + first for w, first in zip(words, firsts, strict=False)]
+    return np.concatenate([*parts, np.empty(0, dtype=int)])
+
+
+def _normalised(scores: np.ndarray, bounds: np.ndarray, settings: ImportanceSettings) -> np.ndarray:
+    """(N,) scores mapped to 0..1 over the set or each sample; samples end at ``bounds`` and at the end."""
+    if settings.scope == "set":
+        return normalise(scores, settings.normaliser)
+    return np.concatenate([normalise(mine, settings.normaliser) for mine in np.split(scores, bounds)])

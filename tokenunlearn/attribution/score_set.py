@@ -76,6 +76,13 @@ class SampleScores:
             found.append(numbers.setdefault(spans[first] if inside else ("none", t), len(numbers)))
         return np.array(found, dtype=int)
 
+    @cached_property
+    def texts_hashed(self) -> bytes:
+        """Texts, ids and places as they enter the hash of a score set."""
+        texts = [self.sample_id, self.question, self.answer, self.span, self.prompt_texts, self.texts]
+        texts += [self.token_ids, self.offsets, self.contexts]
+        return json.dumps(texts, ensure_ascii=False).encode()
+
 
 @dataclass(frozen=True, eq=False)
 class ScoreSet:
@@ -158,18 +165,7 @@ class ScoreSet:
         """sha256 over samples, measurements, model, settings and overrides; 64 hex digits."""
         digest = hashlib.sha256(json.dumps(self._header(), sort_keys=True, ensure_ascii=False).encode())
         for x in self.samples:
-            texts = [
-                x.sample_id,
-                x.question,
-                x.answer,
-                x.span,
-                x.prompt_texts,
-                x.texts,
-                x.token_ids,
-                x.offsets,
-                x.contexts,
-            ]
-            digest.update(json.dumps(texts, ensure_ascii=False).encode())
+            digest.update(x.texts_hashed)
             for array in (x.nll, x.entropy, x.losses):
                 digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
             digest.update(np.packbits(x.copied).tobytes())

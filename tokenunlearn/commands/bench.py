@@ -15,7 +15,8 @@ from tokenunlearn.errors import TokenUnlearnError
 def bench(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(help="methods, selection, signals, attacks, smollm2, masking, steps or scaling.")
+        str,
+        typer.Argument(help="methods, selection, signals, attacks, smollm2, masking, steps, scaling or app."),
     ],
 ) -> None:
     """Run one of the benchmarks; "bench NAME --help" lists its options."""

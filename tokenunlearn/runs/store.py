@@ -102,16 +102,17 @@ class Run:
 
     @property
     def state(self) -> RunState:
-        """The state on disk; a run whose process has gone without ending it counts as failed."""
+        """The state on disk; one whose process has gone is failed, or cancelled where it still waited."""
         try:
             state = RunState(**json.loads((self.folder / "state.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return RunState("failed", message="Its state.json cannot be read.")
-        if state.active and not _alive(state.pid):
-            return replace(
-                state, status="failed", message="The process that ran it ended before the run did."
-            )
-        return state
+        if not state.active or _alive(state.pid):
+            return state
+        if state.status == "queued":
+            gone = "It waited when the process that queued it ended; nothing was changed. Start it anew."
+            return replace(state, status="cancelled", message=gone)
+        return replace(state, status="failed", message="The process that ran it ended before the run did.")
 
     @property
     def metrics(self) -> list[dict[str, float]]:
