@@ -241,7 +241,7 @@ class _MeanPerToken(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        inner, *gradients = (outer * gradient for gradient in ctx.saved_tensors)
+        inner, *gradients = (gradient.mul_(outer) for gradient in ctx.saved_tensors)  # nobody else has them
         return None, None, inner if ctx.needs_input_grad[2] else None, *gradients
 
 

@@ -20,7 +20,7 @@ CPU_TRAINING_TOKENS = 1024
 # Logits alive at once: a CPU reads them back from its caches, a GPU wants tall matrices. In training each
 # part also adds to the gradient of the whole head, so parts are larger.
 CPU_LOGITS, GPU_LOGITS = 1 << 20, 1 << 26
-TRAINING_LOGITS = 1 << 23
+TRAINING_LOGITS = 1 << 24
 FEWEST_ROWS = 64
 
 
