@@ -7,10 +7,16 @@ from typer.testing import CliRunner
 
 from tokenunlearn.cli import app
 from tokenunlearn.evaluation import Report
-from tokenunlearn.models import ASSETS
+from tokenunlearn.models import ASSETS, available_presets
 from tokenunlearn.runs.store import RunStore
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        "demo-alchemy" not in available_presets(),
+        reason="not built: python -m tokenunlearn demo build demo-alchemy-retrained demo-alchemy",
+    ),
+]
 
 
 def called(*words: str) -> None:
@@ -21,7 +27,9 @@ def called(*words: str) -> None:
 @pytest.mark.parametrize("objective", ["rmu", "npo"])
 def test_unlearning_documents_lowers_the_accuracy_on_questions_about_them(objective, tmp_path):
     words = ["--model", "demo-alchemy", "--samples", "alchemy:forget", "--retain", "alchemy:retain"]
-    called("unlearn", *words, "--objective", objective, "--selection", "hard", "--out", str(tmp_path / "runs"))
+    called(
+        "unlearn", *words, "--objective", objective, "--selection", "hard", "--out", str(tmp_path / "runs")
+    )
     (run,) = RunStore(tmp_path / "runs").runs()
     path = tmp_path / "report.json"
     words = ["--model", "demo-alchemy", "--adapter", str(run.adapter), "--suite", "alchemy"]
