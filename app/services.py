@@ -18,7 +18,7 @@ import streamlit as st
 from app.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
-from tokenunlearn.models import ASSETS, PRESETS, cache_folder, retrained_model, smollm2_available
+from tokenunlearn.models import ASSETS, PRESETS, available_presets, cache_folder, retrained_model
 from tokenunlearn.runs.store import Run, RunStore, write_json
 from tokenunlearn.runs.token_changes import TokenChange, load_changes
 from tokenunlearn.runs.worker import Worker
@@ -119,7 +119,7 @@ def start_task(key: str, label: str, work: Callable[[Task], Any]) -> Task:
 
 def model_names() -> list[str]:
     """Presets that can be loaded on this machine."""
-    return [name for name, preset in PRESETS.items() if preset.base != "smollm2" or smollm2_available()]
+    return available_presets()
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

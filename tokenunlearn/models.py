@@ -185,6 +185,17 @@ def smollm2_available() -> bool:
     return (_smollm2_folder() / "model.safetensors").exists() or _smollm2_gguf() is not None
 
 
+def available_presets() -> list[str]:
+    """Presets whose weights are on this machine, or can be converted from the packaged SmolLM2."""
+
+    def there(folder: str | None) -> bool:
+        if folder == "smollm2":
+            return smollm2_available()
+        return folder is None or any((ASSETS / "models" / folder).glob("*.safetensors"))
+
+    return [name for name, preset in PRESETS.items() if there(preset.base) and there(preset.adapter)]
+
+
 def default_device() -> str:
     """Where models go by default: "cuda" where a GPU answers, then "mps", else "cpu".
 
@@ -347,7 +358,7 @@ def _preset_folder(name: str, preset: ModelPreset) -> Path:
         if not any(path.glob("*.safetensors")):
             raise ModelNotFoundError(
                 f'The weights of "{name}" are not in {path}; '
-                "rebuild them with: python -m tokenunlearn demo build"
+                f"build them with: python -m tokenunlearn demo build {name}"
             )
     return folder
 

@@ -10,6 +10,7 @@ import pytest
 from app_pages import wait_until
 
 from app import services
+from tokenunlearn import models
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.datasets import load_samples
@@ -137,10 +138,12 @@ def test_a_failed_task_keeps_its_error(home, tmp_path):
 
 def test_models_that_cannot_be_loaded_are_not_offered(home, monkeypatch):
     for available in (True, False):
-        monkeypatch.setattr(services, "smollm2_available", lambda available=available: available)
+        monkeypatch.setattr(models, "smollm2_available", lambda available=available: available)
         names = services.model_names()
-        assert ("smollm2" in names) is available
+        assert ("smollm2" in names) is ("smollm2-authors" in names) is available
         assert names[:2] == ["demo", "demo-retrained"]
+    monkeypatch.setitem(models.PRESETS, "unbuilt", models.ModelPreset("unbuilt", None, None, None, ""))
+    assert "unbuilt" not in services.model_names()
 
 
 def test_shipped_reports(home):

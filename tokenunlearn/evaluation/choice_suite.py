@@ -127,7 +127,7 @@ def _accuracies(
     model: LoadedModel,
     parts: list[ChoicePart],
     token_budget: int,
-    progress: Callable[[str, int, int], object],
+    progress: Callable[[str, int, int], None],
 ) -> dict[str, MetricResult]:
     """The accuracy on every part, by metric."""
     results = [
