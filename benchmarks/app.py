@@ -10,7 +10,8 @@ selection   settings and rule in, token weights and the set's hash out, as a pag
             was released; the mix differs each time, so that nothing but the scores is there beforehand.
 drag        the threshold's slider gets one input event a frame, from 0.05 to 0.95 and back. A frame counts
             where the selected tokens differ from the frame before, once its layout is done.
-cold        a server is started, and when it answers a browser: until the text is tinted, and its heatmap drawn.
+cold        a server is started, and when it answers a browser: until the text is tinted, and its heatmap
+            drawn.
 pages       a warm server with many runs and samples: from a click on the page's name, by a visitor who has
             seen it before, and from a link in a fresh browser context.
 """
@@ -55,7 +56,8 @@ DRAG = """async (input, values) => {
   const text = input.closest(".token-view").querySelector(".text");
   const frame = () => new Promise(requestAnimationFrame);
   const state = () => [...text.children].map((token) => token.getAttribute("aria-selected") === "true");
-  const move = (value) => { input.value = value; input.dispatchEvent(new Event("input", { bubbles: true })); };
+  const moved = () => new Event("input", { bubbles: true });
+  const move = (value) => { input.value = value; input.dispatchEvent(moved()); };
   move(values[0]);
   await frame();
   let [before, repaints, work, gaps] = [state(), 0, [], []];
