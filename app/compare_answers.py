@@ -72,7 +72,9 @@ def show_answers(columns: Sequence[Contender]) -> None:
             st.caption("Documents have no questions; ask your own.")
             return
     answers = services.answers()
-    missing = [c for c in columns if any((c.model, c.adapter, q) not in answers for q in questions)]
+    missing = [
+        c for c in columns if c.loadable and any((c.model, c.adapter, q) not in answers for q in questions)
+    ]
     if missing:
         key = f"answers-{'|'.join(c.model + c.adapter for c in missing)}-{hash(tuple(questions))}"
         if key not in services.tasks():
@@ -90,7 +92,7 @@ def show_answers(columns: Sequence[Contender]) -> None:
                 with cell:
                     st.text(column.name)
                     if answer is None:
-                        st.caption("…")
+                        st.caption("…" if column.loadable else "not stored, and the weights were not kept")
                     else:
                         st.html(answer_diff.diff_html(answer if start is None else start, answer))
     st.caption(
