@@ -226,6 +226,7 @@ def show_questions(reports: dict[str, dict[str, Any]]) -> None:
         else st.column_config.NumberColumn(format="%.3f")
         for column in columns
     }
+    config["question"] = st.column_config.TextColumn(width=240)  # leaves room for values on a narrow screen
     order = ["question", *columns, "answer", *(f"says {name}" for name in reports), "sample_id"]
     st.dataframe(
         pd.DataFrame(rows),

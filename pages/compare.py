@@ -45,10 +45,7 @@ def legend(columns: list[Contender]) -> None:
     """Name, colour and label of every contender, in one line."""
     with st.container(horizontal=True):
         for column in columns:
-            st.html(
-                f'<span aria-hidden="true" style="color: {column.colour}">{run_table.MARK}</span> '
-                f"{export.escape(column.title)}"
-            )
+            st.html(compare_answers.name_html(column, column.title))
 
 
 def gather(
