@@ -263,11 +263,11 @@ def measure_cold(repeats: int) -> dict[str, Any]:
     return {name: spread(values) for name, values in stretches.items()}
 
 
-# Page -> its address, its title, and what belongs below it
+# Page -> its address and what is drawn below its table or text, and on no other of these pages
 PAGES = {
-    "Compare": ("compare", "[data-testid=stDataFrame] canvas"),
+    "Compare": ("compare", "[data-testid=stMultiSelect]"),
     "Tokens": ("tokens?samples=many.jsonl", ".token"),
-    "Data": ("data?set=many.jsonl", "[data-testid=stDataFrame] canvas"),
+    "Data": ("data?set=many.jsonl", ".span-marker .answer"),
 }
 
 
