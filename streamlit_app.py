@@ -17,5 +17,9 @@ page = st.navigation(
     ],
     position="top",
 )
-st.html("<style>[data-testid='stMainBlockContainer'] { padding-top: 4.2rem; }</style>")
+# The open tab's name would be faint in the theme's colour on a dark ground; its bar says which one is open.
+st.html(
+    "<style>[data-testid='stMainBlockContainer'] { padding-top: 4.2rem; }"
+    "[data-testid='stTab'][aria-selected='true'] { color: inherit; }</style>"
+)
 page.run()

@@ -1,7 +1,7 @@
 """The arrow keys turn slides: a component without a shape that counts presses in the browser.
 
-A press that comes while the page is being drawn is kept: the browser knows which slide is wanted and says so in
-whole, not "one further", and what the server answers to an older press changes nothing.
+A press that comes while the page is being drawn is kept: the browser knows which slide is wanted and says
+which one, not "one further", and what the server answers to an older press changes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ArrowKeys {
     this.sent = 0;
     this.listener = (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      const other = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented;
+      const other = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
       if (!step || other || event.target.closest?.(TYPING)) return;
       event.preventDefault();
       const wanted = this.number + step;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -10,9 +11,16 @@ import streamlit as st
 from app import answer_diff, background, services
 from app.comparison import Contender
 from app.errors import show_error
+from app.run_table import MARK
 from tokenunlearn.errors import TokenUnlearnError
 
 QUESTIONS_SHOWN = 8
+
+
+def name_html(column: Contender, name: str) -> str:
+    """A contender's mark in its colour and what it is called, as safe HTML."""
+    mark = f'<span aria-hidden="true" style="color: {column.colour}">{MARK}</span>'
+    return f"<strong>{mark} {escape(name)}</strong>"
 
 
 def keep_stored(columns: Sequence[Contender], reports: dict[str, dict[str, Any]]) -> None:
@@ -72,7 +80,9 @@ def show_answers(columns: Sequence[Contender]) -> None:
             st.caption("Documents have no questions; ask your own.")
             return
     answers = services.answers()
-    missing = [c for c in columns if any((c.model, c.adapter, q) not in answers for q in questions)]
+    missing = [
+        c for c in columns if c.loadable and any((c.model, c.adapter, q) not in answers for q in questions)
+    ]
     if missing:
         key = f"answers-{'|'.join(c.model + c.adapter for c in missing)}-{hash(tuple(questions))}"
         if key not in services.tasks():
@@ -88,9 +98,9 @@ def show_answers(columns: Sequence[Contender]) -> None:
             for cell, column in zip(st.columns(len(columns)), columns, strict=True):
                 answer = answers.get((column.model, column.adapter, question))
                 with cell:
-                    st.text(column.name)
+                    st.html(name_html(column, f"{column.name} says"))
                     if answer is None:
-                        st.caption("…")
+                        st.caption("…" if column.loadable else "not stored, and the weights were not kept")
                     else:
                         st.html(answer_diff.diff_html(answer if start is None else start, answer))
     st.caption(

@@ -159,7 +159,7 @@ def show_outcome(
 ) -> None:
     """Charts of whole runs and every metric of every model."""
     for column in columns:
-        if column.run and column.name not in reports:
+        if column.run and column.loadable and column.name not in reports:
             _offer(
                 f"evaluate-{column.run.id}",
                 f"Evaluate {column.name} on {EVALUATED} samples a part",
@@ -226,6 +226,7 @@ def show_questions(reports: dict[str, dict[str, Any]]) -> None:
         else st.column_config.NumberColumn(format="%.3f")
         for column in columns
     }
+    config["question"] = st.column_config.TextColumn(width=240)  # leaves room for values on a narrow screen
     order = ["question", *columns, "answer", *(f"says {name}" for name in reports), "sample_id"]
     st.dataframe(
         pd.DataFrame(rows),
@@ -242,7 +243,7 @@ def show_tokens(columns: Sequence[Contender]) -> None:
     """What happened to every response token of the forget set, beside the weights that were applied."""
     changes = changes_of(columns)
     for column in columns:
-        if column.run and column.name not in changes:
+        if column.run and column.loadable and column.name not in changes:
             _offer(
                 f"tokens-{column.run.id}",
                 f"Measure the tokens of {column.name}",

@@ -26,7 +26,7 @@ class Contender:
     Attributes:
         name: "start", the letter of a run, or "retrained"; with the model's name where there are several.
         model: Name of the start model.
-        adapter: Folder of what the run changed, "" for a model as it is.
+        adapter: Folder of what the run changed, which need not be kept; "" for a model as it is.
         colour: Its colour in every chart.
         label: What a person calls it.
         run: The run, None for a model as it is.
@@ -44,6 +44,11 @@ class Contender:
         """Name and label."""
         return f"{self.name}: {self.label}" if self.label else self.name
 
+    @property
+    def loadable(self) -> bool:
+        """Whether its weights are there: only then it can be asked and measured."""
+        return self.run is None or self.run.adapter is not None
+
 
 def contenders(chosen: Sequence[RunEntry]) -> list[Contender]:
     """Start models, the runs in the order chosen, and the retrained models where there are any."""
@@ -55,7 +60,8 @@ def contenders(chosen: Sequence[RunEntry]) -> list[Contender]:
     found = [Contender(named("start", model), model) for model in models]
     for letter, entry in zip(LETTERS, chosen, strict=False):
         run = entry.run
-        found.append(Contender(letter, entry.spec.model, str(run.adapter), entry.colour, entry.label, run))
+        changed = str(run.folder / "adapter")
+        found.append(Contender(letter, entry.spec.model, changed, entry.colour, entry.label, run))
     for model in models:
         preset = PRESETS.get(model)
         if preset and preset.retrained:

@@ -48,6 +48,11 @@ class RunEntry:
         """The run's id."""
         return self.run.id
 
+    @property
+    def comparable(self) -> bool:
+        """Whether there is something to compare: its weights, or what was measured with them."""
+        return self.run.adapter is not None or (not self.state.active and bool(self.headline))
+
 
 def entries(runs: Sequence[Run]) -> list[RunEntry]:
     """Entries of all readable runs, in the order given (newest first).

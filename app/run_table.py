@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import run_view
+from app import run_view, services
 from app.comparison import ABSENT, LETTERS
 from app.run_index import RunEntry
 
@@ -105,9 +105,9 @@ def _apply(editor: str, part: Sequence[RunEntry]) -> None:
     chosen: list[str] = list(st.session_state.get("runs", []))
     for place, changes in st.session_state[editor]["edited_rows"].items():
         entry = part[int(place)]
-        if "label" in changes:
+        if "label" in changes and not services.shipped(entry.run):
             entry.run.rename(changes["label"] or "")
-        if changes.get("compare") and entry.id not in chosen and entry.run.adapter:
+        if changes.get("compare") and entry.id not in chosen and entry.comparable:
             chosen = [*chosen[: len(LETTERS) - 1], entry.id]
         elif changes.get("compare") is False and entry.id in chosen:
             chosen.remove(entry.id)

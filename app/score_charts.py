@@ -313,7 +313,8 @@ def agreement(names: Sequence[str], correlation: np.ndarray) -> go.Figure:
 
 
 def _layout(figure: go.Figure, height: int, **settings: Any) -> go.Figure:
-    return figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10}, **settings)
+    """Margins, the upper one with room for what :func:`_mark` writes above the chart."""
+    return figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 28, "b": 10}, **settings)
 
 
 def _titled(label: str, unit: str) -> str:

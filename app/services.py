@@ -80,6 +80,11 @@ def shipped_store() -> RunStore:
     return RunStore(ASSETS / "runs", read_only=True)
 
 
+def shipped(run: Run) -> bool:
+    """Whether a run came with the repository, so that nothing of it may be changed."""
+    return run.folder.parent == shipped_store().root
+
+
 def story(run: Run) -> Story:
     """What is stored about a run and about the models to compare it with."""
     spec, report, scores = run.spec, run.folder / "report.json", run.folder / "scores.parquet"

@@ -257,17 +257,25 @@ def _numbers(now: SelectionStatistics) -> None:
         return "–" if value is None else f"{100 * value:.0f} %"
 
     facts = (
-        ("Tokens with a weight", percent(now.tokens)),
-        ("Importance", percent(now.importance)),
-        ("Mean weight", f"{now.mass:.2f}"),
-        ("Effective tokens", f"{now.effective:.1f}"),
-        ("Gold precision", percent(now.precision)),
-        ("Gold recall", percent(now.recall)),
-        ("Spans covered", percent(now.coverage)),
+        ("Tokens with a weight", percent(now.tokens), "Share of the response tokens with a weight above 0."),
+        ("Importance", percent(now.importance), "Share of all importance that the weights cover."),
+        ("Mean weight", f"{now.mass:.2f}", "Of a token: what a loss summed over tokens is scaled by."),
+        (
+            "Effective tokens",
+            f"{now.effective:.1f}",
+            "A response: as many equally weighted tokens would act alike, (Σw)² / Σw².",
+        ),
+        ("Gold precision", percent(now.precision), "Share of the weight that lies on gold tokens."),
+        ("Gold recall", percent(now.recall), "Mean weight of the gold tokens, above 1 counting as 1."),
+        (
+            "Spans covered",
+            percent(now.coverage),
+            "Share of the samples whose gold tokens all have at least the response's mean weight.",
+        ),
     )
     with st.container(horizontal=True):
-        for name, value in facts:
-            st.metric(name, value, width=140)
+        for name, value, meaning in facts:
+            st.metric(name, value, width=170, help=meaning)
 
 
 def _agreement(scores: ScoreSet, weights: list[np.ndarray]) -> None:

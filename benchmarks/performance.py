@@ -178,6 +178,7 @@ def app_table(result: dict[str, Any]) -> str:
         row("cold start: text tinted, after that", cold["text"], "s", "")
         row("cold start: first heatmap drawn, after the server answers", cold["heatmap"], "s", "< 5 s")
         row("cold start: the same without starting the browser", cold["heatmap_from_address"], "s", "")
+        row("cold start: CPU s of server and browser, both starts included", cold["cpu_seconds"], "s", "")
     if pages := result.get("pages"):
         sizes = dict.fromkeys(("Tokens", "Data"), f"{pages['samples']} samples")
         for name in ("Compare", "Tokens", "Data"):

@@ -45,10 +45,7 @@ def legend(columns: list[Contender]) -> None:
     """Name, colour and label of every contender, in one line."""
     with st.container(horizontal=True):
         for column in columns:
-            st.html(
-                f'<span aria-hidden="true" style="color: {column.colour}">{run_table.MARK}</span> '
-                f"{export.escape(column.title)}"
-            )
+            st.html(compare_answers.name_html(column, column.title))
 
 
 def gather(
@@ -160,13 +157,16 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
 
 
 st.title("Compare")
-all_entries = run_index.entries(services.store().runs())
+all_entries = run_index.entries([*services.store().runs(), *services.shipped_store().runs()])
 run_view.show_active([entry.run for entry in reversed(all_entries) if entry.state.active])
-ended = [entry for entry in all_entries if entry.run.adapter]
+ended = [entry for entry in all_entries if entry.comparable]
 if not ended:
     st.info("No run has ended yet.")
     st.page_link("pages/unlearn.py", label="Start one", icon=":material/play_arrow:")
 else:
+    if all(services.shipped(entry.run) for entry in ended):
+        st.caption("No run of your own has ended yet: this one came with TokenUnlearn, without its weights.")
+        st.page_link("pages/unlearn.py", label="Start one", icon=":material/play_arrow:")
     known = {entry.id for entry in ended}
     picked = st.session_state.get("runs", st.query_params.get_all("runs")) or [ended[0].id]
     run_table.show(all_entries, [run_id for run_id in picked if run_id in known])

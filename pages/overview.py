@@ -25,6 +25,7 @@ def show_examples() -> None:
     if scores is None:
         st.info("The demo model has not been scored yet; the page Tokens does it in seconds.")
         return
+    st.html(token_view.legend_html("importance"))
     step = len(scores) // EXAMPLES
     for index in range(0, EXAMPLES * step, step):
         sample, importance = scores.samples[index], scores.importance[index]
@@ -41,7 +42,6 @@ def show_examples() -> None:
                     importance >= DEFAULT_THRESHOLD,
                     details,
                     gold=sample.gold,
-                    label="importance",
                 )
             )
             st.page_link(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 
 import streamlit as st
@@ -24,6 +25,13 @@ def stored_runs() -> dict[str, Run]:
                 found += [run] if run.spec else []
     evaluated_first = sorted(found, key=lambda run: not (run.folder / "report.json").exists())
     return {run.id: run for run in evaluated_first}
+
+
+def names(runs: dict[str, Run]) -> dict[str, str]:
+    """What the runs are called, by id; those of one label by label and id."""
+    labels = {run_id: run.label for run_id, run in runs.items()}
+    count = Counter(labels.values())
+    return {i: f"{label} ({i})" if count[label] > 1 else label for i, label in labels.items()}
 
 
 def go(run: str, key: str) -> None:
@@ -61,7 +69,7 @@ def present(runs: dict[str, Run]) -> None:
             list(runs),
             key="run",
             on_change=lambda: go(st.session_state["run"], "start"),
-            format_func=lambda i: f"{runs[i].spec.label} ({i})",
+            format_func=names(runs).__getitem__,
             label_visibility="collapsed",
         )
     try:

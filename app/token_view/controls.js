@@ -103,6 +103,7 @@ class Controls {
     const say = (v) => {
       out.textContent = log ? String(Number(v.toPrecision(3))) : v.toFixed(2);
       input.setAttribute("aria-valuetext", out.textContent);
+      input.style.setProperty("--at", (input.value - min) / (max - min));
     };
     input.addEventListener("input", () => {
       this.dragging = true;

@@ -28,7 +28,7 @@ STYLE = f"""<style>
   background: #1f2430; color: #f3f4f6; box-shadow: 0 4px 16px rgba(0, 0, 0, .35); }}
 .tv .tok:hover .tip, .tv .tok:focus .tip {{ display: block; }}
 .tv .tok:nth-last-child(-n+4) .tip {{ left: auto; right: 0; }}
-.tv-legend {{ font-size: .82rem; opacity: .8; margin-top: .3rem; }}
+.tv-legend {{ font-size: .82rem; opacity: .8; }}
 .tv-legend i {{ display: inline-block; width: 7rem; height: .7rem; border-radius: .2rem;
   vertical-align: middle;
   margin: 0 .35rem; background: linear-gradient(90deg, rgba({TINT}, 0), rgba({TINT}, {STRONGEST})); }}
@@ -56,7 +56,6 @@ def response_html(
     selected: Sequence[bool] | np.ndarray,
     details: Sequence[Mapping[str, str]],
     gold: Sequence[bool] | np.ndarray | None = None,
-    label: str = "score",
 ) -> str:
     """The response as HTML: tint for the score, a bar under selected tokens, dots under the gold span.
 
@@ -66,7 +65,6 @@ def response_html(
         selected: (T,) tokens with a weight above 0.
         details: (T,) what hovering or focusing a token shows, by name.
         gold: (T,) tokens of the gold span, where it is known.
-        label: Name of the score in the legend.
     """
     parts = []
     for i, text in enumerate(texts):
@@ -83,6 +81,12 @@ def response_html(
             f"{escape(' ' + text if special else text)}"
             f'<span class="tip" aria-hidden="true">{escape(tip)}</span></span>'
         )
-    marks = "bar: selected" + (", dots: gold span" if gold is not None and np.any(gold) else "")
-    legend = f'<div class="tv-legend">low<i></i>high {escape(label)} within this response; {marks}</div>'
-    return f'{STYLE}<div class="tv" role="figure">{"".join(parts)}</div>{legend}'
+    return f'{STYLE}<div class="tv" role="figure">{"".join(parts)}</div>'
+
+
+def legend_html(label: str) -> str:
+    """What tint, bar and dots of :func:`response_html` mean, as HTML; ``label`` names the score."""
+    return (
+        f'{STYLE}<div class="tv-legend">low<i></i>high {escape(label)} within its answer; bar: selected; '
+        "dots: the fact (gold span)</div>"
+    )

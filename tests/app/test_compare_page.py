@@ -9,6 +9,8 @@ import streamlit as st
 from stored_run import write_run
 from streamlit.testing.v1 import AppTest
 
+from app import run_index, run_table, services
+from tokenunlearn.models import ASSETS
 from tokenunlearn.runs.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,8 +45,32 @@ def texts(at: AppTest) -> str:
     return "\n".join(element.value for element in [*at.text, *at.caption, *at.info])
 
 
-def test_without_runs_it_says_so(runs):
-    assert "No run has ended yet." in texts(opened())
+SHIPPED = RunStore(ASSETS / "runs", read_only=True).runs()[0]
+
+
+@pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
+def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked(runs, monkeypatch, view):
+    monkeypatch.setattr(services, "start_task", lambda *_: pytest.fail("asks for a model"))
+    at = opened(view=view)
+    assert at.multiselect(key="runs").value == [SHIPPED.id]
+    assert "No run of your own has ended yet" in texts(at)
+    assert not any("Measure" in button.label or "Evaluate" in button.label for button in at.button)
+    if view == "Answers":
+        assert SHIPPED.generations["forget"][0]["question"] in texts(at)
+        assert "not stored" not in texts(at)
+    elif view in ("Questions", "Tokens"):
+        assert len(at.dataframe[-1].value) > 5
+
+
+def test_a_run_without_its_weights_is_not_asked_and_not_renamed(runs, monkeypatch):
+    asked = []
+    monkeypatch.setattr(services, "ask_models", lambda key, models, questions: asked.append(models))
+    assert "the weights were not kept" in texts(opened(ask="Who are you?"))
+    assert asked == [[("demo", ""), ("demo-retrained", "")]]
+    (entry,) = run_index.entries([SHIPPED])
+    st.session_state["table"] = {"edited_rows": {0: {"label": "mine", "compare": False}}}
+    run_table._apply("table", [entry])
+    assert SHIPPED.label == SHIPPED.spec.label
 
 
 def test_the_newest_run_is_chosen_at_first(three):
@@ -76,9 +102,9 @@ def test_no_run_chosen_is_no_fault(three):
 
 def test_the_table_lists_every_run_with_the_chosen_ones_marked(three):
     table = opened(view="Settings", runs=[IDS[0]]).dataframe[0].value
-    assert list(table["label"]) == ["run 30", "run 20", "run 10"]
-    assert list(table["compare"]) == [False, False, True]
-    assert list(table["status"]) == ["completed"] * 3
+    assert list(table["label"]) == ["run 30", "run 20", "run 10", SHIPPED.label]
+    assert list(table["compare"]) == [False, False, True, False]
+    assert list(table["status"]) == ["completed"] * 4
 
 
 def test_many_runs_are_paged(runs):
@@ -87,7 +113,8 @@ def test_many_runs_are_paged(runs):
     at = opened(view="Settings")
     assert len(at.dataframe[0].value) == 10
     assert list(opened(view="Settings", page="2").dataframe[0].value["label"]) == [
-        f"run {i}" for i in (4, 3, 2, 1, 0)
+        *(f"run {i}" for i in (4, 3, 2, 1, 0)),
+        SHIPPED.label,
     ]
 
 
@@ -124,8 +151,6 @@ def test_a_damaged_token_file_is_one_sentence(three):
 
 
 def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
-    from app import services
-
     asked = []
     monkeypatch.setattr(
         services, "ask_models", lambda key, models, questions: asked.append((models, questions))

@@ -372,5 +372,5 @@ def test_compare_shows_stored_answers_and_metrics_of_a_run(open_page, ended_run)
     assert f"{value:.3g}" in everything or f"{value:.3f}" in everything
 
 
-def test_compare_without_a_run_leads_to_starting_one(open_page):
-    assert "No run has ended yet." in shown(open_page("compare"))
+def test_compare_without_a_run_of_ones_own_shows_the_shipped_one(open_page):
+    assert "No run of your own has ended yet" in shown(open_page("compare"))

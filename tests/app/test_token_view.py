@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from app.token_view import response_html, shade, visible
+from app.token_view import legend_html, response_html, shade, visible
 
 
 class Page(HTMLParser):
@@ -78,13 +78,13 @@ HOSTILE = [
 
 def test_untrusted_text_is_shown_as_it_is_and_adds_no_tag():
     details = [{"token": text, text: "value"} for text in HOSTILE]
-    shown = page(HOSTILE, details=details, label="<b>score</b>")
+    shown = page(HOSTILE, details=details)
     plain = page(["a"] * len(HOSTILE), details=[{"token": "a", "b": "value"}] * len(HOSTILE))
     assert [tag for tag, _ in shown.tags] == [tag for tag, _ in plain.tags]
     assert [sorted(a) for _, a in shown.tags] == [sorted(a) for _, a in plain.tags]
     text = "".join(shown.text)
     assert all(token in text for token in HOSTILE)
-    assert "<b>score</b>" in text
+    assert "<b>score</b>" in "".join(Page(legend_html("<b>score</b>")).text)
     assert all(token in "".join(shown.tips) for token in HOSTILE)
 
 
@@ -96,8 +96,7 @@ def test_the_answer_reads_as_it_is():
 def test_selection_and_gold_span_are_marked_by_more_than_colour():
     shown = page(["a", "b", "c"], selected=[True, False, False], gold=np.array([False, True, False]))
     assert [token["class"] for token in shown.tokens()] == ["tok sel", "tok gold", "tok special"]
-    assert "gold span" in "".join(shown.text)
-    assert "gold span" not in "".join(page(["a", "b"]).text)
+    assert "gold span" in legend_html("score")
 
 
 def test_tint_follows_the_strength_and_tokens_can_be_focused():

@@ -91,6 +91,16 @@ def test_active_runs_are_cancelled_but_not_deleted_and_ended_ones_the_other_way_
     store.delete(run.id)
 
 
+def test_a_run_started_when_it_first_ran(store, monkeypatch):
+    times = iter(["09:00", "09:01", "09:02"])
+    monkeypatch.setattr("tokenunlearn.runs.store.now", lambda: next(times))
+    run = store.create(spec())
+    run.set_state(status="running", phase="loading")
+    run.set_state(status="running", phase="training")
+    run.set_state(status="completed")
+    assert (run.state.started, run.state.ended) == ("09:00", "09:01")
+
+
 def test_a_run_is_renamed_without_touching_its_spec(store):
     run = store.create(spec(label="first"))
     frozen = (run.folder / "spec.json").read_bytes()

@@ -38,6 +38,7 @@ SHIPPED_FILES = (
     "spec.json",
     "state.json",
     "metrics.jsonl",
+    "watched.jsonl",
     "scores.parquet",
     "resolved.json",
     "tokens.parquet",
@@ -206,7 +207,7 @@ class Run:
         """Change the state on disk; called only by the process that runs it."""
         values = json.loads((self.folder / "state.json").read_text(encoding="utf-8")) | changes
         if changes.get("status") == "running":
-            values["started"] = now()
+            values["started"] = values["started"] or now()
         elif changes.get("status") in ("completed", "failed", "cancelled"):
             values["ended"] = now()
         state = RunState(**values | {"pid": os.getpid()})
