@@ -16,6 +16,7 @@ from tokenunlearn.models import ASSETS
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import SHIPPED_FILES, Run, RunState, RunStore, write_json
+from tokenunlearn.runs.watch import WatchSettings
 from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 LABEL = "Forget six authors"
@@ -40,6 +41,7 @@ def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -
         config=asdict(UnlearnConfig.from_settings({"objective": "npo"})),
         scoring={"preset": "default"},
         evaluate=EVERY_SAMPLE,
+        watch=WatchSettings(every=5, samples=36).described(),
         versions=versions(),
     )
     with tempfile.TemporaryDirectory() as scratch:
