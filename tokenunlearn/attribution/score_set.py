@@ -79,7 +79,14 @@ class SampleScores:
     @cached_property
     def texts_hashed(self) -> bytes:
         """Texts, ids and places as they enter the hash of a score set."""
-        texts = [self.sample_id, self.question, self.answer, self.span, self.prompt_texts, self.texts]
+        texts: list[object] = [
+            self.sample_id,
+            self.question,
+            self.answer,
+            self.span,
+            self.prompt_texts,
+            self.texts,
+        ]
         texts += [self.token_ids, self.offsets, self.contexts]
         return json.dumps(texts, ensure_ascii=False).encode()
 
