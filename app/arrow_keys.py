@@ -48,6 +48,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".arrow-keys");
   if (!heard.has(root)) heard.set(root, new ArrowKeys());
   heard.get(root).update(data, setStateValue);
+  root.dataset.listening = "yes";
   return () => heard.get(root).stop();
 }
 """

@@ -41,10 +41,11 @@ def page(browser, address):
 
 
 def heading(page, text):
-    """Wait for a slide."""
+    """Wait for a slide, and for the page to listen to keys."""
     from playwright.sync_api import expect
 
     expect(page.locator(".sl h1")).to_have_text(text)
+    page.locator(".arrow-keys[data-listening]").wait_for(state="attached")
 
 
 def test_slides_turn_by_keyboard_from_a_link(page):
