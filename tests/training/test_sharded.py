@@ -57,6 +57,8 @@ for name, p in sharded.named_parameters():
     assert torch.allclose(p.grad.full_tensor(), gradients[name].grad, atol=1e-5), name
 for name, value in full_weights(sharded).items():
     assert torch.equal(value, gradients[name].detach()), name
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()  # else a process may abort on its way out
 """
 
 
