@@ -171,6 +171,11 @@ def _read(
     return trained, part, [slice(i, i + at_once) for i in range(0, max(1, len(hidden)), at_once)]
 
 
+def _added(sums: list[Tensor], more: Sequence[Tensor]) -> list[Tensor]:
+    """Gradients of the parts so far and of one more, in place."""
+    return [a.add_(b) for a, b in zip(sums, more, strict=True)] if sums else list(more)
+
+
 class _PerToken(torch.autograd.Function):
     """A number a row and its gradient with respect to the row's hidden state, part by part."""
 
@@ -204,8 +209,7 @@ class _PerToken(torch.autograd.Function):
             with torch.enable_grad(), torch.autocast(*ctx.autocast):
                 value = ctx.part(rows, hidden[rows].detach())
                 found = torch.autograd.grad(value, trained, outer[rows].to(value.dtype))
-            pairs = zip(gradients, found, strict=True)
-            gradients = [a.add_(b) for a, b in pairs] if gradients else list(found)
+            gradients = _added(gradients, found)
         inner = (outer[:, None] * slopes).to(hidden.dtype) if ctx.needs_input_grad[2] else None
         return None, None, inner, *gradients
 
@@ -231,8 +235,7 @@ class _MeanPerToken(torch.autograd.Function):
                 if wanted:
                     slope, *found = torch.autograd.grad(share, (states, *trained))
                     slopes.append(slope)
-                    pairs = zip(gradients, found, strict=True)
-                    gradients = [a.add_(b) for a, b in pairs] if gradients else list(found)
+                    gradients = _added(gradients, found)
             shares.append(share.detach())
         if wanted:
             ctx.save_for_backward(torch.cat(slopes), *gradients)
