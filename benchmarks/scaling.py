@@ -3,9 +3,9 @@
     python -m benchmarks.scaling [--quick]
 
 Scores are leave-one-out losses of every response token, each prompt token masked, on random sequences; a
-step is the forward and backward pass of NPO + KL over all samples, in passes of the training budget. Each
-setting runs in processes of its own, settings take turns, and two samples are worked on first as a warm-
-up. An exponent is the slope of log time over log size, by least squares. Writes
+step is the forward and backward pass of NPO + KL over all samples, in passes of the training budget. A
+round of a series goes through all its sizes in fresh processes, each size after two samples of it as a
+warm-up. An exponent is the slope of log time over log size, by least squares. Writes
 ``benchmarks/results/scaling.json``.
 """
 
@@ -105,19 +105,27 @@ def step_seconds(lm: Any, encodings: list[Any]) -> float:
     return time.perf_counter() - begun
 
 
-def measure(what: str, count: int, tokens: int, processes: int) -> float:
-    """Seconds of one setting in fresh processes, after a warm-up on few samples."""
-    asked = ["-m", "benchmarks.scaling", "--measure", what, str(count), str(tokens)]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+def measure(what: str, settings: list[tuple[int, int]], processes: int) -> list[float]:
+    """Seconds of every setting, samples and tokens, one after the other in fresh processes."""
+    asked = [sys.executable, "-m", "benchmarks.scaling", "--measure", json.dumps([what, settings])]
+    if processes > 1:
+        launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+        asked[1:1] = launch
     threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
-    done = subprocess.run(
-        [sys.executable, *(launch if processes > 1 else []), *asked],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | threads,
-    )
-    return float(json.loads(done.stdout.strip().splitlines()[-1]))
+    done = subprocess.run(asked, capture_output=True, text=True, check=True, env=os.environ | threads)
+    seconds: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return seconds
+
+
+def work_on(what: str, settings: list[tuple[int, int]]) -> list[float]:
+    """Seconds of every setting in this process, each after a warm-up on two of its samples."""
+    work = {"score": score_seconds, "step": step_seconds}[what]
+    seconds = []
+    for count, tokens in settings:
+        lm, encodings = sequences(count, tokens)
+        work(lm, encodings[:2])
+        seconds.append(work(lm, encodings))
+    return seconds
 
 
 def exponent(sizes: list[int], seconds: list[float]) -> float:
@@ -130,12 +138,11 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
 
 def series(what: str, along: str, sizes: list[int], processes: int, rounds: int) -> dict[str, Any]:
     """Times over one size, and their exponent over all sizes and over the larger half."""
-    seconds: dict[int, list[float]] = {size: [] for size in sizes}
-    for _ in range(rounds):
-        for size in sizes:
-            at = (size, OF_SAMPLES) if along == "samples" else (OF_TOKENS, size)
-            seconds[size].append(measure(what, *at, processes))
-    points = {size: spread(values) for size, values in seconds.items()}
+    settings = [(size, OF_SAMPLES) if along == "samples" else (OF_TOKENS, size) for size in sizes]
+    of_rounds = [measure(what, settings, processes) for _ in range(rounds)]
+    points = {
+        size: spread(seconds) for size, seconds in zip(sizes, zip(*of_rounds, strict=True), strict=True)
+    }
     medians = [points[size]["median"] for size in sizes]
     upper = len(sizes) // 2
     return {
@@ -153,20 +160,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5, help="times that each setting is measured")
+    parser.add_argument("--rounds", type=int, default=5, help="times that each series is measured")
     parser.add_argument("--processes", type=int, nargs="+", default=list(PROCESSES))
     parser.add_argument("--samples", type=int, nargs="+", default=list(SAMPLES))
     parser.add_argument("--tokens", type=int, nargs="+", default=list(TOKENS))
     parser.add_argument("--quick", action="store_true", help="two small sizes once, to see that it works")
     parser.add_argument("--out", type=Path, default=RESULTS / "scaling.json")
-    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", type=json.loads, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
-        what, count, tokens = asked.measure[0], int(asked.measure[1]), int(asked.measure[2])
-        work = {"score": score_seconds, "step": step_seconds}[what]
-        lm, encodings = sequences(count, tokens)
-        work(lm, encodings[:2])
-        seconds = work(lm, encodings)
+        seconds = work_on(*asked.measure)
         if os.environ.get("RANK", "0") == "0":
             sys.stdout.write(json.dumps(seconds) + "\n")
         return
