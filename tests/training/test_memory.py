@@ -7,7 +7,7 @@ import os
 import pytest
 import torch
 
-from tokenunlearn.forward import output_head, per_token, response_hidden, token_nll
+from tokenunlearn.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
 from tokenunlearn.models import ASSETS, load_model
 from tokenunlearn.samples import Sample, collate
 from tokenunlearn.training import unlearn as unlearning
@@ -90,11 +90,12 @@ def test_the_reference_store_is_counted_exactly(tiny_lm, tmp_path, settings):
     assert reference_bytes(shape, Workload(tokens, tokens, 1, 1), config) == counted(stored)
 
 
-def test_activations_are_near_what_autograd_keeps_on_the_demo_model():
+@pytest.mark.parametrize("regulariser", ["none", "nll"])
+def test_activations_are_near_what_autograd_keeps_on_the_demo_model(regulariser):
     lm = load_model("demo")
     shape = ModelShape.of_folder(ASSETS / "models" / "demo", 4)
-    encodings = lm.encode_all(ROWS)
-    batch = collate(encodings, lm.pad_id)
+    rows = 3 if regulariser == "none" else 5
+    batch = collate(lm.encode_all(ROWS[:rows]), lm.pad_id)
     weights = {p.untyped_storage().data_ptr() for p in lm.model.parameters()}
     kept = {}
 
@@ -104,14 +105,18 @@ def test_activations_are_near_what_autograd_keeps_on_the_demo_model():
             kept[storage.data_ptr()] = (storage.nbytes(), tensor)
         return tensor
 
+    config = UnlearnConfig(
+        regulariser=regulariser, train="full", batch_size=3, retain_batch_size=2, gradient_accumulation=1
+    )
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-        hidden = response_hidden(lm.model, batch)
-        per_token(token_nll, output_head(lm.model), hidden.flatten(0, -2), batch.labels.flatten()).sum()
+        hidden, head = response_hidden(lm.model, batch), output_head(lm.model)
+        per_token(token_nll, head, hidden[:3].flatten(0, -2), batch.labels[:3].flatten()).sum()
+        if regulariser == "nll":
+            mean_per_token(token_nll, head, hidden[3:].flatten(0, -2), batch.labels[3:].flatten())
     measured = sum(size for size, _ in kept.values())
-    config = UnlearnConfig(regulariser="none", batch_size=5)
-    rows, length = batch.input_ids.shape
-    found = estimate_memory(shape, Workload(0, 0, length, batch.labels.shape[1]), config)
-    tables = 3 * rows * batch.labels.shape[1] * shape.vocabulary * 4  # they come and go
+    length, longest = batch.input_ids.shape[1], batch.labels.shape[1]
+    found = estimate_memory(shape, Workload(0, 0, length, longest), config)
+    tables = 3 * rows * longest * shape.vocabulary * 4  # they come and go
     assert found.activations - tables == pytest.approx(measured, rel=0.1)
 
 

@@ -30,8 +30,9 @@ FORMULA = (
     "gradients = 4 × trained; optimiser (AdamW) = 8 × trained; last good weights = 4 × trained; "
     "activations = tokens of one pass × layers × (10.5 × hidden + 4 × feed-forward) × bytes, "
     "or × (layers × hidden + one layer) where they are computed again, "
-    "+ head rows at once × vocabulary × 4 × (6 with a reference's distribution, else 3); a CPU takes "
-    "passes of about 1,024 tokens, a GPU is taken to read the whole step at once; "
+    "+ head rows at once × vocabulary × 4 × (6 with a reference's distribution, else 3), "
+    "+ vocabulary × hidden × 4 for the head's gradient that a retain loss on logits holds in full training; "
+    "a CPU takes passes of about 1,024 tokens, a GPU is taken to read the whole step at once; "
     "reference store = 4 a token for its NLL, hidden × bytes a token for its hidden states. "
     "Trained is every weight in full training, r × (in + out) of each linear map with LoRA. "
     "Activations are an estimate with padding to the longest sample, all else is counted; "
@@ -175,13 +176,17 @@ def estimate_memory(
     head_rows = min(rows * work.response / passes, rows_at_once(shape.vocabulary, device_type, training=True))
     distribution = "ref_logits" in config.forget_needs | config.retain_needs
     tables = REFERENCE_TABLES if distribution else TABLES
+    trains_head = full and not OBJECTIVES[config.objective].few_modules
+    head_gradient = trains_head and config.needs_retain and "states" not in config.retain_needs
     return MemoryEstimate(
         weights=shape.parameters * (shape.weight_bytes + FLOAT32 * full) + FLOAT32 * trained * (not full),
         gradients=FLOAT32 * trained,
         optimiser=2 * FLOAT32 * trained,
         good_weights=FLOAT32 * trained,
         activations=int(
-            rows * work.length / passes * token * width + head_rows * shape.vocabulary * FLOAT32 * tables
+            rows * work.length / passes * token * width
+            + head_rows * shape.vocabulary * FLOAT32 * tables
+            + head_gradient * shape.vocabulary * shape.hidden * FLOAT32
         ),
         references=reference_bytes(shape, work, config),
     )
