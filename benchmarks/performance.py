@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tables import markdown, stored_sections
+from benchmarks.performance_figure import draw
+from benchmarks.tables import markdown, stored_results, stored_sections
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 NOTES = Path(__file__).resolve().parent / "performance_notes.md"
@@ -13,6 +14,8 @@ HEAD = """# Performance
 
 `python -m benchmarks.performance` writes this page from the JSON files under `benchmarks/results/`, and those
 come from the command named above each table. The figures are not typed in; the notes at the end are.
+
+![Seconds by prompt length, by samples and by tokens, on logarithmic scales](images/performance.png)
 """
 
 
@@ -214,7 +217,8 @@ SECTIONS = {
 
 
 def write() -> None:
-    """Renew the page from the results that are there."""
+    """Renew the page and its picture from the results that are there."""
+    draw(stored_results(SECTIONS), PAGE.parent / "images" / "performance.png")
     parts = [HEAD, *stored_sections(SECTIONS), NOTES.read_text(encoding="utf-8")]
     PAGE.write_text("\n".join(parts), encoding="utf-8")
 

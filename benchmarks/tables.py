@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -264,16 +264,22 @@ SECTIONS = {
 }
 
 
+def stored_results(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The results that are stored, by benchmark."""
+    paths = {name: RESULTS / f"{name}.json" for name in names}
+    return {
+        name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.exists()
+    }
+
+
 def stored_sections(sections: Mapping[str, Callable[[dict[str, Any]], str]]) -> list[str]:
     """The sections whose results are stored; for the others one sentence that says so."""
-    parts = []
-    for name, section in sections.items():
-        path = RESULTS / f"{name}.json"
-        if path.exists():
-            parts.append(section(json.loads(path.read_text(encoding="utf-8"))))
-        else:
-            parts.append(f'`benchmarks/{name}.py` has no stored result yet: `make bench BENCH="{name}"`.\n')
-    return parts
+    results = stored_results(sections)
+    missing = '`benchmarks/{0}.py` has no stored result yet: `make bench BENCH="{0}"`.\n'
+    return [
+        section(results[name]) if name in results else missing.format(name)
+        for name, section in sections.items()
+    ]
 
 
 def write() -> None:

@@ -112,6 +112,7 @@ def test_the_page_compares_masking_with_ours_and_says_what_is_not_measured(tmp_p
     page = (tmp_path / "performance.md").read_text()
     assert "| demo, 96 + 32 | naive | 1.500 (1.500 – 3.000) | 5 | 3.00 | 10 | 2.0e-06 |" in page
     assert "`benchmarks/steps.py` has no stored result yet" in page
+    assert (tmp_path / "images" / "performance.png").exists()
 
 
 def test_a_contender_that_takes_too_long_has_one_turn(tmp_path, monkeypatch):
