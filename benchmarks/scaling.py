@@ -28,7 +28,7 @@ from benchmarks import RESULTS
 from benchmarks.contest import machine, spread
 
 SAMPLES, TOKENS, PROCESSES = (10, 30, 100, 300, 1000), (32, 64, 128, 256, 512, 1024), (1, 2)
-OF_SAMPLES, OF_TOKENS = 48, 4  # tokens of a sequence while samples grow, samples while tokens grow
+OF_SAMPLES, OF_TOKENS = 32, 2  # tokens of a sequence while samples grow, samples while tokens grow
 RESPONSE = 0.25  # share of a sequence that is its response
 
 
