@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.performance_figure import draw
+from benchmarks.scaling import OF_SAMPLES, OF_TOKENS
 from benchmarks.tables import markdown, stored_results, stored_sections
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
@@ -135,27 +136,32 @@ Measured: {sizes}.
 
 def _scaling_section(result: dict[str, Any]) -> str:
     lines = []
-    for one in result["series"]:
-        first, *_, last = one["points"].items()
-        larger = one["exponent_of_larger_half"]
+    for row in result["rows"]:
+        (first, least), *_, (last, most) = row["points"].items()
+        larger = row["exponent_of_larger_half"]
         lines.append(
             [
-                one["what"],
-                one["along"],
-                str(one["processes"]),
-                f"{first[0]} – {last[0]}",
-                f"{first[1]['median']:.3f} – {last[1]['median']:.3f}",
-                f"{one['exponent']:.2f}",
+                row["what"],
+                row["along"],
+                str(row["processes"]),
+                f"{int(first):,} – {int(last):,}",
+                f"{least['median']:.3f} – {most['median']:.3f}",
+                str(most["n"]),
+                f"{row['exponent']:.2f}",
                 "" if larger is None else f"{larger:.2f}",
             ]
         )
-    header = ["what", "grows", "processes", "sizes", "s", "exponent", "exponent of the larger half"]
-    n = next(iter(result["series"][0]["points"].values()))["n"]
+    model = result["rows"][0]["model"]
+    header = ["what", "grows", "processes", "sizes", "s", "n", "exponent", "exponent of the larger half"]
     return f"""## Scaling
 
-`python -m benchmarks.scaling` on `{result["model"]}`, n = {n}, {_machine(result)}.
+`python -m benchmarks.scaling` on `{model}`: leave-one-out scores of every prompt token, and one step of
+NPO + KL. While samples grow, each has {OF_SAMPLES} tokens; while tokens grow, there are {OF_TOKENS} samples. A
+quarter of a sample's tokens is its response. Two processes have one thread each, one process has two.
 
 {markdown(header, lines)}
+
+Measured on {"; ".join(dict.fromkeys(_machine(row) for row in result["rows"]))}.
 """
 
 

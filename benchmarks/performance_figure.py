@@ -19,8 +19,8 @@ def draw(results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    panels = _masking_panels(results.get("masking", {"rows": []})["rows"])
-    panels |= _scaling_panels(results.get("scaling", {"series": []})["series"])
+    panels = _masking_panels(_rows(results, "masking"))
+    panels |= _scaling_panels(_rows(results, "scaling"))
     if not panels:
         return
     figure, axes = plt.subplots(
@@ -45,6 +45,10 @@ def draw(results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     plt.close(figure)
 
 
+def _rows(results: Mapping[str, Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
+    return list(results[name]["rows"]) if name in results else []
+
+
 def _masking_panels(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, dict[int, Any]]]:
     """(title, what grows) -> contender -> prompt tokens -> seconds."""
     panels: dict[tuple[str, str], dict[str, dict[int, Any]]] = {}
@@ -55,13 +59,13 @@ def _masking_panels(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[st
     return panels
 
 
-def _scaling_panels(series: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, dict[int, Any]]]:
+def _scaling_panels(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, dict[int, Any]]]:
     """(title, what grows) -> what is done -> size -> seconds."""
     panels: dict[tuple[str, str], dict[str, dict[int, Any]]] = {}
-    for one in series:
-        several = f", {one['processes']} processes" if one["processes"] > 1 else ""
-        lines = panels.setdefault((f"scaling in {one['along']}", one["along"]), {})
-        lines[f"{one['what']}{several}: exponent {one['exponent']:.2f}"] = {
-            int(size): found for size, found in one["points"].items()
+    for row in rows:
+        several = f", {row['processes']} processes" if row["processes"] > 1 else ""
+        lines = panels.setdefault((f"scaling in {row['along']}", row["along"]), {})
+        lines[f"{row['what']}{several}: exponent {row['exponent']:.2f}"] = {
+            int(size): found for size, found in row["points"].items()
         }
     return panels

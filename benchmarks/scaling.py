@@ -5,13 +5,14 @@
 Scores are leave-one-out losses of every response token, each prompt token masked, on random sequences; a
 step is the forward and backward pass of NPO + KL over all samples, in passes of the training budget. A
 round of a series goes through all its sizes in fresh processes, each size after two samples of it as a
-warm-up. An exponent is the slope of log time over log size, by least squares. Writes
-``benchmarks/results/scaling.json``.
+warm-up. An exponent is the slope of log time over log size, by least squares. What is measured takes the
+place of its row in ``benchmarks/results/scaling.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -25,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import RESULTS
-from benchmarks.contest import machine, spread
+from benchmarks.contest import machine, spread, store_rows, stored_rows
 
 SAMPLES, TOKENS, PROCESSES = (10, 30, 100, 300, 1000), (32, 64, 128, 256, 512, 1024), (1, 2)
 OF_SAMPLES, OF_TOKENS = 32, 2  # tokens of a sequence while samples grow, samples while tokens grow
@@ -138,6 +139,7 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
 
 def series(what: str, along: str, sizes: list[int], processes: int, rounds: int) -> dict[str, Any]:
     """Times over one size, and their exponent over all sizes and over the larger half."""
+    before = machine()
     settings = [(size, OF_SAMPLES) if along == "samples" else (OF_TOKENS, size) for size in sizes]
     of_rounds = [measure(what, settings, processes) for _ in range(rounds)]
     points = {
@@ -146,6 +148,9 @@ def series(what: str, along: str, sizes: list[int], processes: int, rounds: int)
     medians = [points[size]["median"] for size in sizes]
     upper = len(sizes) // 2
     return {
+        "model": "demo",
+        "machine": before,
+        "load_after": machine()["load"],
         "what": what,
         "along": along,
         "processes": processes,
@@ -156,11 +161,13 @@ def series(what: str, along: str, sizes: list[int], processes: int, rounds: int)
 
 
 def main() -> None:
-    """Measure every series and write them, or one setting in a process of its own."""
+    """Measure the series that are asked for and write them, or one setting in a process of its own."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5, help="times that each series is measured")
+    parser.add_argument("--what", nargs="+", default=["score", "step"], choices=["score", "step"])
+    parser.add_argument("--along", nargs="+", default=["samples", "tokens"], choices=["samples", "tokens"])
     parser.add_argument("--processes", type=int, nargs="+", default=list(PROCESSES))
     parser.add_argument("--samples", type=int, nargs="+", default=list(SAMPLES))
     parser.add_argument("--tokens", type=int, nargs="+", default=list(TOKENS))
@@ -175,16 +182,13 @@ def main() -> None:
         return
     if asked.quick:
         asked.rounds, asked.samples, asked.tokens = 1, [4, 8], [16, 32]
-    result: dict[str, Any] = {"model": "demo", "machine": machine(), "series": []}
-    wanted = [("score", along, n) for n in asked.processes for along in ("samples", "tokens")]
-    wanted += [("step", along, 1) for along in ("samples", "tokens")]
-    for what, along, processes in wanted:
-        sizes = asked.samples if along == "samples" else asked.tokens
-        result["series"].append(series(what, along, sizes, processes, asked.rounds))
-        result["load_after"] = machine()["load"]
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        show(result["series"][-1])
+    rows = stored_rows(asked.out, ("what", "along", "processes"))
+    for what, along in itertools.product(asked.what, asked.along):
+        for processes in asked.processes if what == "score" else (1,):
+            sizes = asked.samples if along == "samples" else asked.tokens
+            rows[what, along, processes] = series(what, along, sizes, processes, asked.rounds)
+            store_rows(asked.out, rows)
+            show(rows[what, along, processes])
 
 
 def show(one: dict[str, Any]) -> None:

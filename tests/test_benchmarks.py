@@ -43,8 +43,8 @@ def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(tmp_path, mo
     for row in rows:
         assert row["loss_difference"] < 1e-4
         assert set(row["contenders"]) == {"ours", "textbook", "bare"}
-    series = quick("scaling", tmp_path / "scaling.json", "--processes", "1")["series"]
-    assert [(s["what"], s["along"]) for s in series] == [
+    rows = quick("scaling", tmp_path / "scaling.json", "--processes", "1")["rows"]
+    assert [(row["what"], row["along"]) for row in rows] == [
         (what, along) for what in ("score", "step") for along in ("samples", "tokens")
     ]
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
