@@ -156,8 +156,8 @@ def _scaling_section(result: dict[str, Any]) -> str:
     return f"""## Scaling
 
 `python -m benchmarks.scaling` on `{model}`: leave-one-out scores of every prompt token, and one step of
-NPO + KL. While samples grow, each has {OF_SAMPLES} tokens; while tokens grow, there are {OF_TOKENS} samples. A
-quarter of a sample's tokens is its response. Two processes have one thread each, one process has two.
+NPO + KL. While samples grow, each has {OF_SAMPLES} tokens; while tokens grow, there are {OF_TOKENS}
+samples. A quarter of each is its response. Two processes have one thread each, one process has two.
 
 {markdown(header, lines)}
 
