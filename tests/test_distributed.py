@@ -21,7 +21,7 @@ import torch
 import tokenunlearn as tu
 from tests.conftest import build_lm, build_tokenizer
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.distributed import is_main_process
+from tokenunlearn.distributed import is_main_process, split
 from tokenunlearn.samples import Sample
 
 lm = build_lm("llama", build_tokenizer())
@@ -36,7 +36,9 @@ except tu.TokenUnlearnError as error:
 rows = [[x.sample_id, x.losses.tolist(), x.nll.tolist()] for x in scores.samples]
 name = sys.argv[1] + ("" if is_main_process() else ".other")
 with open(name, "w") as file:
-    json.dump({{"rows": rows, "failed": failed}}, file)
+    mine = []
+    split(7, lambda numbers: mine.extend(numbers) or list(numbers))
+    json.dump({{"rows": rows, "failed": failed, "mine": mine}}, file)
 """
 
 
@@ -60,6 +62,7 @@ def test_two_processes_score_the_same_in_the_same_order(tmp_path):
         results.append(json.loads(out.read_text()))
     results.append(json.loads((tmp_path / "two.other").read_text()))  # every process has the whole set
     alone, *processes = results
+    assert [together["mine"] for together in processes] == [[0, 2, 4, 6], [1, 3, 5]]
     for together in processes:
         assert "Sample long has" in together["failed"]  # told in every process, whoever met it
         assert [row[0] for row in together["rows"]] == [row[0] for row in alone["rows"]]

@@ -6,7 +6,10 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tokenunlearn.errors import TokenUnlearnError
+
 if TYPE_CHECKING:
+    from accelerate import PartialState
     from torch import Tensor
     from torch.nn import Module
 
@@ -26,6 +29,25 @@ def process_count() -> int:
 def process_index() -> int:
     """This process's number among them, from 0."""
     return int(os.environ.get("RANK", "0"))
+
+
+def processes() -> PartialState:
+    """What accelerate knows of the processes, which meet at the first call.
+
+    Raises:
+        TokenUnlearnError: If fewer met than were started; each would do all the work.
+    """
+    from accelerate import PartialState
+
+    from tokenunlearn.models import default_device
+
+    state = PartialState(cpu=default_device() == "cpu")  # else processes without a GPU do not meet
+    if state.num_processes != process_count():
+        raise TokenUnlearnError(
+            f"{process_count()} processes were started and only {state.num_processes} met; "
+            "start them with torchrun or accelerate launch, on devices of one kind."
+        )
+    return state
 
 
 def any_process(condition: bool) -> bool:
@@ -66,10 +88,9 @@ def split(count: int, work: Callable[[range], list[Result]]) -> list[Result]:
     """
     if not launched():
         return work(range(count))
-    from accelerate import PartialState
     from accelerate.utils import gather_object
 
-    state = PartialState()
+    state = processes()
     mine: list[Result] | Exception
     try:
         mine = work(range(state.process_index, count, state.num_processes))

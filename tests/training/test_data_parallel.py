@@ -46,7 +46,9 @@ def launched(tmp_path, name, command, **settings):
     script = tmp_path / "worker.py"
     script.write_text(WORKER.format(root=str(ROOT)))
     asked = [sys.executable, *command, str(script), str(tmp_path / name), json.dumps(settings)]
-    own = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}  # --cpu alone starts one process
+    own = {"OMP_NUM_THREADS": "1"}
+    if "accelerate.commands.launch" in command:
+        own["ACCELERATE_USE_CPU"] = "true"  # --cpu alone starts one process
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, env=os.environ | own)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(path.read_text()) for path in sorted(tmp_path.glob(f"{name}.[0-9]"))]

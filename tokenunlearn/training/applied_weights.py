@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tokenunlearn.distributed import launched
+from tokenunlearn.distributed import launched, processes
 
 
 class AppliedWeights:
@@ -35,9 +35,8 @@ class AppliedWeights:
         """(T_i,) for each sample, 0 where no step read it; of several processes all must call this."""
         table = torch.cat([self.total, self.times[:, None]], dim=1)
         if launched():
-            from accelerate import PartialState
             from accelerate.utils import reduce
 
-            table = reduce(table.to(PartialState().device), "sum").cpu()
+            table = reduce(table.to(processes().device), "sum").cpu()
         means = table[:, :-1] / table[:, -1:].clamp_min(1)
         return [row[:length].numpy() for row, length in zip(means, self.lengths, strict=True)]
