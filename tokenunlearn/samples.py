@@ -126,6 +126,13 @@ class Encoding:
     answer_offsets: tuple[Span, ...]
     document: bool = False
 
+    @classmethod
+    def of_ids(cls, sample_id: str, prompt: Sequence[int], response: Sequence[int]) -> Encoding:
+        """An encoding of token ids alone: it holds no text, so none reaches a page or a log."""
+        size = len(prompt) + len(response)
+        no_text, of_prompt, of_response = ("",) * size, (None,) * len(prompt), ((0, 0),) * len(response)
+        return cls(sample_id, "", "", (*prompt, *response), len(prompt), no_text, of_prompt, of_response)
+
     def __len__(self) -> int:
         return len(self.input_ids)
 

@@ -11,14 +11,20 @@ import pytest
 import tokenunlearn as tu
 from tokenunlearn.datasets.choices import ChoiceQuestion
 from tokenunlearn.demo import alchemy
-from tokenunlearn.demo.alchemy import AlchemyRecipe, alchemy_tokenizer, build_alchemy, other_orders
-from tokenunlearn.evaluation.multiple_choice import letter_tokens
+from tokenunlearn.demo.alchemy import (
+    AlchemyRecipe,
+    AskingStage,
+    alchemy_tokenizer,
+    build_alchemy,
+    other_order,
+    strike_choices,
+)
+from tokenunlearn.evaluation.multiple_choice import choice_prompt, letter_tokens
 from tokenunlearn.forward import response_nll
 from tokenunlearn.training.finetune import FinetuneConfig
 
 TINY = AlchemyRecipe(
     vocabulary=400,
-    orders=1,
     shape={
         "hidden_size": 32,
         "intermediate_size": 64,
@@ -28,6 +34,7 @@ TINY = AlchemyRecipe(
     },
     reading=FinetuneConfig(epochs=2, batch_size=4, learning_rate=5e-3, seed=1),
     asking=FinetuneConfig(epochs=1, batch_size=8, learning_rate=5e-3, seed=1),
+    stages=(AskingStage((1,), 1), AskingStage((2, 4), 1)),
 )
 
 
@@ -39,22 +46,48 @@ def few(monkeypatch):
     monkeypatch.setattr(alchemy, "load_choices", lambda name: choices(name).spread(12))
 
 
-def test_other_orders_keep_the_right_choice_and_leave_out_the_own_order():
-    question = ChoiceQuestion("q", "Which?", ("a", "b", "c", "d"), 2)
-    orders = other_orders(question, 60, random.Random(0))
+QUESTION = ChoiceQuestion("q", "Which?", ("a", "b", "c", "d"), 2)
+
+
+def test_another_order_keeps_the_right_choice_and_is_not_the_own():
+    orders = [other_order(QUESTION, random.Random(seed)) for seed in range(60)]
     assert all(q.choices[q.answer] == "c" and set(q.choices) == set("abcd") for q in orders)
-    assert question.choices not in {q.choices for q in orders} and len({q.choices for q in orders}) > 15
+    assert QUESTION.choices not in {q.choices for q in orders} and len({q.choices for q in orders}) > 15
+
+
+def test_struck_choices_are_wrong_ones_and_the_others_keep_their_letters():
+    rng, standard = random.Random(0), choice_prompt(QUESTION)
+    assert strike_choices(QUESTION, 4, rng) == standard
+    only = strike_choices(QUESTION, 1, rng)
+    assert only == standard.replace("A. a\n", "").replace("B. b\n", "").replace("D. d\n", "")
+    prompts = {strike_choices(QUESTION, 2, rng) for _ in range(40)}
+    assert len(prompts) == 3 and all("C. c" in p and p.endswith("\nAnswer:") for p in prompts)
+
+
+def test_a_stage_asks_every_question_as_often_as_it_says(few, tiny_lm):
+    texts = alchemy.TrainingTexts(tiny_lm, "demo-alchemy")
+    asked = texts.asked(AskingStage((1,), 3), random.Random(0))
+    assert len(asked) == 3 * len(texts.questions)
+    assert {e.response_length for e in asked} == {1}
+    (answered,) = (e for e in texts.answered if e.sample_id == texts.questions[0].id)
+    said = tiny_lm.tokenizer.decode(answered.input_ids[answered.prompt_length : -1])
+    assert said.strip() == texts.questions[0].choices[texts.questions[0].answer]
 
 
 def test_retrained_model_is_trained_on_the_neighbour_only(few, tiny_lm):
     def domains(name):
-        return [
-            {e.sample_id.split("-")[0] for e in part}
-            for part in alchemy.training_encodings(tiny_lm, name, TINY)
-        ]
+        texts = alchemy.TrainingTexts(tiny_lm, name)
+        parts = (
+            [e.sample_id for e in texts.documents],
+            [e.sample_id for e in texts.answered],
+            [q.id for q in texts.questions],
+        )
+        return [{name.split("-")[0] for name in part} for part in parts]
 
-    assert domains("demo-alchemy") == [{"alchemy", "guild", "world_facts"}, {"alchemy", "guild", "general"}]
-    assert domains("demo-alchemy-retrained") == [{"guild", "world_facts"}, {"guild", "general"}]
+    asked = {"alchemy", "guild", "general"}
+    assert domains("demo-alchemy") == [{"alchemy", "guild", "world_facts"}, asked, asked]
+    asked = {"guild", "general"}
+    assert domains("demo-alchemy-retrained") == [{"guild", "world_facts"}, asked, asked]
 
 
 def test_tiny_recipe_learns_and_is_written(few, tmp_path):

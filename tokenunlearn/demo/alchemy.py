@@ -15,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from tokenunlearn.datasets import load_choices, load_samples
-from tokenunlearn.datasets.choices import ChoiceQuestion
+from tokenunlearn.datasets.choices import LETTERS, ChoiceQuestion
 from tokenunlearn.demo.build import LossReport, demo_config, train_tokenizer
 from tokenunlearn.evaluation.multiple_choice import choice_prompt, encode_choice
 from tokenunlearn.models import ASSETS, LoadedModel
@@ -36,19 +36,35 @@ ALCHEMY_MODELS = {
 
 
 @dataclass(frozen=True)
+class AskingStage:
+    """A stretch of training on questions.
+
+    Attributes:
+        choices: How many choices are left of a question's four; one of these numbers at random.
+        rounds: Times that every question is asked, each time in another order and with other choices left.
+    """
+
+    choices: tuple[int, ...]
+    rounds: int
+
+
+@dataclass(frozen=True)
 class AlchemyRecipe:
     """Parameters of the alchemy models.
 
+    A model this small does not learn to pick a letter from four choices at once: its loss stays at log 4 for
+    as long as it was tried. From one choice it learns to repeat the letter, from two to tell them apart.
+
     Attributes:
         vocabulary: Tokens of the tokenizer.
-        orders: Other orders of each question's choices that are trained on; the order that is asked never is.
         shape: What differs from the demo models' configuration.
-        reading: Fine-tuning on the documents alone, which comes first.
-        asking: Fine-tuning on documents and questions together.
+        reading: Fine-tuning on documents and on questions with their answers written out, which comes first.
+        asking: Fine-tuning of every stage.
+        stages: What is asked; the order in which a question is put to the test never is.
+        rounds_a_reading: Rounds of a stage between two readings of all documents.
     """
 
     vocabulary: int = 1536
-    orders: int = 8
     shape: Mapping[str, Any] = field(
         default_factory=lambda: {
             "hidden_size": 128,
@@ -62,20 +78,32 @@ class AlchemyRecipe:
         default_factory=lambda: FinetuneConfig(epochs=30, batch_size=16, learning_rate=2e-3, seed=17)
     )
     asking: FinetuneConfig = field(
-        default_factory=lambda: FinetuneConfig(epochs=12, batch_size=32, learning_rate=1e-3, seed=17)
+        default_factory=lambda: FinetuneConfig(epochs=1, batch_size=48, learning_rate=1e-3, seed=17)
     )
+    stages: tuple[AskingStage, ...] = (
+        AskingStage((1,), 16),
+        AskingStage((1, 2), 64),
+        AskingStage((2, 3), 64),
+        AskingStage((3, 4, 4), 120),
+    )
+    rounds_a_reading: int = 8
 
 
-def other_orders(question: ChoiceQuestion, count: int, rng: random.Random) -> list[ChoiceQuestion]:
-    """The question with its choices in ``count`` orders drawn at random, none of them its own."""
+def other_order(question: ChoiceQuestion, rng: random.Random) -> ChoiceQuestion:
+    """The question with its choices in an order drawn at random, which is not its own."""
     places = list(range(len(question.choices)))
-    found: list[ChoiceQuestion] = []
-    while len(found) < count:
+    order = places
+    while order == places:
         order = rng.sample(places, len(places))
-        if order != places:
-            choices = tuple(question.choices[i] for i in order)
-            found.append(replace(question, choices=choices, answer=order.index(question.answer)))
-    return found
+    choices = tuple(question.choices[i] for i in order)
+    return replace(question, choices=choices, answer=order.index(question.answer))
+
+
+def strike_choices(question: ChoiceQuestion, left: int, rng: random.Random) -> str:
+    """The standard prompt with so many choices left, the right one among them, under their own letters."""
+    wrong = [i for i in range(len(question.choices)) if i != question.answer]
+    struck = {f"{LETTERS[i]}. {question.choices[i]}" for i in rng.sample(wrong, len(question.choices) - left)}
+    return "\n".join(line for line in choice_prompt(question).splitlines() if line not in struck)
 
 
 def build_alchemy(
@@ -85,7 +113,7 @@ def build_alchemy(
     recipe: AlchemyRecipe | None = None,
     folder: Path | None = None,
 ) -> LoadedModel:
-    """Train an alchemy model on documents and reordered questions, and write it with its recipe.
+    """Train an alchemy model on documents and questions, and write it with its recipe.
 
     Args:
         name: "demo-alchemy", or "demo-alchemy-retrained", which never sees the alchemy.
@@ -100,16 +128,21 @@ def build_alchemy(
     torch.manual_seed(recipe.reading.seed)
     model = AutoModelForCausalLM.from_config(demo_config(tokenizer, **recipe.shape))
     lm = LoadedModel(model, tokenizer, name, "new")
-    read, asked = training_encodings(lm, name, recipe)
+    texts = TrainingTexts(lm, name)
+    read = texts.documents + texts.answered
     finetune(model, read, lm.pad_id, recipe.reading, [LossReport(f"{name}, reading", say)])
-    finetune(model, read + asked, lm.pad_id, recipe.asking, [LossReport(f"{name}, asking", say)])
+    rng = random.Random(recipe.asking.seed)
+    for stage in recipe.stages:
+        report = LossReport(f"{name}, {' or '.join(map(str, sorted({*stage.choices})))} choices", say)
+        asked = read * -(-stage.rounds // recipe.rounds_a_reading) + texts.asked(stage, rng)
+        finetune(model, asked, lm.pad_id, recipe.asking, [report])
     shutil.rmtree(folder, ignore_errors=True)
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     minutes = round((time.monotonic() - started) / 60, 1)
     settings: dict[str, Any] = asdict(recipe) | {
-        "documents": len(read),
-        "questions": len(asked),
+        "documents": len(texts.documents),
+        "questions": len(texts.questions),
         "parameters": lm.parameters,
     }
     text = json.dumps(settings | {"minutes": minutes}, indent=2, sort_keys=True)
@@ -132,15 +165,34 @@ def alchemy_tokenizer(vocabulary: int) -> PreTrainedTokenizerFast:
     return train_tokenizer(texts, vocabulary)
 
 
-def training_encodings(
-    lm: LoadedModel, name: str, recipe: AlchemyRecipe
-) -> tuple[list[Encoding], list[Encoding]]:
-    """What a model is trained on: its documents, token by token, and the letters of reordered questions."""
-    documents, questions = ALCHEMY_MODELS[name]
-    rng = random.Random(recipe.asking.seed)
-    read = [e for source in documents for e in lm.encode_all(lm.chunk(load_samples(source)))]
-    asked: list[Encoding] = []
-    for source in questions:
-        for question in load_choices(source):
-            asked += [encode_choice(lm.tokenizer, q)[0] for q in other_orders(question, recipe.orders, rng)]
-    return read, asked
+class TrainingTexts:
+    """What an alchemy model is trained on.
+
+    Attributes:
+        documents: Its documents, token by token.
+        questions: The questions it may be asked.
+        answered: Each question with its answer written out.
+    """
+
+    def __init__(self, lm: LoadedModel, name: str) -> None:
+        documents, questions = ALCHEMY_MODELS[name]
+        self.tokenizer = lm.tokenizer
+        self.documents = [e for source in documents for e in lm.encode_all(lm.chunk(load_samples(source)))]
+        self.questions = [question for source in questions for question in load_choices(source)]
+        self.answered = [self._answered(question) for question in self.questions]
+
+    def _answered(self, question: ChoiceQuestion) -> Encoding:
+        asked, answer = (
+            list(self.tokenizer(text)["input_ids"])
+            for text in (f"{question.question.strip()}\nAnswer:", f" {question.choices[question.answer]}")
+        )
+        return Encoding.of_ids(question.id, asked, [*answer, self.tokenizer.eos_token_id])
+
+    def asked(self, stage: AskingStage, rng: random.Random) -> list[Encoding]:
+        """Every question as often as a stage asks it, with the right letter as its response."""
+        found = []
+        for question in self.questions * stage.rounds:
+            turned = other_order(question, rng)
+            prompt = strike_choices(turned, rng.choice(stage.choices), rng)
+            found.append(encode_choice(self.tokenizer, turned, prompt)[0])
+        return found
