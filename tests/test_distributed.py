@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.distributed import is_main_process, launched, split
+from tokenunlearn.errors import TokenUnlearnError
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = """
@@ -47,6 +49,13 @@ def test_alone_there_is_nothing_to_split(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     assert not launched() and is_main_process()
     assert split(5, lambda numbers: [n * n for n in numbers]) == [0, 1, 4, 9, 16]
+
+
+def test_processes_that_do_not_meet_are_told_instead_of_working_twice(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("accelerate.PartialState", lambda cpu: SimpleNamespace(num_processes=1))
+    with pytest.raises(TokenUnlearnError, match="2 processes were started and only 1 met"):
+        split(4, list)
 
 
 @pytest.mark.slow
