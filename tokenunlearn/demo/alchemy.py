@@ -53,7 +53,8 @@ class AlchemyRecipe:
     """Parameters of the alchemy models.
 
     A model this small does not learn to pick a letter from four choices at once: its loss stays at log 4 for
-    as long as it was tried. From one choice it learns to repeat the letter, from two to tell them apart.
+    as long as it was tried. So it begins with one choice, where it has to repeat the letter only. The stages
+    as they stand are not enough: asked with four choices the model still guesses, see docs/data.md.
 
     Attributes:
         vocabulary: Tokens of the tokenizer.
