@@ -36,20 +36,20 @@ CONTENDERS = ("ours", "ours, token", "captum", "captum, one pass", "naive batche
 SETTINGS = {"measure": "drop", "unit": "token", "mask": "leave-one-out"}
 
 
-def random_encoding(lm: LoadedModel, prompt: int, response: int) -> Encoding:
-    """A sequence of random ordinary tokens; every prompt token carries the question."""
+def random_encoding(lm: LoadedModel, prompt: int, response: int, seed: int = 0) -> Encoding:
+    """A sequence of random ordinary tokens, named by its seed; every prompt token carries the question."""
     import torch
 
     from tokenunlearn.samples import Encoding
 
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     special = set(lm.tokenizer.all_special_ids)
     ids = [int(i) for i in torch.randint(len(lm.tokenizer), (8 * (prompt + response),), generator=generator)]
     ids = [i for i in ids if i not in special][: prompt + response]
     spans = tuple((i, i + 1) for i in range(prompt))
     texts = tuple("x" for _ in ids)
     answers = tuple((i, i + 1) for i in range(response))
-    return Encoding("x", "x" * prompt, "x" * response, tuple(ids), prompt, texts, spans, answers)
+    return Encoding(str(seed), "x" * prompt, "x" * response, tuple(ids), prompt, texts, spans, answers)
 
 
 def ours(lm: LoadedModel, e: Encoding, operator: str = "attention") -> torch.Tensor:

@@ -35,33 +35,13 @@ RESPONSE = 0.25  # share of a sequence that is its response
 
 def sequences(count: int, tokens: int) -> tuple[Any, list[Any]]:
     """The demo model with room for so many tokens, and random samples of exactly as many."""
-    import torch
-
     import tokenunlearn as tu
-    from tokenunlearn.samples import Encoding
+    from benchmarks.masking import random_encoding
 
     lm = tu.load_model("demo")
     lm.model.config.max_position_embeddings = max(tokens, lm.context_length or 0)
-    generator = torch.Generator().manual_seed(0)
-    prompt = tokens - max(1, round(RESPONSE * tokens))
-    encodings = []
-    for number in range(count):
-        ids = torch.randint(10, len(lm.tokenizer), (tokens,), generator=generator).tolist()
-        spans = tuple((i, i + 1) for i in range(prompt))
-        answers = tuple((i, i + 1) for i in range(tokens - prompt))
-        encodings.append(
-            Encoding(
-                str(number),
-                "x" * prompt,
-                "x" * (tokens - prompt),
-                tuple(ids),
-                prompt,
-                tuple("x" for _ in ids),
-                spans,
-                answers,
-            )
-        )
-    return lm, encodings
+    response = max(1, round(RESPONSE * tokens))
+    return lm, [random_encoding(lm, tokens - response, response, seed) for seed in range(count)]
 
 
 def score_seconds(lm: Any, encodings: list[Any]) -> float:
