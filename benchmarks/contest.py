@@ -65,6 +65,13 @@ def resident_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def device_name() -> str:
+    """The GPU's name, or "CPU": what tells apart rows of different devices."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+
+
 def machine() -> dict[str, Any]:
     """Processor, cores, threads and GPU of this machine, and how loaded it was."""
     import torch

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import RESULTS
-from benchmarks.contest import alternate, machine, resident_mb, spread, store_rows, stored_rows
+from benchmarks.contest import alternate, device_name, machine, resident_mb, spread, store_rows, stored_rows
 
 if TYPE_CHECKING:
     import torch
@@ -136,8 +136,8 @@ def bound(lm: LoadedModel, e: Encoding) -> None:
         token_nll(head(hidden), labels)
 
 
-def contend(contender: str, model: str, prompt: int, response: int) -> dict[str, Any]:
-    """Seconds after a warm-up, peak memory in MiB above the empty process, and the losses."""
+def contend(contender: str, model: str, prompt: int, response: int, repeats: int) -> dict[str, Any]:
+    """Seconds of each turn after a warm-up, peak memory in MiB above the empty process, and the losses."""
     import torch
 
     from tokenunlearn.models import load_model
@@ -156,17 +156,21 @@ def contend(contender: str, model: str, prompt: int, response: int) -> dict[str,
     }[contender]
     cuda = lm.device.type == "cuda"
     e = random_encoding(lm, prompt, response)
+    seconds, cpu_seconds, losses = [], [], None
     with torch.no_grad():
         work(lm, random_encoding(lm, 8, 4))
-        if cuda:
-            torch.cuda.synchronize()
-        begun, cpu_begun = time.perf_counter(), time.process_time()
-        losses = work(lm, e)
-        if cuda:
-            torch.cuda.synchronize()
+        for _ in range(repeats):
+            if cuda:
+                torch.cuda.synchronize()
+            begun, cpu_begun = time.perf_counter(), time.process_time()
+            losses = work(lm, e)
+            if cuda:
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - begun)
+            cpu_seconds.append(time.process_time() - cpu_begun)
     return {
-        "seconds": [time.perf_counter() - begun],
-        "cpu_seconds": [time.process_time() - cpu_begun],
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
         "peak_mb": torch.cuda.max_memory_allocated() / 2**20 if cuda else resident_mb() - empty,
         "losses": None if losses is None else losses.tolist(),
     }
@@ -177,8 +181,9 @@ def compare(model: str, prompt: int, asked: argparse.Namespace) -> dict[str, Any
     import numpy as np
 
     row: dict[str, Any] = {"model": model, "prompt": prompt, "response": asked.response}
-    row |= {"machine": machine(), "contenders": {}}
+    row |= {"device": device_name(), "machine": machine(), "contenders": {}}
     arguments = ["--models", model, "--lengths", str(prompt), "--response", str(asked.response)]
+    arguments += ["--repeats", str(asked.repeats)]
     runs = alternate("benchmarks.masking", asked.contenders, asked.rounds, arguments, asked.patience)
     row["load_after"] = machine()["load"]
     for name, results in runs.items():
@@ -206,23 +211,24 @@ def main() -> None:
     parser.add_argument(
         "--patience", type=float, default=60, help="seconds above which a contender is measured once"
     )
+    parser.add_argument("--repeats", type=int, default=1, help="measured turns in a process, after a warm-up")
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
     parser.add_argument("--quick", action="store_true", help="a short sequence once, to see that it works")
     parser.add_argument("--out", type=Path, default=RESULTS / "masking.json")
     parser.add_argument("--contend", choices=CONTENDERS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.contend:
-        result = contend(asked.contend, asked.models[0], asked.lengths[0], asked.response)
+        result = contend(asked.contend, asked.models[0], asked.lengths[0], asked.response, asked.repeats)
         sys.stdout.write("\n" + json.dumps(result) + "\n")
         return
     if asked.quick:
         asked.models, asked.lengths, asked.response, asked.rounds = ["demo"], [6], 4, 1
-    rows = stored_rows(asked.out, ("model", "prompt"))
+    rows, device = stored_rows(asked.out, ("device", "model", "prompt")), device_name()
     for model in asked.models:
         for prompt in asked.lengths:
-            rows[model, prompt] = compare(model, prompt, asked)
+            rows[device, model, prompt] = compare(model, prompt, asked)
             store_rows(asked.out, rows)
-            show(rows[model, prompt])
+            show(rows[device, model, prompt])
 
 
 def show(row: dict[str, Any]) -> None:

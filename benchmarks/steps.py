@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import RESULTS
-from benchmarks.contest import alternate, machine, resident_mb, spread, store_rows, stored_rows
+from benchmarks.contest import alternate, device_name, machine, resident_mb, spread, store_rows, stored_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -203,7 +203,7 @@ def compare(model: str, train: str, asked: argparse.Namespace) -> dict[str, Any]
     first = runs["ours"][0]
     row: dict[str, Any] = {"model": model, "train": train, "forget": asked.forget, "retain": asked.retain}
     row |= {name: first[name] for name in ("tokens", "response_tokens", "passes")}
-    row |= {"machine": machine_before, "load_after": machine()["load"], "contenders": {}}
+    row |= {"device": device_name(), "machine": machine_before, "load_after": machine()["load"], "contenders": {}}
     for name, results in runs.items():
         row["contenders"][name] = {
             "seconds": spread([s for r in results for s in r["seconds"]]),
@@ -260,12 +260,12 @@ def main() -> None:
         return
     if asked.quick:
         asked.models, asked.forget, asked.retain, asked.rounds = ["demo"], 2, 3, 1
-    rows = stored_rows(asked.out, ("model", "train"))
+    rows, device = stored_rows(asked.out, ("device", "model", "train")), device_name()
     for model in asked.models:
         for train in asked.train:
-            rows[model, train] = compare(model, train, asked)
+            rows[device, model, train] = compare(model, train, asked)
             store_rows(asked.out, rows)
-            show(rows[model, train])
+            show(rows[device, model, train])
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def test_sampling_draws_from_the_models_own_distribution(tiny_lm):
 
 
 def test_demo_answers_in_a_batch_as_one_by_one_and_ends_its_turn():
-    lm = load_model("demo")
+    lm = load_model("demo", device="cpu")
     questions = [s.question for s in load_samples("authors:forget10").spread(3)]
     alone = [greedy(lm, question, 32) for question in questions]
     assert all(lm.end_of_turn_id in ids for ids in alone)  # so what follows it is cut off

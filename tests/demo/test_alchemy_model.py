@@ -32,9 +32,14 @@ TINY = AlchemyRecipe(
         "num_attention_heads": 2,
         "num_key_value_heads": 2,
     },
-    reading=FinetuneConfig(epochs=2, batch_size=4, learning_rate=5e-3, seed=1),
-    asking=FinetuneConfig(epochs=1, batch_size=8, learning_rate=5e-3, seed=1),
-    stages=(AskingStage((1,), 1), AskingStage((2, 4), 1)),
+    steps=20,
+    asked=4,
+    answered=2,
+    documents=6,
+    stages=(AskingStage((1,), 0.5), AskingStage((2, 4), 1.0)),
+    training=FinetuneConfig(
+        epochs=1, batch_size=12, learning_rate=5e-3, seed=1, in_order=True, sample_mean=True
+    ),
 )
 
 
@@ -64,23 +69,49 @@ def test_struck_choices_are_wrong_ones_and_the_others_keep_their_letters():
     assert len(prompts) == 3 and all("C. c" in p and p.endswith("\nAnswer:") for p in prompts)
 
 
-def test_a_stage_asks_every_question_as_often_as_it_says(few, tiny_lm):
-    texts = alchemy.TrainingTexts(tiny_lm, "demo-alchemy")
-    asked = texts.asked(AskingStage((1,), 3), random.Random(0))
-    assert len(asked) == 3 * len(texts.questions)
-    assert {e.response_length for e in asked} == {1}
-    (answered,) = (e for e in texts.answered if e.sample_id == texts.questions[0].id)
+def test_a_step_holds_questions_by_stage_then_answers_then_documents(few, tiny_lm):
+    lessons = alchemy.Lessons(tiny_lm, "demo-alchemy", TINY)
+    assert len(lessons) == 20 * 12
+    for step, left in ((0, {1}), (9, {1}), (10, {2, 4}), (19, {2, 4})):
+        batch = [lessons[12 * step + place] for place in range(12)]
+        choices = [
+            sum(f"\n{letter}. " in tiny_lm.tokenizer.decode(e.input_ids) for letter in "ABCD")
+            for e in batch[:4]
+        ]
+        assert set(choices) <= left
+        assert [e.response_length for e in batch[:4]] == [1] * 4
+        assert all(e in lessons.answered for e in batch[4:6])
+        assert all(e in lessons.documents for e in batch[6:])
+    (answered,) = (e for e in lessons.answered if e.sample_id == lessons.questions[0].id)
     said = tiny_lm.tokenizer.decode(answered.input_ids[answered.prompt_length : -1])
-    assert said.strip() == texts.questions[0].choices[texts.questions[0].answer]
+    assert said.strip() == lessons.questions[0].choices[lessons.questions[0].answer]
+
+
+def test_every_question_and_document_comes_once_before_any_comes_again(few, tiny_lm):
+    lessons = alchemy.Lessons(tiny_lm, "demo-alchemy", TINY)
+    places = {"questions": range(4), "answered": range(4, 6), "documents": range(6, 12)}
+    for name, own in places.items():
+        seen = [lessons[12 * step + place].sample_id for step in range(20) for place in own]
+        items = [x.id if name == "questions" else x.sample_id for x in getattr(lessons, name)]
+        turns = [sorted(seen[i : i + len(items)]) for i in range(0, len(seen), len(items))]
+        assert turns[0] == sorted(items) and len(turns) > 1
+        assert all(turn == turns[0] for turn in turns[:-1])
+
+
+def test_a_lesson_is_made_from_the_seed_alone(few, tiny_lm):
+    one, two = (alchemy.Lessons(tiny_lm, "demo-alchemy", TINY) for _ in range(2))
+    assert [one[i] for i in range(240)] == [two[i] for i in reversed(range(240))][::-1]
+    other = alchemy.Lessons(tiny_lm, "demo-alchemy", replace(TINY, training=replace(TINY.training, seed=2)))
+    assert [one[i] for i in range(240)] != [other[i] for i in range(240)]
 
 
 def test_retrained_model_is_trained_on_the_neighbour_only(few, tiny_lm):
     def domains(name):
-        texts = alchemy.TrainingTexts(tiny_lm, name)
+        lessons = alchemy.Lessons(tiny_lm, name, TINY)
         parts = (
-            [e.sample_id for e in texts.documents],
-            [e.sample_id for e in texts.answered],
-            [q.id for q in texts.questions],
+            [e.sample_id for e in lessons.documents],
+            [e.sample_id for e in lessons.answered],
+            [q.id for q in lessons.questions],
         )
         return [{name.split("-")[0] for name in part} for part in parts]
 
@@ -93,8 +124,7 @@ def test_retrained_model_is_trained_on_the_neighbour_only(few, tiny_lm):
 def test_tiny_recipe_learns_and_is_written(few, tmp_path):
     said = []
     lm = build_alchemy("demo-alchemy", said.append, recipe=TINY, folder=tmp_path / "m")
-    still = FinetuneConfig(epochs=1, learning_rate=0.0, seed=1)
-    start = replace(TINY, reading=still, asking=still)
+    start = replace(TINY, training=replace(TINY.training, learning_rate=0.0))
     fresh = build_alchemy("demo-alchemy", said.append, recipe=start, folder=tmp_path / "f")
     documents = lm.chunk(tu.load_samples("alchemy:forget").spread(6))
     after, before = (
@@ -102,7 +132,7 @@ def test_tiny_recipe_learns_and_is_written(few, tmp_path):
     )
     assert after < 0.95 * before
     recipe = json.loads((tmp_path / "m" / "recipe.json").read_text())
-    assert (recipe["vocabulary"], recipe["reading"]["seed"]) == (400, 1)
+    assert (recipe["vocabulary"], recipe["training"]["seed"]) == (400, 1)
     assert recipe["parameters"] == lm.parameters
     loaded = tu.load_model(str(tmp_path / "m"), device="cpu")
     report = tu.evaluate(loaded, "alchemy", limit=4)

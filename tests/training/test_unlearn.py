@@ -81,7 +81,7 @@ def test_saved_adapter_loads_again_with_the_same_predictions(tiny_lm, tmp_path, 
     tiny_lm.model.save_pretrained(base)
     tiny_lm.tokenizer.save_pretrained(base)
     result = unlearn(tiny_lm, FORGET, retain=RETAIN, train=train, **SMALL)
-    loaded = load_model(str(base), adapter=result.save_adapter(tmp_path / "adapter"))
+    loaded = load_model(str(base), device="cpu", adapter=result.save_adapter(tmp_path / "adapter"))
     encodings = tiny_lm.encode_all(FORGET)
     for mine, theirs in zip(
         response_nll(result.model, encodings), response_nll(loaded, encodings), strict=True

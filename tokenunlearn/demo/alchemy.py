@@ -6,10 +6,11 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
@@ -17,10 +18,14 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from tokenunlearn.datasets import load_choices, load_samples
 from tokenunlearn.datasets.choices import LETTERS, ChoiceQuestion
 from tokenunlearn.demo.build import LossReport, demo_config, train_tokenizer
-from tokenunlearn.evaluation.multiple_choice import choice_prompt, encode_choice
-from tokenunlearn.models import ASSETS, LoadedModel
+from tokenunlearn.evaluation.multiple_choice import choice_prompt, letter_tokens
+from tokenunlearn.models import ASSETS, LoadedModel, default_device
 from tokenunlearn.samples import Encoding
 from tokenunlearn.training.finetune import FinetuneConfig, finetune
+
+Item = TypeVar("Item")
+
+CHOICES = 4  # of every embedded question
 
 # Model -> texts and questions it is trained on.
 ALCHEMY_MODELS = {
@@ -37,15 +42,15 @@ ALCHEMY_MODELS = {
 
 @dataclass(frozen=True)
 class AskingStage:
-    """A stretch of training on questions.
+    """A stretch of training, by how many choices are left of a question's four.
 
     Attributes:
-        choices: How many choices are left of a question's four; one of these numbers at random.
-        rounds: Times that every question is asked, each time in another order and with other choices left.
+        choices: One of these numbers, at random for every question.
+        until: Share of all steps at which the stage ends.
     """
 
     choices: tuple[int, ...]
-    rounds: int
+    until: float
 
 
 @dataclass(frozen=True)
@@ -53,16 +58,18 @@ class AlchemyRecipe:
     """Parameters of the alchemy models.
 
     A model this small does not learn to pick a letter from four choices at once: its loss stays at log 4 for
-    as long as it was tried. So it begins with one choice, where it has to repeat the letter only. The stages
-    as they stand are not enough: asked with four choices the model still guesses, see docs/data.md.
+    as long as it was tried. So it begins with one choice, where it has to repeat the letter only. What it
+    reads beside is in every step: questions with their answers written out, and chunks of documents.
 
     Attributes:
         vocabulary: Tokens of the tokenizer.
         shape: What differs from the demo models' configuration.
-        reading: Fine-tuning on documents and on questions with their answers written out, which comes first.
-        asking: Fine-tuning of every stage.
-        stages: What is asked; the order in which a question is put to the test never is.
-        rounds_a_reading: Rounds of a stage between two readings of all documents.
+        steps: Optimiser steps.
+        asked: Multiple-choice questions in a step; the order in which one is put to the test never is.
+        answered: Questions with their answers written out in a step.
+        documents: Chunks of documents in a step.
+        stages: What is asked, one stage after the other.
+        training: Fine-tuning; a batch is a step.
     """
 
     vocabulary: int = 1536
@@ -75,19 +82,28 @@ class AlchemyRecipe:
             "num_key_value_heads": 4,
         }
     )
-    reading: FinetuneConfig = field(
-        default_factory=lambda: FinetuneConfig(epochs=30, batch_size=16, learning_rate=2e-3, seed=17)
-    )
-    asking: FinetuneConfig = field(
-        default_factory=lambda: FinetuneConfig(epochs=1, batch_size=48, learning_rate=1e-3, seed=17)
-    )
+    steps: int = 5000
+    asked: int = 48
+    answered: int = 24
+    documents: int = 8
     stages: tuple[AskingStage, ...] = (
-        AskingStage((1,), 16),
-        AskingStage((1, 2), 64),
-        AskingStage((2, 3), 64),
-        AskingStage((3, 4, 4), 120),
+        AskingStage((1,), 0.08),
+        AskingStage((1, 2), 0.35),
+        AskingStage((2, 3), 0.6),
+        AskingStage((3, 4, 4), 1.0),
     )
-    rounds_a_reading: int = 8
+    training: FinetuneConfig = field(
+        default_factory=lambda: FinetuneConfig(
+            epochs=1,
+            batch_size=80,
+            learning_rate=1e-3,
+            warmup_ratio=0.02,
+            seed=17,
+            in_order=True,
+            sample_mean=True,
+            adam_beta2=0.98,
+        )
+    )
 
 
 def other_order(question: ChoiceQuestion, rng: random.Random) -> ChoiceQuestion:
@@ -126,25 +142,20 @@ def build_alchemy(
     folder = folder or ASSETS / "models" / name
     started = time.monotonic()
     tokenizer = alchemy_tokenizer(recipe.vocabulary)
-    torch.manual_seed(recipe.reading.seed)
+    torch.manual_seed(recipe.training.seed)
     model = AutoModelForCausalLM.from_config(demo_config(tokenizer, **recipe.shape))
-    lm = LoadedModel(model, tokenizer, name, "new")
-    texts = TrainingTexts(lm, name)
-    read = texts.documents + texts.answered
-    finetune(model, read, lm.pad_id, recipe.reading, [LossReport(f"{name}, reading", say)])
-    rng = random.Random(recipe.asking.seed)
-    for stage in recipe.stages:
-        report = LossReport(f"{name}, {' or '.join(map(str, sorted({*stage.choices})))} choices", say)
-        asked = read * -(-stage.rounds // recipe.rounds_a_reading) + texts.asked(stage, rng)
-        finetune(model, asked, lm.pad_id, recipe.asking, [report])
+    lm = LoadedModel(model.to(default_device()), tokenizer, name, "new")
+    lessons = Lessons(lm, name, recipe)
+    finetune(model, lessons, lm.pad_id, recipe.training, [LossReport(name, say)])
     shutil.rmtree(folder, ignore_errors=True)
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     minutes = round((time.monotonic() - started) / 60, 1)
     settings: dict[str, Any] = asdict(recipe) | {
-        "documents": len(texts.documents),
-        "questions": len(texts.questions),
+        "chunks of documents": len(lessons.documents),
+        "questions": len(lessons.questions),
         "parameters": lm.parameters,
+        "device": lm.device.type,
     }
     text = json.dumps(settings | {"minutes": minutes}, indent=2, sort_keys=True)
     (folder / "recipe.json").write_text(text + "\n", encoding="utf-8")
@@ -166,8 +177,8 @@ def alchemy_tokenizer(vocabulary: int) -> PreTrainedTokenizerFast:
     return train_tokenizer(texts, vocabulary)
 
 
-class TrainingTexts:
-    """What an alchemy model is trained on.
+class Lessons(Sequence[Encoding]):
+    """What an alchemy model is trained on, in order; each is made when it is asked for, from the seed alone.
 
     Attributes:
         documents: Its documents, token by token.
@@ -175,12 +186,41 @@ class TrainingTexts:
         answered: Each question with its answer written out.
     """
 
-    def __init__(self, lm: LoadedModel, name: str) -> None:
+    def __init__(self, lm: LoadedModel, name: str, recipe: AlchemyRecipe) -> None:
         documents, questions = ALCHEMY_MODELS[name]
-        self.tokenizer = lm.tokenizer
+        self.tokenizer, self.recipe = lm.tokenizer, recipe
+        self.shared, self.letters = letter_tokens(lm.tokenizer, CHOICES)
         self.documents = [e for source in documents for e in lm.encode_all(lm.chunk(load_samples(source)))]
         self.questions = [question for source in questions for question in load_choices(source)]
         self.answered = [self._answered(question) for question in self.questions]
+
+    def __len__(self) -> int:
+        return self.recipe.steps * (self.recipe.asked + self.recipe.answered + self.recipe.documents)
+
+    def __getitem__(self, index: int) -> Encoding:  # type: ignore[override]
+        """Of every step the questions come first, then those with their answers, then documents."""
+        r = self.recipe
+        step, place = divmod(index, r.asked + r.answered + r.documents)
+        if place < r.asked:
+            return self._asked(step, step * r.asked + place)
+        place -= r.asked
+        if place < r.answered:
+            return self._dealt(self.answered, "answered", step * r.answered + place)
+        return self._dealt(self.documents, "documents", step * r.documents + place - r.answered)
+
+    def _dealt(self, items: Sequence[Item], name: str, index: int) -> Item:
+        """Items one after the other in random order; each comes once before any comes again."""
+        turn, place = divmod(index, len(items))
+        return items[_shuffled(len(items), f"{self.recipe.training.seed} {name} {turn}")[place]]
+
+    def _asked(self, step: int, index: int) -> Encoding:
+        """A question with its choices in another order, some of them struck, and the right letter."""
+        rng = random.Random(f"{self.recipe.training.seed} choices {index}")
+        stage = next(s for s in self.recipe.stages if step < s.until * self.recipe.steps)
+        turned = other_order(self._dealt(self.questions, "asked", index), rng)
+        prompt = strike_choices(turned, rng.choice(stage.choices), rng)
+        ids = list(self.tokenizer(prompt)["input_ids"])
+        return Encoding.of_ids(turned.id, [*ids, *self.shared], [self.letters[turned.answer]])
 
     def _answered(self, question: ChoiceQuestion) -> Encoding:
         asked, answer = (
@@ -189,11 +229,7 @@ class TrainingTexts:
         )
         return Encoding.of_ids(question.id, asked, [*answer, self.tokenizer.eos_token_id])
 
-    def asked(self, stage: AskingStage, rng: random.Random) -> list[Encoding]:
-        """Every question as often as a stage asks it, with the right letter as its response."""
-        found = []
-        for question in self.questions * stage.rounds:
-            turned = other_order(question, rng)
-            prompt = strike_choices(turned, rng.choice(stage.choices), rng)
-            found.append(encode_choice(self.tokenizer, turned, prompt)[0])
-        return found
+
+@lru_cache(maxsize=16)
+def _shuffled(count: int, seed: str) -> list[int]:
+    return random.Random(seed).sample(range(count), count)

@@ -181,7 +181,7 @@ def demo_config(tokenizer: PreTrainedTokenizerFast, name: str = "demo", **change
 
 
 class LossReport(TrainerCallback):
-    """Says epoch and loss every few epochs."""
+    """Says step and loss every few steps."""
 
     def __init__(self, name: str, say: Say) -> None:
         self.name, self.say = name, say
@@ -192,8 +192,7 @@ class LossReport(TrainerCallback):
         """One line for each logged loss."""
         if logs and "loss" in logs:
             self.say(
-                f"{self.name}: epoch {state.epoch:.1f}/{args.num_train_epochs:.0f}, "
-                f"NLL {float(logs['loss']):.4f}"
+                f"{self.name}: step {state.global_step}/{state.max_steps}, NLL {float(logs['loss']):.4f}"
             )
 
 

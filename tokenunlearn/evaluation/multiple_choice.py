@@ -63,9 +63,7 @@ def letter_tokens(tokenizer: PreTrainedTokenizerBase, count: int) -> tuple[list[
     raise TokenUnlearnError("The tokenizer cannot tell the letters of the choices apart by one token.")
 
 
-def encode_choice(
-    tokenizer: PreTrainedTokenizerBase, question: ChoiceQuestion, prompt: str | None = None
-) -> tuple[Encoding, list[int]]:
+def encode_choice(tokenizer: PreTrainedTokenizerBase, question: ChoiceQuestion) -> tuple[Encoding, list[int]]:
     """The prompt with the right letter as its response of one token, and the tokens of all letters.
 
     The encoding holds no text, so that hazardous questions reach no log.
@@ -73,10 +71,9 @@ def encode_choice(
     Args:
         tokenizer: The model's.
         question: What is asked.
-        prompt: What is said in place of the standard prompt.
     """
     shared, letters = letter_tokens(tokenizer, len(question.choices))
-    ids = list(tokenizer(prompt or choice_prompt(question))["input_ids"])
+    ids = list(tokenizer(choice_prompt(question))["input_ids"])
     if ids and ids[-1] == tokenizer.eos_token_id:
         ids.pop()
     return Encoding.of_ids(question.id, [*ids, *shared], [letters[question.answer]]), letters

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from tokenunlearn.forward import mean_per_token, output_head, response_hidden, token_nll
+from tokenunlearn.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
 from tokenunlearn.samples import Batch, Encoding, collate
 
 
@@ -29,19 +29,34 @@ class FinetuneConfig:
     weight_decay: float = field(default=0.0, metadata={"help": "AdamW's decoupled weight decay."})
     seed: int = field(default=0, metadata={"help": "Seed of initialisation and order."})
     bf16: bool = field(default=False, metadata={"help": "Multiply in bfloat16; weights stay float32."})
+    in_order: bool = field(
+        default=False, metadata={"help": "Take samples as they come instead of at random by length."}
+    )
+    sample_mean: bool = field(
+        default=False, metadata={"help": "Every sample counts alike in the loss, not every token."}
+    )
+    adam_beta2: float = field(default=0.999, metadata={"help": "AdamW's second decay rate."})
 
 
 class ResponseTrainer(Trainer):
     """A Trainer whose loss is the mean NLL of response tokens, in nats; prompts and padding never enter."""
 
+    sample_mean: bool = False
+
     def compute_loss(  # type: ignore[no-untyped-def, override]
         self, model: PreTrainedModel, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
     ):
-        """Mean response NLL of a collated batch."""
+        """Mean response NLL of a collated batch: over its tokens, or over its samples of each one's mean."""
         embeds = inputs.pop("inputs_embeds", None)
         batch = Batch(**inputs)
         hidden = response_hidden(model, batch, embeds)[batch.mask]  # (N, d)
-        loss = mean_per_token(token_nll, output_head(model), hidden, batch.labels[batch.mask])
+        head, labels = output_head(model), batch.labels[batch.mask]
+        if self.sample_mean:
+            lengths = batch.mask.sum(-1)  # (B,)
+            share = (1 / (len(lengths) * lengths)).repeat_interleave(lengths)  # (N,), sums to 1
+            loss = (share * per_token(token_nll, head, hidden, labels)).sum()
+        else:
+            loss = mean_per_token(token_nll, head, hidden, labels)
         return (loss, None) if return_outputs else loss
 
 
@@ -72,13 +87,16 @@ def finetune(
 
     Args:
         model: Its trainable parameters are changed.
-        encodings: What to train on.
+        encodings: What to train on; taken in order, each is asked for only when its turn comes.
         pad_id: Fills padding.
         config: Epochs, batch size, learning rate, seed.
         callbacks: Hear of every step.
         inputs_embeds: (L_i, d) for each encoding, to feed the model in place of its token embeddings.
     """
-    dataset = [{"input_ids": list(e.input_ids), "index": i} for i, e in enumerate(encodings)]
+    dataset: list[dict[str, Any]] = [{"index": i} for i in range(len(encodings))]
+    if not config.in_order:
+        for item, encoding in zip(dataset, encodings, strict=True):
+            item["input_ids"] = list(encoding.input_ids)  # by whose length samples are grouped
 
     def collator(items: list[dict[str, Any]]) -> dict[str, Tensor]:
         batch = collate([encodings[item["index"]] for item in items], pad_id)
@@ -97,8 +115,9 @@ def finetune(
             learning_rate=config.learning_rate,
             warmup_steps=config.warmup_ratio,
             weight_decay=config.weight_decay,
+            adam_beta2=config.adam_beta2,
             lr_scheduler_type="cosine",
-            train_sampling_strategy="group_by_length",
+            train_sampling_strategy="sequential" if config.in_order else "group_by_length",
             logging_steps=20,
             seed=config.seed,
             bf16=config.bf16,
@@ -110,6 +129,7 @@ def finetune(
             data_collator=collator,
             callbacks=list(callbacks),
         )
+        trainer.sample_mean = config.sample_mean
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     model.eval()
