@@ -33,7 +33,7 @@ class GradientAscent(Objective):
     """Gradient ascent; takes no parameters."""
 
     token_mean: ClassVar[bool] = True
-    recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 20.0, "steps": 20}
+    recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 30.0, "steps": 25}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

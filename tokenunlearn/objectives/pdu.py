@@ -52,7 +52,7 @@ class PDU(Objective):
         "regulariser": "nll",
         "gamma": 0.1,
         "lambda_": 30.0,
-        "steps": 25,
+        "steps": 40,
     }
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
