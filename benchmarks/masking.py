@@ -129,7 +129,8 @@ def bound(lm: LoadedModel, e: Encoding) -> None:
     behind = sum(len(e) - 1 - min(p + 1, e.prompt_length - 1) for p in range(e.prompt_length))
     rows = -(-behind // ids.shape[1])
     labels = torch.tensor(e.input_ids[e.prompt_length :], device=device)
-    for part in [ids, *ids.expand(rows, -1).split(8)]:
+    at_once = 8 if device.type == "cpu" else 512
+    for part in [ids, *ids.expand(rows, -1).split(at_once)]:
         lm.model.base_model(input_ids=part, use_cache=False)
     hidden = torch.randn(e.response_length, lm.model.config.hidden_size, device=device, dtype=lm.model.dtype)
     for _ in range(e.prompt_length + 1):

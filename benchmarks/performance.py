@@ -26,6 +26,10 @@ def _machine(row: dict[str, Any]) -> str:
     return f"{device}, torch {m['torch']}, load {m['load']} before and {row['load_after']} after"
 
 
+def _subject(row: dict[str, Any]) -> str:
+    return row["model"] + ("" if row["device"] == "CPU" else f" on {row['device']}")
+
+
 def _seconds(s: dict[str, float]) -> str:
     return f"{s['median']:.3f} ({s['min']:.3f} – {s['max']:.3f})"
 
@@ -38,7 +42,7 @@ def steps_table(rows: list[dict[str, Any]]) -> str:
         for name, r in row["contenders"].items():
             lines.append(
                 [
-                    f"{row['model']}, {row['train']}",
+                    f"{_subject(row)}, {row['train']}",
                     name,
                     _seconds(r["seconds"]),
                     str(r["seconds"]["n"]),
@@ -74,7 +78,7 @@ def masking_table(rows: list[dict[str, Any]]) -> str:
             difference = r.get("largest_difference")
             lines.append(
                 [
-                    f"{row['model']}, {row['prompt']} + {row['response']}",
+                    f"{_subject(row)}, {row['prompt']} + {row['response']}",
                     name,
                     _seconds(r["seconds"]),
                     str(r["seconds"]["n"]),
@@ -113,9 +117,8 @@ Measured on {"; ".join(dict.fromkeys(_machine(row) for row in rows))}.
 def _steps_section(result: dict[str, Any]) -> str:
     rows = result["rows"]
     sizes = "; ".join(
-        f"{r['model']}, {r['train']}: {r['forget']} + {r['retain']} samples, {r['tokens']:,} tokens of which "
-        f"{r['response_tokens']:,} are responses, in {r['passes']} passes, "
-        f"{_machine(r)}"
+        f"{_subject(r)}, {r['train']}: {r['forget']} + {r['retain']} samples, {r['tokens']:,} tokens "
+        f"of which {r['response_tokens']:,} are responses, in {r['passes']} passes, {_machine(r)}"
         for r in rows
     )
     return f"""## One unlearning step, NPO + KL

@@ -52,7 +52,7 @@ def _rows(results: Mapping[str, Mapping[str, Any]], name: str) -> list[dict[str,
 def _masking_panels(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, dict[int, Any]]]:
     """(title, what grows) -> contender -> prompt tokens -> seconds."""
     panels: dict[tuple[str, str], dict[str, dict[int, Any]]] = {}
-    for row in rows:
+    for row in (row for row in rows if row["device"] == "CPU"):
         lines = panels.setdefault((f"leave-one-out, {row['model']}", "prompt tokens, each masked once"), {})
         for name, found in row["contenders"].items():
             lines.setdefault(name, {})[row["prompt"]] = found["seconds"]

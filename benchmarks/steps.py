@@ -203,7 +203,8 @@ def compare(model: str, train: str, asked: argparse.Namespace) -> dict[str, Any]
     first = runs["ours"][0]
     row: dict[str, Any] = {"model": model, "train": train, "forget": asked.forget, "retain": asked.retain}
     row |= {name: first[name] for name in ("tokens", "response_tokens", "passes")}
-    row |= {"device": device_name(), "machine": machine_before, "load_after": machine()["load"], "contenders": {}}
+    row |= {"device": device_name(), "machine": machine_before, "load_after": machine()["load"]}
+    row["contenders"] = {}
     for name, results in runs.items():
         row["contenders"][name] = {
             "seconds": spread([s for r in results for s in r["seconds"]]),

@@ -48,7 +48,7 @@ def choose_set() -> None:
     if "pending_set" in st.session_state:
         st.session_state["set"] = st.session_state.pop("pending_set")
     own = services.uploads()
-    options = dict.fromkeys([NEW, *own, *services.FORGET_SETS, *services.RETAIN_SETS])
+    options = dict.fromkeys([NEW, *own, *services.FORGET_SETS["authors"], *services.RETAIN_SETS["authors"]])
     name = st.selectbox(
         "Open",
         list(options),

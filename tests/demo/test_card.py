@@ -8,7 +8,9 @@ import re
 import pytest
 
 from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.datasets import load_samples
 from tokenunlearn.demo import card
+from tokenunlearn.demo.card import FORGET
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.result import MetricResult
@@ -73,9 +75,13 @@ def test_shipped_report_belongs_to_the_shipped_weights(name):
     assert Report.load(ASSETS / "reports" / f"{name}.json").revision == current_revision(name)
 
 
-def test_shipped_score_set_belongs_to_the_shipped_weights():
-    scores = ScoreSet.load(ASSETS / "scores" / "demo-authors-forget10.parquet")
-    assert scores.revision == current_revision("demo")
+@pytest.mark.parametrize("path", sorted((ASSETS / "scores").glob("demo*.parquet")), ids=lambda p: p.stem)
+def test_a_shipped_score_set_belongs_to_the_shipped_weights(path):
+    scores = ScoreSet.load(path)
+    suite = "alchemy" if "alchemy" in path.stem else "authors"
+    name = path.stem.removesuffix(f"-{FORGET[suite].replace(':', '-')}")
+    assert scores.revision == current_revision(name)
+    assert tuple(s.id for s in scores.samples) == tuple(s.id for s in load_samples(FORGET[suite]))
 
 
 def test_every_model_that_is_built_is_a_preset():

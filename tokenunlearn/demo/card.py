@@ -11,7 +11,8 @@ from tokenunlearn.demo.build import Say, check_names
 from tokenunlearn.evaluation import Report, evaluate
 from tokenunlearn.models import ASSETS, PRESETS, load_model
 
-FORGET = "authors:forget10"
+# Suite -> the set that its models forget.
+FORGET = {"authors": "authors:forget10", "alchemy": "alchemy:forget"}
 # Samples a part in the shipped reports; the real language model is measured on fewer, its forget set in full.
 LIMITS = {"smollm2-authors": 72, "smollm2-authors-retrained": 72}
 
@@ -20,7 +21,7 @@ def measure(names: Sequence[str], say: Say = print) -> None:
     """Evaluate models, score the forget set with those that know it, and write their cards.
 
     A retrained model is measured first, for its report is the reference of the others. A score set is
-    shipped with the models of the authors that have one.
+    shipped with the models that have one.
 
     Raises:
         TokenUnlearnError: If a name is not of a model that is built here.
@@ -34,9 +35,9 @@ def measure(names: Sequence[str], say: Say = print) -> None:
         suite = PRESETS[name].suite
         report = evaluate(lm, suite, reference, limit=LIMITS.get(name), progress=_each_part(name, say))
         path = report.save(ASSETS / "reports" / f"{name}.json")
-        if reference and suite == "authors":
-            scores = score(lm, load_samples(FORGET))
-            scores.save(ASSETS / "scores" / f"{name}-{FORGET.replace(':', '-')}.parquet")
+        if reference:
+            scores = score(lm, load_samples(FORGET[suite]))
+            scores.save(ASSETS / "scores" / f"{name}-{FORGET[suite].replace(':', '-')}.parquet")
         write_card(name, Report.load(path))  # the figures of the file, which are rounded
         say(f"{name}: measured and described")
 

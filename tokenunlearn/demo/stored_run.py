@@ -35,7 +35,7 @@ def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -
     spec = RunSpec.new(
         label=LABEL,
         model="demo",
-        samples=FORGET,
+        samples=FORGET["authors"],
         retain="authors:retain90",
         rule=describe_rule(HardSelection(threshold=DEFAULT_THRESHOLD)),
         config=asdict(UnlearnConfig.from_settings({"objective": "npo"})),

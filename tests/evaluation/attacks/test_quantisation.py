@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tokenunlearn.evaluation.attacks.quantisation import nf4_available, quantised, round_to_nearest
+from tokenunlearn.evaluation.attacks.quantisation import nf4, nf4_available, quantised, round_to_nearest
+from tokenunlearn.models import load_model
 
 
 @pytest.mark.parametrize("bits", [8, 4])
@@ -35,6 +36,15 @@ def test_a_quantised_copy_rounds_by_output_and_leaves_the_model(family_lm, famil
     weight = after[next(name for name in changed if "mlp" in name)]
     outputs = weight.T if family == "gpt2" else weight
     assert all(len(row.unique()) <= 15 for row in outputs)
+
+
+def test_nf4_loses_less_than_int4_of_whole_rows():
+    lm = load_model("demo")
+    if not nf4_available(lm):
+        pytest.skip("NF4 needs a GPU and bitsandbytes")
+    pairs = zip(lm.model.named_parameters(), nf4(lm).model.parameters(), strict=True)
+    lost = [((a - b).float().norm() / a.float().norm()).item() for (name, a), b in pairs if "_proj" in name]
+    assert 0.08 < min(lost) <= max(lost) < 0.11
 
 
 def test_nf4_needs_a_gpu(tiny_lm):
