@@ -164,7 +164,7 @@ def uploads() -> list[str]:
 
 
 def sets_for(model: str, sets: Mapping[str, Sequence[str]]) -> list[str]:
-    """The sets that go with what a model was trained on, of every suite for a model not known, and own files."""
+    """The sets of what a model was trained on, of every suite for a model not known, and own files."""
     suites = [PRESETS[model].suite] if model in PRESETS else list(sets)
     return [*(name for suite in suites for name in sets[suite]), *uploads()]
 

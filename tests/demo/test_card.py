@@ -81,7 +81,7 @@ def test_a_shipped_score_set_belongs_to_the_shipped_weights(path):
     suite = "alchemy" if "alchemy" in path.stem else "authors"
     name = path.stem.removesuffix(f"-{FORGET[suite].replace(':', '-')}")
     assert scores.revision == current_revision(name)
-    assert tuple(s.id for s in scores.samples) == tuple(s.id for s in load_samples(FORGET[suite]))
+    assert tuple(s.sample_id for s in scores.samples) == tuple(s.id for s in load_samples(FORGET[suite]))
 
 
 def test_every_model_that_is_built_is_a_preset():
