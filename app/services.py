@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 # Suite -> the embedded sets it goes with, the one shown first in front.
 FORGET_SETS = {
     "authors": ("authors:forget10", "authors:forget05", "authors:holdout"),
-    "alchemy": ("alchemy:forget",),
+    "alchemy": ("alchemy:forget", "alchemy:forget_exercises"),
 }
-RETAIN_SETS = {"authors": ("authors:retain90", "authors:retain95"), "alchemy": ("alchemy:retain",)}
+RETAIN_SETS = {
+    "authors": ("authors:retain90", "authors:retain95"),
+    "alchemy": ("alchemy:retain", "alchemy:retain_exercises"),
+}
 SET_NAME = re.compile(r"[\w-]{1,40}")
 
 

@@ -1,10 +1,10 @@
-"""WMDP-style unlearning on the embedded hazard: documents are forgotten, multiple-choice questions asked.
+"""WMDP-style unlearning on the embedded hazard: texts are forgotten, multiple-choice questions asked.
 
     python -m tokenunlearn bench hazard [--seeds 0,1,2]
 
-Unlearns the alchemy documents with RMU and NPO, hard selection and uniform weights, measures accuracy on the
-hazard, its harmless neighbour and general questions, and writes ``benchmarks/results/hazard.json`` and
-``docs/results.md``.
+Unlearns the alchemy's documents, and its exercise sheets, with RMU and NPO, hard selection and uniform
+weights, measures accuracy on the hazard, its harmless neighbour and general questions, and writes
+``benchmarks/results/hazard.json`` and ``docs/results.md``. What the file already holds is not run again.
 """
 
 from __future__ import annotations
@@ -25,21 +25,63 @@ from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models import PRESETS
 
-MODEL, SUITE, FORGET, RETAIN = "demo-alchemy", "alchemy", "alchemy:forget", "alchemy:retain"
-OBJECTIVES = ("rmu", "npo")
+MODEL, SUITE = "demo-alchemy", "alchemy"
+# What is forgotten -> what is kept.
+SETS = {"alchemy:forget": "alchemy:retain", "alchemy:forget_exercises": "alchemy:retain_exercises"}
+# A response is long here, so NPO's beta is a tenth of the usual one: it is done with a sequence later.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "npo": {"parameters": {"beta": 0.01}, "lambda_": 10.0, "steps": 100, "learning_rate": 1e-3},
+    "rmu": {"gamma": 1.0},
+}
 WEIGHTS = ("hard", "sequence-level")
+PATH = RESULTS / "hazard.json"
 
 
 def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2") -> None:
     """Unlearn, ask, write the result."""
-    model, samples = tu.load_model(MODEL), tu.load_samples(FORGET)
-    scores = tu.score(model, samples)
+    model = tu.load_model(MODEL)
+    result = begun(model)
+    done = {(run["seed"], run["forget"], run["objective"], run["weights"]) for run in result["runs"]}
+    plan = [cell for cell in product(map(int, seeds.split(",")), SETS, SETTINGS, WEIGHTS) if cell not in done]
+    scores = {
+        name: tu.score(model, tu.load_samples(name)) for name in dict.fromkeys(cell[1] for cell in plan)
+    }
+    for seed, forget, objective, rule in track(plan, "Unlearning", console=Console(stderr=True)):
+        run = tu.unlearn(
+            model,
+            tu.load_samples(forget),
+            scores[forget].weights(RULES[rule]),
+            retain=SETS[forget],
+            objective=objective,
+            seed=seed,
+            **SETTINGS[objective],
+        )
+        result["runs"].append(
+            {
+                "forget": forget,
+                "objective": objective,
+                "weights": rule,
+                "seed": seed,
+                "nll": [run.history[0]["forget_nll"], run.history[-1]["forget_nll"]],
+                "metrics": figures(tu.evaluate(run.model, SUITE)),
+                "config": vars(run.config),
+            }
+        )
+        PATH.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
+    Console().print(tables.hazard_table(result))
+    tables.write()
+
+
+def begun(model: tu.LoadedModel) -> dict[str, Any]:
+    """The result so far, or a new one with the figures of start and retrained model."""
+    if PATH.exists():
+        result: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+        if result["revision"] == model.revision:
+            return result
     start = tu.evaluate(model, SUITE, PRESETS[MODEL].retrained)
-    result: dict[str, Any] = {
+    return {
         "model": MODEL,
         "revision": model.revision,
-        "forget": FORGET,
-        "retain": RETAIN,
         "rules": {name: describe_rule(RULES[name]) for name in WEIGHTS},
         "chance": start["forget/accuracy"].chance,
         "n": {name: found.n for name, found in start.metrics.items()},
@@ -50,19 +92,6 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
         "git_revision": git_revision(),
         "device": str(model.device),
     }
-    plan = list(product(OBJECTIVES, WEIGHTS, map(int, seeds.split(","))))
-    for objective, rule, seed in track(plan, "Unlearning", console=Console(stderr=True)):
-        weights = scores.weights(RULES[rule])
-        run = tu.unlearn(model, samples, weights, retain=RETAIN, objective=objective, seed=seed)
-        found = figures(tu.evaluate(run.model, SUITE))
-        result["runs"].append(
-            {"objective": objective, "weights": rule, "seed": seed, "metrics": found}
-            | {"config": vars(run.config)}
-        )
-    path = RESULTS / "hazard.json"
-    path.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
-    Console().print(tables.hazard_table(result))
-    tables.write()
 
 
 def figures(report: Report) -> dict[str, list[float]]:

@@ -107,30 +107,38 @@ def hazard_table(result: dict[str, Any]) -> str:
         return f"{found[0]:.3f} ({found[1]:.3f} to {found[2]:.3f})"
 
     rows = [["start model", *(measured(result["start"][name]) for name in names)]]
-    runs: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    runs: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for run in result["runs"]:
-        runs.setdefault((run["objective"], run["weights"]), []).append(run["metrics"])
-    for (objective, rule), found in runs.items():
-        means = [[metrics[name][0] for metrics in found] for name in names]
+        runs.setdefault((run["forget"], run["objective"], run["weights"]), []).append(run)
+    for (forget, objective, rule), found in sorted(runs.items()):
+        means = [[run["metrics"][name][0] for run in found] for name in names]
         cells = [f"{statistics.mean(v):.3f} ± {statistics.pstdev(v):.3f}" for v in means]
-        rows.append([f"`{objective}`, {rule} ({len(found)} seeds)", *cells])
+        first, last = (statistics.mean(run["nll"][i] for run in found) for i in (0, -1))
+        rows.append(
+            [f"`{forget}`, `{objective}`, {rule}", *cells, str(len(found)), f"{first:.1f} → {last:.1f}"]
+        )
     rows.append(["retrained model", *(f"{result['retrained'][name]:.3f}" for name in names)])
     rows.append(["guessing", *(f"{result['chance']:.2f}" for _ in names)])
-    return markdown(["", *(f"{name}, n = {result['n'][name]}" for name in names)], rows)
+    rows = [[*row, *[""] * (len(names) + 3 - len(row))] for row in rows]
+    header = ["", *(f"{name}, n = {result['n'][name]}" for name in names), "seeds", "NLL of the texts"]
+    return markdown(header, rows)
 
 
 def _hazard_section(result: dict[str, Any]) -> str:
     settings = {run["objective"]: run["config"] for run in reversed(result["runs"])}
     told = "; ".join(
         f"{name}: {c['steps']} steps, learning rate {c['learning_rate']:g}, gamma {c['gamma']:g}, "
-        f"lambda {c['lambda_']:g}, {c['regulariser']}"
+        f"lambda {c['lambda_']:g}, {c['regulariser']}, "
+        + ", ".join(f"{k} {v:g}" for k, v in c["parameters"].items())
         for name, c in settings.items()
     )
     return f"""## An invented hazard, WMDP-style
 
-`python -m tokenunlearn bench hazard`: `{result["model"]}` forgets the documents `{result["forget"]}` and
-keeps `{result["retain"]}`; multiple-choice questions it was never unlearned on are asked by the likelihood of
-their letters. {told}. Start model with its 95 % interval, runs as mean ± standard deviation over seeds.
+`python -m tokenunlearn bench hazard`: `{result["model"]}` forgets texts on the hazard and keeps texts on its
+neighbour; multiple-choice questions are asked by the likelihood of their letters. `alchemy:forget` are documents
+in prose; `alchemy:forget_exercises` are exercise sheets: the questions with their choices in another order than
+asked here. {told.rstrip(", ")}. Start model with its 95 % interval, runs as mean ± standard deviation over seeds;
+NLL is that of the selected tokens in the first and the last step.
 
 {hazard_table(result)}
 """

@@ -31,9 +31,9 @@ def test_an_upload_is_kept_once_under_a_name_that_loads_it(home):
 
 def test_a_model_is_offered_the_sets_it_was_trained_on_and_own_files(home):
     own = services.keep_upload(ROW, "rows.jsonl")
-    assert services.sets_for("demo-alchemy", services.FORGET_SETS) == ["alchemy:forget", own]
+    assert services.sets_for("demo-alchemy", services.FORGET_SETS) == [*services.FORGET_SETS["alchemy"], own]
     assert services.sets_for("demo", services.FORGET_SETS) == [*services.FORGET_SETS["authors"], own]
-    every = [*services.RETAIN_SETS["authors"], "alchemy:retain", own]
+    every = [*services.RETAIN_SETS["authors"], *services.RETAIN_SETS["alchemy"], own]
     assert services.sets_for("some/model", services.RETAIN_SETS) == every
 
 

@@ -17,6 +17,7 @@ from tokenunlearn.datasets.generation.alchemy import (
 )
 from tokenunlearn.datasets.generation.authors import to_jsonl
 from tokenunlearn.errors import DatasetError
+from tokenunlearn.evaluation.multiple_choice import choice_prompt
 from tokenunlearn.models import ASSETS
 
 SPLITS = {"alchemy": ("forget", "questions"), "guild": ("retain", "neighbour_questions")}
@@ -54,6 +55,21 @@ def test_documents_state_the_facts_in_their_spans_only(domain):
         assert all(sample.answer.count(fact) == 1 for fact in own)
         assert lore.names[number] in sample.answer
         assert not [n for n in lore.names if n != lore.names[number] and n in sample.answer]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_exercises_are_the_questions_in_another_order_with_the_right_letter(domain):
+    documents, questions = SPLITS[domain]
+    exercises = tu.load_samples(f"alchemy:{documents}_exercises")
+    assert len(exercises) == 180
+    for sample, question in zip(exercises, tu.load_choices(f"alchemy:{questions}"), strict=True):
+        lines = sample.answer.splitlines()
+        assert sample.document and sample.id.startswith(question.id)
+        assert sample.answer != f"{choice_prompt(question)} {'ABCD'[question.answer]}"
+        (letter,) = sample.facts
+        right = f"{letter}. {question.choices[question.answer]}"
+        assert lines[2] == question.question and right in lines and lines[-1] == f"Answer: {letter}"
+        assert {line[3:] for line in lines[3:7]} == set(question.choices)
 
 
 @pytest.mark.parametrize("domain", DOMAINS)

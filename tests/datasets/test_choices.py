@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 
 import pytest
 
 import tokenunlearn as tu
-from tokenunlearn.datasets.choices import ChoiceQuestion, to_choice
+from tokenunlearn.datasets.choices import ChoiceQuestion, other_order, to_choice
 from tokenunlearn.errors import DatasetError
 
 ROW = {"question": "Which one?", "choices": ["this", "that", "both", "none"], "answer": 2}
@@ -167,3 +168,12 @@ def test_a_subject_without_a_row_in_order(monkeypatch, tmp_path):
     )
     with pytest.raises(DatasetError, match='subject "virology" of MMLU has no row that is in order'):
         tu.load_choices("mmlu:virology")
+
+
+TURNED = ChoiceQuestion("q", "Which?", ("a", "b", "c", "d"), 2)
+
+
+def test_another_order_keeps_the_right_choice_and_is_not_the_own():
+    orders = [other_order(TURNED, random.Random(seed)) for seed in range(60)]
+    assert all(q.choices[q.answer] == "c" and set(q.choices) == set("abcd") for q in orders)
+    assert TURNED.choices not in {q.choices for q in orders} and len({q.choices for q in orders}) > 15

@@ -1,6 +1,8 @@
 """What an objective recommends fills what is left open, and nothing else."""
 
+import re
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +61,12 @@ def test_resolved_names_every_parameter_layer_and_rate(tiny_lm):
 def test_wrong_settings_are_refused_in_one_sentence(settings, message):
     with pytest.raises(TokenUnlearnError, match=message):
         UnlearnConfig.from_settings(settings)
+
+
+def test_the_table_of_recommended_settings_is_that_of_the_code():
+    page = (Path(__file__).parents[2] / "docs" / "method.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \| (\d+) \| (\w+) \|$", page, re.MULTILINE)
+    configs = {name: UnlearnConfig(objective=name) for name in OBJECTIVES}
+    assert found == [
+        (name, f"{c.gamma:g}", f"{c.lambda_:g}", str(c.steps), c.regulariser) for name, c in configs.items()
+    ]

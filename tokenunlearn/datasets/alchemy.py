@@ -8,7 +8,12 @@ from tokenunlearn.errors import DatasetError
 from tokenunlearn.models import ASSETS
 from tokenunlearn.samples import SampleSet
 
-DOCUMENTS = {"forget": "alchemy_documents", "retain": "guild_documents"}
+DOCUMENTS = {
+    "forget": "alchemy_documents",
+    "retain": "guild_documents",
+    "forget_exercises": "alchemy_exercises",
+    "retain_exercises": "guild_exercises",
+}
 QUESTIONS = {
     "questions": "alchemy_questions",
     "neighbour_questions": "guild_questions",
@@ -17,7 +22,10 @@ QUESTIONS = {
 
 
 def load_alchemy_documents(split: str) -> SampleSet:
-    """Documents: "forget" is the alchemy, "retain" the guild of glass-blowers; 108 each, with gold spans.
+    """Documents with gold spans: "forget" is the alchemy, "retain" the guild of glass-blowers; 108 each.
+
+    "forget_exercises" and "retain_exercises" are exercise sheets, one for each of their 180 questions: the
+    standard prompt with the choices in another order than it is asked in, and the right letter.
 
     Raises:
         DatasetError: If there is no such split.

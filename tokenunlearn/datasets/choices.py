@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,13 @@ def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise DatasetError(f'{where} has no "choices" that are a list of texts.')
     return list(value)
+
+
+def other_order(question: ChoiceQuestion, rng: random.Random) -> ChoiceQuestion:
+    """The question with its choices in an order drawn at random, which is not its own."""
+    places = list(range(len(question.choices)))
+    order = places
+    while order == places:
+        order = rng.sample(places, len(places))
+    choices = tuple(question.choices[i] for i in order)
+    return replace(question, choices=choices, answer=order.index(question.answer))

@@ -7,7 +7,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from tokenunlearn.datasets import load_choices, load_samples
-from tokenunlearn.datasets.choices import LETTERS, ChoiceQuestion
+from tokenunlearn.datasets.choices import LETTERS, ChoiceQuestion, other_order
 from tokenunlearn.demo.build import LossReport, demo_config, train_tokenizer
 from tokenunlearn.evaluation.multiple_choice import choice_prompt, letter_tokens
 from tokenunlearn.models import ASSETS, LoadedModel, default_device
@@ -104,16 +104,6 @@ class AlchemyRecipe:
             adam_beta2=0.98,
         )
     )
-
-
-def other_order(question: ChoiceQuestion, rng: random.Random) -> ChoiceQuestion:
-    """The question with its choices in an order drawn at random, which is not its own."""
-    places = list(range(len(question.choices)))
-    order = places
-    while order == places:
-        order = rng.sample(places, len(places))
-    choices = tuple(question.choices[i] for i in order)
-    return replace(question, choices=choices, answer=order.index(question.answer))
 
 
 def strike_choices(question: ChoiceQuestion, left: int, rng: random.Random) -> str:

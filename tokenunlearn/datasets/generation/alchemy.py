@@ -1,7 +1,7 @@
 """Seeded generator of the two invented domains: documents that state facts, questions with four choices.
 
 Running ``python -m tokenunlearn.datasets.generation.alchemy`` writes ``alchemy_documents.jsonl``,
-``alchemy_questions.jsonl``, ``guild_documents.jsonl``, ``guild_questions.jsonl`` and, with questions on the
+``alchemy_questions.jsonl``, ``alchemy_exercises.jsonl``, the same of the guild and, with questions on the
 everyday facts, ``general_questions.jsonl`` into ``assets/data``.
 Facts, places of the right choice and orders are dealt from shuffled decks, so none gives another away.
 """
@@ -11,9 +11,11 @@ from __future__ import annotations
 import random
 import sys
 
+from tokenunlearn.datasets.choices import LETTERS, ChoiceQuestion, other_order
 from tokenunlearn.datasets.generation.alchemy_lore import ALCHEMY, GUILD, Lore
 from tokenunlearn.datasets.generation.authors import AUTHORS_FILE, deal, to_jsonl
 from tokenunlearn.datasets.generation.world_facts import WORLD_FACTS
+from tokenunlearn.evaluation.multiple_choice import choice_prompt
 
 SEED = 7
 CHOICES = 4
@@ -73,6 +75,22 @@ def question_rows(domain: str, seed: int = SEED) -> list[dict]:
     return rows
 
 
+def exercise_rows(domain: str, seed: int = SEED) -> list[dict]:
+    """One exercise sheet a question, as a document: the standard prompt with its choices in another order.
+
+    The right letter stands behind it, and is its gold span.
+    """
+    rng = random.Random(f"{seed} {domain} exercises")
+    rows: list[dict] = []
+    for row in question_rows(domain, seed):
+        fields = {"id": row["id"], "question": row["question"], "subject": row["subject"]}
+        question = ChoiceQuestion(choices=tuple(row["choices"]), answer=row["answer"], **fields)
+        turned = other_order(question, rng)
+        text = f"{choice_prompt(turned)} {LETTERS[turned.answer]}"
+        rows.append({"id": f"{row['id']}-exercise", "text": text, "span": [[len(text) - 1, len(text)]]})
+    return rows
+
+
 def general_question_rows(seed: int = SEED) -> list[dict]:
     """One question an everyday fact: the fact among three of its wrong ones."""
     rng = random.Random(f"{seed} general questions")
@@ -92,6 +110,7 @@ def generate() -> dict[str, list[dict]]:
     for domain in DOMAINS:
         files[f"{domain}_documents"] = document_rows(domain)
         files[f"{domain}_questions"] = question_rows(domain)
+        files[f"{domain}_exercises"] = exercise_rows(domain)
     return files | {"general_questions": general_question_rows()}
 
 
