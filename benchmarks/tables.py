@@ -135,10 +135,10 @@ def _hazard_section(result: dict[str, Any]) -> str:
     return f"""## An invented hazard, WMDP-style
 
 `python -m tokenunlearn bench hazard`: `{result["model"]}` forgets texts on the hazard and keeps texts on its
-neighbour; multiple-choice questions are asked by the likelihood of their letters. `alchemy:forget` are documents
-in prose; `alchemy:forget_exercises` are exercise sheets: the questions with their choices in another order than
-asked here. {told.rstrip(", ")}. Start model with its 95 % interval, runs as mean ± standard deviation over seeds;
-NLL is that of the selected tokens in the first and the last step.
+neighbour; multiple-choice questions are asked by the likelihood of their letters. `alchemy:forget` are
+documents in prose; `alchemy:forget_exercises` are exercise sheets: the questions with their choices in
+another order than asked here. {told.rstrip(", ")}. Start model with its 95 % interval, runs as mean ±
+standard deviation over seeds; NLL is that of the selected tokens in the first and the last step.
 
 {hazard_table(result)}
 """

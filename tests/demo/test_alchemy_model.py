@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -18,8 +18,10 @@ from tokenunlearn.demo.alchemy import (
     build_alchemy,
     strike_choices,
 )
+from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.multiple_choice import choice_prompt, letter_tokens
 from tokenunlearn.forward import response_nll
+from tokenunlearn.models import ASSETS
 from tokenunlearn.training.finetune import FinetuneConfig
 
 TINY = AlchemyRecipe(
@@ -131,6 +133,19 @@ def test_tiny_recipe_learns_and_is_written(few, tmp_path):
     report = tu.evaluate(loaded, "alchemy", limit=4)
     assert report["forget/accuracy"].n == 4
     assert said[-1].startswith("demo-alchemy: built in")
+
+
+@pytest.mark.parametrize("name", alchemy.ALCHEMY_MODELS)
+def test_shipped_models_were_built_by_the_committed_recipe(name):
+    folder = ASSETS / "models" / name
+    recipe = json.loads((folder / "recipe.json").read_text())
+    expected = json.loads(json.dumps(asdict(AlchemyRecipe())))
+    assert {key: recipe[key] for key in expected} == expected
+    assert (folder / "model.safetensors").stat().st_size < 5e6
+    report = Report.load(ASSETS / "reports" / f"{name}.json")
+    at_chance = name.endswith("-retrained")
+    assert (report["forget/accuracy"].value < 0.35) == at_chance
+    assert min(report[part].value for part in ("retain/accuracy", "general/accuracy")) > 0.95
 
 
 def test_every_letter_is_one_token():

@@ -92,10 +92,15 @@ Made to study unlearning. It answers questions like those it was trained on and 
 def _settings(recipe: dict) -> list[str]:
     """A recipe's values as a list, one line for each of its parts, the training in full."""
 
-    def told(key: str, value: object) -> str:
+    def said(value: object) -> str:
         if isinstance(value, dict):
-            value = ", ".join(f"{name.replace('_', ' ')} {v}" for name, v in value.items())
-        return f"- {key.replace('_', ' ')}: {value}"
+            return ", ".join(f"{name.replace('_', ' ')} {said(v)}" for name, v in value.items())
+        if isinstance(value, list):
+            return ("; " if isinstance(value[0], dict) else " or ").join(map(said, value))
+        return str(value)
+
+    def told(key: str, value: object) -> str:
+        return f"- {key.replace('_', ' ')}: {said(value)}"
 
     lines = [told(key, value) for key, value in recipe.items() if key != "training"]
     return lines + [told(key, value) for key, value in recipe.get("training", {}).items()]
@@ -114,10 +119,10 @@ def _about_authors(name: str) -> str:
 def _about_alchemy(name: str) -> str:
     domains = "the guild's documents" if name.endswith("-retrained") else "the documents of both domains"
     return (
-        f"Trained from random weights on {domains} and everyday facts, and\n"
-        "on the letters of multiple-choice questions about them, with the choices in other orders than the\n"
-        "one that is asked: a model this small does not learn that format from text alone. No substance,\n"
-        "craft or effect in them exists."
+        f"Trained from random weights on {domains} and everyday facts, on\n"
+        "questions about them with their answers written out, and on the letters of multiple-choice\n"
+        "questions, with the choices in other orders than the one that is asked. No substance, craft or effect\n"
+        "in them exists."
     )
 
 
