@@ -202,8 +202,10 @@ def _filled(preset: RunPreset, values: Mapping[str, Any]) -> dict[str, Any]:
     """The form's fields under a preset: its settings, and blanks."""
     blanks: dict[str, Any] = {name: [] if name in LISTS else "" for name in values}
     blanks |= {"train": "auto", "published_scale": False}
+    own = {f.name for f in fields(UnlearnConfig)}
     for name, value in preset.settings.items():
-        blanks[name] = [value] if name in LISTS else value if isinstance(value, bool) else f"{value:g}"
+        key = name if name in own else f"{preset.settings['objective']}.{name}"
+        blanks[key] = [value] if name in LISTS else value if isinstance(value, bool) else f"{value:g}"
     plain = blanks["objective"] == ["npo"] and not values["objective"]
     return blanks | ({"objective": []} if plain else {})
 

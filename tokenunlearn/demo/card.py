@@ -121,8 +121,8 @@ def _about_alchemy(name: str) -> str:
     return (
         f"Trained from random weights on {domains} and everyday facts, on\n"
         "questions about them with their answers written out, and on the letters of multiple-choice\n"
-        "questions, with the choices in other orders than the one that is asked. No substance, craft or effect\n"
-        "in them exists."
+        "questions, with the choices in other orders than the one that is asked. No substance, craft or\n"
+        "effect in them exists."
     )
 
 
