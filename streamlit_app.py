@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-st.set_page_config(page_title="TokenUnlearn", page_icon="assets/icons/logo.svg", layout="wide")
-st.logo("assets/icons/logo.svg")
+LOGO = Path(__file__).parent / "assets" / "icons" / "logo.svg"
+
+st.set_page_config(page_title="TokenUnlearn", page_icon=LOGO, layout="wide")
+st.logo(LOGO)
 page = st.navigation(
     [
         st.Page("pages/overview.py", title="Overview", icon=":material/home:", default=True),

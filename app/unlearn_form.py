@@ -237,7 +237,8 @@ def _around(model: str) -> tuple[str, int, str]:
         index=1,
         format_func=lambda limit: EVALUATE[limit],
         key="evaluate",
-        help="On the authors: gold spans, probability, ROUGE-L, truth ratio, forget quality, utility.",
+        help="On the authors: gold spans, probability, ROUGE-L, truth ratio, forget quality, utility. On the "
+        "alchemy: accuracy on multiple-choice questions.",
         **BOUND,
     )
     label = label_column.text_input("Label", key="label", placeholder="optional", max_chars=60, **BOUND)

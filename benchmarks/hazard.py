@@ -28,7 +28,7 @@ from tokenunlearn.models import PRESETS
 MODEL, SUITE = "demo-alchemy", "alchemy"
 # What is forgotten -> what is kept.
 SETS = {"alchemy:forget": "alchemy:retain", "alchemy:forget_exercises": "alchemy:retain_exercises"}
-# A response is long here, so NPO's beta is a tenth of the usual one: it is done with a sequence later.
+# A response is long here, so NPO's beta is small: it is done with a sequence later.
 SETTINGS: dict[str, dict[str, Any]] = {
     "npo": {"parameters": {"beta": 0.01}, "lambda_": 10.0, "steps": 100, "learning_rate": 1e-3},
     "rmu": {"gamma": 1.0},

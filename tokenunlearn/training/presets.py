@@ -40,7 +40,7 @@ RUN_PRESETS: dict[str, RunPreset] = {
     ),
     "npo, long texts": RunPreset(
         {"objective": "npo", "beta": 0.01, "lambda_": 10, "steps": 100, "learning_rate": 1e-3},
-        "For documents: a tenth of the usual beta, or NPO is done with a long text too soon.",
+        "For documents: a small beta, for with the usual one NPO is done with a long text too soon.",
     ),
     "satimp, published weights": RunPreset(
         {
