@@ -13,10 +13,11 @@ from tokenunlearn.models import ASSETS
 from tokenunlearn.runs.store import RunStore
 
 pytestmark = pytest.mark.slow
-DOCUMENTS = ("--samples", "alchemy:forget", "--retain", "alchemy:retain")
-EXERCISES = ("--samples", "alchemy:forget_exercises", "--retain", "alchemy:retain_exercises")
-NPO = ("--objective", "npo", "--beta", "0.01", "--lambda", "10", "--learning-rate", "1e-3", "--steps", "40")
-RMU = ("--objective", "rmu", "--gamma", "1", "--steps", "20")
+SCORES = ASSETS / "scores" / "demo-alchemy-alchemy-forget.parquet"
+DOCUMENTS = f"--samples alchemy:forget --retain alchemy:retain --scores {SCORES}"
+EXERCISES = "--samples alchemy:forget_exercises --retain alchemy:retain_exercises"
+NPO = "--objective npo --beta 0.01 --lambda 10 --learning-rate 1e-3 --steps 40"
+RMU = "--objective rmu --gamma 1 --steps 20 --batch-size 6 --retain-batch-size 12"
 
 
 def called(*words: str) -> None:
@@ -24,10 +25,11 @@ def called(*words: str) -> None:
     assert done.exit_code == 0, done.output
 
 
-def unlearned(tmp_path, *words: str) -> tuple[list[dict], Report, Report]:
+def unlearned(tmp_path, sets: str, settings: str) -> tuple[list[dict], Report, Report]:
     """The steps of a run with uniform weights, and what start model and run answer."""
     model = ("--model", "demo-alchemy")
-    called("unlearn", *model, *words, "--selection", "uniform", "--out", str(tmp_path / "runs"))
+    words = (*sets.split(), *settings.split(), "--selection", "uniform")
+    called("unlearn", *model, *words, "--out", str(tmp_path / "runs"))
     (run,) = RunStore(tmp_path / "runs").runs()
     path = tmp_path / "report.json"
     called("evaluate", *model, "--adapter", str(run.adapter), "--suite", "alchemy", "--json", str(path))
@@ -36,7 +38,7 @@ def unlearned(tmp_path, *words: str) -> tuple[list[dict], Report, Report]:
 
 
 def test_npo_on_exercises_takes_answers_of_the_hazard_and_leaves_the_neighbours(tmp_path):
-    _, start, report = unlearned(tmp_path, *EXERCISES, *NPO)
+    _, start, report = unlearned(tmp_path, EXERCISES, NPO)
     assert report["forget/accuracy"].chance == 0.25
     assert report["forget/accuracy"].value < start["forget/accuracy"].interval[0]
     for name in ("retain/accuracy", "general/accuracy"):
@@ -45,7 +47,7 @@ def test_npo_on_exercises_takes_answers_of_the_hazard_and_leaves_the_neighbours(
 
 
 def test_rmu_on_documents_steers_their_states_and_reports_all_parts(tmp_path):
-    steps, start, report = unlearned(tmp_path, *DOCUMENTS, *RMU)
+    steps, start, report = unlearned(tmp_path, DOCUMENTS, RMU)
     assert steps[-1]["forget_loss"] < 0.5 * steps[0]["forget_loss"]
     assert set(report.metrics) == set(start.metrics)
     assert report["forget/accuracy"].reference == start["forget/accuracy"].reference < 0.35
