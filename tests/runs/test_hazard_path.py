@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +15,7 @@ from tokenunlearn.runs.store import RunStore
 
 pytestmark = pytest.mark.slow
 SCORES = ASSETS / "scores" / "demo-alchemy-alchemy-forget.parquet"
-DOCUMENTS = f"--samples alchemy:forget --retain alchemy:retain --scores {SCORES}"
+DOCUMENTS = f"--samples alchemy:forget --retain alchemy:retain --scores {shlex.quote(str(SCORES))}"
 EXERCISES = "--samples alchemy:forget_exercises --retain alchemy:retain_exercises"
 NPO = "--objective npo --beta 0.01 --lambda 10 --learning-rate 1e-3 --steps 40"
 RMU = "--objective rmu --gamma 1 --steps 20 --batch-size 6 --retain-batch-size 12"
@@ -28,7 +29,7 @@ def called(*words: str) -> None:
 def unlearned(tmp_path, sets: str, settings: str) -> tuple[list[dict], Report, Report]:
     """The steps of a run with uniform weights, and what start model and run answer."""
     model = ("--model", "demo-alchemy")
-    words = (*sets.split(), *settings.split(), "--selection", "uniform")
+    words = (*shlex.split(sets), *settings.split(), "--selection", "uniform")
     called("unlearn", *model, *words, "--out", str(tmp_path / "runs"))
     (run,) = RunStore(tmp_path / "runs").runs()
     path = tmp_path / "report.json"
