@@ -112,7 +112,8 @@ def hazard_table(result: dict[str, Any]) -> str:
         runs.setdefault((run["forget"], run["objective"], run["weights"]), []).append(run)
     for (forget, objective, rule), found in sorted(runs.items()):
         means = [[run["metrics"][name][0] for run in found] for name in names]
-        cells = [f"{statistics.mean(v):.3f} ± {statistics.pstdev(v):.3f}" for v in means]
+        spreads = [f" ± {statistics.pstdev(v):.3f}" if len(v) > 1 else "" for v in means]
+        cells = [f"{statistics.mean(v):.3f}{spread}" for v, spread in zip(means, spreads, strict=True)]
         first, last = (statistics.mean(run["nll"][i] for run in found) for i in (0, -1))
         rows.append(
             [f"`{forget}`, `{objective}`, {rule}", *cells, str(len(found)), f"{first:.1f} → {last:.1f}"]

@@ -101,15 +101,18 @@ def test_the_page_compares_masking_with_ours_and_says_what_is_not_measured(tmp_p
         "model": "demo",
         "prompt": 96,
         "response": 32,
+        "device": "CPU",
         "machine": {"gpu": None, "cores": 2, "processor": "x", "threads": 2, "torch": "2", "load": 0.1},
         "load_after": 2.0,
         "contenders": {"ours": contender(0.5), "naive": contender(1.5, largest_difference=2e-6)},
     }
-    (tmp_path / "masking.json").write_text(json.dumps({"rows": [row]}))
+    on_gpu = row | {"device": "GPU X", "machine": row["machine"] | {"gpu": "GPU X"}}
+    (tmp_path / "masking.json").write_text(json.dumps({"rows": [row, on_gpu]}))
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
     monkeypatch.setattr(performance, "PAGE", tmp_path / "performance.md")
     performance.write()
     page = (tmp_path / "performance.md").read_text()
+    assert "| demo on GPU X, 96 + 32 | naive |" in page and "Measured on 2 cores (x), 2 threads" in page
     assert "| demo, 96 + 32 | naive | 1.500 (1.500 – 3.000) | 5 | 3.00 | 10 | 2.0e-06 |" in page
     assert "`benchmarks/steps.py` has no stored result yet" in page
     assert (tmp_path / "images" / "performance.png").exists()
