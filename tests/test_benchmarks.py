@@ -159,3 +159,29 @@ def test_parts_of_the_page_that_were_not_measured_are_left_out():
     assert table.splitlines()[2:] == [
         "| hard weights of 5,005 tokens, server | 7.4 ms (7.0 – 8.7) | < 20 ms | 10 |"
     ]
+
+
+def test_the_hazard_table_has_a_spread_only_over_several_seeds():
+    def run(objective, seed, value):
+        return {
+            "forget": "alchemy:forget",
+            "objective": objective,
+            "weights": "hard",
+            "seed": seed,
+            "nll": [0.5, 9.0 + seed],
+            "metrics": {"forget/accuracy": [value, 0.0, 1.0]},
+        }
+
+    table = tables.hazard_table(
+        {
+            "start": {"forget/accuracy": [1.0, 0.97, 1.0]},
+            "retrained": {"forget/accuracy": 0.256},
+            "chance": 0.25,
+            "n": {"forget/accuracy": 180},
+            "runs": [run("npo", 0, 0.4), run("npo", 1, 0.6), run("rmu", 0, 1.0)],
+        }
+    )
+    assert "| start model | 1.000 (0.970 to 1.000) |  |  |" in table
+    assert "| `alchemy:forget`, `npo`, hard | 0.500 ± 0.100 | 2 | 0.5 → 9.5 |" in table
+    assert "| `alchemy:forget`, `rmu`, hard | 1.000 | 1 | 0.5 → 9.0 |" in table
+    assert "| retrained model | 0.256 |  |  |" in table
