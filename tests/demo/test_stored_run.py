@@ -70,7 +70,11 @@ def test_the_command_renews_the_shipped_run(tmp_path, monkeypatch):
     # A setting that is younger than the shipped run has its default there.
     assert UnlearnConfig(**made.spec.config) == UnlearnConfig(**shipped.spec.config)
     assert made.report["metrics"]["forget/gold_span"]["n"] == 4
-    assert made.scores == shipped.scores
+    assert made.scores.settings == shipped.scores.settings
+    for mine, theirs in zip(made.scores.samples, shipped.scores.samples, strict=True):
+        assert (mine.sample_id, mine.texts) == (theirs.sample_id, theirs.texts)
+        for name in ("nll", "entropy", "losses"):  # another processor rounds another way
+            assert getattr(mine, name) == pytest.approx(getattr(theirs, name), abs=1e-4)
 
 
 def test_a_run_that_failed_is_not_shipped(tmp_path, monkeypatch):
