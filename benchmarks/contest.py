@@ -67,9 +67,7 @@ def resident_mb() -> float:
 
 def device_name() -> str:
     """The GPU's name, or "CPU": what tells apart rows of different devices."""
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return str(machine()["gpu"] or "CPU")
 
 
 def machine() -> dict[str, Any]:

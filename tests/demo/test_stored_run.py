@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tokenunlearn.demo import stored_run
@@ -70,11 +71,14 @@ def test_the_command_renews_the_shipped_run(tmp_path, monkeypatch):
     # A setting that is younger than the shipped run has its default there.
     assert UnlearnConfig(**made.spec.config) == UnlearnConfig(**shipped.spec.config)
     assert made.report["metrics"]["forget/gold_span"]["n"] == 4
-    assert made.scores.settings == shipped.scores.settings
+    whole = ("settings", "masking", "model", "revision", "overrides")
+    assert [getattr(made.scores, name) for name in whole] == [getattr(shipped.scores, name) for name in whole]
     for mine, theirs in zip(made.scores.samples, shipped.scores.samples, strict=True):
-        assert (mine.sample_id, mine.texts) == (theirs.sample_id, theirs.texts)
-        for name in ("nll", "entropy", "losses"):  # another processor rounds another way
-            assert getattr(mine, name) == pytest.approx(getattr(theirs, name), abs=1e-4)
+        for name, value in vars(mine).items():
+            if name in ("nll", "entropy", "losses"):  # another processor rounds another way, by 5e-6
+                assert value == pytest.approx(getattr(theirs, name), abs=2e-5)
+            else:
+                assert np.array_equal(value, getattr(theirs, name))
 
 
 def test_a_run_that_failed_is_not_shipped(tmp_path, monkeypatch):
