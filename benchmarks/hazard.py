@@ -73,11 +73,12 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
 
 
 def begun(model: tu.LoadedModel) -> dict[str, Any]:
-    """The result so far, or a new one with the figures of start and retrained model."""
+    """The result so far, less runs with other settings, or a new one with start and retrained model."""
     if PATH.exists():
         result: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
         if result["revision"] == model.revision:
-            return result
+            same = [r for r in result["runs"] if r["config"] | SETTINGS[r["objective"]] == r["config"]]
+            return result | {"runs": same}
     start = tu.evaluate(model, SUITE, PRESETS[MODEL].retrained)
     return {
         "model": MODEL,

@@ -26,8 +26,8 @@ def _machine(row: dict[str, Any]) -> str:
     return f"{device}, torch {m['torch']}, load {m['load']} before and {row['load_after']} after"
 
 
-def _subject(row: dict[str, Any]) -> str:
-    return row["model"] + ("" if row["device"] == "CPU" else f" on {row['device']}")
+def _subject(row: dict[str, Any], what: str = "model") -> str:
+    return row[what] + ("" if row["device"] == "CPU" else f" on {row['device']}")
 
 
 def _seconds(s: dict[str, float]) -> str:
@@ -144,7 +144,7 @@ def _scaling_section(result: dict[str, Any]) -> str:
         larger = row["exponent_of_larger_half"]
         lines.append(
             [
-                row["what"],
+                _subject(row, "what"),
                 row["along"],
                 str(row["processes"]),
                 f"{int(first):,} – {int(last):,}",

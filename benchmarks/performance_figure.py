@@ -46,13 +46,14 @@ def draw(results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
 
 
 def _rows(results: Mapping[str, Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
-    return list(results[name]["rows"]) if name in results else []
+    """Rows measured on a CPU; those of other devices are in the tables only."""
+    return [row for row in results[name]["rows"] if row["device"] == "CPU"] if name in results else []
 
 
 def _masking_panels(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, dict[int, Any]]]:
     """(title, what grows) -> contender -> prompt tokens -> seconds."""
     panels: dict[tuple[str, str], dict[str, dict[int, Any]]] = {}
-    for row in (row for row in rows if row["device"] == "CPU"):
+    for row in rows:
         lines = panels.setdefault((f"leave-one-out, {row['model']}", "prompt tokens, each masked once"), {})
         for name, found in row["contenders"].items():
             lines.setdefault(name, {})[row["prompt"]] = found["seconds"]

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import RESULTS
-from benchmarks.contest import machine, spread, store_rows, stored_rows
+from benchmarks.contest import device_name, machine, spread, store_rows, stored_rows
 
 SAMPLES, TOKENS, PROCESSES = (10, 30, 100, 300, 1000), (32, 64, 128, 256, 512, 1024), (1, 2)
 OF_SAMPLES, OF_TOKENS = 32, 2  # tokens of a sequence while samples grow, samples while tokens grow
@@ -129,6 +129,7 @@ def series(what: str, along: str, sizes: list[int], processes: int, rounds: int)
     upper = len(sizes) // 2
     return {
         "model": "demo",
+        "device": device_name(),
         "machine": before,
         "load_after": machine()["load"],
         "what": what,
@@ -162,13 +163,13 @@ def main() -> None:
         return
     if asked.quick:
         asked.rounds, asked.samples, asked.tokens = 1, [4, 8], [16, 32]
-    rows = stored_rows(asked.out, ("what", "along", "processes"))
+    rows, device = stored_rows(asked.out, ("device", "what", "along", "processes")), device_name()
     for what, along in itertools.product(asked.what, asked.along):
         for processes in asked.processes if what == "score" else (1,):
             sizes = asked.samples if along == "samples" else asked.tokens
-            rows[what, along, processes] = series(what, along, sizes, processes, asked.rounds)
+            rows[device, what, along, processes] = series(what, along, sizes, processes, asked.rounds)
             store_rows(asked.out, rows)
-            show(rows[what, along, processes])
+            show(rows[device, what, along, processes])
 
 
 def show(one: dict[str, Any]) -> None:
