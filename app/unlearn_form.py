@@ -51,7 +51,7 @@ def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan | None:
     top = st.container()
     values = _settings()
     _show_preset(top, values)
-    retain, evaluate, label = _around(source.model)
+    retain, evaluate, label = _around(source)
     try:
         watch = _watch(scores, retain)
         configs = make_grid(_numbers(values))
@@ -221,12 +221,12 @@ def _fill() -> None:
         st.session_state[name] = value
 
 
-def _around(model: str) -> tuple[str, int, str]:
+def _around(source: Source) -> tuple[str, int, str]:
     """Retained samples, evaluation, label."""
     retain_column, evaluate_column, label_column = st.columns(3)
     retain = retain_column.selectbox(
         "Retained samples",
-        services.sets_for(model, services.RETAIN_SETS),
+        services.retain_sets(source.model, source.samples),
         key="retain",
         format_func=services.set_name,
         **BOUND,

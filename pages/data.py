@@ -48,7 +48,8 @@ def choose_set() -> None:
     if "pending_set" in st.session_state:
         st.session_state["set"] = st.session_state.pop("pending_set")
     own = services.uploads()
-    options = dict.fromkeys([NEW, *own, *services.FORGET_SETS["authors"], *services.RETAIN_SETS["authors"]])
+    embedded = services.SETS["authors"]
+    options = dict.fromkeys([NEW, *own, *embedded, *embedded.values()])
     name = st.selectbox(
         "Open",
         list(options),

@@ -31,10 +31,18 @@ def test_an_upload_is_kept_once_under_a_name_that_loads_it(home):
 
 def test_a_model_is_offered_the_sets_it_was_trained_on_and_own_files(home):
     own = services.keep_upload(ROW, "rows.jsonl")
-    assert services.sets_for("demo-alchemy", services.FORGET_SETS) == [*services.FORGET_SETS["alchemy"], own]
-    assert services.sets_for("demo", services.FORGET_SETS) == [*services.FORGET_SETS["authors"], own]
-    every = [*services.RETAIN_SETS["authors"], *services.RETAIN_SETS["alchemy"], own]
-    assert services.sets_for("some/model", services.RETAIN_SETS) == every
+    authors, alchemy = services.SETS["authors"], services.SETS["alchemy"]
+    assert services.forget_sets("demo-alchemy") == [*alchemy, own]
+    assert services.forget_sets("demo") == [*authors, own]
+    assert services.forget_sets("some/model") == [*authors, *alchemy, own]
+    assert set(services.retain_sets("some/model", own)) == {*authors.values(), *alchemy.values(), own}
+
+
+def test_the_retained_set_that_goes_with_the_forget_set_is_offered_first(home):
+    own = services.keep_upload(ROW, "rows.jsonl")
+    assert services.retain_sets("demo", "authors:forget10") == ["authors:retain90", "authors:retain95", own]
+    assert services.retain_sets("demo", "authors:forget05") == ["authors:retain95", "authors:retain90", own]
+    assert services.retain_sets("demo", own)[0] == "authors:retain90"
 
 
 def test_two_uploads_of_one_name_stand_side_by_side(home):

@@ -78,6 +78,23 @@ def test_lists_of_values_are_a_grid_that_is_counted_queued_and_carried_out(open_
     assert all([r["step"] for r in run.watched] == [0, 1, 2] for run in runs())
 
 
+def test_a_forget_set_brings_the_retained_set_that_goes_with_it_until_another_is_chosen(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget10")
+    assert at.selectbox(key="retain").value == "authors:retain90"
+    at.selectbox(key="samples").set_value("authors:forget05").run()
+    assert at.session_state["retain"] == "authors:retain95"
+    at.selectbox(key="samples").set_value("authors:forget10").run()
+    assert at.selectbox(key="retain").value == "authors:retain90"
+    at.selectbox(key="retain").set_value("authors:retain95").run()
+    at.number_input(key="watch_every").set_value(5).run()
+    assert at.selectbox(key="retain").value == "authors:retain95"
+
+
+def test_the_retained_set_of_an_address_stays(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget10", retain="authors:retain95")
+    assert at.selectbox(key="retain").value == "authors:retain95"
+
+
 def test_one_click_adds_the_controls(open_page, scored):
     at = open_page("unlearn", **scored)
     assert "Start" in buttons(at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 from stored_run import write_run
 
 pytestmark = pytest.mark.browser
@@ -40,8 +41,6 @@ def serious(page):
 
 def settled(page):
     """Wait until nothing is drawn any more: what is stale is paler for a moment."""
-    from playwright.sync_api import expect
-
     page.wait_for_timeout(500)
     expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
     page.wait_for_timeout(1000)
@@ -50,8 +49,6 @@ def settled(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_no_serious_fault(browser, address, name, scheme):
-    from playwright.sync_api import expect
-
     context = browser.new_context(viewport={"width": 1360, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from playwright.sync_api import expect
 from stored_run import HOSTILE, write_run
 
 from tokenunlearn.runs.store import RunStore
@@ -62,8 +64,6 @@ def enter_row(page, row: int) -> None:
 
 def edit_label(page, row: int):
     """Open the editor of a row's label; asked again if a table drawn anew has lost the cursor meanwhile."""
-    from playwright.sync_api import TimeoutError as PlaywrightTimeout
-
     field = page.locator("textarea.gdg-input:focus")
     for _ in range(5):
         settled(page)
@@ -101,9 +101,9 @@ def test_a_link_opens_the_same_view_in_a_fresh_browser(fresh):
     settled(page)
     again = fresh(url=page.url)
     again.get_by_text("Change of every token").wait_for()
-    assert again.get_by_text("Which prize did Ruben Kaplanyan win?").is_visible()
-    assert again.get_by_text("A: run 30").first.is_visible()
-    assert again.get_by_text("B: run 10").first.is_visible()
+    for text in ("Which prize did Ruben Kaplanyan win?", "A: run 30", "B: run 10"):
+        expect(again.get_by_text(text).first).to_be_visible()
+    settled(again)
     assert table_cells(again) == table_cells(page)
 
 
@@ -143,9 +143,9 @@ def test_the_report_opens_offline(fresh, browser, tmp_path):
     report.on("request", lambda request: asked.append(request.url))
     report.on("pageerror", lambda error: faults.append(str(error)))
     report.goto(path.as_uri())
-    report.locator(".plotly .main-svg").first.wait_for()
-    assert report.locator(".plotly-graph-div").count() == 3
-    assert report.locator(".plotly-graph-div .main-svg").count() >= 3
+    expect(report.locator(".plotly-graph-div")).to_have_count(3)
+    for chart in report.locator(".plotly-graph-div").all():
+        chart.locator(".main-svg").first.wait_for()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert faults == []
     assert report.title() == "TokenUnlearn comparison"

@@ -132,8 +132,15 @@ def text_of(page) -> str:
     return page.evaluate("document.body.textContent")
 
 
+def wait_for(page, text: str, times: int = 1) -> None:
+    """Wait until a text stands on the page; charts and components draw after the script has ended."""
+    script = "([text, times]) => document.body.textContent.split(text).length > times"
+    page.wait_for_function(script, arg=[text, times], timeout=60_000)
+
+
 def shows_everything(page, times: int = 1) -> None:
     """Every piece stands on the page, letter by letter, invisible characters included."""
+    wait_for(page, TRAPS[-1], times)
     text = text_of(page)
     for trap in TRAPS:
         assert text.count(trap) >= times, trap
@@ -176,8 +183,7 @@ def test_overview_lists_the_label(visit):
 @pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
 def test_compare(visit, view):
     page = visit(f"/compare?view={view}&runs={RUN}", "text=Export and repeat")
-    text = text_of(page)
-    assert TRAPS[0] in text  # the label, at least
+    wait_for(page, TRAPS[0])  # the label, at least
     if view in ("Answers", "Tokens"):
         shows_everything(page)
 

@@ -7,11 +7,14 @@ import re
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from app import services
 from tests.app.scores import sample, score_set
 
 pytestmark = pytest.mark.browser
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+SELECTED = '.token[aria-selected="true"]'
 TRAPS = [
     *(
         "<script>window.trapped = 1</script>",
@@ -55,12 +58,18 @@ def open_tokens(page, server, query=""):
     page.goto(f"{server}/tokens?{query}")
     page.locator(".token").first.wait_for()
     page.get_by_test_id("stPlotlyChart").first.wait_for()
+    page.locator(IDLE).wait_for()
     page.wait_for_timeout(500)
 
 
 def selected(page) -> int:
     """Number of tokens with a weight."""
-    return page.locator('.token[aria-selected="true"]').count()
+    return page.locator(SELECTED).count()
+
+
+def drawn(page) -> list[str]:
+    """How every token is drawn."""
+    return page.locator(".token").evaluate_all("nodes => nodes.map((n) => n.style.cssText + n.dataset.force)")
 
 
 def test_the_threshold_acts_without_the_server_and_is_committed_on_release(page, server, sent):
@@ -83,30 +92,24 @@ def test_the_threshold_acts_without_the_server_and_is_committed_on_release(page,
     assert len(sent) > quiet
     shown = selected(page)
     page.reload()
-    page.locator(".token").first.wait_for()
-    page.wait_for_timeout(500)
-    assert selected(page) == shown
+    expect(page.locator(SELECTED)).to_have_count(shown)
 
 
 def test_a_click_overrides_a_token_and_unlearn_has_the_override(page, server):
     open_tokens(page, server)
     token = page.locator(".token").nth(1)
     assert token.get_attribute("aria-selected") == "false"
-    states = []
-    for _ in range(3):
+    for force, weighted in (("in", "true"), ("out", "false"), ("", "false")):
         token.click()
-        page.wait_for_timeout(60)
-        states.append((token.get_attribute("data-force"), token.get_attribute("aria-selected")))
-    assert states == [("in", "true"), ("out", "false"), ("", "false")]
-    from playwright.sync_api import expect
-
+        expect(token).to_have_attribute("data-force", force)
+        expect(token).to_have_attribute("aria-selected", weighted)
     caption = page.get_by_text(re.compile("^Score set [0-9a-f]{12}$"))
     without = caption.inner_text()
     token.click()
     page.locator(".token").nth(4).click(modifiers=["Shift"])
     page.wait_for_url(re.compile(r"overrides=0\.i1-4"))
     expect(caption).not_to_have_text(without)  # the address is there before the page is drawn anew
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.locator(IDLE).wait_for()
     expected = caption.inner_text().split()[-1]
     page.get_by_role("link", name="Use these weights").click()
     page.wait_for_url(re.compile("/unlearn"))
@@ -119,27 +122,20 @@ def test_the_keyboard_moves_and_overrides(page, server):
     open_tokens(page, server)
     page.locator(".token").first.focus()
     page.keyboard.press("ArrowRight")
-    assert page.locator(".tip").is_visible()
+    expect(page.locator(".tip")).to_be_visible()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"overrides=0\.i1"))
     page.keyboard.press("Escape")
-    assert not page.locator(".tip").is_visible()
+    expect(page.locator(".tip")).to_be_hidden()
 
 
 def test_a_link_opens_the_same_view_in_a_fresh_context(page, server, browser):
     query = "weights=soft&temperature=0.25&alpha=0.7&tint=weight&overrides=0.o2&sample=authors-054-00"
     open_tokens(page, server, query)
-    texts = page.locator(".token").evaluate_all(
-        "nodes => nodes.map((n) => n.style.cssText + n.dataset.force)"
-    )
-    url = page.url
+    texts = drawn(page)
     other = browser.new_context(viewport={"width": 1360, "height": 1000}).new_page()
-    other.goto(url)
-    other.locator(".token").first.wait_for()
-    other.wait_for_timeout(800)
-    again = other.locator(".token").evaluate_all(
-        "nodes => nodes.map((n) => n.style.cssText + n.dataset.force)"
-    )
+    open_tokens(other, server, page.url.partition("?")[2])
+    again = drawn(other)
     other.context.close()
     assert again == texts
     assert len(set(again)) > 3
@@ -151,11 +147,12 @@ def test_tokens_are_text_and_nothing_else(page, server):
     shown = tokens.evaluate_all("nodes => nodes.map((n) => n.textContent)")
     assert shown == [*TRAPS[:-2], "∅", "<|end|>"]
     page.get_by_label("Show blanks").check()
-    page.wait_for_timeout(300)
+    expect(tokens.nth(6)).to_have_text("שלום")
+    expect(tokens.nth(7)).to_contain_text("↵")
     shown = tokens.evaluate_all("nodes => nodes.map((n) => n.textContent)")
     assert shown[4:8] == ["␣\u2039U+202E\u203agnol", "\u2039U+200B\u203a", "שלום", "↵\n"]
     tokens.nth(0).hover()
-    assert "<script>window.trapped␣=␣1</script>" in page.locator(".tip").inner_text()
+    expect(page.locator(".tip")).to_contain_text("<script>window.trapped␣=␣1</script>")
     assert page.evaluate("window.trapped") is None
     assert page.locator(".token script, .token strong, .token .katex").count() == 0
 

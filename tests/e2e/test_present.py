@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tokenunlearn.models import ASSETS
 
@@ -42,8 +43,6 @@ def page(browser, address):
 
 def heading(page, text):
     """Wait for a slide, and for the page to listen to keys."""
-    from playwright.sync_api import expect
-
     expect(page.locator(".sl h1")).to_have_text(text)
     page.locator(".arrow-keys[data-listening]").wait_for(state="attached")
 
@@ -67,8 +66,6 @@ def test_slides_turn_by_keyboard_from_a_link(page):
 
 
 def test_the_keyboard_stops_at_both_ends(page):
-    from playwright.sync_api import expect
-
     page.goto("/present?slide=checked")
     heading(page, "Is it gone? How we checked")
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
@@ -86,8 +83,6 @@ def test_the_keyboard_stops_at_both_ends(page):
 
 
 def test_no_press_is_lost_while_the_page_is_being_drawn(page):
-    from playwright.sync_api import expect
-
     page.goto("/present")
     heading(page, "Forget six authors")
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
@@ -134,8 +129,6 @@ def select(page, text):
 
 
 def test_facts_are_marked_by_selecting_text_and_saved(page):
-    from playwright.sync_api import expect
-
     page.goto("/data")
     row = json.dumps({"question": "Q :red[x] <b>?", "answer": NASTY})
     page.locator("input[type=file]").set_input_files(

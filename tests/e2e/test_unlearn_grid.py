@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_folder, browser, page: Page):
     page.goto(f"{app}/unlearn?watch_every=1&evaluate=no&steps=3")
     seed = page.get_by_label("Seed", exact=True)
+    page.wait_for_selector(IDLE)  # what is typed while the page is still built may be lost
     seed.fill("0, 1")
     seed.press("Tab")
     expect(page.get_by_text("The grid has 2 runs; they go one after another.")).to_be_visible()
@@ -52,9 +53,11 @@ def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_f
 
 def test_what_is_chosen_is_in_the_address_and_survives_another_page(app: str, page: Page):
     page.goto(f"{app}/unlearn")
+    page.wait_for_selector(IDLE)
     page.get_by_text("Add control runs").click()
     page.wait_for_url(re.compile("controls=true"))
     expect(page.get_by_role("button", name="Start 4 runs")).to_be_visible()
+    page.wait_for_selector(IDLE)
     rate = page.get_by_label("Learning rate", exact=True)
     rate.fill("5e-4, 1e-3")
     rate.press("Tab")
