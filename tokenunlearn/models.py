@@ -6,7 +6,6 @@ import copy
 import hashlib
 import importlib.util
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -452,9 +451,12 @@ def convert_smollm2() -> Path:
     del config.quantization_config
     fresh = type(loaded)(config)
     fresh.load_state_dict(loaded.state_dict())
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         fresh.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
-        shutil.copytree(scratch, folder, dirs_exist_ok=True)
+        # Replaced, not written over: another process may have converted meanwhile and have the weights mapped.
+        # They go last, because they say that the folder is whole.
+        for file in sorted(Path(scratch).iterdir(), key=lambda file: file.name == "model.safetensors"):
+            os.replace(file, folder / file.name)
     return folder
