@@ -72,6 +72,12 @@ def test_every_page_opens_without_a_model(open_page, page):
     assert no_model_was_used()
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_from_any_folder(open_page, tmp_path, monkeypatch, page):
+    monkeypatch.chdir(tmp_path)
+    assert open_page(page).title[0].value.startswith(PAGES[page])
+
+
 def test_overview_shows_three_scored_answers_and_that_nothing_ran_yet(open_page, demo_scores):
     everything = shown(open_page("overview"))
     questions = [sample.question for sample in demo_scores.samples if sample.question in everything]
