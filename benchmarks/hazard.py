@@ -28,10 +28,17 @@ from tokenunlearn.models import PRESETS
 MODEL, SUITE = "demo-alchemy", "alchemy"
 # What is forgotten -> what is kept.
 SETS = {"alchemy:forget": "alchemy:retain", "alchemy:forget_exercises": "alchemy:retain_exercises"}
-# A response is long here, so NPO's beta is small: it is done with a sequence later.
+# A response is long here, so NPO's beta is small: it is done with a sequence later. RMU steers a lower layer
+# than by default, and further: higher up the answer stands in the states, beside what is added to them.
 SETTINGS: dict[str, dict[str, Any]] = {
     "npo": {"parameters": {"beta": 0.01}, "lambda_": 10.0, "steps": 100, "learning_rate": 1e-3},
-    "rmu": {"gamma": 1.0},
+    "rmu": {
+        "parameters": {"coefficient": 10.0},
+        "gamma": 1.0,
+        "layer": 2,
+        "steps": 100,
+        "learning_rate": 1e-2,
+    },
 }
 WEIGHTS = ("hard", "sequence-level")
 PATH = RESULTS / "hazard.json"

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import RESULTS
 from benchmarks.methods_figure import draw
+from tokenunlearn.objectives import OBJECTIVES
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 METHODS = RESULTS / "methods"
@@ -24,6 +25,12 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
     """A markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def over_seeds(values: Sequence[float], digits: int) -> str:
+    """Mean of a few seeds, with the standard deviation of the sample (n - 1) where there are two or more."""
+    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{spread}"
 
 
 def signals_table(result: dict[str, Any]) -> str:
@@ -111,9 +118,7 @@ def hazard_table(result: dict[str, Any]) -> str:
     for run in result["runs"]:
         runs.setdefault((run["forget"], run["objective"], run["weights"]), []).append(run)
     for (forget, objective, rule), found in sorted(runs.items()):
-        means = [[run["metrics"][name][0] for run in found] for name in names]
-        spreads = [f" ± {statistics.pstdev(v):.3f}" if len(v) > 1 else "" for v in means]
-        cells = [f"{statistics.mean(v):.3f}{spread}" for v, spread in zip(means, spreads, strict=True)]
+        cells = [over_seeds([run["metrics"][name][0] for run in found], 3) for name in names]
         first, last = (statistics.mean(run["nll"][i] for run in found) for i in (0, -1))
         rows.append(
             [f"`{forget}`, `{objective}`, {rule}", *cells, str(len(found)), f"{first:.1f} → {last:.1f}"]
@@ -131,6 +136,7 @@ def _hazard_section(result: dict[str, Any]) -> str:
         f"{name}: {c['steps']} steps, learning rate {c['learning_rate']:g}, gamma {c['gamma']:g}, "
         f"lambda {c['lambda_']:g}, {c['regulariser']}, "
         + ", ".join(f"{k} {v:g}" for k, v in c["parameters"].items())
+        + (f", layer {c['layer']} from 0" if c["layer"] is not None else "")
         for name, c in settings.items()
     )
     return f"""## An invented hazard, WMDP-style
@@ -218,10 +224,11 @@ def methods_table(result: dict[str, Any]) -> str:
     utility or more, are bold.
     """
     rules = list(result["rules"])
-    objectives = list(dict.fromkeys(run["objective"] for run in result["runs"]))
+    run = {run["objective"] for run in result["runs"]}
     rows = [
         [f"`{objective}`", *(_method_cell(result, objective, rule) for rule in rules)]
-        for objective in objectives
+        for objective in OBJECTIVES
+        if objective in run
     ]
     return markdown(["objective", *rules], rows)
 
@@ -232,12 +239,9 @@ def _method_cell(result: dict[str, Any], objective: str, rule: str) -> str:
         return "–"
     forget = [m["forget/gold_span"] for m in runs]
     utility = [m["model_utility"] / result["start"]["model_utility"] for m in runs]
-    texts = [
-        f"{statistics.mean(v):.2f}" + (f" ± {statistics.pstdev(v):.2f}" if len(v) > 1 else "")
-        for v in (forget, utility)
-    ]
+    text = f"{over_seeds(forget, 2)} / {over_seeds(utility, 2)}"
     reached = statistics.mean(forget) <= 0.15 and statistics.mean(utility) >= 0.9
-    return (f"**{' / '.join(texts)}**" if reached else " / ".join(texts)) + f" ({len(runs)})"
+    return (f"**{text}**" if reached else text) + f" ({len(runs)})"
 
 
 def _model_methods(result: dict[str, Any]) -> str:

@@ -455,7 +455,7 @@ def convert_smollm2() -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         fresh.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
-        # Replaced, not written over: another process may have converted meanwhile and have the weights mapped.
+        # Replaced, not written over: another process may have converted meanwhile and have the weights open.
         # They go last, because they say that the folder is whole.
         for file in sorted(Path(scratch).iterdir(), key=lambda file: file.name == "model.safetensors"):
             os.replace(file, folder / file.name)

@@ -45,7 +45,7 @@ def cells(table, objective):
 
 def test_a_cell_is_forget_and_relative_utility_with_their_spread():
     table = tables.methods_table(result(npo={"hard": [(0.3, 0.5), (0.1, 0.4)], "soft": [(0.3, 0.5)]}))
-    assert cells(table, "npo") == ["–", "0.20 ± 0.10 / 0.90 ± 0.10 (2)", "0.30 / 1.00 (1)"]
+    assert cells(table, "npo") == ["–", "0.20 ± 0.14 / 0.90 ± 0.14 (2)", "0.30 / 1.00 (1)"]
 
 
 @pytest.mark.parametrize(

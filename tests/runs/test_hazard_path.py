@@ -19,6 +19,10 @@ DOCUMENTS = f"--samples alchemy:forget --retain alchemy:retain --scores {shlex.q
 EXERCISES = "--samples alchemy:forget_exercises --retain alchemy:retain_exercises"
 NPO = "--objective npo --beta 0.01 --lambda 10 --learning-rate 1e-3 --steps 40"
 RMU = "--objective rmu --gamma 1 --steps 20 --batch-size 6 --retain-batch-size 12"
+STRONG_RMU = (
+    "--objective rmu --gamma 1 --set coefficient=12 --set layer=2 --learning-rate 1e-2 --steps 100 "
+    "--batch-size 12 --retain-batch-size 12"
+)
 
 
 def called(*words: str) -> None:
@@ -45,6 +49,13 @@ def test_npo_on_exercises_takes_answers_of_the_hazard_and_leaves_the_neighbours(
     for name in ("retain/accuracy", "general/accuracy"):
         assert report[name].value >= 0.9 * start[name].value
         assert report[name].reference == start[name].reference
+
+
+def test_rmu_low_in_the_model_takes_the_hazard_to_chance_and_leaves_the_neighbour(tmp_path):
+    _, start, report = unlearned(tmp_path, EXERCISES, STRONG_RMU)
+    low, high = report["forget/accuracy"].interval
+    assert low < 0.35 and high < 0.5
+    assert report["retain/accuracy"].value >= 0.9 * start["retain/accuracy"].value
 
 
 def test_rmu_on_documents_steers_their_states_and_reports_all_parts(tmp_path):
