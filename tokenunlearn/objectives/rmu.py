@@ -50,8 +50,8 @@ class RMU(Objective):
     recommended: ClassVar[Mapping[str, Any]] = {
         "gamma": 0.05,
         "lambda_": 60.0,
-        "steps": 150,
-        "learning_rate": {"full": 3e-3, "lora": 3e-3},
+        "steps": 200,
+        "learning_rate": {"full": 1e-2, "lora": 3e-3},
     }
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
