@@ -194,7 +194,7 @@ def test_data_and_its_tokens(visit):
     page = visit(f"/data?set={quote(services_name())}", "text=Facts")
     shows_everything(page)
     page.get_by_text("Show tokens").click()
-    page.get_by_text("A box is a token").wait_for(timeout=60_000)
+    page.get_by_text("A box is a token").wait_for(timeout=180_000)  # the server imports torch first
     inert(page)
 
 
