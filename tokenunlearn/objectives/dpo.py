@@ -51,7 +51,7 @@ class DPO(Objective):
 
     beta: float = parameter(0.02, "Inverse temperature: larger stops earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll", "refusals"})
-    recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 30.0, "steps": 30}
+    recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 30.0, "steps": 40}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
