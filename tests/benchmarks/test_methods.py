@@ -10,7 +10,9 @@ import pytest
 import tokenunlearn as tu
 from benchmarks import methods, methods_figure, tables
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.objectives.npo import NPO
+from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 RULES = ("sequence-level", "hard", "soft")
 
@@ -55,6 +57,18 @@ def test_a_cell_is_forget_and_relative_utility_with_their_spread():
 def test_bold_is_what_forgets_and_keeps(forget, utility, bold):
     table = tables.methods_table(result(npo={"hard": [(forget, utility)]}))
     assert cells(table, "npo")[1].startswith("**") == bold
+
+
+@pytest.mark.parametrize("stored", tables.methods_results(), ids=lambda stored: stored["model"])
+def test_recommended_settings_forget_and_keep_with_hard_selection_on_every_model(stored):
+    table = tables.methods_table(stored)
+    hard = list(stored["rules"]).index("hard")
+    found = {objective: cells(table, objective)[hard] for objective in OBJECTIVES}
+    assert {name for name, cell in found.items() if not cell.startswith("**")} == set()
+    assert all(cell.endswith("(3)") for cell in found.values())
+    assert {name: stored["configs"][name]["steps"] for name in OBJECTIVES} == {
+        name: UnlearnConfig(objective=name).steps for name in OBJECTIVES
+    }
 
 
 def test_the_figure_has_a_panel_for_each_model(tmp_path):

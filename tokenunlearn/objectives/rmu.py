@@ -25,12 +25,13 @@ def rmu(
     The mean square runs over the hidden dimension; ``control = c * u`` with a fixed random unit vector u. A
     sequence whose weights are all 0 counts 0.
 
-    Pitfalls: c is measured in the states' own length, so a c that suits one model does nothing or
-    everything in another; a run therefore scales it by the reference's mean norm at the layer. Forget and
-    retained states easily move together, above all with few steps; the published retain loss, the regulariser
-    ``activation``, then holds both in place, and ``kl`` holds the answers only. Only layers up
-    to the chosen one are trained, so what later layers store stays there and comes back after a few steps of
-    relearning.
+    Pitfalls: adding the control vector does not erase what stands in a state already, so a layer above the
+    one in which an answer arises may leave the answer readable. c is measured in the states' own length, so a
+    c that suits one model does nothing or everything in another; a run therefore scales it by the reference's
+    mean norm at the layer. Forget and retained states easily move together, above all with few steps; the
+    published retain loss, the regulariser ``activation``, then holds both in place, and ``kl`` holds the
+    answers only. Only layers up to the chosen one are trained, so what later layers store stays there and
+    comes back after a few steps of relearning.
 
     Source: arXiv 2403.03218, section 4; length by the states' norm as in arXiv 2408.06223.
     """
