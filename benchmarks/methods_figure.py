@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from tokenunlearn.objectives import OBJECTIVES
+
 FIGURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "methods.png"
 MARKERS = {"sequence-level": "o", "hard": "^", "soft": "s"}
 
@@ -33,9 +35,8 @@ def draw(results: Sequence[dict[str, Any]], path: Path = FIGURE) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
-    objectives = list(dict.fromkeys(run["objective"] for result in results for run in result["runs"]))
     colours = dict(
-        zip(objectives, plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2], strict=False)
+        zip(OBJECTIVES, plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2], strict=False)
     )
     size = (4.6 * len(results) + 1.4, 4.4)
     figure, panels = plt.subplots(
