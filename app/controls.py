@@ -36,6 +36,7 @@ def choose_source() -> Source:
         persist_state="session",
         accept_new_options=True,
         help="A preset, a hub id or a local folder. Only safetensors are read; model code never runs.",
+        on_change=_keep_what_fits,
     )
     if model in PRESETS:
         st.caption(PRESETS[model].summary)
@@ -64,6 +65,17 @@ def sample_name(scores: ScoreSet, index: int) -> str:
     """What the select box of samples shows, which is how an address names a sample."""
     sample = scores.samples[index]
     return f"{index + 1}. {sample.question or sample.sample_id}"
+
+
+def _keep_what_fits() -> None:
+    """Choose sets of the model just chosen in place of those that another model had."""
+    model = str(st.session_state["model"])
+    forget = services.forget_sets(model)
+    if st.session_state["samples"] not in forget:
+        st.session_state["samples"] = forget[0]
+    retain = services.retain_sets(model, st.session_state["samples"])
+    if st.session_state.get("retain") not in retain:
+        st.session_state["retain"] = retain[0]
 
 
 def _retain_what_matches() -> None:

@@ -90,6 +90,23 @@ def test_a_forget_set_brings_the_retained_set_that_goes_with_it_until_another_is
     assert at.selectbox(key="retain").value == "authors:retain95"
 
 
+def test_another_model_brings_its_own_sets(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget05", retain="authors:retain90")
+    at.selectbox(key="model").set_value("demo-alchemy").run()
+    assert at.selectbox(key="samples").value == "alchemy:forget"
+    assert at.selectbox(key="retain").value == "alchemy:retain"
+    at.selectbox(key="model").set_value("demo-qwen3").run()
+    assert at.session_state["samples"] == "authors:forget10"
+    assert at.session_state["retain"] == "authors:retain90"
+
+
+def test_another_model_keeps_sets_that_it_knows_too(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget10", retain="authors:retain95")
+    at.selectbox(key="model").set_value("demo-qwen3").run()
+    assert at.session_state["samples"] == "authors:forget10"
+    assert at.session_state["retain"] == "authors:retain95"
+
+
 def test_the_retained_set_of_an_address_stays(open_page):
     at = open_page("unlearn", model="demo", samples="authors:forget10", retain="authors:retain95")
     assert at.selectbox(key="retain").value == "authors:retain95"
