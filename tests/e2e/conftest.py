@@ -29,7 +29,7 @@ def browser():
     path = find_chromium()
     if path is None:
         pytest.skip("no Chromium: name one with CHROMIUM or install chromium")
-    playwright_api.expect.set_options(timeout=60_000)
+    playwright_api.expect.set_options(timeout=150_000)
     with playwright_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
@@ -40,6 +40,6 @@ def browser():
 def page(browser):
     """A page of a fresh visitor, 1360 x 900."""
     context = browser.new_context(viewport={"width": 1360, "height": 900})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(150_000)
     yield context.new_page()
     context.close()

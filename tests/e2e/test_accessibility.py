@@ -50,6 +50,7 @@ def settled(page):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_no_serious_fault(browser, address, name, scheme):
     context = browser.new_context(viewport={"width": 1360, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(150_000)
     page = context.new_page()
     try:
         page.goto(f"{address}/{name}")

@@ -29,6 +29,7 @@ def fresh(browser, app, store):
 
     def open_page(query: str = "", url: str = ""):
         context = browser.new_context(viewport={"width": 1360, "height": 1400}, accept_downloads=True)
+        context.set_default_timeout(150_000)
         contexts.append(context)
         page = context.new_page()
         page.goto(url or f"{app}/compare?{query}")
@@ -42,14 +43,14 @@ def fresh(browser, app, store):
 
 def settled(page) -> None:
     """Wait until the page has been drawn and no script runs."""
-    page.get_by_text("Export and repeat").wait_for(timeout=60_000)
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
+    page.get_by_text("Export and repeat").wait_for(timeout=150_000)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=150_000)
 
 
 def table_cells(page, place: int = -1) -> list[list[str]]:
     """Text of a table's cells, as a screen reader hears them; waits until they are drawn."""
     rows = page.locator('[data-testid="stDataFrame"]').nth(place).locator("table tr")
-    rows.nth(1).wait_for(state="attached", timeout=30_000)
+    rows.nth(1).wait_for(state="attached", timeout=150_000)
     return rows.evaluate_all(
         "rows => rows.map(row => [...row.querySelectorAll('th, td')].map(cell => cell.textContent))"
     )
@@ -71,7 +72,7 @@ def edit_label(page, row: int):
         for key in ("ArrowRight", "ArrowRight", "Enter"):
             page.keyboard.press(key)
         try:
-            field.wait_for(timeout=3_000)
+            field.wait_for(timeout=5_000)
             break
         except PlaywrightTimeout:
             page.keyboard.press("Escape")
@@ -132,11 +133,12 @@ def test_rows_are_ticked_and_labels_edited_in_the_table(fresh, store):
 def test_the_report_opens_offline(fresh, browser, tmp_path):
     page = fresh(f"view=Outcome&runs={IDS[2]}&runs={IDS[1]}")
     page.get_by_text("Export and repeat").click()
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download(timeout=150_000) as download:
         page.get_by_role("button", name="Report, HTML").click()
     path = tmp_path / "comparison.html"
     download.value.save_as(path)
     context = browser.new_context(offline=True)
+    context.set_default_timeout(150_000)
     asked: list[str] = []
     faults: list[str] = []
     report = context.new_page()

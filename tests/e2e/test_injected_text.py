@@ -78,14 +78,15 @@ def address(app, app_folder) -> str:
 def visit(browser, address):
     """Opens an address, waits until it rests, and checks that nothing of the text acted."""
     context = browser.new_context(base_url=address, viewport={"width": 1360, "height": 1600})
+    context.set_default_timeout(150_000)
     page = context.new_page()
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
 
     def opened(path: str, ready: str):
         page.goto(path)
-        page.locator(ready).first.wait_for(state="attached", timeout=60_000)
-        page.locator(IDLE).wait_for(timeout=60_000)
+        page.locator(ready).first.wait_for(state="attached", timeout=150_000)
+        page.locator(IDLE).wait_for(timeout=150_000)
         page.wait_for_timeout(1500)
         inert(page)
         return page
@@ -135,7 +136,7 @@ def text_of(page) -> str:
 def wait_for(page, text: str, times: int = 1) -> None:
     """Wait until a text stands on the page; charts and components draw after the script has ended."""
     script = "([text, times]) => document.body.textContent.split(text).length > times"
-    page.wait_for_function(script, arg=[text, times], timeout=60_000)
+    page.wait_for_function(script, arg=[text, times], timeout=150_000)
 
 
 def shows_everything(page, times: int = 1) -> None:

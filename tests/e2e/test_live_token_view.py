@@ -160,6 +160,7 @@ def test_tokens_are_text_and_nothing_else(page, server):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_narrow_screen(server, browser, scheme):
     context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme)
+    context.set_default_timeout(150_000)
     page = context.new_page()
     open_tokens(page, server)
     page.locator(".token").nth(6).hover()

@@ -27,10 +27,11 @@ def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browse
     page.wait_for_selector(IDLE)
     expect(steps).to_have_value("12")
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_text(re.compile(r"\d-npo-hard-")).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"\d-npo-hard-")).first).to_be_visible(timeout=150_000)
     page.close()
 
     visitor = browser.new_context(viewport={"width": 1360, "height": 900})
+    visitor.set_default_timeout(150_000)
     page = visitor.new_page()
     page.goto(f"{app}/unlearn")
     expect(page.get_by_text(re.compile("completed")).first).to_be_visible(timeout=300_000)
@@ -43,7 +44,7 @@ def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browse
 
     page.goto(f"{app}/compare")
     row = run.generations["forget"][0]
-    expect(page.get_by_text(row["question"], exact=True).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(row["question"], exact=True).first).to_be_visible(timeout=150_000)
     expect(page.get_by_text("retrained says").first).to_be_visible()
     page.get_by_text("Outcome", exact=True).click()
     expect(page.get_by_role("heading", name="Every metric")).to_be_visible()

@@ -33,6 +33,7 @@ def address(app_folder, app):
 def page(browser, address):
     """A page of a fresh visitor; a script that text smuggled in would open a dialog, which fails the test."""
     context = browser.new_context(base_url=address, viewport={"width": 1360, "height": 900})
+    context.set_default_timeout(150_000)
     page = context.new_page()
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))

@@ -25,10 +25,10 @@ def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_f
     link = page.url
     page.get_by_role("button", name="Start 2 runs").click()
     expect(page.get_by_text("1 run waits")).to_be_visible()
-    expect(page.get_by_role("heading", name="Last run")).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("heading", name="Last run")).to_be_visible(timeout=180_000)
     store = RunStore(app_folder / "runs")
     active = page.get_by_role("button", name=re.compile("^(Stop and keep|Cancel)"))
-    expect(active).to_have_count(0, timeout=120_000)  # both have ended
+    expect(active).to_have_count(0, timeout=180_000)  # both have ended
     runs = store.runs()
     assert sorted(run.spec.label for run in runs) == ["seed 0", "seed 1"]
     assert [run.state.status for run in runs] == ["completed", "completed"]
@@ -41,6 +41,7 @@ def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_f
     expect(table.get_by_text(shown["answer"], exact=True).first).to_be_visible()
 
     visitor = browser.new_context(viewport={"width": 400, "height": 860})
+    visitor.set_default_timeout(150_000)
     again = visitor.new_page()
     again.goto(link)
     expect(again.get_by_label("Seed", exact=True)).to_have_value("0, 1")
