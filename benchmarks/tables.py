@@ -224,11 +224,11 @@ def methods_table(result: dict[str, Any]) -> str:
     utility or more, are bold.
     """
     rules = list(result["rules"])
-    run = {run["objective"] for run in result["runs"]}
+    measured = {run["objective"] for run in result["runs"]}
     rows = [
         [f"`{objective}`", *(_method_cell(result, objective, rule) for rule in rules)]
         for objective in OBJECTIVES
-        if objective in run
+        if objective in measured
     ]
     return markdown(["objective", *rules], rows)
 

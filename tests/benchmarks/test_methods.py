@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
+from statistics import mean
 
 import pytest
 
@@ -69,6 +71,15 @@ def test_recommended_settings_forget_and_keep_with_hard_selection_on_every_model
     assert {name: stored["configs"][name]["steps"] for name in OBJECTIVES} == {
         name: UnlearnConfig(objective=name).steps for name in OBJECTIVES
     }
+
+
+@pytest.mark.parametrize("stored", tables.methods_results(), ids=lambda stored: stored["model"])
+def test_what_the_docs_say_of_rmu_is_in_the_results(stored):
+    page = (tables.PAGE.parent / "method.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{stored['model']}` \| (.+) \|$", page, re.MULTILINE)
+    runs = [r["metrics"] for r in stored["runs"] if (r["objective"], r["weights"]) == ("rmu", "hard")]
+    parts = ("forget", "retain", "real_authors", "world_facts")
+    assert row.split(" | ") == [f"{mean(run[f'{part}/gold_span'] for run in runs):.2f}" for part in parts]
 
 
 def test_the_figure_has_a_panel_for_each_model(tmp_path):
