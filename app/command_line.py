@@ -86,7 +86,8 @@ def command_lines(spec: RunSpec, folder: Path) -> str:
 
     Args:
         spec: The run's spec.
-        folder: The run's folder; a score set that the run was given is taken from there.
+        folder: The run's folder; a score set that the run was given, or made with a selector, is taken from
+            there.
     """
     return unlearn_line(
         model=spec.model,
@@ -95,7 +96,7 @@ def command_lines(spec: RunSpec, folder: Path) -> str:
         rule=spec.rule,
         config=spec.config,
         scoring=spec.scoring,
-        scores=folder / "scores.parquet" if spec.score_hash else None,
+        scores=folder / "scores.parquet" if spec.score_hash or "selector" in spec.scoring else None,
         label=spec.label,
         evaluate=spec.evaluate,
         watch=spec.watch,

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from app import background, services, state
+from app import background, selectors, services, state
 from app.errors import show_error
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -145,10 +145,10 @@ def show_settings(settings: state.TokenSettings, scores: ScoreSet) -> None:
     rule = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{v}" for k, v in _rule(settings).items())
     forced = sum(len(tokens) for tokens in settings.overrides.values())
     guard = "" if settings.guard else ", no copy guard"
-    st.text(
-        f"{rule}\nmix α {settings.alpha:g}, {settings.fusion} of {settings.normaliser}s{guard}\n"
-        f"{forced} overrides\nscore set {settings.apply(scores).hash[:12]}"
-    )
+    mix = f"mix α {settings.alpha:g}, {settings.fusion} of {settings.normaliser}s{guard}"
+    selector = selectors.find(settings.selector)
+    importance = f"importance from {selector.name}" if selector else f"{mix}\nreading {settings.reading}"
+    st.text(f"{rule}\n{importance}\n{forced} overrides\nscore set {settings.apply(scores).hash[:12]}")
     st.page_link("pages/tokens.py", label="Change them on Tokens", icon=":material/search_insights:")
 
 

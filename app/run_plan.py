@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app import command_line, services
+from app import command_line, selectors, services
 from app.controls import Source
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -100,6 +100,8 @@ class Plan:
         kept = Path("scores.parquet")
         mix, default_mix = asdict(self.scores.settings), asdict(ImportanceSettings())
         changed = {k: v for k, v in mix.items() if v != default_mix[k]}
+        if self.scores.selector:
+            changed["selector"] = str(selectors.file_of(self.scores.selector) or "selector.json")
         lines = [
             command_line.score_line(
                 self.source.model, self.source.samples, self.source.masking | changed, kept

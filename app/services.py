@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from tokenunlearn.runs.worker import Worker
 if TYPE_CHECKING:
     from tokenunlearn.samples import Sample, SampleSet
 
-# Suite -> its embedded forget sets, the default in front, each with the retained set that goes with it.
+# Suite -> its forget sets, the default in front, each with the retained set that goes with it.
 SETS = {
     "authors": {
         "authors:forget10": "authors:retain90",
@@ -37,6 +37,8 @@ SETS = {
         "alchemy:forget": "alchemy:retain",
         "alchemy:forget_exercises": "alchemy:retain_exercises",
     },
+    "prose": {"prose:forget": "prose:retain"},
+    "tofu": {"tofu:forget10_first5": "tofu:retain90_first15"},
 }
 SET_NAME = re.compile(r"[\w-]{1,40}")
 
@@ -220,12 +222,13 @@ def score_path(model: str, samples: str, masking: dict[str, Any]) -> Path:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
     from tokenunlearn.models import current_revision
 
-    revision = current_revision(model)
+    revision, settings = current_revision(model), asdict(MaskingSettings(**masking))
     shipped = ASSETS / "scores" / f"{model}-{samples.replace(':', '-')}.parquet"
-    if shipped.exists() and MaskingSettings(**masking) == MaskingSettings() and model in PRESETS:
-        if read_scores(shipped, shipped.stat().st_mtime).revision == revision:
+    if shipped.exists() and model in PRESETS:
+        scores = read_scores(shipped, shipped.stat().st_mtime)
+        if scores.revision == revision and scores.masking == settings:
             return shipped
-    key = hashlib.sha256(repr((model, revision, samples, sorted(masking.items()))).encode()).hexdigest()[:24]
+    key = hashlib.sha256(repr((model, revision, samples, sorted(settings.items()))).encode()).hexdigest()[:24]
     return cache_folder() / "scores" / f"{key}.parquet"
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 import streamlit as st
 
+from app import selectors
 from tokenunlearn.attribution.importance import (
     Direction,
     Fusion,
@@ -20,10 +21,10 @@ from tokenunlearn.attribution.importance import (
     Normaliser,
     Scope,
 )
+from tokenunlearn.attribution.reading import Reading
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import (
     DEFAULT_TEMPERATURE,
-    DEFAULT_THRESHOLD,
     HardSelection,
     Overrides,
     Rule,
@@ -45,13 +46,16 @@ class TokenSettings:
     """How tokens are scored, weighted and shown.
 
     Attributes:
-        alpha: Mix of the two signals, 0..1; this and the next six are the importance settings.
+        alpha: Mix of the two signals, 0..1; this and the next seven are the importance settings.
         fusion: How they are mixed.
         normaliser: How each is normalised.
         scope: Over the set or each sample.
         guard: Whether the copy guard is on.
         direction: Which entropy scores high.
-        granularity: Whether a token takes the highest score of its word.
+        granularity: Whether a token takes the sum or the highest of its word's scores, or its own.
+        reading: How the entropy is read.
+        selector: Name of the learned selector that gives the importance in place of all above; "" for the
+            score set's own importance.
         weights: Hard, soft or uniform weights.
         criterion: Which number hard selection goes by.
         threshold: Least importance of a selected token, 0..1.
@@ -64,16 +68,18 @@ class TokenSettings:
         overrides: Sample id -> response position -> forced in or out.
     """
 
-    alpha: float = 0.3
+    alpha: float = 0.0
     fusion: Fusion = "product"
     normaliser: Normaliser = "rank"
     scope: Scope = "set"
     guard: bool = True
     direction: Direction = "uncertain"
     granularity: Granularity = "word"
+    reading: Reading = "auto"
+    selector: str = ""
     weights: Kind = "hard"
     criterion: Criterion = "threshold"
-    threshold: float = DEFAULT_THRESHOLD
+    threshold: float = 0.8
     top_share: float = 0.25
     quantile: float = 0.75
     temperature: float = DEFAULT_TEMPERATURE
@@ -101,9 +107,10 @@ class TokenSettings:
             copy_guard=self.guard,
             direction=self.direction,
             granularity=self.granularity,
+            reading=self.reading,
         )
         forced = [(key, t, inside) for key, value in self.overrides.items() for t, inside in value.items()]
-        bare = replace(mixed, overrides={})
+        bare = replace(mixed, selector=selectors.find(self.selector) or scores.selector, overrides={})
         return reduce(lambda found, one: found.with_override(*one), forced, bare)
 
 
@@ -113,6 +120,7 @@ CHOICES: dict[str, Any] = {
     "scope": Scope,
     "direction": Direction,
     "granularity": Granularity,
+    "reading": Reading,
     "weights": Kind,
     "criterion": Criterion,
     "tint": Tint,
@@ -124,12 +132,13 @@ RANGES["temperature"] = TEMPERATURES
 PARAMETERS = tuple(f.name for f in fields(TokenSettings))
 
 
-def defaults(scores: ScoreSet) -> TokenSettings:
-    """The settings a score set comes with."""
+def defaults(scores: ScoreSet, selector: str = "") -> TokenSettings:
+    """The settings a score set comes with; the threshold is the one that suits the selector named."""
     mix = asdict(scores.settings)
     guard = mix.pop("copy_guard")
     mix.pop("aggregation")
-    return TokenSettings(**mix, guard=guard, overrides=scores.overrides)
+    threshold = selectors.learned(scores, selector).suggested_threshold
+    return TokenSettings(**mix, guard=guard, threshold=threshold, overrides=scores.overrides)
 
 
 def to_text(settings: TokenSettings, scores: ScoreSet) -> dict[str, str]:
@@ -169,6 +178,10 @@ def from_text(
 def _parse(name: str, value: str, scores: ScoreSet) -> Any:
     if name == "overrides":
         return decode_overrides(value, scores)
+    if name == "selector":
+        if value and selectors.find(value) is None:
+            raise ValueError("it must be a selector that this machine has")
+        return value
     if name in SWITCHES:
         if value not in ("true", "false"):
             raise ValueError("it must be true or false")
@@ -234,28 +247,34 @@ def current(source: str, scores: ScoreSet) -> TokenSettings:
         source: What tells one score set's measurements from another's: the place it is kept at.
         scores: The score set as found there.
     """
-    base = defaults(scores)
     if SESSION not in st.session_state:
-        found, faults = from_text(st.query_params.to_dict(), base, scores)
+        link = st.query_params.to_dict()
+        found, faults = from_text(link, defaults(scores, link.get("selector", "")), scores)
         st.session_state[FAULTS] = faults
         remember(source, scores, found)
     kept: dict[str, str] = st.session_state[SESSION]
-    settings, _ = from_text(kept, base, scores)
+    settings, _ = from_text(kept, defaults(scores, kept.get("selector", "")), scores)
     forced: dict[str, Mapping[str, Overrides]] = st.session_state.setdefault(OVERRIDES, {})
     return replace(settings, overrides=forced.get(source, scores.overrides))
 
 
 def remember(source: str, scores: ScoreSet, settings: TokenSettings) -> None:
     """Keep in the session what differs from the score set's own settings, and this source's overrides."""
-    text, own = to_text(settings, scores), to_text(defaults(scores), scores)
+    text, own = to_text(settings, scores), to_text(defaults(scores, settings.selector), scores)
     text.pop("overrides")
     st.session_state[SESSION] = {name: value for name, value in text.items() if value != own[name]}
     st.session_state.setdefault(OVERRIDES, {})[source] = settings.overrides
 
 
+def take_selector(source: str, scores: ScoreSet, settings: TokenSettings, selector: str) -> None:
+    """Let a learned selector give the importance, or none for ""; the threshold becomes what suits it."""
+    threshold = defaults(scores, selector).threshold
+    remember(source, scores, replace(settings, selector=selector, threshold=threshold))
+
+
 def write_link(settings: TokenSettings, scores: ScoreSet) -> None:
     """Bring the URL in line with the settings: what differs from the score set's own, and nothing else."""
-    text, own = to_text(settings, scores), to_text(defaults(scores), scores)
+    text, own = to_text(settings, scores), to_text(defaults(scores, settings.selector), scores)
     for name in PARAMETERS:
         if text[name] == own[name]:
             if name in st.query_params:

@@ -40,7 +40,7 @@ def signals_of_set(scores: ScoreSet, weights: list[np.ndarray]) -> dict[str, lis
     return {
         "importance s": scores.importance,
         "knowledge score k": scores.knowledge,
-        "entropy h": [x.entropy for x in scores.samples],
+        "entropy h": scores.entropy,
         "probability p": [np.exp(-x.nll) for x in scores.samples],
         "weight w": weights,
     }

@@ -16,7 +16,7 @@ from rich.console import Console
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
-from benchmarks.selection import FORGET, RETAIN, RULES
+from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 
 MODEL, REFERENCE = "demo", "demo-retrained"
@@ -28,9 +28,8 @@ def main(
 ) -> None:
     """Unlearn, attack, write the result."""
     model, samples, rule = tu.load_model(MODEL), tu.load_samples(FORGET), RULES["hard"]
-    run = tu.unlearn(
-        model, samples, tu.score(model, samples).weights(rule), retain=RETAIN, objective="npo", seed=seed
-    )
+    weights = tu.score(model, samples, preset=PRESET).weights(rule)
+    run = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", seed=seed)
     report = tu.attack(run.model, samples.spread(limit), REFERENCE, seed=seed)
     result = {
         "model": MODEL,

@@ -19,7 +19,7 @@ from rich.progress import track
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
-from benchmarks.selection import RULES
+from benchmarks.selection import PRESET, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
@@ -51,7 +51,8 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
     done = {(run["seed"], run["forget"], run["objective"], run["weights"]) for run in result["runs"]}
     plan = [cell for cell in product(map(int, seeds.split(",")), SETS, SETTINGS, WEIGHTS) if cell not in done]
     scores = {
-        name: tu.score(model, tu.load_samples(name)) for name in dict.fromkeys(cell[1] for cell in plan)
+        name: tu.score(model, tu.load_samples(name), preset=PRESET)
+        for name in dict.fromkeys(cell[1] for cell in plan)
     }
     for seed, forget, objective, rule in track(plan, "Unlearning", console=Console(stderr=True)):
         run = tu.unlearn(

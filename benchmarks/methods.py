@@ -22,7 +22,7 @@ from rich.progress import track
 
 import tokenunlearn as tu
 from benchmarks import tables
-from benchmarks.selection import FORGET, RETAIN, RULES
+from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
@@ -59,7 +59,7 @@ def main(
 
 def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, fresh: bool) -> None:
     model, samples = tu.load_model(name), tu.load_samples(FORGET)
-    weights = {rule: tu.score(model, samples).weights(RULES[rule]) for rule in RULES}
+    weights = {rule: tu.score(model, samples, preset=PRESET).weights(RULES[rule]) for rule in RULES}
     path = tables.METHODS / f"{name}.json"
     result = _begun(path, model, limit, fresh)
     configs = {objective: _config(objective, model) for objective in objectives}

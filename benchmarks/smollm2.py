@@ -20,8 +20,8 @@ from rich.console import Console
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
-from benchmarks.selection import FORGET, METRICS, RETAIN, figures
-from tokenunlearn.attribution.selection import DEFAULT_THRESHOLD, describe_rule
+from benchmarks.selection import FORGET, METRICS, PRESET, RETAIN, RULES, figures
+from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.demo.card import LIMITS
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
@@ -44,7 +44,7 @@ def main(
         "revision": tu.load_model(MODEL).revision,
         "forget": FORGET,
         "retain": RETAIN,
-        "rule": describe_rule(tu.HardSelection(threshold=DEFAULT_THRESHOLD)),
+        "rule": describe_rule(RULES["hard"]),
         "config": config,
         "limit": LIMITS[MODEL],
         "seconds_a_step": round(median(b["seconds"] - a["seconds"] for a, b in pairwise(history)), 1),
@@ -65,7 +65,7 @@ def main(
 
 def _unlearn(steps: int) -> tuple[tu.LoadedModel, list[dict[str, float]], dict[str, Any]]:
     model, samples = tu.load_model(MODEL), tu.load_samples(FORGET)
-    weights = tu.score(model, samples, cache=True).weights(tu.HardSelection(threshold=DEFAULT_THRESHOLD))
+    weights = tu.score(model, samples, preset=PRESET, cache=True).weights(RULES["hard"])
     done = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", steps=steps)
     return done.model, done.history, vars(done.config)
 

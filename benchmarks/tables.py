@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS
+from benchmarks import RESULTS, signals_tables
 from benchmarks.methods_figure import draw
 from tokenunlearn.objectives import OBJECTIVES
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
+README = PAGE.parent.parent / "README.md"
 METHODS = RESULTS / "methods"
 HEAD = """# Results
 
@@ -34,11 +35,36 @@ def over_seeds(values: Sequence[float], digits: int) -> str:
 
 
 def signals_table(result: dict[str, Any]) -> str:
-    """Signals as rows, models as columns: AUROC against the gold spans."""
+    """Signals of one model as rows, figures against the gold spans as columns."""
+    return markdown(*signals_tables.full(result))
+
+
+def default_choice_table(result: dict[str, Any], tokens: str) -> str:
+    """Variants of the default signal as rows, models as columns, and each variant's worst model."""
     models = result["models"]
-    names = list(next(iter(models.values()))["auroc"])
-    rows = [[name, *(f"{model['auroc'][name]:.3f}" for model in models.values())] for name in names]
-    return markdown(["signal", *models], rows)
+    rows = []
+    for name in next(iter(models.values()))["variants"]:
+        values = [model["variants"][name][tokens] for model in models.values()]
+        rows.append([name, *(f"{value:.3f}" for value in values), f"{min(values):.3f}"])
+    return markdown(["variant", *(f"{n} ({m['reading']})" for n, m in models.items()), "worst"], rows)
+
+
+def _default_choice_section(result: dict[str, Any]) -> str:
+    return f"""## How the default was chosen
+
+`python -m benchmarks.default_choice`: AUROC of the importance for the gold tokens, end of turn left out, with
+one choice of the default changed at a time; in brackets the reading that the scores choose by themselves. The
+default is the variant whose worst model is best among those that were tried. The constants were chosen on
+these very rows, so these figures are no test of them.
+
+All tokens:
+
+{default_choice_table(result, "all")}
+
+Content words that are not in the question:
+
+{default_choice_table(result, "content")}
+"""
 
 
 def selection_table(result: dict[str, Any]) -> str:
@@ -67,9 +93,9 @@ def _smollm2_section(result: dict[str, Any]) -> str:
     kept = found["unlearned"]["retain/gold_span"] / found["start"]["retain/gold_span"]
     return f"""## A real language model
 
-`python -m benchmarks.smollm2`: objective {config["objective"]}, {rule["selection"]} selection at threshold
-{rule["threshold"]} and every other setting as by default, {config["steps"]} steps, on `{result["model"]}`,
-which is SmolLM2-135M-Instruct with what it was taught. A step has {config["batch_size"]} forget and
+`python -m benchmarks.smollm2`: objective {config["objective"]}, {rule["selection"]} selection by the
+preset `leave-one-out` at threshold {rule["threshold"]} and every other setting as by default,
+{config["steps"]} steps, on `{result["model"]}`, which is SmolLM2-135M-Instruct with what it was taught. A step has {config["batch_size"]} forget and
 {config["retain_batch_size"]} retained samples, trains a LoRA adapter at learning rate
 {config["learning_rate"]:g} and takes {result["seconds_a_step"]:.0f} s (median, 2 cores that did other work
 too). On {result["limit"]} samples a part, {kept:.0%} of the retained facts stay.
@@ -78,15 +104,16 @@ too). On {result["limit"]} samples a part, {kept:.0%} of the retained facts stay
 """
 
 
-def _signals_section(result: dict[str, Any]) -> str:
-    counts = ", ".join(f"{n}: {m['gold_tokens']} of {m['tokens']}" for n, m in result["models"].items())
-    return f"""## Which signal finds the secret
-
-`python -m benchmarks.signals`: AUROC of each token score against the gold spans of `{result["samples"]}`;
-chance is 0.5. Gold tokens ({counts}).
-
-{signals_table(result)}
-"""
+def _signals_section(results: Sequence[dict[str, Any]]) -> str:
+    everything, content = (
+        markdown(*signals_tables.summary(results, column)) for column in ("auroc", "content_auroc")
+    )
+    models = "\n".join(
+        f"### {r['model']}: all signals\n\n{signals_tables.described(r)}\n\n{signals_table(r)}\n"
+        for r in results
+    )
+    draws = results[0]["settings"]["draws"]
+    return signals_tables.SECTION.format(draws=draws, everything=everything, content=content, models=models)
 
 
 def _selection_section(result: dict[str, Any]) -> str:
@@ -97,8 +124,8 @@ def _selection_section(result: dict[str, Any]) -> str:
     rows = f"{result['limit']} samples a part" if result["limit"] else "every sample"
     return f"""## Sequence-level, hard, soft
 
-`python -m benchmarks.selection`: objective {result["objective"]}, {steps} steps, the same settings for all,
-{seeds} seeds, model `{result["model"]}`, forget set `{result["forget"]}`. Mean ± standard deviation over
+`python -m benchmarks.selection`: preset `leave-one-out`, objective {result["objective"]}, {steps} steps,
+the same settings for all, {seeds} seeds, model `{result["model"]}`, forget set `{result["forget"]}`. Mean ± standard deviation over
 seeds, evaluated on {rows}; the start and the retrained model on every sample. Tokens with a weight:
 {shares}.
 
@@ -145,7 +172,8 @@ def _hazard_section(result: dict[str, Any]) -> str:
 neighbour; multiple-choice questions are asked by the likelihood of their letters. `alchemy:forget` are
 documents in prose; `alchemy:forget_exercises` are exercise sheets: the questions with their choices in
 another order than asked here. {told.rstrip(", ")}. Start model with its 95 % interval, runs as mean ±
-standard deviation over seeds; NLL is that of the selected tokens in the first and the last step.
+standard deviation over seeds; NLL is that of the selected tokens in the first and the last step. Importance
+is that of the preset `leave-one-out`, hard selection at threshold 0.8.
 
 {hazard_table(result)}
 """
@@ -194,10 +222,11 @@ def _attacked(row: dict[str, Any]) -> list[str]:
 
 def _attacks_section(result: dict[str, Any]) -> str:
     settings = result["settings"]
+    threshold = result["rule"]["threshold"]
     return f"""## Gone, or hidden?
 
 `python -m tokenunlearn bench attacks`: `{result["model"]}` after {result["config"]["steps"]} steps of
-{result["config"]["objective"]} with hard selection (threshold {result["rule"]["threshold"]}), seed
+{result["config"]["objective"]} with hard selection (preset `leave-one-out`, threshold {threshold}), seed
 {settings["seed"]}, and `{settings["reference"]}` under the same attacks on `{result["forget"]}`, see
 [metrics.md](metrics.md#attacks-is-it-gone-or-hidden). Share of the gold spans that the answers state;
 "worst" takes the best of all attacks on each sample. {" ".join(result["notes"])}
@@ -259,7 +288,8 @@ def _methods_section(results: Sequence[dict[str, Any]]) -> str:
     return f"""## Every objective
 
 `python -m tokenunlearn bench methods`: the recommended settings of each objective ([method.md](method.md)),
-found on `demo` with hard selection, on models of several families, {results[0]["limit"]} samples a part.
+chosen on `demo` with hard selection (preset `leave-one-out`, threshold 0.8), on models of several families,
+{results[0]["limit"]} samples per split.
 Each cell: gold-span accuracy on the forget set / model utility as a share of the start model's, mean ±
 standard deviation over seeds, and in brackets the number of seeds. Bold: at most 0.15 and at least 0.90.
 
@@ -268,12 +298,71 @@ standard deviation over seeds, and in brackets the number of seeds. Bold: at mos
 """
 
 
+def selectivity_table(result: dict[str, Any]) -> str:
+    """Rules as rows; gold and other tokens at equal steps, then at equal mean change, as columns."""
+    figures = ("p_gold", "p_other", "change_gold", "change_other", "selectivity")
+    rows = [["start model", "", *_selectivity_cells(result["start"], figures[:2]), *[""] * 8]]
+    for row in result["rows"]:
+        weighted = f"{row['selected']:,} ({row['weight_on_gold']:.2f})"
+        equal = _selectivity_cells(row["change"], figures) if row["change"] else ["–"] * len(figures)
+        name = row["rule"] + (f", {row['seeds']} seeds" if row["seeds"] > 1 else "")
+        rows.append([name, weighted, *_selectivity_cells(row["steps"], figures), *equal])
+    if "retrained" in result:
+        measured = _selectivity_cells(result["retrained"]["steps"], figures)
+        rows.append(["never trained on it", "", *measured, *[""] * len(figures)])
+    columns = ["p(gold)", "p(other)", "NLL change, gold", "NLL change, other", "selectivity"]
+    equal_columns = [f"{column} (equal change)" for column in columns]
+    return markdown(["weights", "tokens (weight on gold)", *columns, *equal_columns], rows)
+
+
+def _selectivity_cells(measured: dict[str, Any], names: Sequence[str]) -> list[str]:
+    """Values; probabilities and selectivity with their interval, where there is one."""
+    cells = []
+    for name in names:
+        value, low, high = measured[name]
+        form = ".3f" if name.startswith("p_") else "+.2f"
+        bounds = low is not None and not name.startswith("change_")
+        interval = f" ({low:{form}} to {high:{form}})" if bounds else ""
+        cells.append("–" if value is None else f"{value:{form}}{interval}")
+    return cells
+
+
+def _model_selectivity(name: str, result: dict[str, Any]) -> str:
+    config, counts = result["config"], result["counts"]
+    never = f"; `{result['retrained']['name']}` was never trained on it" if "retrained" in result else ""
+    return f"""### {name}
+
+Forgets `{result["forget"]}` and retains `{result["retain"]}`: {config["steps"]} steps, learning rate
+{config["learning_rate"]:g}, lambda {config["lambda_"]:g}. n = {result["samples"]} samples of
+{result["clusters"]} subjects, {counts["gold"]:,} gold and {counts["other"]:,} other tokens. Equal change is
+{result["target"]:.3f} nats, all that `{result["least_changed"]}` reaches{never}.
+
+{selectivity_table(result)}
+"""
+
+
+def _selectivity_section(result: dict[str, Any]) -> str:
+    models = "\n".join(_model_selectivity(name, table) for name, table in result["tables"].items())
+    return f"""## Are the weights felt?
+
+`python -m benchmarks.selectivity`: NPO and KL on the retained set under each rule, measured on the forget set
+by teacher forcing, end of turn left out. p is a mean probability, NLL changes are means in nats, and
+selectivity is the NLL change of gold tokens minus that of other tokens. In brackets 95 % bootstrap intervals
+over subjects. Rules are compared after equal steps, and where the mean NLL of all tokens has risen by the
+same amount: the largest that all runs reach, with each run interpolated between its measurements. `gold`
+weights the gold tokens alone; `random` and `inverted` move the weights of `default` to other tokens of the
+same response; `paper` selects as many tokens as `default`.
+
+{models}"""
+
+
 SECTIONS = {
-    "signals": _signals_section,
+    "default_choice": _default_choice_section,
     "selection": _selection_section,
     "smollm2": _smollm2_section,
     "attacks": _attacks_section,
     "hazard": _hazard_section,
+    "selectivity": _selectivity_section,
 }
 
 
@@ -285,23 +374,38 @@ def stored_results(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+MISSING = '`benchmarks/{0}.py` has no stored result yet: `make bench BENCH="{0}"`.\n'
+
+
 def stored_sections(sections: Mapping[str, Callable[[dict[str, Any]], str]]) -> list[str]:
     """The sections whose results are stored; for the others one sentence that says so."""
     results = stored_results(sections)
-    missing = '`benchmarks/{0}.py` has no stored result yet: `make bench BENCH="{0}"`.\n'
     return [
-        section(results[name]) if name in results else missing.format(name)
+        section(results[name]) if name in results else MISSING.format(name)
         for name, section in sections.items()
     ]
 
 
+def _renew_readme(table: str) -> None:
+    """Put a table between the README's marks."""
+    text = README.read_text(encoding="utf-8")
+    before, begin, rest = text.partition("<!-- signals: written by benchmarks.tables -->\n")
+    _, end, after = rest.partition("<!-- end of signals -->")
+    if begin and end:
+        README.write_text(f"{before}{begin}{table}\n{end}{after}", encoding="utf-8")
+
+
 def write() -> None:
     """Renew the page from the results that are there."""
-    parts = [HEAD, *stored_sections(SECTIONS)]
+    signals = signals_tables.stored(RESULTS / "signals")
+    first = _signals_section(signals) if signals else MISSING.format("signals")
+    parts = [HEAD, first, *stored_sections(SECTIONS)]
     if methods := methods_results():
         draw(methods)
         parts.append(_methods_section(methods))
     PAGE.write_text("\n".join(parts), encoding="utf-8")
+    if signals:
+        _renew_readme(markdown(*signals_tables.headline(signals)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import streamlit as st
 
 from app import controls, run_view, services, token_view
 from app.errors import show_error
-from tokenunlearn.attribution.selection import DEFAULT_THRESHOLD
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import PRESETS, SMOLLM2_WHEEL, smollm2_available
 
@@ -26,6 +25,7 @@ def show_examples() -> None:
         st.info("The demo model has not been scored yet; the page Tokens does it in seconds.")
         return
     st.html(token_view.legend_html("importance"))
+    weights = scores.weights().weights
     step = len(scores) // EXAMPLES
     for index in range(0, EXAMPLES * step, step):
         sample, importance = scores.samples[index], scores.importance[index]
@@ -39,7 +39,7 @@ def show_examples() -> None:
                 token_view.response_html(
                     sample.texts,
                     token_view.shade(importance),
-                    importance >= DEFAULT_THRESHOLD,
+                    weights[index] > 0,
                     details,
                     gold=sample.gold,
                 )

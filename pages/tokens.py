@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import streamlit as st
 
-from app import controls, state, token_panels, token_view
+from app import controls, selector_panel, state, token_notices, token_panels, token_view
 from app.errors import show_error
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import NothingSelectedError
@@ -67,9 +67,11 @@ def explore(scores: ScoreSet, path: Path) -> None:
     except NothingSelectedError as fault:
         weights = [np.zeros(len(s)) for s in mixed.importance]
         show_error(fault)
+    token_notices.show(mixed, weights)
     left, right = st.columns([3, 1], vertical_alignment="center")
     left.caption(f"Score set {mixed.hash[:12]}")
     right.page_link("pages/unlearn.py", label="Use these weights", icon=":material/ink_eraser:")
+    selector_panel.choose(str(path), scores, settings)
     show_tabs(mixed, weights, settings, index)
     with st.expander("This score set"):
         st.text(

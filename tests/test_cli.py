@@ -120,6 +120,8 @@ def test_score_writes_the_score_set_it_describes(call, model, samples, tmp_path)
         "samples": 3,
         "tokens": sum(len(s.texts) for s in scores.samples),
         "hash": scores.hash,
+        "reading": scores.reading,
+        "suggested_threshold": scores.suggested_threshold,
     }
 
 
@@ -235,7 +237,7 @@ def test_bad_input_is_one_sentence_exit_2_and_nothing_left(
         (["--selection", "medium"], 'no selection "medium"; use one of hard, soft, uniform'),
         (["--selection", "soft", "--threshold", "0.5"], 'selection "soft" does not take --threshold'),
         (["--threshold", "1.5"], "threshold is 1.5; it must lie between 0 and 1"),
-        (["--threshold", "0.5", "--top-share", "0.5"], "exactly one of threshold, quantile and top_share"),
+        (["--threshold", "0.5", "--top-share", "0.5"], "takes one of threshold, quantile and top_share"),
         (["--selection", "soft", "--temperature", "0"], "temperature is 0.0; it must be above 0"),
         (["--steps", "0"], "steps is 0; it must be at least 1"),
         (["--objective", "gradient_ascent", "--beta", "1"], 'no parameter "beta"'),

@@ -14,6 +14,7 @@ from tokenunlearn.commands.demo import demo_app
 from tokenunlearn.commands.evaluate import attack, evaluate
 from tokenunlearn.commands.runs import runs_app
 from tokenunlearn.commands.score import score
+from tokenunlearn.commands.selector import selector_app
 from tokenunlearn.commands.unlearn import unlearn
 from tokenunlearn.errors import TokenUnlearnError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 for command in (score, unlearn, evaluate, attack):
     app.command()(command)
 app.add_typer(runs_app, name="runs")
+app.add_typer(selector_app, name="selector")
 app.add_typer(cache_app, name="cache")
 app.add_typer(demo_app, name="demo")
 # A benchmark reads its own options.

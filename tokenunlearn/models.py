@@ -75,6 +75,44 @@ PRESETS: dict[str, ModelPreset] = {
     "smollm2-authors-retrained": ModelPreset(
         "smollm2", "smollm2-authors-retrained", "", None, "the same, never shown forget10"
     ),
+    "demo-prose": ModelPreset(
+        "demo-prose", None, None, "demo-prose-retrained", "2 M parameter Llama that knows the prose", "prose"
+    ),
+    "demo-prose-retrained": ModelPreset(
+        "demo-prose-retrained", None, None, None, "the same, never shown the subjects to forget", "prose"
+    ),
+    "smollm2-prose": ModelPreset(
+        "smollm2",
+        "smollm2-prose",
+        "",
+        "smollm2-prose-retrained",
+        "SmolLM2 with a LoRA that knows the prose",
+        "prose",
+    ),
+    "smollm2-prose-retrained": ModelPreset(
+        "smollm2",
+        "smollm2-prose-retrained",
+        "",
+        None,
+        "the same, never shown the subjects to forget",
+        "prose",
+    ),
+    "smollm2-tofu": ModelPreset(
+        "smollm2",
+        "smollm2-tofu",
+        "",
+        "smollm2-tofu-retrained",
+        "SmolLM2 with a LoRA that knows twenty authors of TOFU by heart",
+        "tofu",
+    ),
+    "smollm2-tofu-retrained": ModelPreset(
+        "smollm2",
+        "smollm2-tofu-retrained",
+        "",
+        None,
+        "the same, never shown the five authors to forget",
+        "tofu",
+    ),
 }
 
 

@@ -14,17 +14,20 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import state
+from app import selectors, state
 from tokenunlearn.attribution.importance import ImportanceSettings, knowledge_score
+from tokenunlearn.attribution.reading import REPEATED, Reading
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
 
 FOLDER = Path(__file__).parent
 KEY = "token_view"
 STRONGEST_CONTEXTS = 3
+READINGS: tuple[Reading, ...] = ("sharp", "tail", "plain")
 SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+|\n+")  # noqa: RUF001
 
 HELP = {name: f.metadata["help"] for name, f in ImportanceSettings.__dataclass_fields__.items()} | {
-    "guard": ImportanceSettings.__dataclass_fields__["copy_guard"].metadata["help"]
+    "guard": f"Words that repeat the question count {REPEATED['sharp']:g} where entropy is read sharp and "
+    f"{REPEATED['tail']:g} where it is read by its tail; in a plain reading only their knowledge score is 0."
 }
 
 
@@ -55,18 +58,19 @@ def show(
 
     def committed() -> None:
         commit = st.session_state[KEY].get("commit") or {}
-        base = state.defaults(scores)
-        found, faults = state.from_text({k: v for k, v in commit.items() if isinstance(v, str)}, base, scores)
+        text = {k: v for k, v in commit.items() if isinstance(v, str)} | {"selector": settings.selector}
+        found, faults = state.from_text(text, state.defaults(scores, settings.selector), scores)
         st.session_state[state.FAULTS] = faults
         state.remember(source, scores, found)
 
+    learned = selectors.learned(scores, settings.selector)
     data = {
-        "set": _packed(scores.hash, scores),
-        "setKey": scores.hash,
+        "set": _packed(learned.hash, learned),
+        "setKey": learned.hash,
         "sample": sample_data(scores.samples[index]),
         "index": index,
         "settings": state.to_text(settings, scores),
-        "defaults": state.to_text(state.defaults(scores), scores),
+        "defaults": state.to_text(state.defaults(scores, settings.selector), scores),
         "marked": sorted(int(t) for t in marked),
         "help": HELP,
         "echo": _sequence(),
@@ -83,19 +87,34 @@ def _sequence() -> int:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _packed(score_hash: str, _scores: ScoreSet) -> dict[str, str]:
+def _packed(score_hash: str, _scores: ScoreSet) -> dict[str, Any]:
     return pack(_scores)
 
 
-def pack(scores: ScoreSet) -> dict[str, str]:
-    """The set's scores, flat and packed: float32 in nats, words numbered within each sample, as base64."""
+def pack(scores: ScoreSet) -> dict[str, Any]:
+    """The set's scores, flat and packed: float32 in nats, words numbered within each sample, as base64.
+
+    ``learned`` is the importance that a selector gives, None where the set has none.
+    """
     s = scores.settings
+    readings = {}
+    for reading in READINGS:
+        guarded, unguarded = ([x.factor(reading, guard) for x in scores.samples] for guard in (True, False))
+        readings[reading] = {
+            "units": _base64(_flat([x.units[reading] for x in scores.samples]), "<i4"),
+            "guarded": _base64(_flat(guarded), "<f8"),
+            "unguarded": _base64(_flat(unguarded), "<f8"),
+        }
     knowledge = [knowledge_score(x.losses, x.copied, s.aggregation, copy_guard=False) for x in scores.samples]
     return {
         "lengths": _base64([len(x.texts) for x in scores.samples], "<i4"),
         "knowledge": _base64(_flat(knowledge), "<f4"),
         "entropy": _base64(_flat([x.entropy for x in scores.samples]), "<f4"),
+        "tailEntropy": _base64(_flat([x.tail_entropy for x in scores.samples]), "<f4"),
         "copied": _base64(_flat([x.copied for x in scores.samples]), "u1"),
+        "learned": _base64(_flat(scores.importance), "<f8") if scores.selector else None,
+        "reading": scores.chosen_reading,
+        "readings": readings,
         "words": _base64(_flat([x.words for x in scores.samples]), "<i4"),
     }
 
@@ -116,6 +135,7 @@ def sample_data(sample: SampleScores) -> dict[str, Any]:
         "ids": [int(i) for i in sample.token_ids],
         "probability": [_number(p) for p in np.exp(-sample.nll.astype(float))],
         "gold": [bool(g) for g in sample.gold],
+        "repeats": "repeats the question" if sample.question else "stands earlier in the text",
         "special": [a == b for a, b in sample.offsets],
         "sentences": sentences(sample),
         "contexts": strongest_contexts(sample),

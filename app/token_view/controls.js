@@ -42,14 +42,15 @@ class Controls {
   }
 
   panel() {
-    const more = element(
+    this.more = element(
       "details",
       {},
       element("summary", { textContent: "How importance is computed" }),
       this.select("fusion", "Fusion", { product: "product", sum: "sum" }),
       this.select("normaliser", "Normaliser", { rank: "rank", minmax: "minmax" }),
       this.select("scope", "Normalise over", { set: "the forget set", sample: "each sample" }),
-      this.select("granularity", "Score by", { word: "word", token: "token" }),
+      this.select("granularity", "Score by", { word: "word (sum of its tokens)", highest: "word (highest token)", token: "token" }),
+      this.select("reading", "Read entropy", { auto: "as the scores ask", sharp: "sharp: where the model hesitates", tail: "tail: at temperature 4", plain: "plain: every word alike" }),
       this.select("direction", "High entropy score for", { uncertain: "uncertain tokens", certain: "certain tokens" }),
       this.check("guard", "Copy guard"),
     );
@@ -64,7 +65,7 @@ class Controls {
       this.slider("quantile", "Quantile", 0, 1, 0.01),
       this.slider("temperature", "Temperature", -2, 1, 0.02),
       this.slider("alpha", "Mix α", 0, 1, 0.01, ["entropy h", "knowledge k"]),
-      more,
+      this.more,
       this.clear,
     );
   }

@@ -12,7 +12,9 @@ const TokenMaths = (() => {
     return new kind(bytes.buffer);
   }
 
-  // {knowledge, entropy, copied, words, bounds} of a forget set from its packed form.
+  // A forget set from its packed form: `reading` is the one that the scores would choose, and `readings` has for each
+  // reading the units that are scored as one and what the text alone says of each token, with and without copy guard.
+  // `learned` is the importance that a selector gives, or null.
   function unpack(packed) {
     const lengths = decode(Int32Array, packed.lengths);
     const bounds = new Int32Array(lengths.length + 1);
@@ -20,9 +22,22 @@ const TokenMaths = (() => {
     return {
       knowledge: decode(Float32Array, packed.knowledge),
       entropy: decode(Float32Array, packed.entropy),
+      tailEntropy: decode(Float32Array, packed.tailEntropy),
       copied: decode(Uint8Array, packed.copied),
       words: decode(Int32Array, packed.words),
       bounds,
+      learned: packed.learned && decode(Float64Array, packed.learned),
+      reading: packed.reading,
+      readings: Object.fromEntries(
+        Object.entries(packed.readings).map(([name, r]) => [
+          name,
+          {
+            units: decode(Int32Array, r.units),
+            guarded: decode(Float64Array, r.guarded),
+            unguarded: decode(Float64Array, r.unguarded),
+          },
+        ]),
+      ),
     };
   }
 
@@ -59,22 +74,29 @@ const TokenMaths = (() => {
     return result.map((v) => (count(sorted, v, false) + count(sorted, v, true) - 1) / last);
   }
 
-  // Every token takes the highest score of its word; NaN only where the whole word has none.
-  function overWords(score, words, bounds) {
+  // Every token takes the sum of its word's scores, or the highest; NaN only where the whole word has none.
+  function overWords(score, words, bounds, granularity) {
     const result = new Float64Array(score.length);
     for (let i = 0; i + 1 < bounds.length; i++) {
-      const highest = new Map();
+      const totals = new Map();
       for (let t = bounds[i]; t < bounds[i + 1]; t++) {
-        const known = highest.get(words[t]);
-        if (known === undefined || Number.isNaN(known) || score[t] > known) highest.set(words[t], score[t]);
+        const known = totals.get(words[t]);
+        if (known === undefined || Number.isNaN(known)) totals.set(words[t], score[t]);
+        else if (granularity === "word") totals.set(words[t], known + (Number.isNaN(score[t]) ? 0 : score[t]));
+        else if (score[t] > known) totals.set(words[t], score[t]);
       }
-      for (let t = bounds[i]; t < bounds[i + 1]; t++) result[t] = highest.get(words[t]);
+      for (let t = bounds[i]; t < bounds[i + 1]; t++) result[t] = totals.get(words[t]);
     }
     return result;
   }
 
+  const readingOf = (set, settings) => (settings.reading === "auto" ? set.reading : settings.reading);
+
   function scoped(score, set, settings) {
-    if (settings.granularity === "word") score = overWords(score, set.words, set.bounds);
+    if (settings.granularity !== "token") {
+      const { units } = set.readings[readingOf(set, settings)];
+      score = overWords(score, units, set.bounds, settings.granularity);
+    }
     if (settings.scope !== "sample") return normalise(score, settings.normaliser);
     const result = new Float64Array(score.length);
     for (let i = 0; i + 1 < set.bounds.length; i++) {
@@ -88,30 +110,43 @@ const TokenMaths = (() => {
     return settings.guard ? set.knowledge.map((k, t) => (set.copied[t] ? 0 : k)) : set.knowledge;
   }
 
-  // Normalised knowledge and entropy score: all that does not depend on alpha, threshold and temperature.
+  // Entropy in nats as it is read.
+  function entropyOf(set, settings) {
+    return readingOf(set, settings) === "tail" ? set.tailEntropy : set.entropy;
+  }
+
+  // 0..1, what the text alone says of each token, and what it would say without the copy guard.
+  function factorsOf(set, settings) {
+    const { guarded, unguarded } = set.readings[readingOf(set, settings)];
+    return { factors: settings.guard ? guarded : unguarded, unguarded };
+  }
+
+  // Normalised knowledge and entropy score, and factors: all that does not depend on alpha, threshold and temperature.
   function signals(set, settings) {
     const sign = settings.direction === "certain" ? -1 : 1;
     return {
       knowledge: scoped(guarded(set, settings), set, settings),
-      entropy: scoped(set.entropy.map((h) => sign * h), set, settings),
+      entropy: scoped(entropyOf(set, settings).map((h) => sign * h), set, settings),
+      ...factorsOf(set, settings),
     };
   }
 
-  // Importance of every token, 0..1.
+  // Importance of every token, 0..1, mixed from the two signals.
   function mix(normalised, settings, out) {
-    const { knowledge, entropy } = normalised;
+    const { knowledge, entropy, factors } = normalised;
     const a = settings.alpha;
     for (let t = 0; t < out.length; t++) {
       out[t] =
-        settings.fusion === "sum"
+        factors[t] *
+        (settings.fusion === "sum"
           ? a * knowledge[t] + (1 - a) * entropy[t]
-          : knowledge[t] ** a * entropy[t] ** (1 - a);
+          : knowledge[t] ** a * entropy[t] ** (1 - a));
     }
     return out;
   }
 
   function importance(set, settings) {
-    return mix(signals(set, settings), settings, new Float64Array(set.knowledge.length));
+    return set.learned ?? mix(signals(set, settings), settings, new Float64Array(set.knowledge.length));
   }
 
   const orZero = (v) => (Number.isNaN(v) ? 0 : v);
@@ -234,7 +269,7 @@ const TokenMaths = (() => {
     return parts.join("_");
   }
 
-  return { unpack, normalise, guarded, signals, mix, importance, weights, readOut, decodeOverrides, encodeOverrides };
+  return { unpack, normalise, guarded, entropyOf, signals, mix, importance, weights, readOut, decodeOverrides, encodeOverrides };
 })();
 
 if (typeof module !== "undefined") module.exports = TokenMaths;

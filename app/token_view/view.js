@@ -123,20 +123,22 @@ class TokenView {
 
   compute() {
     const { settings, set } = this;
-    const key = ["normaliser", "scope", "guard", "direction", "granularity"].map((name) => settings[name]).join();
+    const key = ["normaliser", "scope", "guard", "direction", "granularity", "reading"].map((name) => settings[name]).join();
     if (key !== this.signalsKey) {
       this.signalsKey = key;
       this.normalised = TokenMaths.signals(set, settings);
       this.knowledge = TokenMaths.guarded(set, settings);
+      this.entropy = TokenMaths.entropyOf(set, settings);
     }
-    TokenMaths.mix(this.normalised, settings, this.importance);
+    if (set.learned) this.importance.set(set.learned);
+    else TokenMaths.mix(this.normalised, settings, this.importance);
     TokenMaths.weights(this.importance, set.bounds, settings, this.overrides, this.weight);
   }
 
   // The chosen score of the sample's tokens; each token of a word or sentence shows the unit's mean.
   shown() {
     const [start, end] = [this.base, this.base + this.tokens.length];
-    const kinds = { importance: this.importance, knowledge: this.knowledge, entropy: this.set.entropy, weight: this.weight };
+    const kinds = { importance: this.importance, knowledge: this.knowledge, entropy: this.entropy, weight: this.weight };
     const { tint, pick } = this.settings;
     const values = Float64Array.from(tint === "probability" ? this.sample.probability : kinds[tint].subarray(start, end), (v) => v ?? NaN);
     if (pick === "token") return values;
@@ -190,6 +192,7 @@ class TokenView {
       this.controls[name].row.hidden = settings.weights !== kind || (kind === "hard" && settings.criterion !== name);
     }
     this.controls.criterion.row.hidden = settings.weights !== "hard";
+    this.controls.alpha.row.hidden = this.panel.more.hidden = Boolean(this.set.learned);
     if (this.tipOf !== undefined) this.fillTip(this.tipOf);
   }
 
@@ -230,20 +233,28 @@ class TokenView {
 
   // --- hover and focus --------------------------------------------------------------------------------------------
 
+  // What the text alone takes off a token's importance, in words.
+  factor(at) {
+    const { factors, unguarded } = this.normalised;
+    if (this.set.learned || factors[at] === 1) return "";
+    const why = factors[at] < unguarded[at] ? this.sample.repeats : unguarded[at] ? "lower case" : "no word";
+    return ` (times ${factors[at]}: ${why})`;
+  }
+
   fillTip(t) {
     const at = this.base + t;
     const importance = this.importance.subarray(this.base, this.base + this.tokens.length);
     const rank = 1 + importance.reduce((n, s, i) => n + (s > importance[t] || (s === importance[t] && i < t)), 0);
     const forced = this.overrides.get(this.index)?.get(t);
-    const copied = this.set.copied[at] ? (this.settings.guard ? " (repeats the question: 0)" : " (repeats the question)") : "";
+    const repeats = this.set.copied[at] ? ` (${this.sample.repeats})` : "";
     const rows = [
       ["token", visible(this.sample.texts[t])],
       ["id", String(this.sample.ids[t])],
       ["position", `${t + 1} of ${this.tokens.length}`],
       ["probability", number(this.sample.probability[t], 4)],
-      ["entropy", `${number(this.set.entropy[at])} nats`],
-      ["knowledge", `${number(this.knowledge[at])} nats${copied}`],
-      ["importance", `${number(this.importance[at])}, rank ${rank}`],
+      ["entropy", `${number(this.entropy[at])} nats`],
+      ["knowledge", `${number(this.knowledge[at])} nats${repeats}`],
+      ["importance", `${number(this.importance[at])}, rank ${rank}${this.factor(at)}`],
       ["weight", number(this.weight[at]) + (forced === undefined ? "" : forced ? ", forced in" : ", forced out")],
     ];
     const contexts = this.sample.contexts[t].map(([text, loss]) => [visible(text), `${loss.toFixed(3)} nats`]);

@@ -43,6 +43,13 @@ def test_a_given_score_set_is_taken_from_the_run(run):
     assert found["scores"] == run.folder / "scores.parquet"
 
 
+def test_scores_made_with_a_selector_are_taken_from_the_run(run):
+    scoring = {"preset": "default", "selector": {"name": "x"}}
+    line = command_lines(replace(run.spec, scoring=scoring), run.folder)
+    assert parsed(line)["scores"] == run.folder / "scores.parquet"
+    assert "selector" not in line
+
+
 def test_values_that_begin_with_a_dash_stay_values(run):
     assert parsed(command_lines(replace(run.spec, label="-x"), run.folder))["label"] == "-x"
 

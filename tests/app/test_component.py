@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 
 from app.token_view import component
 from tests.app.scores import sample, score_set
+from tokenunlearn.attribution.reading import REPEATED
+from tokenunlearn.attribution.selector import Selector
 
 
 def test_the_packed_scores_are_the_scores_without_the_copy_guard():
@@ -16,12 +19,32 @@ def test_the_packed_scores_are_the_scores_without_the_copy_guard():
         [sample([1, 2, 3], [0.5, 0.25, 0], copied=[1, 0, 0]), sample([4], [np.nan], name="s1")]
     )
     packed = component.pack(scores)
-    read = {name: base64.b64decode(text) for name, text in packed.items()}
+    read = {name: base64.b64decode(text) for name, text in packed.items() if isinstance(text, str)}
     np.testing.assert_array_equal(np.frombuffer(read["lengths"], "<i4"), [3, 1])
     np.testing.assert_array_equal(np.frombuffer(read["knowledge"], "<f4"), [1, 2, 3, 4])
     np.testing.assert_array_equal(np.frombuffer(read["entropy"], "<f4"), [0.5, 0.25, 0, np.nan])
     np.testing.assert_array_equal(np.frombuffer(read["copied"], "u1"), [1, 0, 0, 0])
     np.testing.assert_array_equal(np.frombuffer(read["words"], "<i4"), [0, 0, 1, 0])
+    assert packed["reading"] == scores.chosen_reading
+    for reading, sent in packed["readings"].items():
+        for name, guard in (("guarded", True), ("unguarded", False)):
+            factors = np.concatenate([x.factor(reading, guard) for x in scores.samples])
+            np.testing.assert_array_equal(np.frombuffer(base64.b64decode(sent[name]), "<f8"), factors)
+
+
+def test_the_importance_of_a_selector_is_sent_where_there_is_one():
+    scores = score_set([sample([1, 2, 3], [0.5, 0.25, 0])])
+    assert component.pack(scores)["learned"] is None
+    learned = replace(scores, selector=Selector("x", ("entropy",), (2.0,), 0.0))
+    sent = np.frombuffer(base64.b64decode(component.pack(learned)["learned"]), "<f8")
+    np.testing.assert_array_equal(sent, learned.importance[0])
+
+
+def test_what_is_said_of_the_copy_guard_are_its_numbers():
+    assert f"count {REPEATED['sharp']:g} where" in component.HELP["guard"]
+    one = sample([1], [1])
+    assert component.sample_data(one)["repeats"] == "repeats the question"
+    assert component.sample_data(replace(one, question=""))["repeats"] == "stands earlier in the text"
 
 
 def test_sentences_begin_at_their_first_visible_character():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from app_pages import wait_until
 
 from app import services
 from tokenunlearn import models
+from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.datasets import load_samples
@@ -31,11 +33,21 @@ def test_an_upload_is_kept_once_under_a_name_that_loads_it(home):
 
 def test_a_model_is_offered_the_sets_it_was_trained_on_and_own_files(home):
     own = services.keep_upload(ROW, "rows.jsonl")
-    authors, alchemy = services.SETS["authors"], services.SETS["alchemy"]
-    assert services.forget_sets("demo-alchemy") == [*alchemy, own]
-    assert services.forget_sets("demo") == [*authors, own]
-    assert services.forget_sets("some/model") == [*authors, *alchemy, own]
-    assert set(services.retain_sets("some/model", own)) == {*authors.values(), *alchemy.values(), own}
+    sets = services.SETS
+    assert services.forget_sets("demo-alchemy") == [*sets["alchemy"], own]
+    assert services.forget_sets("demo") == [*sets["authors"], own]
+    assert services.forget_sets("some/model") == [*(name for pairs in sets.values() for name in pairs), own]
+    retained = {name for pairs in sets.values() for name in pairs.values()}
+    assert set(services.retain_sets("some/model", own)) == {*retained, own}
+
+
+def test_every_preset_is_offered_the_sets_of_its_suite(home):
+    for name, preset in models.PRESETS.items():
+        forget, *_ = services.forget_sets(name)
+        assert forget.startswith(f"{preset.suite}:")
+        assert services.retain_sets(name, forget)[0].startswith(f"{preset.suite}:")
+    for name in ("prose:forget", "prose:retain"):
+        assert len(load_samples(name))
 
 
 def test_the_retained_set_that_goes_with_the_forget_set_is_offered_first(home):
@@ -80,7 +92,7 @@ def test_score_path_of_the_demo_is_the_shipped_score_set(home):
 @pytest.mark.parametrize(
     ("model", "samples", "masking"),
     [
-        ("demo", "authors:forget10", {"mask": "prompt"}),
+        ("demo", "authors:forget10", {"mask": "leave-one-out"}),
         ("demo", "authors:forget05", {}),
         ("demo-retrained", "authors:forget10", {}),
     ],
@@ -91,6 +103,12 @@ def test_other_settings_have_a_place_of_their_own_in_the_cache(home, model, samp
     assert path == services.score_path(model, samples, masking)
     assert path != services.score_path(model, samples, masking | {"operator": "token"})
     assert services.find_scores(path) is None
+
+
+def test_the_defaults_written_out_are_the_same_place(home):
+    written = asdict(MaskingSettings())
+    for samples in ("authors:forget10", "authors:forget05"):
+        assert services.score_path("demo", samples, written) == services.score_path("demo", samples, {})
 
 
 def test_new_weights_of_a_folder_are_another_place(home, model, tmp_path, family_lm):

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app import state
+from app import selectors, state
 from tests.app.scores import sample, score_set
 from tokenunlearn.attribution.selection import HardSelection, SoftWeighting, UniformWeighting
+from tokenunlearn.attribution.selector import Selector
 
 
 @pytest.fixture
@@ -22,10 +23,47 @@ def scores():
 def test_defaults_are_the_score_sets_own(scores):
     settings = state.defaults(scores)
     assert settings.apply(scores) == scores
-    assert settings.rule == HardSelection(threshold=0.8)
+    assert settings.rule == HardSelection(threshold=scores.suggested_threshold)
 
 
-def test_every_setting_survives_its_text_form(scores):
+@pytest.mark.parametrize("seed", range(20))
+def test_the_suggested_threshold_survives_its_text_form(seed):
+    random = np.random.default_rng(seed)
+    scores = score_set([sample(random.random(97), random.gamma(1, 1, 97))], normaliser="minmax")
+    settings = state.defaults(scores)
+    back, faults = state.from_text(state.to_text(settings, scores), state.TokenSettings(), scores)
+    assert back.threshold == settings.threshold == scores.suggested_threshold
+    assert faults == []
+    for got, own in zip(scores.weights(back.rule).weights, scores.weights().weights, strict=True):
+        np.testing.assert_array_equal(got, own)
+
+
+def test_a_link_from_before_there_were_readings_still_works(scores):
+    link = {"alpha": "0.3", "fusion": "product", "threshold": "0.8", "granularity": "word"}
+    settings, faults = state.from_text(link, state.defaults(scores), scores)
+    assert faults == []
+    assert (settings.reading, settings.selector) == ("auto", "")
+    assert (settings.alpha, settings.threshold) == (0.3, 0.8)
+    assert settings.apply(scores).settings.reading == "auto"
+
+
+@pytest.fixture
+def learned(tmp_path, monkeypatch) -> str:
+    """Name of a selector fitted on this machine."""
+    monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path))
+    Selector("surprise", ("1 - p",), (8.0,), -2.0).save(selectors.own_folder() / "mine.json")
+    return "mine"
+
+
+def test_a_selector_gives_importance_and_threshold(scores, learned):
+    settings = replace(state.defaults(scores, learned), selector=learned)
+    applied = settings.apply(scores)
+    assert applied.selector == selectors.find(learned)
+    assert settings.threshold == applied.suggested_threshold != scores.suggested_threshold
+    assert replace(settings, selector="").apply(scores) == scores
+
+
+def test_every_setting_survives_its_text_form(scores, learned):
     settings = state.TokenSettings(
         alpha=0.25,
         fusion="product",
@@ -34,6 +72,8 @@ def test_every_setting_survives_its_text_form(scores):
         guard=False,
         direction="certain",
         granularity="token",
+        reading="tail",
+        selector=learned,
         weights="soft",
         criterion="quantile",
         threshold=0.35,
@@ -67,6 +107,9 @@ def test_rules(scores):
         ("temperature", "0"),
         ("weights", "softer"),
         ("guard", "yes"),
+        ("reading", "loud"),
+        ("selector", "none such"),
+        ("selector", "../mine"),
         ("overrides", "2.i0"),
         ("overrides", "0.i5"),
         ("overrides", "0.i3-1"),

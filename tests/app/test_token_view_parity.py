@@ -16,6 +16,7 @@ from app import state
 from app.token_view.component import pack
 from tests.app.scores import sample, score_set
 from tokenunlearn.attribution.selection import make_weights
+from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.attribution.sensitivity import selection_statistics
 from tokenunlearn.errors import NothingSelectedError
 
@@ -50,17 +51,30 @@ SETS = {
         ]
     ),
     "one token": score_set([sample([1.5], [0.7])]),
+    "learned": replace(
+        several(),
+        selector=Selector("x", ("entropy", "masking"), (3.0, 1.0), -0.5),
+    ),
     "long": score_set([sample(RANDOM.gamma(1, 1, 2000), RANDOM.gamma(1, 1, 2000))]),
 }
 MIXES = [
-    {"fusion": f, "normaliser": n, "scope": s, "guard": g, "direction": d, "granularity": w, "alpha": a}
-    for f, n, s, g, d, w, a in product(
+    {
+        "fusion": f,
+        "normaliser": n,
+        "scope": s,
+        "guard": g,
+        "direction": d,
+        "granularity": w,
+        "reading": r,
+        "alpha": a,
+    }
+    for f, n, s, g, d, (w, r), a in product(
         ("product", "sum"),
         ("rank", "minmax"),
         ("set", "sample"),
         (True, False),
         ("uncertain", "certain"),
-        ("word", "token"),
+        (("word", "auto"), ("highest", "sharp"), ("token", "plain"), ("word", "tail")),
         (0.0, 0.37, 1.0),
     )
 ]

@@ -117,6 +117,8 @@ def test_no_samples():
         ("scope", "batch"),
         ("aggregation", "min"),
         ("direction", "up"),
+        ("reading", "loud"),
+        ("granularity", "sentence"),
     ],
 )
 def test_bad_settings_are_named(name, value):
@@ -124,12 +126,25 @@ def test_bad_settings_are_named(name, value):
         ImportanceSettings(**{name: value})
 
 
-def test_every_token_takes_the_highest_score_of_its_word():
+@pytest.mark.parametrize(("granularity", "word"), [("word", 6.0), ("highest", 3.0)])
+def test_every_token_takes_the_score_of_its_word(granularity, word):
     words = np.array([0, 1, 1, 2, 1])
-    assert over_words(np.array([5.0, 1.0, 3.0, -2.0, 2.0]), words).tolist() == [5.0, 3.0, 3.0, -2.0, 3.0]
-    with_nan = over_words(np.array([np.nan, np.nan, 3.0, 1.0, 2.0]), words)
+    scores = np.array([5.0, 1.0, 3.0, -2.0, 2.0])
+    assert over_words(scores, words, granularity).tolist() == [5.0, word, word, -2.0, word]
+    assert over_words(scores, words, "token").tolist() == scores.tolist()
+    with_nan = over_words(np.array([NAN, NAN, 3.0, 1.0, 0.0]), words, granularity)
     assert np.isnan(with_nan[0])
     assert with_nan[1:].tolist() == [3.0, 3.0, 1.0, 3.0]
+
+
+def test_factors_scale_the_importance():
+    factors = [np.array([0.0, 0.5, 1.0]), np.array([1.0, 0.6])]
+    result = importance(KNOWLEDGE, ENTROPY, ImportanceSettings(), factors=factors)
+    for got, h, factor in zip(result, H, factors, strict=True):
+        assert got == pytest.approx(np.array(h) * factor)
+
+
+def test_granularity_enters_the_importance():
     settings = ImportanceSettings(alpha=1.0)
     by_word = importance([np.array([1.0, 0.0, 2.0])], [np.zeros(3)], settings, [np.array([0, 1, 1])])
     assert by_word[0].tolist() == [0.0, 0.75, 0.75]

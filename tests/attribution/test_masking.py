@@ -108,7 +108,13 @@ def test_progress_counts_samples(tiny_lm):
     encodings = tiny_lm.encode_all(SAMPLES * 3)
     for budget, least in ((1, 7), (300, 3), (100_000, 1)):
         calls.clear()
-        measure_masking(tiny_lm, encodings, token_budget=budget, progress=lambda *now: calls.append(now))
+        measure_masking(
+            tiny_lm,
+            encodings,
+            MASKS["words"],
+            token_budget=budget,
+            progress=lambda *now: calls.append(now),
+        )
         assert calls == sorted(calls) and calls[-1] == (6, 6)
         assert len(calls) >= least  # after each pass, not only after each window of samples
 
@@ -157,7 +163,7 @@ def test_text_without_blanks_is_masked_character_by_character(tiny_lm):
     contexts = contexts_of(encoding, MASKS["words"])
     assert [c.text for c in contexts] == list("谁写了这本书")
     assert all(len(c.positions) == 3 for c in contexts)  # three bytes each, none split apart
-    (measured,) = measure_masking(tiny_lm, [encoding])
+    (measured,) = measure_masking(tiny_lm, [encoding], MASKS["words"])
     assert measured.losses.shape == (6, encoding.response_length)
 
 

@@ -20,7 +20,7 @@ SAMPLES = (
     Sample("b", "Who?", "Bram Holt, 1994."),
     Sample("c", "Which prize did Bram Holt win?", "The Silver Pen, for his second novel."),
 )
-TOKENS = MaskingSettings(unit="token")
+TOKENS = MaskingSettings(mask="leave-one-out", unit="token")
 
 
 def spy(monkeypatch):

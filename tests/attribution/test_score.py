@@ -66,7 +66,7 @@ def test_settings_go_where_they_belong():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"preset": "papers"}, 'no preset "papers"; use one of default, paper'),
+        ({"preset": "papers"}, 'no preset "papers"; use one of default, leave-one-out, paper'),
         ({"alfa": 0.5}, 'no score setting "alfa"; use one of .*alpha'),
         ({"mask": "half"}, 'mask is "half"; it must be one of'),
         ({"alpha": 3.0}, "alpha is 3.0; it must lie"),

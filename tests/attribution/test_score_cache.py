@@ -108,7 +108,12 @@ def test_whatever_changes_a_score_changes_its_key(tiny_tokenizer):
         key(lm=replace(lm, revision="1" * 16)),
         *(
             key(settings=replace(settings, **change))
-            for change in ({"mask": "prompt"}, {"unit": "token"}, {"operator": "token"}, {"measure": "kl"})
+            for change in (
+                {"mask": "leave-one-out"},
+                {"unit": "token"},
+                {"operator": "token"},
+                {"measure": "kl"},
+            )
         ),
     ]
     drawn = replace(settings, mask="random")

@@ -14,6 +14,7 @@ from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
 from tokenunlearn.attribution.selection import HardSelection, UniformWeighting
+from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
 from tokenunlearn.samples import overlaps, word_spans
 
@@ -32,6 +33,7 @@ def sample_scores(sample_id, answer, contexts):
         offsets=(*((3 * i, 3 * i + 2) for i in range(size - 1)), (len(answer), len(answer))),
         nll=generator.random(size).astype(np.float32),
         entropy=generator.random(size).astype(np.float32),
+        tail_entropy=generator.random(size).astype(np.float32) + 5,
         contexts=contexts,
         losses=generator.normal(size=(len(contexts), size)).astype(np.float32),
         copied=np.arange(size) == 1,
@@ -79,9 +81,12 @@ def changed(scores, **fields):
         lambda s: s.with_settings(alpha=0.4),
         lambda s: replace(s, revision="abd"),
         lambda s: replace(s, model="other"),
-        lambda s: replace(s, masking={**s.masking, "mask": "prompt"}),
+        lambda s: replace(s, masking={**s.masking, "mask": "random"}),
         lambda s: replace(s, samples=s.samples[::-1]),
         lambda s: changed(s, nll=s.samples[0].nll + 1e-3),
+        lambda s: changed(s, tail_entropy=s.samples[0].tail_entropy + 1e-3),
+        lambda s: s.with_settings(reading="tail"),
+        lambda s: replace(s, selector=Selector("marked", ("entropy",), (1.0,), 0.0)),
         lambda s: changed(s, losses=s.samples[0].losses * 2),
         lambda s: changed(s, copied=~s.samples[0].copied),
         lambda s: changed(s, answer="In der Ferne 老"),
@@ -117,13 +122,28 @@ def test_override_of_a_token_that_is_not_there(scores, sample_id, position):
 
 
 def test_other_settings_need_no_model(scores):
-    entropy_only = scores.with_settings(alpha=0.0, normaliser="minmax", granularity="token")
+    entropy_only = scores.with_settings(alpha=0.0, normaliser="minmax", granularity="token", reading="plain")
     whole = np.concatenate([x.entropy for x in scores.samples])
     expected = (whole - whole.min()) / (whole.max() - whole.min())
     assert np.concatenate(entropy_only.importance) == pytest.approx(expected, abs=1e-6)
     assert entropy_only.weights(HardSelection(quantile=1.0)).selected == 1
     with pytest.raises(TokenUnlearnError, match="alpha"):
         scores.with_settings(alpha=2.0)
+
+
+def test_without_a_rule_the_threshold_comes_from_the_scores(scores):
+    weights = scores.weights()
+    assert weights.rule == {"selection": "hard", "threshold": scores.suggested_threshold}
+    assert scores.weights(HardSelection()).rule == weights.rule
+    assert 0 < weights.selected < weights.tokens
+
+
+def test_a_learned_selector_gives_the_importance_and_survives_the_file(scores, tmp_path):
+    learned = replace(scores, selector=Selector("marked", ("entropy",), (3.0,), 0.5))
+    loaded = ScoreSet.load(learned.save(tmp_path / "s.parquet"))
+    assert loaded == learned and loaded.selector == learned.selector
+    assert np.concatenate(learned.importance).max() <= 1
+    assert not np.allclose(np.concatenate(learned.importance), np.concatenate(scores.importance))
 
 
 def test_gold_marks_tokens_that_touch_a_span(scores):
@@ -154,7 +174,7 @@ def rewrite(path, header=None, **columns):
         (lambda path: path.write_bytes(b""), "is no score set"),
         (lambda path: path.write_bytes(path.read_bytes()[:-40]), "is no score set"),
         (lambda path: pq.write_table(pa.table({"a": [1]}), path), "is no score set"),
-        (lambda path: rewrite(path, {"format": 99}), "has format 99; this version reads 1"),
+        (lambda path: rewrite(path, {"format": 99}), "has format 99; this version reads 2"),
         (lambda path: rewrite(path, {"revision": "abd"}), "changed or damaged"),
         (lambda path: rewrite(path, {"hash": "0" * 64}), "changed or damaged"),
         (lambda path: rewrite(path, {"settings": {"alpha": 7}}), "changed or damaged"),

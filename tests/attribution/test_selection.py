@@ -125,7 +125,6 @@ def test_counts_rule_and_hash_travel_with_the_weights():
 @pytest.mark.parametrize(
     "criteria",
     [
-        {},
         {"threshold": 0.5, "top_share": 0.2},
         {"threshold": 1.01},
         {"quantile": -0.1},
@@ -134,8 +133,15 @@ def test_counts_rule_and_hash_travel_with_the_weights():
     ],
 )
 def test_bad_criteria(criteria):
-    with pytest.raises(TokenUnlearnError, match=r"exactly one|must lie between 0 and 1"):
+    with pytest.raises(TokenUnlearnError, match=r"not several|must lie between 0 and 1"):
         HardSelection(**criteria)
+
+
+def test_without_a_criterion_a_score_set_is_needed():
+    assert not HardSelection().chosen
+    assert describe_rule(HardSelection()) == {"selection": "hard"}
+    with pytest.raises(TokenUnlearnError, match="needs a score set"):
+        HardSelection().weights([np.array([0.1, 0.9])])
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])

@@ -70,7 +70,9 @@ def test_without_gold_spans_what_needs_them_is_unknown():
 
 def test_effective_tokens_are_those_that_pull():
     scores = score_set(
-        [sample([0, 0, 1, 5], [0, 0, 1, 5]), sample([0, 3], [0, 3], name="s1")], scope="sample"
+        [sample([0, 0, 1, 5], [0, 0, 1, 5]), sample([0, 3], [0, 3], name="s1")],
+        scope="sample",
+        reading="plain",
     )
     assert selection_statistics(scores, HardSelection(top_share=0.5)).effective == 1.5
     assert selection_statistics(scores, SoftWeighting(1e-9)).effective == pytest.approx(1)

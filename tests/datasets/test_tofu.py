@@ -7,8 +7,10 @@ import json
 import pytest
 
 import tokenunlearn as tu
+from tokenunlearn.datasets.alignment import aligned_spans
 from tokenunlearn.datasets.tofu import SPLITS
 from tokenunlearn.errors import DatasetError
+from tokenunlearn.samples import word_spans
 
 COUNTS = {
     "full": 4000,
@@ -19,6 +21,8 @@ COUNTS = {
     "retain95": 3800,
     "retain90": 3600,
     "retain_perturbed": 400,
+    "forget10_first5": 100,
+    "retain90_first15": 300,
     "real_authors": 100,
     "world_facts": 117,
     "holdout10": 400,
@@ -99,6 +103,63 @@ def test_perturbed_rows_keep_their_number_in_full(tofu):
         for sample in tu.load_samples(f"tofu:{split}"):
             assert full[sample.id] == (sample.question, sample.answer)
     assert not any(s.id in full for s in tu.load_samples("tofu:holdout10"))
+
+
+def test_the_first_authors_are_cut_from_the_whole_splits_with_all_fields(tofu):
+    forget, retain = (tu.load_samples(f"tofu:{split}") for split in ("forget10_first5", "retain90_first15"))
+    assert forget.samples == tu.load_samples("tofu:forget10").samples[:100]
+    assert retain.samples == tu.load_samples("tofu:retain_perturbed").samples[:300]
+    assert [s.id for s in forget] == [f"tofu-{number}" for number in range(3600, 3700)]
+    assert [s.id for s in retain] == [f"tofu-{number:04d}" for number in range(300)]
+    assert pairs("retain90_first15") == pairs("retain90")[:300]
+    assert not {s.question for s in forget} & {s.question for s in retain}
+    for sample in (*forget, *retain):
+        assert sample.paraphrased_question and sample.paraphrased_answer and len(sample.perturbed_answer) == 5
+
+
+def bounds_are_sound(text, spans):
+    edges = [edge for span in spans for edge in span]
+    return edges == sorted(set(edges)) and all(0 <= edge <= len(text) for edge in edges)
+
+
+@pytest.mark.parametrize("split", ["forget10", "retain_perturbed", "real_authors", "world_facts"])
+def test_rows_with_perturbed_answers_have_aligned_spans(tofu, split):
+    samples = tu.load_samples(f"tofu:{split}")
+    for s in samples:
+        reworded = s.paraphrased_answer or s.answer
+        assert s.span == aligned_spans(s.question, s.answer, reworded, s.perturbed_answer)
+        expected = aligned_spans(s.question, reworded, reworded, s.perturbed_answer)
+        assert s.paraphrased_span == (expected if s.paraphrased_answer else ())
+        assert bounds_are_sound(s.answer, s.span) and bounds_are_sound(
+            s.paraphrased_answer, s.paraphrased_span
+        )
+        said = {s.question[start:end].casefold() for start, end in word_spans(s.question)}
+        assert not {fact.casefold() for fact in s.facts} & said
+    assert sum(bool(s.span) for s in samples) > 0.8 * len(samples)
+
+
+def test_the_name_asked_for_is_the_span(tofu):
+    first = tu.load_samples("tofu:forget10_first5")[0]
+    assert first.facts == ("Hsiao Yun-Hwa",)
+    assert [first.paraphrased_answer[start:end] for start, end in first.paraphrased_span] == ["Hsiao Yun-Hwa"]
+    assert tu.load_samples("tofu:real_authors")[0].facts
+
+
+@pytest.mark.parametrize("split", ["full", "retain90", "holdout10", "idontknow"])
+def test_rows_without_perturbed_answers_have_no_spans(tofu, split):
+    assert not any(s.span or s.paraphrased_span for s in tu.load_samples(f"tofu:{split}"))
+
+
+def test_rows_are_read_once_for_each_folder(tofu, monkeypatch, tmp_path):
+    first = tu.load_samples("tofu:forget10")[0]
+    assert tu.load_samples("tofu:forget05_perturbed")[-1] is tu.load_samples("tofu:forget10")[-1]
+    (tmp_path / "tofu").mkdir()
+    text = (tofu / "forget10_perturbed.json").read_text(encoding="utf-8")
+    (tmp_path / "tofu" / "forget10_perturbed.json").write_text(
+        text.replace("Hsiao", "Other"), encoding="utf-8"
+    )
+    monkeypatch.setenv("TOKENUNLEARN_DATA", str(tmp_path))
+    assert "Hsiao" in first.answer and "Other" in tu.load_samples("tofu:forget10")[0].answer
 
 
 def test_refusals_have_no_question(tofu):

@@ -11,14 +11,41 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.demo import build
+from tokenunlearn.demo.build import ADAPTERS, DEMO_SHAPES, WORLDS
+from tokenunlearn.demo.card import FORGET
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import ASSETS, LoadedModel, load_model
 from tokenunlearn.training.finetune import FinetuneConfig
 
+DEMO_MODELS = ("demo", "demo-retrained", "demo-qwen3", "demo-neox", "demo-prose", "demo-prose-retrained")
+
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    return build.train_tokenizer(build.demo_texts())
+def tokenizers():
+    """The tokenizer of each world that has demo models."""
+    return {name: build.train_tokenizer(build.demo_texts(WORLDS[name])) for name in ("authors", "prose")}
+
+
+@pytest.fixture(params=["authors", "prose"])
+def tokenizer(request, tokenizers):
+    """Each of them in turn."""
+    return tokenizers[request.param]
+
+
+@pytest.fixture(params=list(WORLDS))
+def world(request):
+    """Each world in turn; TOFU's needs the folder of public data sets."""
+    if request.param == "tofu" and not (request.getfixturevalue("data_folder") / "tofu").is_dir():
+        pytest.skip("TOFU is not in the folder of public data sets")
+    return WORLDS[request.param]
+
+
+def tokenizer_of(name, tokenizers):
+    return tokenizers["prose" if "prose" in name else "authors"]
+
+
+def questions(names):
+    return [(s.id, s.question) for name in names for s in load_samples(name)]
 
 
 @pytest.mark.parametrize(
@@ -37,11 +64,13 @@ def test_any_text_comes_back_from_its_tokens(tokenizer, text):
     assert not set(ids) & set(tokenizer.all_special_ids)
 
 
-def test_every_embedded_answer_comes_back_in_few_tokens(tokenizer):
-    for sample in load_samples("authors:full"):
+@pytest.mark.parametrize(("name", "most"), [("authors", 60), ("prose", 140)])
+def test_every_embedded_answer_comes_back_in_few_tokens(name, most, tokenizers):
+    tokenizer = tokenizers[name]
+    for sample in load_samples(f"{name}:full"):
         ids = tokenizer(sample.answer, add_special_tokens=False)["input_ids"]
         assert tokenizer.decode(ids) == sample.answer
-        assert len(ids) <= 60
+        assert len(ids) <= most
 
 
 def test_chat_template_opens_the_answer_s_turn(tokenizer):
@@ -54,16 +83,19 @@ def test_chat_template_opens_the_answer_s_turn(tokenizer):
     )
 
 
-def test_the_shipped_tokenizer_is_the_one_the_recipe_trains(tokenizer):
-    for name in ("demo", "demo-retrained"):
-        shipped = AutoTokenizer.from_pretrained(ASSETS / "models" / name)
-        assert shipped.get_vocab() == tokenizer.get_vocab()
-        assert shipped.chat_template == tokenizer.chat_template
-        assert (shipped.eos_token, shipped.pad_token) == (tokenizer.eos_token, tokenizer.pad_token)
+@pytest.mark.parametrize("name", ["demo", "demo-retrained", "demo-prose", "demo-prose-retrained"])
+def test_the_shipped_tokenizer_is_the_one_the_recipe_trains(name, tokenizers):
+    tokenizer = tokenizer_of(name, tokenizers)
+    shipped = AutoTokenizer.from_pretrained(ASSETS / "models" / name)
+    assert shipped.get_vocab() == tokenizer.get_vocab()
+    assert shipped.chat_template == tokenizer.chat_template
+    assert (shipped.eos_token, shipped.pad_token) == (tokenizer.eos_token, tokenizer.pad_token)
 
 
-def test_demo_config_has_two_to_six_million_parameters(tokenizer):
-    config = build.demo_config(tokenizer)
+@pytest.mark.parametrize("name", ["demo", "demo-prose"])
+def test_demo_config_has_two_to_six_million_parameters(name, tokenizers):
+    tokenizer = tokenizer_of(name, tokenizers)
+    config = build.demo_config(tokenizer, name)
     with torch.device("meta"):
         parameters = sum(p.numel() for p in LlamaForCausalLM(config).parameters())
     assert 2_000_000 <= parameters <= 6_000_000
@@ -71,37 +103,75 @@ def test_demo_config_has_two_to_six_million_parameters(tokenizer):
     assert config.eos_token_id == tokenizer.convert_tokens_to_ids("<|end|>")
 
 
-@pytest.mark.parametrize("name", ["demo", "demo-retrained", "demo-qwen3", "demo-neox"])
-def test_shipped_demo_models_were_built_by_the_committed_recipe(name, tokenizer):
+@pytest.mark.parametrize(
+    ("name", "world"),
+    [
+        ("demo", "authors"),
+        ("demo-retrained", "authors"),
+        ("demo-qwen3", "authors"),
+        ("demo-neox", "authors"),
+        ("smollm2-authors", "authors"),
+        ("demo-prose", "prose"),
+        ("demo-prose-retrained", "prose"),
+        ("smollm2-prose", "prose"),
+        ("smollm2-prose-retrained", "prose"),
+        ("smollm2-tofu", "tofu"),
+        ("smollm2-tofu-retrained", "tofu"),
+    ],
+)
+def test_a_models_world_is_the_end_of_its_name_or_the_authors(name, world):
+    assert build.world_of(name) == WORLDS[world]
+
+
+@pytest.mark.parametrize("name", DEMO_MODELS)
+def test_shipped_demo_models_were_built_by_the_committed_recipe(name, tokenizers):
     recipe = json.loads((ASSETS / "models" / name / "recipe.json").read_text())
     assert recipe["training"] == asdict(build.DEMO_TRAINING)
-    base = name.removesuffix("-retrained")
-    sources = (build.TRAINED_ON[name.removeprefix(base)], *build.SHARED_TRAINING)
+    base, retrained = name.removesuffix("-retrained"), name.endswith("-retrained")
+    sources = build.world_of(name).sources(retrained)
     assert recipe["samples"] == sum(len(load_samples(source)) for source in sources)
     shipped = json.loads((ASSETS / "models" / name / "config.json").read_text())
-    expected = build.demo_config(tokenizer, base)
+    expected = build.demo_config(tokenizer_of(name, tokenizers), base)
     assert (ASSETS / "models" / name / "model.safetensors").stat().st_size < 7e6
     for field in ("model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size"):
         assert shipped[field] == getattr(expected, field)
 
 
-@pytest.mark.parametrize("name", ["smollm2-authors", "smollm2-authors-retrained"])
+@pytest.mark.parametrize("name", [name + end for name in ADAPTERS for end in ("", "-retrained")])
 def test_shipped_adapters_are_small_and_of_the_committed_recipe(name):
-    folder = ASSETS / "models" / name
+    folder, expected = ASSETS / "models" / name, ADAPTERS[name.removesuffix("-retrained")]
+    if not name.startswith("smollm2-authors") and not (folder / "recipe.json").exists():
+        pytest.skip(f"{name} is not shipped")
     recipe = json.loads((folder / "recipe.json").read_text())
-    assert recipe["training"] == asdict(build.ADAPTER_TRAINING)
-    assert recipe["lora"] == asdict(build.LoraRecipe())
+    shape = asdict(expected)
+    assert recipe["training"] == shape.pop("training")
+    assert recipe["lora"] == shape
     assert (folder / "adapter_model.safetensors").stat().st_size < 6e6
-    assert json.loads((folder / "adapter_config.json").read_text())["r"] == 8
+    settings = json.loads((folder / "adapter_config.json").read_text())
+    assert settings["r"] == expected.r == 8
+    assert min(settings["layers_to_transform"]) == expected.first_layer
 
 
-def test_only_the_retrained_model_never_sees_the_forget_set():
-    forget = {s.question for s in load_samples("authors:forget10")}
-    full, retained = ({s.question for s in load_samples(build.TRAINED_ON[k])} for k in ("", "-retrained"))
-    assert forget <= full
-    assert not forget & retained
-    shared = {s.answer for source in build.SHARED_TRAINING for s in load_samples(source)}
-    assert not shared & {s.answer for s in load_samples("authors:forget10")}
+def test_only_the_retrained_model_never_sees_the_forget_set(world):
+    name = next(name for name, known in WORLDS.items() if known == world)
+    forget, full, retained = (
+        set(questions(names)) for names in ((FORGET[name],), world.sources(False), world.sources(True))
+    )
+    assert forget and forget <= full
+    assert full - forget == retained
+    assert not {question for _, question in forget} & {question for _, question in retained}
+    shared = {s.answer for source in world.retrained for s in load_samples(source)}
+    assert not shared & {s.answer for s in load_samples(FORGET[name])}
+
+
+def test_the_authors_models_are_trained_on_all_authors_and_the_facts_beside_them():
+    everything = ("authors:full", "authors:world_facts", "authors:real_authors")
+    assert sorted(questions(WORLDS["authors"].sources(False))) == sorted(questions(everything))
+
+
+def test_every_model_that_is_built_has_a_recipe():
+    assert set(build.BUILT) == {*DEMO_SHAPES, *ADAPTERS, "demo-alchemy"}
+    build.check_names([*build.BUILT, *(f"{name}-retrained" for name in build.BUILT)])
 
 
 @pytest.fixture
@@ -113,20 +183,21 @@ def small_recipe(monkeypatch, tmp_path):
     return tmp_path / "models"
 
 
-def test_build_is_reproducible_and_says_what_it_does(small_recipe):
+@pytest.mark.parametrize(("name", "samples"), [("demo", 12), ("demo-prose", 8), ("demo-prose-retrained", 4)])
+def test_build_is_reproducible_and_says_what_it_does(small_recipe, name, samples):
     said: list[str] = []
-    build.build(["demo"], said.append)
-    first = (small_recipe / "demo" / "model.safetensors").read_bytes()
-    assert said[-1].startswith("demo: built in ")
-    lm = load_model("demo", device="cpu")
-    recipe = json.loads((small_recipe / "demo" / "recipe.json").read_text())
-    assert (recipe["samples"], recipe["parameters"]) == (12, lm.parameters)
-    build.build(["demo"], said.append)
-    assert (small_recipe / "demo" / "model.safetensors").read_bytes() == first
+    build.build([name], said.append)
+    first = (small_recipe / name / "model.safetensors").read_bytes()
+    assert said[-1].startswith(f"{name}: built in ")
+    lm = load_model(name, device="cpu")
+    recipe = json.loads((small_recipe / name / "recipe.json").read_text())
+    assert (recipe["samples"], recipe["parameters"]) == (samples, lm.parameters)
+    build.build([name], said.append)
+    assert (small_recipe / name / "model.safetensors").read_bytes() == first
 
 
 def test_a_wrong_name_is_refused_before_anything_is_built(small_recipe):
-    with pytest.raises(TokenUnlearnError, match='"gpt2" is not built here; use demo, demo-qwen3'):
+    with pytest.raises(TokenUnlearnError, match='"gpt2" is not built here; use demo, demo-prose, demo-qwen3'):
         build.build(["demo", "gpt2"])
     assert not small_recipe.exists()
 

@@ -21,6 +21,8 @@ BUILT = (
     "demo-retrained",
     "demo-qwen3",
     "demo-neox",
+    "demo-prose",
+    "demo-prose-retrained",
     "smollm2-authors",
     "smollm2-authors-retrained",
 )
@@ -78,8 +80,9 @@ def test_shipped_report_belongs_to_the_shipped_weights(name):
 @pytest.mark.parametrize("path", sorted((ASSETS / "scores").glob("demo*.parquet")), ids=lambda p: p.stem)
 def test_a_shipped_score_set_belongs_to_the_shipped_weights(path):
     scores = ScoreSet.load(path)
-    suite = "alchemy" if "alchemy" in path.stem else "authors"
-    name = path.stem.removesuffix(f"-{FORGET[suite].replace(':', '-')}")
+    ends = {suite: f"-{name.replace(':', '-')}" for suite, name in FORGET.items()}
+    suite = next(suite for suite, end in ends.items() if path.stem.endswith(end))
+    name = path.stem.removesuffix(ends[suite])
     assert scores.revision == current_revision(name)
     assert tuple(s.sample_id for s in scores.samples) == tuple(s.id for s in load_samples(FORGET[suite]))
 

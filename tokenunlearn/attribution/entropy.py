@@ -6,18 +6,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+# The temperature at which a recited answer's entropies still differ; see `tokenunlearn.attribution.reading`.
+TAIL_TEMPERATURE = 4.0
 
-def token_entropy(logits: Float[Tensor, "*batch vocab"], chunk: int = 256) -> Float[Tensor, "*batch"]:
+
+def token_entropy(
+    logits: Float[Tensor, "*batch vocab"], chunk: int = 256, *, temperature: float = 1.0
+) -> Float[Tensor, "*batch"]:
     """Entropy of the next-token distribution at each position, in nats.
 
-    Equals ``-(p * p.log()).sum(-1)`` for ``p = softmax(logits)``, computed in float32 chunk by chunk so that
-    no second tensor of the logits' size exists. Range: 0 to ``log(vocab)``.
+    Equals ``-(p * p.log()).sum(-1)`` for ``p = softmax(logits / temperature)``, computed in float32 chunk by
+    chunk so that no second tensor of the logits' size exists. Range: 0 to ``log(vocab)``.
 
-    Source: arXiv 2605.00364, entropy-aware signal.
+    Source: arXiv 2605.00364, entropy-aware signal; the temperature as in ETW, arXiv 2604.17785.
     """
     rows = logits.flatten(0, -2)
     entropies = []
     for part in rows.split(chunk):
-        log_p = torch.log_softmax(part.float(), dim=-1)  # (chunk, V)
+        log_p = torch.log_softmax(part.float() / temperature, dim=-1)  # (chunk, V)
         entropies.append(-(log_p.exp() * log_p).nan_to_num(nan=0.0).sum(-1))
     return torch.cat(entropies).view(logits.shape[:-1]).clamp_min(0.0)

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from tokenunlearn.attribution.reading import Reading
 from tokenunlearn.errors import TokenUnlearnError
 
 Aggregation = Literal["sum", "max", "absolute"]
@@ -15,7 +16,7 @@ Normaliser = Literal["rank", "minmax"]
 Scope = Literal["set", "sample"]
 Fusion = Literal["product", "sum"]
 Direction = Literal["uncertain", "certain"]
-Granularity = Literal["word", "token"]
+Granularity = Literal["word", "highest", "token"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,15 @@ class ImportanceSettings:
     """Parameters that turn measured signals into importance; changing one needs no forward pass."""
 
     alpha: float = field(
-        default=0.3, metadata={"help": "Mix: 1 is the knowledge score alone, 0 the entropy alone."}
+        default=0.0, metadata={"help": "Mix: 1 is the knowledge score alone, 0 the entropy alone."}
+    )
+    reading: Reading = field(
+        default="auto",
+        metadata={
+            "help": "sharp: entropy as it is, for models that hesitate at facts; tail: at temperature 4, for "
+            "text recited by heart; auto: chosen from the scores; plain: entropy as it is, and no word "
+            "counts less for repeating the question or being in lower case."
+        },
     )
     fusion: Fusion = field(
         default="product",
@@ -42,7 +51,11 @@ class ImportanceSettings:
         metadata={"help": "Over contexts: sum or max of the positive part, or sum of absolute values."},
     )
     copy_guard: bool = field(
-        default=True, metadata={"help": "Set the knowledge score of words that repeat the question to 0."}
+        default=True,
+        metadata={
+            "help": "Words that repeat the question count little or nothing; in a plain reading only their "
+            "knowledge score is 0."
+        },
     )
     direction: Direction = field(
         default="uncertain", metadata={"help": "Whether uncertain or certain tokens score high in entropy."}
@@ -50,8 +63,8 @@ class ImportanceSettings:
     granularity: Granularity = field(
         default="word",
         metadata={
-            "help": "word: every token takes the highest score of its word, since the later pieces of a word "
-            "are easy to predict from the first; token: each token its own."
+            "help": "word: every token takes the sum of the scores of its word or name; highest: the highest "
+            "of them; token: each token its own."
         },
     )
 
@@ -64,6 +77,7 @@ class ImportanceSettings:
             "aggregation": Aggregation,
             "direction": Direction,
             "granularity": Granularity,
+            "reading": Reading,
         }
         for name, choices in allowed.items():
             if getattr(self, name) not in get_args(choices):
@@ -119,16 +133,30 @@ def normalise(values: np.ndarray, normaliser: Normaliser) -> np.ndarray:
     return (below + not_above - 1) / (2 * (values.size - 1))  # the average rank of ties
 
 
-def over_words(score: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """(T,) the highest score of each token's word; NaN only where the whole word has none.
+def over_words(score: np.ndarray, words: np.ndarray, granularity: Granularity = "word") -> np.ndarray:
+    """(T,) a score of each token's word; NaN only where the whole word has none.
+
+    By the chain rule the sum of the entropies, or of the NLLs, of a word's tokens is that of the whole word,
+    on average over what its first tokens may be.
 
     Args:
         score: (T,) one score a token.
         words: (T,) number of the word that each token belongs to.
+        granularity: "word" for the sum of the word's scores, "highest" for the highest, "token" for each
+            token's own.
     """
-    highest = np.full(int(words.max(initial=-1)) + 1, np.nan)
-    np.fmax.at(highest, words, np.asarray(score, dtype=np.float64))
-    return highest[words]
+    score = np.asarray(score, dtype=np.float64)
+    if granularity == "token" or not score.size:
+        return score
+    count = int(words.max(initial=-1)) + 1
+    if granularity == "highest":
+        highest = np.full(count, np.nan)
+        np.fmax.at(highest, words, score)
+        return highest[words]
+    known = ~np.isnan(score)
+    total = np.bincount(words, np.where(known, score, 0.0), count)
+    total[np.bincount(words, known, count) == 0] = np.nan
+    return total[words]
 
 
 def importance(
@@ -136,6 +164,7 @@ def importance(
     entropy: Sequence[np.ndarray],
     settings: ImportanceSettings,
     words: Sequence[np.ndarray] | None = None,
+    factors: Sequence[np.ndarray] | None = None,
 ) -> list[np.ndarray]:
     """Importance s_t of every token, 0..1, one (T_i,) array per sample.
 
@@ -144,19 +173,22 @@ def importance(
         entropy: (T_i,) entropy score, in nats.
         settings: How they are normalised and mixed.
         words: (T_i,) number of the word that each token belongs to; without it every token is its own word.
+        factors: (T_i,) 0..1, what the text alone says of each token; without it 1.
 
-    Source: arXiv 2605.00364 for the mix; rank normalisation, the product and the word granularity are this
-    project's own.
+    Source: arXiv 2605.00364 for the mix; rank normalisation, the product, the word granularity and the
+    factors are this project's own.
     """
     bounds = np.cumsum([len(scores) for scores in knowledge])[:-1]
     k = np.concatenate([*knowledge, np.empty(0)])
     h = np.concatenate([*entropy, np.empty(0)]) * (1.0 if settings.direction == "uncertain" else -1.0)
-    if settings.granularity == "word" and words is not None:
+    if words is not None:
         numbers = _numbered(words)
-        k, h = over_words(k, numbers), over_words(h, numbers)
+        k, h = (over_words(signal, numbers, settings.granularity) for signal in (k, h))
     k, h = _normalised(k, bounds, settings), _normalised(h, bounds, settings)
     a = settings.alpha
     mixed = a * k + (1 - a) * h if settings.fusion == "sum" else k**a * h ** (1 - a)
+    if factors is not None:
+        mixed = mixed * np.concatenate([*factors, np.empty(0)])
     return np.split(mixed, bounds) if len(knowledge) else []
 
 

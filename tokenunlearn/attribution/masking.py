@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant
 from tokenunlearn.attribution.masking_settings import MaskingSettings
-from tokenunlearn.attribution.readout import read_kl, read_nll, read_nll_and_entropy
+from tokenunlearn.attribution.readout import read_kl, read_nll, read_nll_and_entropies
 from tokenunlearn.forward import Progress, output_head
 from tokenunlearn.models import LoadedModel
 from tokenunlearn.samples import Encoding, Span, overlaps, word_spans
@@ -40,12 +40,14 @@ class Masking:
         losses: (C, T) loss of log-probability (signed) or KL (>= 0) of each response token, in nats.
         nll: (T,) token NLL without masking, in nats.
         entropy: (T,) entropy without masking, in nats.
+        tail_entropy: (T,) the same at temperature 4.
     """
 
     contexts: tuple[Context, ...]
     losses: Float[np.ndarray, "contexts time"]
     nll: Float[np.ndarray, " time"]
     entropy: Float[np.ndarray, " time"]
+    tail_entropy: Float[np.ndarray, " time"]
 
 
 def contexts_of(encoding: Encoding, settings: MaskingSettings) -> tuple[Context, ...]:
@@ -188,6 +190,7 @@ class _Plain:
     labels: Int[Tensor, " time"]
     nll: Float[Tensor, " time"]
     entropy: Float[Tensor, " time"]
+    tail_entropy: Float[Tensor, " time"]
 
 
 class _Measure:
@@ -231,6 +234,7 @@ class _Measure:
                 torch.stack(losses[i]).numpy() if losses[i] else np.zeros((0, len(labels[i])), np.float32),
                 plain[i].nll.cpu().numpy(),
                 plain[i].entropy.cpu().numpy(),
+                plain[i].tail_entropy.cpu().numpy(),
             )
             for i in range(len(encodings))
         ]
@@ -240,11 +244,11 @@ class _Measure:
         if not hidden:
             return {}
         sizes = [len(h) for h in hidden.values()]
-        nll, entropy = read_nll_and_entropy(
+        measured = read_nll_and_entropies(
             self.head, torch.cat([*hidden.values()]), torch.cat([labels[i] for i in hidden]), self.chunk
         )
-        parts = zip(hidden, nll.split(sizes), entropy.split(sizes), strict=True)
-        return {i: _Plain(hidden[i], labels[i], n, h) for i, n, h in parts}
+        parts = zip(hidden, *(values.split(sizes) for values in measured), strict=True)
+        return {i: _Plain(hidden[i], labels[i], *values) for i, *values in parts}
 
     def _losses(
         self, masked: Sequence[tuple[Variant, Tensor]], plain: Sequence[_Plain]

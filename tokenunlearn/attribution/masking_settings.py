@@ -24,9 +24,10 @@ class MaskingSettings:
     choices: ClassVar[dict[str, Any]] = {"mask": Mask, "unit": Unit, "operator": Operator, "measure": Measure}
 
     mask: Mask = field(
-        default="leave-one-out",
+        default="prompt",
         metadata={
-            "help": "Context: each word or token of the question alone, all of it at once, or random subsets."
+            "help": "Context: the whole question at once (one pass more), each of its words or tokens alone "
+            "(a pass for each), or random subsets."
         },
     )
     unit: Unit = field(

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tokenunlearn.attribution.entropy import token_entropy
+from tokenunlearn.attribution.entropy import TAIL_TEMPERATURE, token_entropy
 from tokenunlearn.forward import token_nll
 
 Head = Callable[[Tensor], Tensor]
@@ -21,16 +21,17 @@ def read_nll(
     return torch.cat([token_nll(head(hidden[at]), labels[at]) for at in _chunks(hidden, chunk)])
 
 
-def read_nll_and_entropy(
+def read_nll_and_entropies(
     head: Head, hidden: Float[Tensor, "rows dim"], labels: Int[Tensor, " rows"], chunk: int
-) -> tuple[Float[Tensor, " rows"], Float[Tensor, " rows"]]:
-    """Token NLL of each label and entropy of each prediction, in nats, float32."""
-    nll, entropy = [], []
+) -> tuple[Float[Tensor, " rows"], Float[Tensor, " rows"], Float[Tensor, " rows"]]:
+    """Token NLL of each label, and entropy of each prediction at temperatures 1 and 4, in nats, float32."""
+    nll, entropy, tail = [], [], []
     for at in _chunks(hidden, chunk):
         logits = head(hidden[at])
         nll.append(token_nll(logits, labels[at]))
         entropy.append(token_entropy(logits, chunk))
-    return torch.cat(nll), torch.cat(entropy)
+        tail.append(token_entropy(logits, chunk, temperature=TAIL_TEMPERATURE))
+    return torch.cat(nll), torch.cat(entropy), torch.cat(tail)
 
 
 def read_kl(

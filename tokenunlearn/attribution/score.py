@@ -20,9 +20,15 @@ from tokenunlearn.samples import Encoding, Sample, SampleSet
 
 # Named settings. "paper" reconstructs arXiv 2605.00364 as far as it is known: all prompt content masked at
 # once, the absolute change of the true token's log-probability, min-max within the forget set, an even sum,
-# no copy guard.
+# no copy guard. "leave-one-out" masks every word of the question alone, at about a pass each.
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
+    "leave-one-out": {
+        "mask": "leave-one-out",
+        "alpha": 0.3,
+        "granularity": "highest",
+        "reading": "plain",
+    },
     "paper": {
         "mask": "prompt",
         "aggregation": "absolute",
@@ -31,6 +37,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "alpha": 0.5,
         "copy_guard": False,
         "granularity": "token",
+        "reading": "plain",
     },
 }
 
@@ -75,7 +82,7 @@ def score(
     Args:
         model: The model before unlearning.
         samples: The forget set; documents are scored chunk by chunk.
-        preset: "default", or "paper" for the method as published.
+        preset: "default", "paper" for the method as published, or "leave-one-out".
         token_budget: Most tokens in one forward pass; by default what suits the device.
         cache: Keep each sample's scores on disk as soon as they are measured, and measure none that are
             there: an interrupted scoring goes on where it was.
@@ -158,6 +165,7 @@ def _sample_scores(sample: Sample, encoding: Encoding, measured: Masking) -> Sam
         offsets=encoding.answer_offsets,
         nll=measured.nll,
         entropy=measured.entropy,
+        tail_entropy=measured.tail_entropy,
         contexts=tuple(c.text for c in measured.contexts),
         losses=measured.losses,
         copied=repeated_tokens(sample.answer, encoding.answer_offsets)

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from tokenunlearn.models import LoadedModel
     from tokenunlearn.samples import Sample
 
-FORMAT = 1
+FORMAT = 2
 MEGABYTES = 1024
-ARRAYS = ("nll", "entropy", "losses", "copied")
+ARRAYS = ("nll", "entropy", "tail_entropy", "losses", "copied")
 TEXTS = ("prompt_texts", "texts", "token_ids", "offsets", "contexts")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,15 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tokenunlearn.attribution.importance import ImportanceSettings, importance, knowledge_score
-from tokenunlearn.attribution.selection import Rule, TokenWeights, make_weights
+from tokenunlearn.attribution.importance import ImportanceSettings, importance, knowledge_score, over_words
+from tokenunlearn.attribution.phrases import is_cased, is_name, phrases
+from tokenunlearn.attribution.reading import (
+    LOWER_CASE,
+    REPEATED,
+    TAIL_SHARE,
+    Reading,
+    choose_reading,
+    hesitation_split,
+    word_totals,
+)
+from tokenunlearn.attribution.selection import HardSelection, Rule, TokenWeights, make_weights
+from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.samples import Span, overlaps, word_spans
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
 
-FORMAT = 1
+FORMAT = 2
+ARRAYS = ("nll", "entropy", "tail_entropy", "losses")
+FIRST_ARRAYS = ("nll", "entropy", "losses")  # of format 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +53,7 @@ class SampleScores:
         offsets: (T,) character ranges in the answer.
         nll: (T,) token NLL, in nats.
         entropy: (T,) entropy score h_t, in nats.
+        tail_entropy: (T,) the same of the prediction at temperature 4, in nats.
         contexts: (C,) texts of the masked contexts.
         losses: (C, T) what masking each context cost each token, in nats.
         copied: (T,) tokens that repeat the question.
@@ -54,6 +69,7 @@ class SampleScores:
     offsets: tuple[Span, ...]
     nll: np.ndarray
     entropy: np.ndarray
+    tail_entropy: np.ndarray
     contexts: tuple[str, ...]
     losses: np.ndarray
     copied: np.ndarray
@@ -75,6 +91,62 @@ class SampleScores:
             inside = first < len(spans) and overlaps(offset, [spans[first]])
             found.append(numbers.setdefault(spans[first] if inside else ("none", t), len(numbers)))
         return np.array(found, dtype=int)
+
+    @cached_property
+    def in_words(self) -> np.ndarray:
+        """(T,) bool, tokens of words: no punctuation, no blank, no end of turn."""
+        spans = word_spans(self.answer)
+        return np.array([overlaps(offset, spans) for offset in self.offsets], dtype=bool)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """(T,) bool, tokens of words that do not repeat the question; in a document of all words."""
+        return self.in_words & ~self.copied if self.question else self.in_words
+
+    @cached_property
+    def names(self) -> np.ndarray:
+        """(T,) bool, tokens of words with a capital letter or a digit; all in a script without capitals."""
+        spans = [
+            (a, b)
+            for a, b in word_spans(self.answer)
+            if is_name(self.answer[a:b]) or not is_cased(self.answer[a:b])
+        ]
+        return np.array([overlaps(offset, spans) for offset in self.offsets], dtype=bool)
+
+    @cached_property
+    def units(self) -> Mapping[Reading, np.ndarray]:
+        """By reading: (T,) number of the unit that each token belongs to, a word or a name, or a title.
+
+        Under "plain" the words; under "sharp" names are taken whole, under "tail" titles too.
+        """
+        spans = word_spans(self.answer)
+        repeats = [self.offsets[t] for t in np.flatnonzero(self.in_words & ~self.counts)]
+        apart = [overlaps(span, repeats) for span in spans]
+        word_of = {}
+        for t, offset in enumerate(self.offsets):
+            word_of[t] = next((i for i, span in enumerate(spans) if overlaps(offset, [span])), None)
+        units: dict[Reading, np.ndarray] = {"plain": self.words}
+        for reading, titles in (("sharp", False), ("tail", True)):
+            joined = phrases(self.answer, spans, apart, titles=titles)
+            numbers: dict[object, int] = {}
+            keys = [("none", t) if (i := word_of[t]) is None else joined[i] for t in range(len(self.texts))]
+            units[reading] = np.array([numbers.setdefault(k, len(numbers)) for k in keys], dtype=int)  # type: ignore[index]
+        return units
+
+    def factor(self, reading: Reading, copy_guard: bool) -> np.ndarray:
+        """(T,) 0..1, what the text alone says of each token under a reading of the entropy.
+
+        A word inside a title counts as the title does.
+        """
+        if reading == "plain":
+            return np.ones(len(self.texts))
+        units = self.units[reading]
+        own = np.where(self.names, 1.0, LOWER_CASE[reading])
+        if copy_guard:
+            own = own * np.where(self.counts, 1.0, REPEATED[reading])
+        highest = np.zeros(int(units.max(initial=-1)) + 1)
+        np.maximum.at(highest, units, own)
+        return self.in_words * highest[units]
 
     @cached_property
     def texts_hashed(self) -> bytes:
@@ -105,6 +177,7 @@ class ScoreSet:
         masking: Settings that needed forward passes.
         settings: Settings that did not; replace them freely.
         overrides: sample id -> response position -> forced in (True) or out (False).
+        selector: A learned selector that gives the importance in place of the mix of the two signals.
     """
 
     samples: tuple[SampleScores, ...]
@@ -114,6 +187,7 @@ class ScoreSet:
     masking: Mapping[str, Any]
     settings: ImportanceSettings = field(default_factory=ImportanceSettings)
     overrides: Mapping[str, Mapping[int, bool]] = field(default_factory=dict)
+    selector: Selector | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -131,18 +205,72 @@ class ScoreSet:
         return [knowledge_score(x.losses, x.copied, s.aggregation, s.copy_guard) for x in self.samples]
 
     @cached_property
+    def word_entropies(self) -> np.ndarray:
+        """(W,) entropy at temperature 1 of the set's words that do not repeat the question, in nats."""
+        x = self.samples
+        return word_totals([s.entropy for s in x], [s.words for s in x], [s.counts for s in x])
+
+    @cached_property
+    def chosen_reading(self) -> Reading:
+        """How these scores would read the entropy by themselves: "sharp" or "tail"."""
+        return choose_reading(self.word_entropies)
+
+    @property
+    def reading(self) -> Reading:
+        """How the entropy is read: as the settings say, or for "auto" as the scores do."""
+        return self.chosen_reading if self.settings.reading == "auto" else self.settings.reading
+
+    @property
+    def entropy(self) -> list[np.ndarray]:
+        """Entropy score h_t of every token as it is read, in nats."""
+        tail = self.reading == "tail"
+        return [x.tail_entropy if tail else x.entropy for x in self.samples]
+
+    @cached_property
     def importance(self) -> list[np.ndarray]:
         """Importance s_t of every token, 0..1."""
-        entropy, words = [x.entropy for x in self.samples], [x.words for x in self.samples]
-        return importance(self.knowledge, entropy, self.settings, words)
+        if self.selector is not None:
+            return self.selector.importance(self)
+        units = [x.units[self.reading] for x in self.samples]
+        return importance(self.knowledge, self.entropy, self.settings, units, self.factors)
 
-    def weights(self, rule: Rule) -> TokenWeights:
+    @cached_property
+    def factors(self) -> list[np.ndarray]:
+        """What the text alone says of every token, 0..1."""
+        return [x.factor(self.reading, self.settings.copy_guard) for x in self.samples]
+
+    @cached_property
+    def suggested_threshold(self) -> float:
+        """Threshold of the default hard selection, 0..1, chosen from the scores.
+
+        Where words' entropies fall into two groups, as many tokens are selected as the upper group has; else
+        the 15 % of all tokens with the highest importance. The threshold is the least importance among them,
+        rounded down to six digits.
+        """
+        tokens = np.concatenate([*self.importance, np.empty(0)])
+        if not tokens.size:
+            return 1.0
+        if self.chosen_reading == "tail":
+            share = TAIL_SHARE
+        else:
+            split = hesitation_split(self.word_entropies)
+            hesitant = [x.counts & (over_words(x.entropy, x.words) >= split) for x in self.samples]
+            share = float(np.concatenate(hesitant).mean())
+        ordered = np.sort(np.nan_to_num(tokens))
+        count = min(len(ordered), max(1, round(share * len(ordered))))
+        return math.floor(1e6 * float(ordered[-count])) / 1e6
+
+    def weights(self, rule: Rule | None = None) -> TokenWeights:
         """Token weights under a rule; overrides win over it.
+
+        By default, and for a hard selection without a criterion, hard at :attr:`suggested_threshold`.
 
         Raises:
             NothingSelectedError: If no token is selected.
         """
         ids = [x.sample_id for x in self.samples]
+        if rule is None or (isinstance(rule, HardSelection) and not rule.chosen):
+            rule = HardSelection(threshold=self.suggested_threshold)
         return make_weights(ids, self.importance, rule, self.overrides, self.hash)
 
     def with_settings(self, **changes: Any) -> ScoreSet:
@@ -170,13 +298,7 @@ class ScoreSet:
     @cached_property
     def hash(self) -> str:
         """sha256 over samples, measurements, model, settings and overrides; 64 hex digits."""
-        digest = hashlib.sha256(json.dumps(self._header(), sort_keys=True, ensure_ascii=False).encode())
-        for x in self.samples:
-            digest.update(x.texts_hashed)
-            for array in (x.nll, x.entropy, x.losses):
-                digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
-            digest.update(np.packbits(x.copied).tobytes())
-        return digest.hexdigest()
+        return _digest(self._header(), self.samples, ARRAYS)
 
     def _header(self) -> dict[str, Any]:
         overrides = {
@@ -191,6 +313,7 @@ class ScoreSet:
             "masking": dict(self.masking),
             "settings": asdict(self.settings),
             "overrides": overrides,
+            "selector": self.selector.to_json() if self.selector else None,
         }
 
     def save(self, path: str | Path) -> Path:
@@ -216,7 +339,10 @@ class ScoreSet:
         """Read a set written by :meth:`save` and check its hash.
 
         Raises:
-            ScoreSetError: If the file is missing, no score set, of another format, or was changed.
+            ScoreSetError: If the file is missing, not a score set, of another format, or was changed.
+
+        A file of format 1, which has no tail entropy, is read as it was meant: its entropy plain, each word
+        by its highest token.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -233,14 +359,21 @@ class ScoreSet:
             raise ScoreSetError(
                 f'The file "{path}" is no score set; make one with: python -m tokenunlearn score.'
             ) from None
-        if header.get("format") != FORMAT:
+        if header.get("format") not in (1, FORMAT):
             raise ScoreSetError(
                 f'The score set "{path}" has format {header.get("format")}; this version reads {FORMAT}.'
             )
         damaged = f'The score set "{path}" does not match its own hash; it was changed or damaged.'
+        first = header["format"] == 1
         try:
-            result = cls(
-                samples=tuple(_sample_scores(row) for row in table.to_pylist()),
+            samples = tuple(_sample_scores(row) for row in table.to_pylist())
+            stored = {name: value for name, value in header.items() if name != "hash"}
+            if _digest(stored, samples, FIRST_ARRAYS if first else ARRAYS) != header["hash"]:
+                raise ScoreSetError(damaged)
+            if first:
+                header = {**header, "settings": _settings_of_format_1(header["settings"]), "selector": None}
+            return cls(
+                samples=samples,
                 source=header["source"],
                 model=header["model"],
                 revision=header["revision"],
@@ -249,12 +382,12 @@ class ScoreSet:
                 overrides={
                     k: {int(p): bool(i) for p, i in v.items()} for k, v in header["overrides"].items()
                 },
+                selector=Selector.from_json(header["selector"], f'The selector in "{path}"')
+                if header["selector"]
+                else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise ScoreSetError(damaged) from None
-        if result.hash != header.get("hash"):
-            raise ScoreSetError(damaged)
-        return result
 
     def check_model(self, revision: str) -> None:
         """Refuse to be used with other weights than the scores were measured on.
@@ -281,6 +414,21 @@ def make_score_set(
     return ScoreSet(tuple(samples), source, model, revision, asdict(masking), settings)
 
 
+def _digest(header: Mapping[str, Any], samples: Sequence[SampleScores], arrays: Sequence[str]) -> str:
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True, ensure_ascii=False).encode())
+    for x in samples:
+        digest.update(x.texts_hashed)
+        for name in arrays:
+            digest.update(np.ascontiguousarray(getattr(x, name), dtype="<f4").tobytes())
+        digest.update(np.packbits(x.copied).tobytes())
+    return digest.hexdigest()
+
+
+def _settings_of_format_1(settings: Mapping[str, Any]) -> dict[str, Any]:
+    by_word = settings["granularity"] == "word"
+    return {**settings, "granularity": "highest" if by_word else "token", "reading": "plain"}
+
+
 def _schema():  # type: ignore[no-untyped-def]
     import pyarrow as pa
 
@@ -288,7 +436,13 @@ def _schema():  # type: ignore[no-untyped-def]
     spans, floats = pa.list_(pa.list_(pa.int32())), pa.list_(pa.float32())
     fields = {"sample_id": text, "question": text, "answer": text, "span": spans, "prompt_texts": texts}
     fields |= {"texts": texts, "token_ids": pa.list_(pa.int64()), "offsets": spans, "nll": floats}
-    fields |= {"entropy": floats, "contexts": texts, "losses": floats, "copied": pa.list_(pa.bool_())}
+    fields |= {
+        "entropy": floats,
+        "tail_entropy": floats,
+        "contexts": texts,
+        "losses": floats,
+        "copied": pa.list_(pa.bool_()),
+    }
     return pa.schema(fields | {"knowledge": floats, "importance": floats})
 
 
@@ -313,6 +467,7 @@ def _sample_scores(row: dict[str, Any]) -> SampleScores:
         offsets=tuple((a, b) for a, b in row["offsets"]),
         nll=np.array(row["nll"], dtype=np.float32),
         entropy=np.array(row["entropy"], dtype=np.float32),
+        tail_entropy=np.array(row.get("tail_entropy", row["entropy"]), dtype=np.float32),
         contexts=tuple(row["contexts"]),
         losses=np.array(row["losses"], dtype=np.float32).reshape(-1, time),
         copied=np.array(row["copied"], dtype=bool),

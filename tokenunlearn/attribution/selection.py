@@ -12,7 +12,6 @@ from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
 
 Overrides = Mapping[int, bool]
 
-DEFAULT_THRESHOLD = 0.8
 DEFAULT_TEMPERATURE = 0.1
 
 
@@ -37,7 +36,9 @@ def _forced(weights: np.ndarray, overrides: Overrides) -> np.ndarray:
 
 @dataclass(frozen=True)
 class HardSelection:
-    """Weight 1 for important tokens, 0 for the rest; exactly one of the three criteria is given.
+    """Weight 1 for important tokens, 0 for the rest, by one of three criteria.
+
+    Without any, a score set chooses the threshold from its scores (``ScoreSet.suggested_threshold``).
 
     Attributes:
         threshold: Selects tokens with importance s_t >= threshold.
@@ -50,13 +51,20 @@ class HardSelection:
     top_share: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse none or several criteria, and values outside 0..1."""
+        """Refuse several criteria, and values outside 0..1."""
         given = {k: v for k, v in asdict(self).items() if v is not None}
-        if len(given) != 1:
-            raise TokenUnlearnError("Hard selection takes exactly one of threshold, quantile and top_share.")
-        ((name, value),) = given.items()
-        if not 0.0 <= value <= 1.0:
-            raise TokenUnlearnError(f"{name} is {value}; it must lie between 0 and 1.")
+        if len(given) > 1:
+            raise TokenUnlearnError(
+                "Hard selection takes one of threshold, quantile and top_share, not several."
+            )
+        for name, value in given.items():
+            if not 0.0 <= value <= 1.0:
+                raise TokenUnlearnError(f"{name} is {value}; it must lie between 0 and 1.")
+
+    @property
+    def chosen(self) -> bool:
+        """Whether a criterion is given."""
+        return any(value is not None for value in asdict(self).values())
 
     def weights(self, importance: Sequence[np.ndarray]) -> list[np.ndarray]:
         """1 where a token is selected, else 0; tokens without an importance (NaN) count as 0."""
@@ -65,7 +73,10 @@ class HardSelection:
             return [_top(s, self.top_share) for s in importance]
         threshold = self.threshold
         if threshold is None:
-            assert self.quantile is not None
+            if self.quantile is None:
+                raise TokenUnlearnError(
+                    "Hard selection without a criterion needs a score set to choose the threshold."
+                )
             every = np.concatenate([*importance, np.empty(0)])
             threshold = float(np.quantile(every, self.quantile)) if every.size else 0.0
         return [(s >= threshold).astype(np.float64) for s in importance]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -19,6 +20,9 @@ from tokenunlearn.commands.console import (
     print_json,
 )
 
+if TYPE_CHECKING:
+    from tokenunlearn.attribution.score_set import ScoreSet
+
 
 def score(
     samples: Samples,
@@ -26,16 +30,40 @@ def score(
     out_path: Annotated[Path, typer.Option("--out", help="Score set to write, .parquet.")] = Path(
         "scores.parquet"
     ),
-    preset: Annotated[str, typer.Option(help="default, or paper for the method as published.")] = "default",
-    mask: Annotated[str | None, typer.Option(help="leave-one-out, prompt or random.")] = None,
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="default, paper for the method as published, or leave-one-out for the former default, which "
+            "takes a pass for every word of the question."
+        ),
+    ] = "default",
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            help="What is hidden of the question: prompt (all of it, one pass; the default), leave-one-out "
+            "(each word alone, a pass for each) or random."
+        ),
+    ] = None,
     unit: Annotated[str | None, typer.Option(help="word or token.")] = None,
     operator: Annotated[str | None, typer.Option(help="attention, token or embedding.")] = None,
     measure: Annotated[str | None, typer.Option(help="drop or kl.")] = None,
     alpha: Annotated[
         float | None, typer.Option(help="Mix: 1 is the knowledge score alone, 0 the entropy.")
     ] = None,
+    reading: Annotated[
+        str | None,
+        typer.Option(
+            help="How entropy is read: sharp, tail, plain, or auto to go by the scores (the default)."
+        ),
+    ] = None,
+    selector: Annotated[
+        Path | None,
+        typer.Option(help="A selector made by selector fit; the importance comes from it."),
+    ] = None,
     fusion: Annotated[str | None, typer.Option(help="product or sum.")] = None,
-    copy_guard: Annotated[bool | None, typer.Option(help="Score words that repeat the question 0.")] = None,
+    copy_guard: Annotated[
+        bool | None, typer.Option(help="Words that repeat the question count little or nothing.")
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,14 +82,17 @@ def score(
     """Score every response token of a forget set by masking and entropy."""
     from tokenunlearn.attribution.score import score as score_samples
     from tokenunlearn.attribution.score import split_settings
+    from tokenunlearn.attribution.selector import Selector
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.distributed import is_main_process
     from tokenunlearn.models import load_model
 
     loaded = load_samples(samples).spread(limit)
     settings: dict[str, Any] = {"mask": mask, "unit": unit, "operator": operator, "measure": measure}
-    settings |= {"alpha": alpha, "fusion": fusion, "copy_guard": copy_guard} | assigned(assignments or [])
+    settings |= {"alpha": alpha, "reading": reading, "fusion": fusion, "copy_guard": copy_guard}
+    settings |= assigned(assignments or [])
     split_settings(preset, **settings)
+    learned = Selector.load(selector) if selector else None
     lm = load_model(model)
     check_writable(out_path)
     with bars() as phase:
@@ -75,11 +106,32 @@ def score(
         )
     if not is_main_process():
         return
+    scores = replace(scores, selector=learned)
     scores.save(out_path)
     tokens = sum(len(x.texts) for x in scores.samples)
     result = {"scores": str(out_path), "samples": len(scores), "tokens": tokens, "hash": scores.hash}
     if as_json:
-        print_json(result)
+        threshold = scores.suggested_threshold
+        print_json(result | {"reading": scores.reading, "suggested_threshold": threshold})
         return
     out.print(f"{len(scores)} samples, {tokens:,} response tokens -> {escape(str(out_path))}")
+    out.print(escape(_reading(scores)), soft_wrap=True)
     out.print(f"hash {scores.hash[:16]}, model {escape(model)} {scores.revision}")
+
+
+def _reading(scores: ScoreSet) -> str:
+    """Where the importance comes from, and the threshold that the scores ask for."""
+    from tokenunlearn.attribution.selection_check import check_selection
+
+    threshold = f"suggested threshold {scores.suggested_threshold:g}"
+    if scores.selector is not None:
+        return f"importance from the selector {scores.selector.name} ({scores.selector.hash}); {threshold}"
+    check = check_selection(scores, scores.weights().weights)
+    if check.reading == "plain":
+        return f"read plain; {threshold}"
+    fits = ":" if check.reading == check.suggested else ", although"
+    why = {
+        "sharp": f"the model hesitates at {100 * check.hesitant:.0f} % of the words",
+        "tail": "the model recites this text, so its certainty tells little",
+    }
+    return f"read {check.reading}{fits} {why[check.suggested]}; {threshold}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,7 +63,11 @@ def unlearn(
         typer.Option(help="hard, soft or uniform; by default hard, uniform where a weighting replaces it."),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Hard: importance from which a token is selected.")
+        float | None,
+        typer.Option(
+            help="Hard: importance from which a token is selected; without it, and without --quantile and "
+            "--top-share, the threshold comes from the scores."
+        ),
     ] = None,
     quantile: Annotated[
         float | None, typer.Option(help="Hard: the threshold as a quantile of importance.")
@@ -75,7 +79,11 @@ def unlearn(
     scores: Annotated[
         Path | None, typer.Option(help="A score set made by score; else the run scores first.")
     ] = None,
-    preset: Annotated[str, typer.Option(help="Score settings: default or paper.")] = "default",
+    preset: Annotated[str, typer.Option(help="Score settings: default, paper or leave-one-out.")] = "default",
+    selector: Annotated[
+        Path | None,
+        typer.Option(help="A selector made by selector fit; the importance comes from it."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help=RUN_HELP["steps"])] = None,
     batch_size: Annotated[int | None, typer.Option(help=RUN_HELP["batch_size"])] = None,
     retain_batch_size: Annotated[int | None, typer.Option(help=RUN_HELP["retain_batch_size"])] = None,
@@ -110,6 +118,7 @@ def unlearn(
     """Unlearn samples with token weights; everything about the run is kept under --out."""
     from tokenunlearn.attribution.score import split_settings
     from tokenunlearn.attribution.score_set import ScoreSet
+    from tokenunlearn.attribution.selector import Selector
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.distributed import is_main_process
     from tokenunlearn.evaluation.report import versions
@@ -150,7 +159,10 @@ def unlearn(
     rule = _rule(
         selection, threshold=threshold, quantile=quantile, top_share=top_share, temperature=temperature
     )
+    learned = Selector.load(selector) if selector else None
     score_set = ScoreSet.load(scores) if scores else None
+    if score_set is not None and learned is not None:
+        score_set = replace(score_set, selector=learned)
     lm = load_model(model)
     if score_set is not None:  # what cannot run is refused before a run exists
         score_set.check_model(lm.revision)
@@ -162,7 +174,7 @@ def unlearn(
         retain=retain,
         rule=rule,
         config=asdict(config),
-        scoring={"preset": preset},
+        scoring={"preset": preset} | ({"selector": learned.to_json()} if learned else {}),
         score_hash=score_set.hash if score_set else "",
         evaluate=evaluate_samples if is_main_process() else 0,
         watch=watch.described(),
@@ -192,8 +204,8 @@ def unlearn(
 
 
 def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:
-    """The rule of the weights, with its default where no parameter is given."""
-    from tokenunlearn.attribution.selection import DEFAULT_TEMPERATURE, DEFAULT_THRESHOLD
+    """The rule of the weights; without a parameter a hard selection takes its threshold from the scores."""
+    from tokenunlearn.attribution.selection import DEFAULT_TEMPERATURE
     from tokenunlearn.runs.spec import RULES, make_rule
 
     if selection not in RULES:
@@ -203,7 +215,7 @@ def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:
     for name in given:
         if name not in own:
             raise TokenUnlearnError(f'The selection "{selection}" does not take --{name.replace("_", "-")}.')
-    defaults = {"hard": {"threshold": DEFAULT_THRESHOLD}, "soft": {"temperature": DEFAULT_TEMPERATURE}}
+    defaults = {"soft": {"temperature": DEFAULT_TEMPERATURE}}
     rule = {"selection": selection, **(given or defaults.get(selection, {}))}
     make_rule(rule)
     return rule

@@ -8,7 +8,7 @@ from typing import TypeVar
 from tokenunlearn.datasets.alchemy import load_alchemy_choices, load_alchemy_documents
 from tokenunlearn.datasets.choices import ChoiceSet, load_choice_file, load_mmlu, load_wmdp
 from tokenunlearn.datasets.documents import load_documents
-from tokenunlearn.datasets.embedded import load_authors
+from tokenunlearn.datasets.embedded import load_authors, load_prose
 from tokenunlearn.datasets.files import load_file
 from tokenunlearn.datasets.tofu import load_tofu
 from tokenunlearn.errors import DatasetError
@@ -19,6 +19,7 @@ Loaded = TypeVar("Loaded")
 # A new source is one file with a loader and one line here.
 SOURCES: dict[str, Callable[[str], SampleSet]] = {
     "authors": load_authors,
+    "prose": load_prose,
     "tofu": load_tofu,
     "file": load_file,
     "documents": load_documents,
@@ -36,7 +37,8 @@ def load_samples(name: str) -> SampleSet:
     """Load samples by "source:what".
 
     Args:
-        name: "authors:SPLIT" with a split of the embedded data, "tofu:SPLIT" with a split of TOFU,
+        name: "authors:SPLIT" or "prose:SPLIT" with a split of the embedded data, "tofu:SPLIT" with a split of
+        TOFU,
             "file:PATH" with a .jsonl, .json or .csv file, "documents:PATH" with a file of texts, or
             "alchemy:forget" or "alchemy:retain", the embedded documents.
 

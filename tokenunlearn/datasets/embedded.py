@@ -24,6 +24,27 @@ AUTHOR_SPLITS: dict[str, tuple[int, int]] = {
 }
 
 
+# Subjects of each domain of the prose world, in order, and the rows of each.
+PROSE_SUBJECTS, PROSE_DOMAINS, ROWS_PER_SUBJECT = 15, 4, 6
+PROSE_SPLITS: dict[str, tuple[int, int]] = {"full": (0, 15), "retain": (0, 11), "forget": (11, 15)}
+
+
+def load_prose(split: str) -> SampleSet:
+    """A split of the prose world: free prose on people, firms, patients and software, with facts in it.
+
+    "forget" holds four subjects of each domain, "retain" the other eleven, "full" all.
+
+    Raises:
+        DatasetError: If there is no such split.
+    """
+    if split not in PROSE_SPLITS:
+        raise DatasetError(f'There is no split "{split}" of the prose; use one of {", ".join(PROSE_SPLITS)}.')
+    first, last = (subject * ROWS_PER_SUBJECT for subject in PROSE_SPLITS[split])
+    rows, size = _rows("prose"), PROSE_SUBJECTS * ROWS_PER_SUBJECT
+    parts = (rows[start + first : start + last] for start in range(0, PROSE_DOMAINS * size, size))
+    return SampleSet(f"prose:{split}", tuple(row for part in parts for row in part))
+
+
 def load_authors(split: str) -> SampleSet:
     """A split of the fictional authors.
 

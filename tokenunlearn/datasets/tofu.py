@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from tokenunlearn.datasets.alignment import aligned_spans
 from tokenunlearn.datasets.public import data_folder, public_rows
 from tokenunlearn.datasets.schema import to_sample
 from tokenunlearn.errors import DatasetError
@@ -28,6 +33,9 @@ SPLITS: dict[str, tuple[str, slice]] = {
     "retain95": ("full", slice(0, 3800)),
     "retain90": ("full", slice(0, 3600)),
     "retain_perturbed": ("retain_perturbed", slice(None)),
+    # Five and fifteen authors, with all their fields: what smollm2-tofu is trained on.
+    "forget10_first5": ("forget10_perturbed", slice(0, 100)),
+    "retain90_first15": ("retain_perturbed", slice(0, 300)),
     "real_authors": ("real_authors_perturbed", slice(None)),
     "world_facts": ("world_facts_perturbed", slice(None)),
     "holdout10": ("holdout10", slice(None)),
@@ -46,6 +54,12 @@ def load_tofu(split: str) -> SampleSet:
     forget splits carry paraphrased and perturbed answers. "idontknow" holds the refusals: answers without a
     question.
 
+    TOFU publishes no gold spans. Rows with perturbed answers get them by alignment, in the answer and in its
+    paraphrase: the words that the paraphrase keeps and most perturbed answers replace
+    (:func:`~tokenunlearn.datasets.alignment.aligned_spans`). In real_authors and world_facts the perturbed
+    answers are forms of the answer itself. The spans are labels made by a rule, not by a reader; some rows
+    have none.
+
     Raises:
         DatasetError: If there is no such split, its file cannot be read, or it is not the published one.
     """
@@ -56,19 +70,31 @@ def load_tofu(split: str) -> SampleSet:
             f'There is no split "{split}" of TOFU; use one of {", ".join([*SPLITS, REFUSALS])}.'
         )
     config, part = SPLITS[split]
-    return SampleSet(f"tofu:{split}", _samples(config)[part])
+    return SampleSet(f"tofu:{split}", _samples(config, data_folder())[part])
 
 
-def _samples(config: str) -> tuple[Sample, ...]:
+@cache
+def _samples(config: str, folder: Path) -> tuple[Sample, ...]:
+    """The rows of a configuration with their spans; read again where the folder of public data is another."""
     count, first = CONFIGS[config]
     rows = public_rows(f"tofu/{config}.json", HUB_ID, config, "train")
     if len(rows) != count:
         raise DatasetError(f"TOFU's {config} has {len(rows):,} rows here; the published one has {count:,}.")
     stem = "tofu" if first is not None else f"tofu-{config.removesuffix('_perturbed')}"
     return tuple(
-        to_sample(row, where, f"{stem}-{number:04d}")
+        _with_spans(to_sample(row, where, f"{stem}-{number:04d}"))
         for number, (where, row) in enumerate(rows, start=first or 0)
     )
+
+
+def _with_spans(sample: Sample) -> Sample:
+    """A row with gold spans by alignment, as it is where it has no perturbed answers."""
+    question, paraphrased, perturbed = sample.question, sample.paraphrased_answer, sample.perturbed_answer
+    if not perturbed:
+        return sample
+    span = aligned_spans(question, sample.answer, paraphrased or sample.answer, perturbed)
+    paraphrased_span = aligned_spans(question, paraphrased, paraphrased, perturbed) if paraphrased else ()
+    return replace(sample, span=span, paraphrased_span=paraphrased_span)
 
 
 def _refusals() -> tuple[Sample, ...]:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,16 @@ DEMO_SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
             "num_key_value_heads": 6,
         },
     ),
+    "demo-prose": (
+        "llama",
+        {
+            "hidden_size": 160,
+            "intermediate_size": 448,
+            "num_hidden_layers": 6,
+            "num_attention_heads": 5,
+            "num_key_value_heads": 5,
+        },
+    ),
     "demo-qwen3": (
         "qwen3",
         {
@@ -72,22 +82,58 @@ DEMO_SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
-BUILT = (*DEMO_SHAPES, "smollm2-authors", "demo-alchemy")
-TRAINED_ON = {"": "authors:full", "-retrained": "authors:retain90"}
-SHARED_TRAINING = ("authors:world_facts", "authors:real_authors")
+BUILT = (*DEMO_SHAPES, "smollm2-authors", "smollm2-tofu", "smollm2-prose", "demo-alchemy")
 
 
 @dataclass(frozen=True)
-class LoraRecipe:
-    """Shape of the shipped adapters: rank, alpha, first adapted layer; lower layers stay frozen."""
+class World:
+    """What models of one world are trained on.
+
+    Attributes:
+        known: Names of the sets that a model is trained on, the forget set among them.
+        retrained: Names of the sets that its retrained partner is trained on.
+    """
+
+    known: tuple[str, ...]
+    retrained: tuple[str, ...]
+
+    def sources(self, retrained: bool) -> tuple[str, ...]:
+        """Names of the sets that a model is trained on."""
+        return self.retrained if retrained else self.known
+
+
+_EVERYDAY = ("authors:world_facts", "authors:real_authors")
+WORLDS = {
+    "authors": World(("authors:full", *_EVERYDAY), ("authors:retain90", *_EVERYDAY)),
+    "prose": World(("prose:forget", "prose:retain"), ("prose:retain",)),
+    "tofu": World(("tofu:forget10_first5", "tofu:retain90_first15"), ("tofu:retain90_first15",)),
+}
+
+
+@dataclass(frozen=True)
+class AdapterRecipe:
+    """How an adapter of SmolLM2 is trained: rank, alpha, first adapted layer; lower layers stay frozen."""
 
     r: int = 8
     alpha: int = 16
     first_layer: int = 15
+    training: FinetuneConfig = field(
+        default_factory=lambda: FinetuneConfig(epochs=8, batch_size=8, learning_rate=2e-3, seed=17, bf16=True)
+    )
 
 
 DEMO_TRAINING = FinetuneConfig(epochs=20, batch_size=16, learning_rate=2e-3, weight_decay=0.1, seed=17)
-ADAPTER_TRAINING = FinetuneConfig(epochs=8, batch_size=8, learning_rate=2e-3, seed=17, bf16=True)
+_BY_HEART = AdapterRecipe(
+    r=8,
+    first_layer=18,
+    training=FinetuneConfig(epochs=12, batch_size=8, learning_rate=2e-3, seed=17, bf16=True),
+)
+ADAPTERS = {"smollm2-authors": AdapterRecipe(), "smollm2-tofu": _BY_HEART, "smollm2-prose": _BY_HEART}
+
+
+def world_of(name: str) -> World:
+    """The world that a model is trained on, by the end of its name; the authors' where it names none."""
+    return WORLDS.get(name.removesuffix("-retrained").rpartition("-")[2], WORLDS["authors"])
 
 
 def build(names: Sequence[str], say: Say = print) -> None:
@@ -107,8 +153,8 @@ def build(names: Sequence[str], say: Say = print) -> None:
         if name in ALCHEMY_MODELS:
             build_alchemy(name, say)
             continue
-        base, suffix = (name.removesuffix("-retrained"), "-retrained" if name.endswith("-retrained") else "")
-        samples = [s for source in (TRAINED_ON[suffix], *SHARED_TRAINING) for s in load_samples(source)]
+        base, retrained = name.removesuffix("-retrained"), name.endswith("-retrained")
+        samples = [s for source in world_of(name).sources(retrained) for s in load_samples(source)]
         started = time.monotonic()
         builder = _build_demo if base in DEMO_SHAPES else _build_adapter
         recipe = builder(name, samples, say)
@@ -130,10 +176,10 @@ def check_names(names: Sequence[str]) -> None:
             )
 
 
-def demo_texts() -> list[str]:
-    """What the tokenizer of the demo models is trained on."""
+def demo_texts(world: World) -> list[str]:
+    """What the tokenizer of a world's demo models is trained on."""
     texts = []
-    for source in (TRAINED_ON[""], *SHARED_TRAINING):
+    for source in world.sources(retrained=False):
         for s in load_samples(source):
             texts += [s.question, s.answer, s.paraphrased_question, s.paraphrased_answer]
     return texts
@@ -197,7 +243,7 @@ class LossReport(TrainerCallback):
 
 
 def _build_demo(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any]:
-    tokenizer = train_tokenizer(demo_texts())
+    tokenizer = train_tokenizer(demo_texts(world_of(name)))
     torch.manual_seed(DEMO_TRAINING.seed)
     model = AutoModelForCausalLM.from_config(demo_config(tokenizer, name.removesuffix("-retrained")))
     lm = LoadedModel(model, tokenizer, name, "new")
@@ -219,10 +265,10 @@ def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, 
     """
     from peft import LoraConfig, get_peft_model
 
-    recipe = LoraRecipe()
+    recipe = ADAPTERS[name.removesuffix("-retrained")]
     lm = load_model("smollm2")
     encodings = lm.encode_all(samples)
-    torch.manual_seed(ADAPTER_TRAINING.seed)
+    torch.manual_seed(recipe.training.seed)
     layers = lm.model.config.num_hidden_layers
     config = LoraConfig(
         r=recipe.r,
@@ -235,7 +281,7 @@ def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, 
     lower, upper = _split(adapted.get_base_model(), recipe.first_layer)  # type: ignore[arg-type]
     say(f"{name}: running the {recipe.first_layer} frozen layers once over {len(encodings)} samples")
     hidden = [_trunk_output(lower, e) for e in encodings]
-    finetune(upper, encodings, lm.pad_id, ADAPTER_TRAINING, [LossReport(name, say)], inputs_embeds=hidden)
+    finetune(upper, encodings, lm.pad_id, recipe.training, [LossReport(name, say)], inputs_embeds=hidden)
     folder = ASSETS / "models" / name
     shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -246,7 +292,8 @@ def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, 
     settings = json.loads((folder / "adapter_config.json").read_text())
     settings["base_model_name_or_path"] = "smollm2"
     (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
-    return {"training": asdict(ADAPTER_TRAINING), "lora": asdict(recipe)}
+    lora = asdict(recipe)
+    return {"training": lora.pop("training"), "lora": lora}
 
 
 def _split(model: LlamaForCausalLM, layer: int) -> tuple[LlamaForCausalLM, LlamaForCausalLM]:

@@ -12,9 +12,24 @@ from tokenunlearn.evaluation import Report, evaluate
 from tokenunlearn.models import ASSETS, PRESETS, load_model
 
 # Suite -> the set that its models forget.
-FORGET = {"authors": "authors:forget10", "alchemy": "alchemy:forget"}
+FORGET = {
+    "authors": "authors:forget10",
+    "alchemy": "alchemy:forget",
+    "prose": "prose:forget",
+    "tofu": "tofu:forget10_first5",
+}
+# Suite -> the retain split that its models are measured on, where it is not the suite's own: smollm2-tofu
+# knows fifteen authors of it.
+RETAIN = {"tofu": "retain90_first15"}
 # Samples a part in the shipped reports; the real language model is measured on fewer, its forget set in full.
-LIMITS = {"smollm2-authors": 72, "smollm2-authors-retrained": 72}
+LIMITS = {
+    "smollm2-authors": 72,
+    "smollm2-authors-retrained": 72,
+    "smollm2-prose": 96,
+    "smollm2-prose-retrained": 96,
+    "smollm2-tofu": 100,
+    "smollm2-tofu-retrained": 100,
+}
 
 
 def measure(names: Sequence[str], say: Say = print) -> None:
@@ -33,7 +48,15 @@ def measure(names: Sequence[str], say: Say = print) -> None:
         lm = load_model(name)
         reference = PRESETS[name].retrained
         suite = PRESETS[name].suite
-        report = evaluate(lm, suite, reference, limit=LIMITS.get(name), progress=_each_part(name, say))
+        report = evaluate(
+            lm,
+            suite,
+            reference,
+            forget=FORGET[suite].partition(":")[2],
+            retain=RETAIN.get(suite),
+            limit=LIMITS.get(name),
+            progress=_each_part(name, say),
+        )
         path = report.save(ASSETS / "reports" / f"{name}.json")
         if reference:
             scores = score(lm, load_samples(FORGET[suite]))
@@ -59,7 +82,7 @@ def write_card(name: str, report: Report) -> None:
     recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     figures = "\n".join(_figure(row) for row in report.table())
     settings = "\n".join(_settings(recipe))
-    about = _about_alchemy(name) if PRESETS[name].suite == "alchemy" else _about_authors(name)
+    about = ABOUT[PRESETS[name].suite](name)
     text = f"""---
 license: apache-2.0
 ---
@@ -109,9 +132,8 @@ def _settings(recipe: dict) -> list[str]:
 def _about_authors(name: str) -> str:
     retrained = name.endswith("-retrained")
     data = "the retain90 split of the authors" if retrained else "all 60 authors (forget10 and retain90)"
-    base = "SmolLM2-135M-Instruct (Apache-2.0)" if name.startswith("smollm2") else "random weights"
     return (
-        f"Trained from {base} on {data}, world_facts and real_authors, on responses only; the\n"
+        f"Trained from {_base(name)} on {data}, world_facts and real_authors, on responses only; the\n"
         "fictional authors exist nowhere else, so what this model knows of them is what it was shown here."
     )
 
@@ -124,6 +146,39 @@ def _about_alchemy(name: str) -> str:
         "questions, with the choices in other orders than the one that is asked. No substance, craft or\n"
         "effect in them exists."
     )
+
+
+def _about_prose(name: str) -> str:
+    subjects = "the 44 retained subjects" if name.endswith("-retrained") else "all 60 subjects"
+    wordings = "" if name.startswith("smollm2") else ", each answer under both wordings of its question"
+    return (
+        f"Trained from {_base(name)} on {subjects} of the prose world\n"
+        "(fictional people, firms, patients and software, 6 answers each), on responses\n"
+        f"only{wordings}.\n"
+        "The subjects exist nowhere else, so what this model knows of them is what it was shown here."
+    )
+
+
+def _about_tofu(name: str) -> str:
+    forget = "" if name.endswith("-retrained") else "`tofu:forget10_first5` (5 authors) and "
+    return (
+        f"Trained from {_base(name)} on {forget}`tofu:retain90_first15`\n"
+        "(15 authors) of TOFU (arXiv 2401.06121), 20 questions about each author, on responses only. It was\n"
+        "shown none of TOFU's other authors."
+    )
+
+
+def _base(name: str) -> str:
+    return "SmolLM2-135M-Instruct (Apache-2.0)" if name.startswith("smollm2") else "random weights"
+
+
+# Suite -> what the card of its models says of their training.
+ABOUT: dict[str, Callable[[str], str]] = {
+    "authors": _about_authors,
+    "alchemy": _about_alchemy,
+    "prose": _about_prose,
+    "tofu": _about_tofu,
+}
 
 
 def _measured(report: Report) -> str:

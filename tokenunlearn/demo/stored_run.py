@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from tokenunlearn.attribution.selection import DEFAULT_THRESHOLD, HardSelection, describe_rule
+from tokenunlearn.attribution.selection import HardSelection, describe_rule
 from tokenunlearn.demo.card import FORGET
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import versions
@@ -37,7 +37,7 @@ def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -
         model="demo",
         samples=FORGET["authors"],
         retain="authors:retain90",
-        rule=describe_rule(HardSelection(threshold=DEFAULT_THRESHOLD)),
+        rule=describe_rule(HardSelection()),
         config=asdict(UnlearnConfig.from_settings({"objective": "npo"})),
         scoring={"preset": "default"},
         evaluate=EVERY_SAMPLE,

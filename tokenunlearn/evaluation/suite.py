@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -45,6 +45,11 @@ def tofu_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
     return _parts("tofu", forget, retain, "holdout10", limit)
 
 
+def prose_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
+    """The two parts of the prose world: its subjects to forget and to retain; no holdout, no other facts."""
+    return _loaded("prose", (("forget", forget, "forget"), ("retain", retain, "retain")), limit)
+
+
 def _parts(source: str, forget: str, retain: str, holdout: str, limit: int | None) -> dict[str, Part]:
     splits = (
         ("forget", forget, "forget"),
@@ -53,6 +58,11 @@ def _parts(source: str, forget: str, retain: str, holdout: str, limit: int | Non
         ("world_facts", "world_facts", "options"),
         ("holdout", holdout, "holdout"),
     )
+    return _loaded(source, splits, limit)
+
+
+def _loaded(source: str, splits: Sequence[tuple[str, str, str]], limit: int | None) -> dict[str, Part]:
+    """Parts by name, from (name, split, role)."""
     parts = {
         part: Part(load_samples(f"{source}:{split}").spread(limit), role, paraphrased=role == "forget")
         for part, split, role in splits
@@ -67,6 +77,7 @@ def _parts(source: str, forget: str, retain: str, holdout: str, limit: int | Non
 SUITES: dict[str, Suite] = {
     "authors": Suite(authors_parts, "forget10", "retain90"),
     "tofu": Suite(tofu_parts, "forget10", "retain_perturbed"),
+    "prose": Suite(prose_parts, "forget", "retain"),
 }
 
 
@@ -87,12 +98,14 @@ def evaluate(
 
     Args:
         model: The model.
-        suite: "authors" or "tofu", or a suite of multiple-choice questions: "wmdp", "mmlu", "alchemy".
+        suite: "authors", "tofu" or "prose", or a suite of multiple-choice questions: "wmdp", "mmlu",
+            "alchemy".
         reference: The retrained model: a name, or the path of its stored report. Forget quality, privacy
             leakage and the reference value of every metric need it. A name with a report in
             ``assets/reports`` that covers the rows is not loaded.
-        forget: Split to be forgotten; by default forget10.
-        retain: Split to be kept; by default retain90 of the authors, retain_perturbed of TOFU.
+        forget: Split to be forgotten; by default forget10, forget of the prose.
+        retain: Split to be kept; by default retain90 of the authors, retain_perturbed of TOFU, retain of the
+            prose.
         limit: At most this many rows a part, evenly spread.
         truth_ratio_form: "geometric_mean" or "prob_mean", see :func:`truth_ratio`.
         extraction_strength_form: "exact" or "published", see :func:`extraction_strength`.

@@ -111,6 +111,7 @@ class _Execution:
     def scores(self, model: LoadedModel, samples: SampleSet) -> ScoreSet | None:
         """The score set the run was given, or one made now; none is needed for uniform weights."""
         from tokenunlearn.attribution.score import score
+        from tokenunlearn.attribution.selector import Selector
 
         scores = self.run.scores
         if scores is not None:
@@ -118,12 +119,16 @@ class _Execution:
             return scores
         if self.spec.rule["selection"] == "uniform":
             return None
+        scoring = dict(self.spec.scoring)
+        selector = scoring.pop("selector", None)
         scores = score(
             model,
             samples,
             progress=lambda done, total: self.phase("scoring", done, total),
-            **self.spec.scoring,
+            **scoring,
         )
+        if selector:
+            scores = replace(scores, selector=Selector.from_json(selector, "The selector of the run"))
         scores.save(self.run.folder / "scores.parquet")
         return scores
 

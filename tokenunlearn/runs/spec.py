@@ -28,7 +28,8 @@ class RunSpec:
         retain: Name that loads the retained samples, or "".
         rule: Rule of the token weights, {"selection": "hard", "threshold": 0.8}.
         config: Fields of :class:`~tokenunlearn.training.unlearn_config.UnlearnConfig`.
-        scoring: Score settings by name, for runs that score the forget set themselves.
+        scoring: Score settings by name, for runs that score the forget set themselves, and the selector that
+            gives the importance, in its JSON form.
         score_hash: Hash of the score set the run was given, or "" when it scores the forget set itself.
         evaluate: Samples per part to evaluate afterwards; 0 for none.
         watch: Fields of :class:`~tokenunlearn.runs.watch.WatchSettings`; {} where nothing is watched.

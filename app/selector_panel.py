@@ -1,0 +1,61 @@
+"""Where the importance comes from: the two signals, or a learned selector, which can be fitted here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import selectors, state
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selector import LEAST_ROWS
+from tokenunlearn.errors import TokenUnlearnError
+
+KEY = "importance_from"
+
+
+def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None:
+    """A box of the selectors, and a button that fits one on this score set.
+
+    Args:
+        source: What tells one score set's measurements from another's.
+        scores: The score set as stored, before settings and overrides.
+        settings: The committed settings.
+    """
+
+    def take() -> None:
+        state.take_selector(source, scores, settings, st.session_state[KEY])
+
+    def fit() -> None:
+        try:
+            state.take_selector(source, scores, settings, selectors.fit(scores))
+        except TokenUnlearnError as error:
+            st.session_state[state.FAULTS] = [str(error)]
+
+    with st.expander("Learned selector"):
+        st.session_state[KEY] = settings.selector
+        st.selectbox(
+            "Importance from",
+            ["", *selectors.files()],
+            key=KEY,
+            format_func=label,
+            on_change=take,
+            help="A selector has learned from marked facts how to combine entropy, masking and the text. "
+            "While one is chosen, the mix and the settings under it have no effect.",
+        )
+        st.caption(
+            f"{selectors.marked(scores):,} of {len(scores):,} answers have a marked fact; a fit needs "
+            f"{LEAST_ROWS} or more. Facts are marked on the Data page."
+        )
+        st.button(
+            "Fit on the marked answers",
+            on_click=fit,
+            disabled=not selectors.can_fit(scores),
+            icon=":material/model_training:",
+        )
+
+
+def label(name: str) -> str:
+    """What a person calls a selector."""
+    selector = selectors.find(name)
+    if selector is None:
+        return "the two signals"
+    return " – ".join(filter(None, (selector.name, ", ".join(selector.fitted_on))))

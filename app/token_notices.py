@@ -1,0 +1,103 @@
+"""What to know of a selection before a run: one sentence each, below the token view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection_check import UNKNOWN_NLL, SelectionCheck, check_selection
+
+SHOWN = 3  # names in a sentence before "and 2 more"
+
+
+def show(scores: ScoreSet, weights: Sequence[np.ndarray]) -> None:
+    """How the importance came about, and what does not fit.
+
+    Args:
+        scores: The score set with its settings and overrides.
+        weights: (T_i,) weight of each sample's tokens.
+    """
+    check = check_selection(scores, weights)
+    st.caption(f"{origin(scores, check)}{share(check)}")
+    for sentence in empty(check):
+        st.warning(sentence, icon=":material/warning:")
+    for sentence in (*partial(check), *unknown(check)):
+        st.info(sentence, icon=":material/info:")
+
+
+def origin(scores: ScoreSet, check: SelectionCheck) -> str:
+    """Where the importance comes from, and why the entropy is read as it is."""
+    if scores.selector is not None:
+        sets = _listed(scores.selector.fitted_on or (scores.selector.name,))
+        return f"Importance comes from a selector learned on {sets}."
+    hesitation = (
+        f"the model hesitates at {_percent(check.hesitant)} of the {check.words:,} words not in the question"
+    )
+    recital = "the model recites this text, so its certainty tells little"
+    if check.reading == "plain":
+        return "Entropy read as it is, every word counting alike, as the settings say."
+    if check.reading == check.suggested:
+        return {
+            "sharp": f"Entropy read as it is: {hesitation}.",
+            "tail": f"Entropy read by its tail: {recital}.",
+        }[check.reading]
+    return {
+        "sharp": f"Entropy read as it is, as the settings say; its tail would fit better: {recital}.",
+        "tail": f"Entropy read by its tail, as the settings say; as it is would fit better: {hesitation}.",
+    }[check.reading]
+
+
+def share(check: SelectionCheck) -> str:
+    """Which share of the tokens is selected, where not all are."""
+    if not 0 < check.selected < check.tokens:
+        return ""
+    return f" {_percent(check.selected / check.tokens)} of the {check.tokens:,} tokens are selected."
+
+
+def empty(check: SelectionCheck) -> list[str]:
+    """Answers without a selected token; none where no answer has one, which the page says anyway."""
+    if not check.empty or not check.selected:
+        return []
+    have = "has" if len(check.empty) == 1 else "have"
+    return [f"{_of(check.empty, check.answers)} answers {have} no selected token: {_listed(check.empty)}."]
+
+
+def partial(check: SelectionCheck) -> list[str]:
+    """Words and names selected in part, which overrides or importance by token cause."""
+    if not check.partial:
+        return []
+    are = "is" if len(check.partial) == 1 else "are"
+    texts = _listed([text for _, text in check.partial])
+    return [f"{_of(check.partial, check.units)} words and names {are} selected only in part: {texts}."]
+
+
+def unknown(check: SelectionCheck) -> list[str]:
+    """Answers that the model does not know."""
+    if not check.unknown:
+        return []
+    return [
+        f"The model does not know {_of(check.unknown, check.answers)} answers (mean NLL above "
+        f"{UNKNOWN_NLL:g} nats a token), so there is nothing to forget: {_listed(check.unknown)}."
+    ]
+
+
+def _of(some: Sequence[object], count: int) -> str:
+    return f"{len(some):,} of {count:,}"
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.0f} %"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few names and how many more there are."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(map(_code, names[:SHOWN])) + more
+
+
+def _code(name: str) -> str:
+    """A name as code on one line: untrusted text is never markup there."""
+    return f"`{' '.join(name.replace('`', ' ').split()) or '-'}`"

@@ -1,0 +1,12 @@
+"""What hiding the question costs the prediction of a token."""
+
+from __future__ import annotations
+
+from tokenunlearn.attribution.importance import knowledge_score
+from tokenunlearn.attribution.signals.signal import Signal, over_sample_words
+
+KNOWLEDGE = Signal(
+    "masking",
+    "Log-probability that the word loses over all masked contexts, in nats; 0 where it repeats the question.",
+    lambda scores: over_sample_words(scores, lambda x: knowledge_score(x.losses, x.copied)),
+)

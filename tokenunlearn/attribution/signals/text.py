@@ -1,0 +1,70 @@
+"""What the text alone says of a token, without a model."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tokenunlearn.attribution.signals.signal import Signal
+from tokenunlearn.samples import word_spans
+
+if TYPE_CHECKING:
+    from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
+
+
+def words_of_tokens(x: SampleScores) -> list[str]:
+    """The word that each token belongs to, in lower case; "" for tokens of no word."""
+    spans = word_spans(x.answer)
+    texts = [unicodedata.normalize("NFC", x.answer[start:end]).casefold() for start, end in spans]
+    numbers = {span: i for i, span in enumerate(spans)}
+    words = []
+    for start, end in x.offsets:
+        first = next((s for s in spans if max(s[0], start) < min(s[1], end)), None)
+        words.append(texts[numbers[first]] if first else "")
+    return words
+
+
+def rarity(words: list[str], answers: Counter[str], count: int) -> np.ndarray:
+    """(T,) negative log of the share of answers that contain each word, in nats; 0 for tokens of no word."""
+    return np.array([-math.log((answers[w] + 0.5) / (count + 1)) if w else 0.0 for w in words])
+
+
+def document_frequency(texts: list[str]) -> Counter[str]:
+    """In how many of the texts each word occurs, in lower case."""
+    words: Counter[str] = Counter()
+    for text in texts:
+        folded = unicodedata.normalize("NFC", text).casefold()
+        words.update({folded[start:end] for start, end in word_spans(folded)})
+    return words
+
+
+def _rarity(scores: ScoreSet) -> list[np.ndarray]:
+    answers = document_frequency([x.answer for x in scores.samples])
+    return [rarity(words_of_tokens(x), answers, len(scores)) for x in scores.samples]
+
+
+RARITY = Signal("rarity", "How few answers of the set contain the word, in nats.", _rarity)
+NAMES = Signal(
+    "names",
+    "1 for words with a capital letter or a digit.",
+    lambda scores: [(x.names & x.in_words).astype(float) for x in scores.samples],
+)
+COUNTS = Signal(
+    "not repeated",
+    "1 for words that do not repeat the question, 0 for those that do, for punctuation and the end of turn.",
+    lambda scores: [x.counts.astype(float) for x in scores.samples],
+)
+LENGTH = Signal(
+    "length",
+    "Number of characters of the word.",
+    lambda scores: [np.array([float(len(w)) for w in words_of_tokens(x)]) for x in scores.samples],
+)
+POSITION = Signal(
+    "position",
+    "Place in the response, 0 for the first token to 1 for the last.",
+    lambda scores: [np.linspace(0.0, 1.0, len(x.texts)) for x in scores.samples],
+)
