@@ -42,7 +42,7 @@ lint: requirements-dev
 	@$(PYTHON) -m mypy
 
 bench: requirements-dev smollm2 chromium
-	@for name in $(or $(BENCH),signals selection attacks masking steps scaling app); do \
+	@for name in $(or $(BENCH),signals default_choice selection attacks masking steps scaling app); do \
 		echo "Measuring $$name"; CHROMIUM="$$($(FIND_CHROMIUM))" $(PYTHON) -m benchmarks.$$name || exit 1; \
 	done
 	@$(PYTHON) -m benchmarks.performance

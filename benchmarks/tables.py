@@ -95,10 +95,10 @@ def _smollm2_section(result: dict[str, Any]) -> str:
 
 `python -m benchmarks.smollm2`: objective {config["objective"]}, {rule["selection"]} selection by the
 preset `leave-one-out` at threshold {rule["threshold"]} and every other setting as by default,
-{config["steps"]} steps, on `{result["model"]}`, which is SmolLM2-135M-Instruct with what it was taught. A step has {config["batch_size"]} forget and
-{config["retain_batch_size"]} retained samples, trains a LoRA adapter at learning rate
-{config["learning_rate"]:g} and takes {result["seconds_a_step"]:.0f} s (median, 2 cores that did other work
-too). On {result["limit"]} samples a part, {kept:.0%} of the retained facts stay.
+{config["steps"]} steps, on `{result["model"]}`, which is SmolLM2-135M-Instruct with what it was taught. A
+step has {config["batch_size"]} forget and {config["retain_batch_size"]} retained samples, trains a LoRA
+adapter at learning rate {config["learning_rate"]:g} and takes {result["seconds_a_step"]:.0f} s (median, 2
+cores that did other work too). On {result["limit"]} samples per split, {kept:.0%} of the retained facts stay.
 
 {smollm2_table(result)}
 """
@@ -125,9 +125,9 @@ def _selection_section(result: dict[str, Any]) -> str:
     return f"""## Sequence-level, hard, soft
 
 `python -m benchmarks.selection`: preset `leave-one-out`, objective {result["objective"]}, {steps} steps,
-the same settings for all, {seeds} seeds, model `{result["model"]}`, forget set `{result["forget"]}`. Mean ± standard deviation over
-seeds, evaluated on {rows}; the start and the retrained model on every sample. Tokens with a weight:
-{shares}.
+the same settings for all, {seeds} seeds, model `{result["model"]}`, forget set `{result["forget"]}`.
+Mean ± standard deviation over seeds, evaluated on {rows}; the start and the retrained model on every sample.
+Tokens with a weight: {shares}.
 
 {selection_table(result)}
 """
