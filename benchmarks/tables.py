@@ -13,7 +13,6 @@ from benchmarks.methods_figure import draw
 from tokenunlearn.objectives import OBJECTIVES
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
-README = PAGE.parent.parent / "README.md"
 METHODS = RESULTS / "methods"
 HEAD = """# Results
 
@@ -388,11 +387,12 @@ def stored_sections(sections: Mapping[str, Callable[[dict[str, Any]], str]]) -> 
 
 def _renew_readme(table: str) -> None:
     """Put a table between the README's marks."""
-    text = README.read_text(encoding="utf-8")
+    readme = PAGE.parent.parent / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
     before, begin, rest = text.partition("<!-- signals: written by benchmarks.tables -->\n")
     _, end, after = rest.partition("<!-- end of signals -->")
     if begin and end:
-        README.write_text(f"{before}{begin}{table}\n{end}{after}", encoding="utf-8")
+        readme.write_text(f"{before}{begin}{table}\n{end}{after}", encoding="utf-8")
 
 
 def write() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import signals, signals_measurements, signals_rows, signals_tables, tables
+from benchmarks import RESULTS, signals, signals_measurements, signals_rows, signals_tables, tables
 from benchmarks.function_words import FUNCTION_WORDS
 from benchmarks.signals_measurements import WORLDS, Measurements, NotMeasuredError, available_models, world_of
 from benchmarks.signals_tables import DEFAULT, GROUPS, HELD_OUT, RETRAIN_GAP
@@ -286,3 +286,10 @@ def test_rows_on_fewer_samples_say_so():
     assert cells == ["g", f"{RETRAIN_GAP} (n = 87)", "0.900", "–", "–", "0.500", "1.000", "0.250"]
     _, rows = signals_tables.summary([result], "auroc")
     assert rows[-1] == [RETRAIN_GAP, "0.900 (n = 87)"] and rows[0] == [DEFAULT, "–"]
+
+
+def test_the_readme_shows_the_stored_figures():
+    results = signals_tables.stored(RESULTS / "signals")
+    table = tables.markdown(*signals_tables.headline(results))
+    readme = (RESULTS.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"<!-- signals: written by benchmarks.tables -->\n{table}\n<!-- end" in readme
