@@ -211,7 +211,8 @@ def test_memory_that_does_not_suffice_halves_the_budget_and_changes_nothing(fami
 
     lm = build_lm("llama", tiny_tokenizer)
     encodings = lm.encode_all(SAMPLES)
-    expected = measure_masking(lm, encodings)
+    settings = MaskingSettings(mask="leave-one-out")
+    expected = measure_masking(lm, encodings, settings)
     refused = []
 
     def small_memory(module, args, kwargs):
@@ -226,7 +227,7 @@ def test_memory_that_does_not_suffice_halves_the_budget_and_changes_nothing(fami
     original = TokenBudget.of
     try:
         TokenBudget.of = classmethod(lambda cls, lm, tokens=None: engine_budget.append(budget) or budget)
-        got = measure_masking(lm, encodings)
+        got = measure_masking(lm, encodings, settings)
     finally:
         TokenBudget.of = original
     assert refused and budget.tokens < 4096
