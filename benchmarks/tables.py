@@ -120,7 +120,7 @@ def _selection_section(result: dict[str, Any]) -> str:
     seeds = len(next(iter(runs.values())))
     shares = ", ".join(f"{name} {rows[0]['selected']} of {rows[0]['tokens']}" for name, rows in runs.items())
     steps = result["config"]["steps"]
-    rows = f"{result['limit']} samples a part" if result["limit"] else "every sample"
+    rows = f"{result['limit']} samples per split" if result["limit"] else "every sample"
     return f"""## Sequence-level, hard, soft
 
 `python -m benchmarks.selection`: preset `leave-one-out`, objective {result["objective"]}, {steps} steps,
