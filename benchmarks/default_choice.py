@@ -2,10 +2,10 @@
 
     python -m benchmarks.default_choice [MODEL ...]
 
-Reads the score sets that ``benchmarks.signals`` has measured (or measures them) and judges each variant by the
-AUROC against the gold spans, overall and among content words that are not in the question. The default is
-the variant with the best worst model. Its constants were chosen on these very rows, so this is no test of them.
-Writes ``benchmarks/results/default_choice.json`` and renews ``docs/results.md``.
+Reads the score sets that ``benchmarks.signals`` has measured (or measures them) and judges each variant by
+the AUROC against the gold spans, overall and among content words that are not in the question. The default
+is the variant with the best worst model. Its constants were chosen on these very rows, so this is no test of
+them. Writes ``benchmarks/results/default_choice.json`` and renews ``docs/results.md``.
 """
 
 from __future__ import annotations
