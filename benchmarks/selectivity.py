@@ -28,6 +28,7 @@ from rich.progress import track
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
+from benchmarks.token_labels import cluster
 from tokenunlearn.attribution.selection import TokenWeights, make_weights
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import git_revision, versions
@@ -48,7 +49,6 @@ SETS = {
     "prose": ("prose:forget", "prose:retain"),
     "authors": ("authors:forget10", "authors:retain90"),
 }
-TOFU_ROWS_PER_AUTHOR = 20
 MEASURES, GROUPS = ("nll", "p"), ("gold", "other")
 Figures = dict[str, list[float | None]]
 
@@ -90,16 +90,6 @@ def _parsed(options: Sequence[str]) -> dict[str, Any]:
 def gold_tokens(encoding: Encoding, sample: Sample) -> np.ndarray:
     """(T,) whether a response token holds a character of a gold span; the end of turn never does."""
     return np.array([overlaps(offset, sample.span) for offset in encoding.answer_offsets], dtype=bool)
-
-
-def cluster(sample_id: str) -> str:
-    """Author or subject of a sample, by its id.
-
-    >>> cluster("tofu-3619"), cluster("prose-people-00-5"), cluster("authors-054-03")
-    ('tofu-180', 'prose-people-00', 'authors-054')
-    """
-    stem, _, number = sample_id.rpartition("-")
-    return f"{stem}-{int(number) // TOFU_ROWS_PER_AUTHOR}" if stem == "tofu" else stem
 
 
 @dataclass(frozen=True)
