@@ -69,6 +69,14 @@ def test_a_selector_survives_its_file(tmp_path):
     assert loaded == selector and loaded.hash == selector.hash and len(loaded.hash) == 12
 
 
+def test_a_word_of_several_tokens_is_taken_whole():
+    texts = [" ga", "rage", " door", ".", "<|end|>"]
+    one = sample([0.0] * 5, [0.1, 4.0, 0.2, 0.1, 0.1], texts=texts)
+    importance = Selector("x", ("position",), (3.0,), 0.0).importance(score_set([one]))[0]
+    assert importance[0] == importance[1] > 0
+    assert importance[3:].tolist() == [0.0, 0.0]
+
+
 def test_too_few_marked_rows_are_refused():
     scores = score_set([replace(x, span=()) if i > 2 else x for i, x in enumerate(marked(8).samples)])
     with pytest.raises(TokenUnlearnError, match="3 of the samples have a marked fact"):

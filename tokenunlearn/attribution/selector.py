@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tokenunlearn.attribution.importance import normalise
+from tokenunlearn.attribution.importance import normalise, over_words
 from tokenunlearn.attribution.signals import SIGNALS
 from tokenunlearn.errors import TokenUnlearnError
 
@@ -50,12 +50,18 @@ class Selector:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def importance(self, scores: ScoreSet) -> list[np.ndarray]:
-        """(T_i,) probability that each token states the fact, 0..1; 0 on punctuation and the end of turn."""
+        """(T_i,) probability that each token states the fact, 0..1; 0 on punctuation and the end of turn.
+
+        Every token takes the highest probability of its word or name, so that these are selected whole.
+        """
         logits = features_of(scores, self.signals) @ np.array(self.weights) + self.bias
         probability = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
-        inside = np.concatenate([*(x.in_words for x in scores.samples), np.empty(0, bool)])
         bounds = np.cumsum([len(x.texts) for x in scores.samples])[:-1]
-        return np.split(np.where(inside, probability, 0.0), bounds) if len(scores) else []
+        parts = np.split(probability, bounds) if len(scores) else []
+        return [
+            np.where(x.in_words, over_words(part, x.units[scores.chosen_reading], "highest"), 0.0)
+            for part, x in zip(parts, scores.samples, strict=True)
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Its JSON form."""
