@@ -21,7 +21,7 @@ page = st.navigation(
     ],
     position="top",
 )
-# The open tab's name would be faint in the theme's colour on a dark ground; its bar says which one is open.
+# The open tab's name would be faint in the theme's color on a dark ground; its bar says which one is open.
 st.html(
     "<style>[data-testid='stMainBlockContainer'] { padding-top: 4.2rem; }"
     "[data-testid='stTab'][aria-selected='true'] { color: inherit; }</style>"

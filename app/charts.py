@@ -15,7 +15,7 @@ SCALE = "YlOrBr"
 POINTS = 1_000  # of a curve at most
 TICKS = 80  # token labels on an axis at most; more cannot be read and take the browser seconds
 PARTS = {"forget": "forget set", "retain": "retained samples"}
-COLOURS = {"loss": "#64748b", "forget": "#d97706", "retain": "#0d9488"}
+COLORS = {"loss": "#64748b", "forget": "#d97706", "retain": "#0d9488"}
 
 
 def decimate(values: Sequence[float] | np.ndarray, limit: int = POINTS) -> np.ndarray:
@@ -62,7 +62,7 @@ def _token_axis(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def signal_heatmap(texts: Sequence[str], signals: Mapping[str, tuple[Sequence[float], str]]) -> go.Figure:
-    """Tokens x signals; each row is coloured from its own smallest to its largest value.
+    """Tokens x signals; each row is colored from its own smallest to its largest value.
 
     Args:
         texts: (T,) response token texts.
@@ -140,7 +140,7 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
     """Forget NLL and retain loss of every step, in nats, from a run's records."""
     figure = go.Figure()
     curves = (("forget_nll", "NLL of forget tokens", "forget"), ("retain_loss", "retain loss", "retain"))
-    for name, label, colour in curves:
+    for name, label, color in curves:
         if any(name in r for r in records):
             values = np.array([r.get(name) for r in records], dtype=float)
             kept = decimate(values)
@@ -149,7 +149,7 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
                 y=values[kept],
                 name=label,
                 mode="lines" if len(kept) < len(values) else "lines+markers",
-                line={"color": COLOURS[colour], "dash": "solid" if colour == "forget" else "dash"},
+                line={"color": COLORS[color], "dash": "solid" if color == "forget" else "dash"},
                 yaxis="y2" if name == "retain_loss" else "y",
             )
     return _layout(
@@ -179,7 +179,7 @@ def told_curves(watched: Sequence[Mapping[str, Any]]) -> go.Figure:
                 y=[told["value"] for _, told in found],
                 name=f"{label}, n = {found[0][1]['n']}",
                 mode="lines+markers",
-                line={"color": COLOURS[part], "dash": "solid" if part == "forget" else "dash"},
+                line={"color": COLORS[part], "dash": "solid" if part == "forget" else "dash"},
             )
     return _layout(
         figure,

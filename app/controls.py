@@ -14,7 +14,8 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
-from tokenunlearn.models import PRESETS, SMOLLM2_WHEEL, smollm2_available
+from tokenunlearn.models.presets import PRESETS
+from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def show_settings(settings: state.TokenSettings, scores: ScoreSet) -> None:
     rule = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{v}" for k, v in _rule(settings).items())
     forced = sum(len(tokens) for tokens in settings.overrides.values())
     guard = "" if settings.guard else ", no copy guard"
-    mix = f"mix α {settings.alpha:g}, {settings.fusion} of {settings.normaliser}s{guard}"
+    mix = f"mix α {settings.alpha:g}, {settings.fusion} of {settings.normalizer}s{guard}"
     selector = selectors.find(settings.selector)
     importance = f"importance from {selector.name}" if selector else f"{mix}\nreading {settings.reading}"
     st.text(f"{rule}\n{importance}\n{forced} overrides\nscore set {settings.apply(scores).hash[:12]}")

@@ -10,7 +10,7 @@ import streamlit as st
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selector import LEAST_ROWS, Selector, fit_selector
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models import ASSETS, cache_folder
+from tokenunlearn.folders import ASSETS, cache_folder
 
 
 def files() -> dict[str, Path]:

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.presentation import Story
+from app.present.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
-from tokenunlearn.models import ASSETS, PRESETS, available_presets, cache_folder, retrained_model
+from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
+from tokenunlearn.folders import ASSETS, cache_folder
+from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
 from tokenunlearn.runs.store import Run, RunStore, write_json
-from tokenunlearn.runs.token_changes import TokenChange, load_changes
 from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:
-    from tokenunlearn.samples import Sample, SampleSet
+    from tokenunlearn.datasets.samples import Sample, SampleSet
 
 # Suite -> its forget sets, the default in front, each with the retained set that goes with it.
 SETS = {
@@ -212,7 +213,7 @@ def save_set(samples: Sequence[Sample], name: str) -> str:
     return keep_upload(to_jsonl(samples), f"{name}.jsonl")
 
 
-def tokenise(key: str, model: str, sample: Sample) -> Task:
+def tokenize(key: str, model: str, sample: Sample) -> Task:
     """Encode a sample on the worker's thread; the task's result is an ``Encoding``."""
     return start_task(key, f"Reading it with {model}", lambda task: worker().model(model).encode(sample))
 
@@ -220,7 +221,7 @@ def tokenise(key: str, model: str, sample: Sample) -> Task:
 def score_path(model: str, samples: str, masking: dict[str, Any]) -> Path:
     """Where the score set of a model, samples and masking settings is kept, shipped or cached."""
     from tokenunlearn.attribution.masking_settings import MaskingSettings
-    from tokenunlearn.models import current_revision
+    from tokenunlearn.models.presets import current_revision
 
     revision, settings = current_revision(model), asdict(MaskingSettings(**masking))
     shipped = ASSETS / "scores" / f"{model}-{samples.replace(':', '-')}.parquet"
@@ -263,7 +264,7 @@ def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
     """Work that evaluates a run's model by the suite of its forget set and keeps the report with the run."""
 
     def work(task: Task) -> None:
-        from tokenunlearn.evaluation.suite import evaluate_forgetting
+        from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
 
         model = run.spec.model
         report = evaluate_forgetting(
@@ -287,14 +288,14 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
 
     def work(task: Task) -> None:
         from tokenunlearn.datasets import load_samples as load
+        from tokenunlearn.evaluation.token_changes import save_changes, token_changes
         from tokenunlearn.objectives import make_weighting
         from tokenunlearn.runs.spec import make_rule
-        from tokenunlearn.runs.token_changes import save_changes, token_changes
+        from tokenunlearn.training.settings import UnlearnSettings
         from tokenunlearn.training.step_rows import fixed_weights
-        from tokenunlearn.training.unlearn_config import UnlearnConfig
 
         spec, scores = run.spec, run.scores
-        config = UnlearnConfig.from_settings(spec.config)
+        config = UnlearnSettings.from_settings(spec.config)
         if not config.uses_selection and config.weighting != "uniform":
             raise TokenUnlearnError(
                 f'The run kept no token weights, and those of "{config.weighting}" are made anew in each '
@@ -327,7 +328,7 @@ def ask_models(key: str, models: list[tuple[str, str]], questions: list[str]) ->
     """Ask several models the same questions; the answers land in :func:`answers`."""
 
     def work(task: Task) -> None:
-        from tokenunlearn.generation import generate
+        from tokenunlearn.models.generation import generate
 
         for done, (model, adapter) in enumerate(models):
             task.progress(done, len(models))

@@ -18,7 +18,7 @@ from tokenunlearn.attribution.importance import (
     Direction,
     Fusion,
     Granularity,
-    Normaliser,
+    Normalizer,
     Scope,
 )
 from tokenunlearn.attribution.reading import Reading
@@ -48,7 +48,7 @@ class TokenSettings:
     Attributes:
         alpha: Mix of the two signals, 0..1; this and the next seven are the importance settings.
         fusion: How they are mixed.
-        normaliser: How each is normalised.
+        normalizer: How each is normalized.
         scope: Over the set or each sample.
         guard: Whether the copy guard is on.
         direction: Which entropy scores high.
@@ -70,7 +70,7 @@ class TokenSettings:
 
     alpha: float = 0.0
     fusion: Fusion = "product"
-    normaliser: Normaliser = "rank"
+    normalizer: Normalizer = "rank"
     scope: Scope = "set"
     guard: bool = True
     direction: Direction = "uncertain"
@@ -102,7 +102,7 @@ class TokenSettings:
         mixed = scores.with_settings(
             alpha=self.alpha,
             fusion=self.fusion,
-            normaliser=self.normaliser,
+            normalizer=self.normalizer,
             scope=self.scope,
             copy_guard=self.guard,
             direction=self.direction,
@@ -116,7 +116,7 @@ class TokenSettings:
 
 CHOICES: dict[str, Any] = {
     "fusion": Fusion,
-    "normaliser": Normaliser,
+    "normalizer": Normalizer,
     "scope": Scope,
     "direction": Direction,
     "granularity": Granularity,

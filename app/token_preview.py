@@ -7,10 +7,10 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from app.token_view import visible
-from tokenunlearn.samples import Span, overlaps
+from tokenunlearn.datasets.samples import Span, overlaps
 
 if TYPE_CHECKING:
-    from tokenunlearn.samples import Encoding
+    from tokenunlearn.models.encoding import Encoding
 
 STYLE = """<style>
 .tp { line-height: 2.1; overflow-wrap: anywhere; }

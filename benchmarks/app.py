@@ -90,7 +90,7 @@ DRAWN = """([title, selector]) => {
 def shipped_scores() -> ScoreSet:
     """The score set of the demo model and its forget set, as it comes with the repository."""
     from tokenunlearn.attribution.score_set import ScoreSet
-    from tokenunlearn.models import ASSETS
+    from tokenunlearn.folders import ASSETS
 
     return ScoreSet.load(ASSETS / "scores" / f"demo-{FORGET.replace(':', '-')}.parquet")
 
@@ -149,7 +149,7 @@ def keep_scores(folder: Path, name: str, scores: ScoreSet) -> None:
     """Put a score set where the app looks for it: as samples that were uploaded and scored."""
     from app import services
     from tokenunlearn.datasets.files import to_jsonl
-    from tokenunlearn.samples import Sample
+    from tokenunlearn.datasets.samples import Sample
 
     upload = folder / "runs" / "uploads" / f"{name}.jsonl"
     upload.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +160,7 @@ def keep_scores(folder: Path, name: str, scores: ScoreSet) -> None:
 
 def keep_runs(folder: Path, count: int) -> None:
     """The shipped run so many times, with an adapter's folder, which makes it comparable."""
-    from tokenunlearn.models import ASSETS
+    from tokenunlearn.folders import ASSETS
 
     shipped = next((ASSETS / "runs").iterdir())
     for number in range(count):

@@ -24,8 +24,8 @@ from benchmarks.signals_measurements import WORLDS, Measurements, available_mode
 from benchmarks.token_labels import content_tokens
 from tokenunlearn.attribution import score_set as score_sets
 from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 from tokenunlearn.evaluation.report import git_revision
-from tokenunlearn.evaluation.token_auroc import token_auroc
 
 PATH = RESULTS / "default_choice.json"
 

@@ -23,7 +23,7 @@ from benchmarks.selection import PRESET, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
-from tokenunlearn.models import PRESETS
+from tokenunlearn.models.presets import PRESETS
 
 MODEL, SUITE = "demo-alchemy", "alchemy"
 # What is forgotten -> what is kept.

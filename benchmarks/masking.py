@@ -29,8 +29,8 @@ from benchmarks.contest import alternate, device_name, machine, resident_mb, spr
 if TYPE_CHECKING:
     import torch
 
-    from tokenunlearn.models import LoadedModel
-    from tokenunlearn.samples import Encoding
+    from tokenunlearn.models.encoding import Encoding
+    from tokenunlearn.models.loaded_model import LoadedModel
 
 CONTENDERS = ("ours", "ours, token", "captum", "captum, one pass", "naive batched", "naive single", "bound")
 SETTINGS = {"measure": "drop", "unit": "token", "mask": "leave-one-out"}
@@ -40,7 +40,7 @@ def random_encoding(lm: LoadedModel, prompt: int, response: int, seed: int = 0) 
     """A sequence of random ordinary tokens, named by its seed; every prompt token carries the question."""
     import torch
 
-    from tokenunlearn.samples import Encoding
+    from tokenunlearn.models.encoding import Encoding
 
     generator = torch.Generator().manual_seed(seed)
     special = set(lm.tokenizer.all_special_ids)
@@ -98,7 +98,7 @@ def captum(lm: LoadedModel, e: Encoding, in_tokens: bool = True) -> torch.Tensor
 
     from tokenunlearn.attribution.masking_engine import mask_id
 
-    class Tokens(TextTokenInput):  # its own tokenises a text again, which need not give the same ids
+    class Tokens(TextTokenInput):  # its own tokenizes a text again, which need not give the same ids
         def __init__(self) -> None:
             self.inp_tensor = torch.tensor([e.input_ids[: e.prompt_length]], device=lm.device)
             self.itp_tensor = self.inp_tensor
@@ -122,7 +122,7 @@ def bound(lm: LoadedModel, e: Encoding) -> None:
     """
     import torch
 
-    from tokenunlearn.forward import output_head, token_nll
+    from tokenunlearn.models.forward import output_head, token_nll
 
     device, head = lm.device, output_head(lm.model)
     ids = torch.tensor([e.input_ids[:-1]], device=device)
@@ -141,7 +141,7 @@ def contend(contender: str, model: str, prompt: int, response: int, repeats: int
     """Seconds of each turn after a warm-up, peak memory in MiB above the empty process, and the losses."""
     import torch
 
-    from tokenunlearn.models import load_model
+    from tokenunlearn.models.loading import load_model
 
     torch.zeros(1).sum()
     empty = resident_mb()

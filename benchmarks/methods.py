@@ -28,7 +28,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.objectives import OBJECTIVES
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 MODELS = ("demo", "demo-qwen3", "demo-neox")
 METRICS = (
@@ -88,7 +88,7 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
 
 def _config(objective: str, model: tu.LoadedModel) -> dict[str, Any]:
     """The recommended settings of an objective as a result file holds them."""
-    config = asdict(UnlearnConfig(objective=objective).resolved(model))
+    config = asdict(UnlearnSettings(objective=objective).resolved(model))
     of_no_consequence = ("seed", "gradient_accumulation")  # each run's own, and the device's
     recommended = {k: v for k, v in config.items() if k not in of_no_consequence}
     return dict(json.loads(json.dumps(recommended)))

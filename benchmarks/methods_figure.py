@@ -35,7 +35,7 @@ def draw(results: Sequence[dict[str, Any]], path: Path = FIGURE) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
-    colours = dict(
+    colors = dict(
         zip(OBJECTIVES, plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2], strict=False)
     )
     size = (4.6 * len(results) + 1.4, 4.4)
@@ -48,7 +48,7 @@ def draw(results: Sequence[dict[str, Any]], path: Path = FIGURE) -> None:
             panel.scatter(
                 forget,
                 utility,
-                color=colours[objective],
+                color=colors[objective],
                 marker=MARKERS[rule],
                 s=42,
                 edgecolor="black",
@@ -59,7 +59,7 @@ def draw(results: Sequence[dict[str, Any]], path: Path = FIGURE) -> None:
         panel.set(xlabel="gold-span accuracy on the forget set", xlim=(-0.03, 1.05))
         panel.grid(alpha=0.3)
     panels[0][0].set(ylabel="model utility, share of the start model's")
-    handles = [Line2D([], [], color=c, marker="o", ls="", label=o) for o, c in colours.items()]
+    handles = [Line2D([], [], color=c, marker="o", ls="", label=o) for o, c in colors.items()]
     handles += [
         Line2D([], [], color="white", markeredgecolor="black", marker=m, ls="", label=w)
         for w, m in MARKERS.items()

@@ -35,7 +35,7 @@ def _seconds(s: dict[str, float]) -> str:
 
 
 def steps_table(rows: list[dict[str, Any]]) -> str:
-    """Contenders as rows, one block for each model and parameterisation."""
+    """Contenders as rows, one block for each model and parameterization."""
     lines = []
     for row in rows:
         ours = row["contenders"]["ours"]

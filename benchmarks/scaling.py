@@ -48,7 +48,7 @@ def score_seconds(lm: Any, encodings: list[Any]) -> float:
     """Seconds in which all processes together score the samples."""
     from tokenunlearn.attribution.masking import measure_masking
     from tokenunlearn.attribution.masking_settings import MaskingSettings
-    from tokenunlearn.distributed import split
+    from tokenunlearn.models.processes import split
 
     settings = MaskingSettings(mask="leave-one-out", unit="token", measure="drop")
     begun = time.perf_counter()
@@ -66,14 +66,16 @@ def step_seconds(lm: Any, encodings: list[Any]) -> float:
     import torch
 
     from tokenunlearn.training.references import References
+    from tokenunlearn.training.settings import UnlearnSettings
     from tokenunlearn.training.step_loss import StepLoss
     from tokenunlearn.training.step_rows import StepPlan, StepRows
     from tokenunlearn.training.unlearn import passes_of_step
-    from tokenunlearn.training.unlearn_config import UnlearnConfig
 
     half = len(encodings) // 2
     forget, retain = encodings[:half], encodings[half:]
-    config = UnlearnConfig(train="full", steps=1, batch_size=half, retain_batch_size=len(retain)).resolved(lm)
+    config = UnlearnSettings(train="full", steps=1, batch_size=half, retain_batch_size=len(retain)).resolved(
+        lm
+    )
     plan = StepPlan.draw(config, half, len(retain))
     rows = StepRows(config, forget, [], retain, [torch.ones(e.response_length) for e in forget], plan)
     rows = StepRows(**vars(rows) | {"parts": passes_of_step(lm, config, rows)})

@@ -21,7 +21,7 @@ from benchmarks import RESULTS, tables
 from tokenunlearn.attribution.selection import DEFAULT_TEMPERATURE, describe_rule
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
-from tokenunlearn.models import ASSETS
+from tokenunlearn.folders import ASSETS
 
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
 RULES = {

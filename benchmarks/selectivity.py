@@ -30,14 +30,16 @@ import tokenunlearn as tu
 from benchmarks import RESULTS, tables
 from benchmarks.token_labels import cluster
 from tokenunlearn.attribution.selection import TokenWeights, make_weights
+from tokenunlearn.datasets.samples import Sample, SampleSet, overlaps
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import RESAMPLES, SEED, draw_interval
-from tokenunlearn.forward import response_nll
-from tokenunlearn.models import PRESETS, LoadedModel, available_presets
+from tokenunlearn.models.encoding import Encoding
+from tokenunlearn.models.forward import response_nll
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.presets import PRESETS, available_presets
 from tokenunlearn.objectives.weightings import inverted_weights, random_weights
-from tokenunlearn.samples import Encoding, Sample, SampleSet, overlaps
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 PATH = RESULTS / "selectivity.json"
 DEFAULT_RULE = tu.HardSelection()  # the score set chooses the threshold
@@ -205,14 +207,14 @@ def top_quantile(selected: int, tokens: int) -> float:
 
 def run_case(case: Case, rules: Sequence[str], seeds: Sequence[int], settings: Mapping[str, Any]) -> None:
     """Run every rule with every seed, less what the file holds with equal settings, and store each result."""
-    settings = {"objective": "npo", "regulariser": "kl", **settings}
+    settings = {"objective": "npo", "regularizer": "kl", **settings}
     name, reference = case.model.name, PRESETS[case.model.name].retrained
     if unknown := [rule for rule in rules if rule not in RULES]:
         raise TokenUnlearnError(f'There is no rule "{unknown[0]}"; use one of {", ".join(RULES)}.')
     start: np.ndarray | None = None
     plan = list(product(seeds, rules))
     for seed, rule in track(plan, f"Unlearning {name}", console=Console(stderr=True)):
-        config = UnlearnConfig.from_settings({**settings, "seed": seed}).resolved(case.model)
+        config = UnlearnSettings.from_settings({**settings, "seed": seed}).resolved(case.model)
         weights = case.weights(rule, seed)
         identity = _identity(case, weights, config)
         if any(run["settings"] == identity for run in stored()["runs"] if _key(run) == (name, rule, seed)):
@@ -221,7 +223,7 @@ def run_case(case: Case, rules: Sequence[str], seeds: Sequence[int], settings: M
             start = case.probe.sums(case.model, bool(config.bf16))
         entry = {"model": name, "rule": rule, "seed": seed, "settings": identity}
         store(entry | measured_run(case, weights, config, start), "runs", _key)
-    config = UnlearnConfig.from_settings(settings).resolved(case.model)
+    config = UnlearnSettings.from_settings(settings).resolved(case.model)
     if reference in available_presets():
         retrained = tu.load_model(reference)
         identity = {"revision": retrained.revision, **_measurement(case), "bf16": config.bf16}
@@ -233,7 +235,7 @@ def run_case(case: Case, rules: Sequence[str], seeds: Sequence[int], settings: M
 
 
 def measured_run(
-    case: Case, weights: TokenWeights, config: UnlearnConfig, start: np.ndarray
+    case: Case, weights: TokenWeights, config: UnlearnSettings, start: np.ndarray
 ) -> dict[str, Any]:
     """Unlearn with the weights, measuring on the way: the curve from ``start`` on, facts about the run."""
     curve: list[dict[str, Any]] = [{"step": 0, **_named(start)}]
@@ -281,7 +283,7 @@ def _measurement(case: Case) -> dict[str, Any]:
     return {"forget": case.forget.name, "limit": case.limit, "gold": _digest(case.gold)}
 
 
-def _identity(case: Case, weights: TokenWeights, config: UnlearnConfig) -> dict[str, Any]:
+def _identity(case: Case, weights: TokenWeights, config: UnlearnSettings) -> dict[str, Any]:
     """What makes two runs of a rule the same: weights by content, model, samples and configuration."""
     values = asdict(config)
     del values["gradient_accumulation"]  # the device's, and without effect on the loss

@@ -22,9 +22,11 @@ from tokenunlearn.attribution.score import split_settings
 from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.datasets.public import data_folder
+from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models import PRESETS, LoadedModel, available_presets, cache_folder
-from tokenunlearn.samples import SampleSet
+from tokenunlearn.folders import cache_folder
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.presets import PRESETS, available_presets
 
 FORMAT = 1
 Arrays = list[np.ndarray]

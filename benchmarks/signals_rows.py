@@ -44,8 +44,9 @@ from tokenunlearn.attribution.signals.text import (
     rarity,
     words_of_tokens,
 )
-from tokenunlearn.models import LoadedModel, available_presets
-from tokenunlearn.samples import SampleSet
+from tokenunlearn.datasets.samples import SampleSet
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.presets import available_presets
 
 FOLDS, SEED = 5, 0
 

@@ -22,11 +22,12 @@ import tokenunlearn as tu
 from benchmarks import RESULTS, tables
 from benchmarks.selection import FORGET, METRICS, PRESET, RETAIN, RULES, figures
 from tokenunlearn.attribution.selection import describe_rule
-from tokenunlearn.demo.card import LIMITS
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
-from tokenunlearn.models import ASSETS, load_model
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.store import RunStore
+from tools.embedded.card import LIMITS
 
 MODEL, REFERENCE = "smollm2-authors", "smollm2-authors-retrained"
 

@@ -21,17 +21,17 @@ def forms(model: str) -> dict[str, Step]:
     from torch.nn.functional import cross_entropy
 
     import tokenunlearn as tu
-    from tokenunlearn.forward import mean_per_token, output_head, response_hidden, token_nll
-    from tokenunlearn.samples import collate
+    from tokenunlearn.models.encoding import collate
+    from tokenunlearn.models.forward import mean_per_token, output_head, response_hidden, token_nll
+    from tokenunlearn.training.settings import UnlearnSettings
     from tokenunlearn.training.step_rows import StepPlan, StepRows
     from tokenunlearn.training.unlearn import passes_of_step, trainable_copy
-    from tokenunlearn.training.unlearn_config import UnlearnConfig
 
     lm = tu.load_model(model)
     config, nll = (
-        UnlearnConfig(train="full", steps=1, batch_size=12, retain_batch_size=36, regulariser=name).resolved(
-            lm
-        )
+        UnlearnSettings(
+            train="full", steps=1, batch_size=12, retain_batch_size=36, regularizer=name
+        ).resolved(lm)
         for name in ("kl", "nll")
     )
     target, _, _ = trainable_copy(lm, config)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-    from tokenunlearn.models import LoadedModel
-    from tokenunlearn.samples import Encoding
+    from tokenunlearn.models.encoding import Encoding
+    from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.training.step_rows import StepRows
 
 CONTENDERS = ("ours", "textbook", "bare")
@@ -70,7 +70,7 @@ def textbook(lm: LoadedModel, target: LoadedModel, rows: StepRows) -> Step:
     import torch
     from torch.nn.functional import logsigmoid
 
-    from tokenunlearn.samples import collate
+    from tokenunlearn.models.encoding import collate
 
     config = rows.config
     reference = lm.model if config.train == "full" else copy.deepcopy(lm.model)  # full: target is the copy
@@ -110,7 +110,7 @@ def bare(lm: LoadedModel, target: LoadedModel, rows: StepRows) -> Step:
     import torch
     from torch.nn.functional import cross_entropy
 
-    from tokenunlearn.forward import output_head
+    from tokenunlearn.models.forward import output_head
 
     passes = []
     for part in range(rows.parts):
@@ -141,15 +141,15 @@ def contend(contender: str, model: str, train: str, forget: int, retain: int, re
     import torch
 
     import tokenunlearn as tu
+    from tokenunlearn.training.settings import UnlearnSettings
     from tokenunlearn.training.step_rows import StepPlan, StepRows
     from tokenunlearn.training.unlearn import passes_of_step, trainable_copy
-    from tokenunlearn.training.unlearn_config import UnlearnConfig
 
     torch.zeros(1).sum()
     empty = resident_mb()
     lm = tu.load_model(model)
     cuda = lm.device.type == "cuda"
-    config = UnlearnConfig(train=train, steps=1, batch_size=forget, retain_batch_size=retain).resolved(lm)
+    config = UnlearnSettings(train=train, steps=1, batch_size=forget, retain_batch_size=retain).resolved(lm)
     torch.manual_seed(0)
     target, _, _ = trainable_copy(lm, config)
     target.model.train()

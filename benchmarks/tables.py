@@ -160,7 +160,7 @@ def _hazard_section(result: dict[str, Any]) -> str:
     settings = {run["objective"]: run["config"] for run in reversed(result["runs"])}
     told = "; ".join(
         f"{name}: {c['steps']} steps, learning rate {c['learning_rate']:g}, gamma {c['gamma']:g}, "
-        f"lambda {c['lambda_']:g}, {c['regulariser']}, "
+        f"lambda {c['lambda_']:g}, {c['regularizer']}, "
         + ", ".join(f"{k} {v:g}" for k, v in c["parameters"].items())
         + (f", layer {c['layer']} from 0" if c["layer"] is not None else "")
         for name, c in settings.items()

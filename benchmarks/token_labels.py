@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Int
 from benchmarks.function_words import FUNCTION_WORDS
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
 from tokenunlearn.attribution.signals.text import words_of_tokens
+from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 from tokenunlearn.evaluation.result import draw_interval
-from tokenunlearn.evaluation.token_auroc import token_auroc
 
 DRAWS, SEED = 500, 0
 TOFU_ROWS_PER_AUTHOR = 20

@@ -7,19 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from app import (
-    command_line,
-    compare_answers,
-    compare_views,
-    comparison,
-    export,
-    run_index,
-    run_table,
-    run_view,
-    services,
-)
-from app.comparison import LETTERS, Contender
-from app.run_index import RunEntry
+from app import services
+from app.compare import compare_answers, compare_views, comparison, export, run_index, run_table
+from app.compare.comparison import LETTERS, Contender
+from app.compare.run_index import RunEntry
+from app.unlearn import command_line, run_view
 
 VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Settings")
 
@@ -42,7 +34,7 @@ def choose(comparable: list[RunEntry]) -> list[RunEntry]:
 
 
 def legend(columns: list[Contender]) -> None:
-    """Name, colour and label of every contender, in one line."""
+    """Name, color and label of every contender, in one line."""
     with st.container(horizontal=True):
         for column in columns:
             st.html(compare_answers.name_html(column, column.title))

@@ -6,13 +6,14 @@ import hashlib
 
 import streamlit as st
 
-from app import background, sample_table, services, token_preview
+from app import background, services, token_preview
+from app.data import sample_table
+from app.data.sample_table import Row
+from app.data.span_marker import span_marker
 from app.errors import show_error
-from app.sample_table import Row
-from app.span_marker import span_marker
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
-from tokenunlearn.samples import Sample
 
 NEW = "new"
 COLUMNS = {
@@ -165,7 +166,7 @@ def preview(row: Row) -> None:
         return
     sample = Sample("preview", row["question"], row["answer"])
     key = f"tokens-{model}-{hash((sample.question, sample.answer))}"
-    task = services.tasks().get(key) or services.tokenise(key, model, sample)
+    task = services.tasks().get(key) or services.tokenize(key, model, sample)
     background.wait_for(key)
     if task.future is not None and task.future.done() and task.future.exception() is None:
         st.html(token_preview.tokens_html(task.future.result(), row["span"]))

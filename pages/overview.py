@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from app import controls, run_view, services, token_view
+from app import controls, services, token_view
 from app.errors import show_error
+from app.unlearn import run_view
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models import PRESETS, SMOLLM2_WHEEL, smollm2_available
+from tokenunlearn.models.presets import PRESETS
+from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
 
 EXAMPLES = 3
 

@@ -7,11 +7,12 @@ from contextlib import suppress
 
 import streamlit as st
 
-from app import services, slide_view
-from app.arrow_keys import arrow_keys
+from app import services
 from app.errors import show_error
-from app.presentation import make_slides
-from app.slides import Slide
+from app.present import slide_view
+from app.present.arrow_keys import arrow_keys
+from app.present.presentation import make_slides
+from app.present.slides import Slide
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.runs.store import Run
 

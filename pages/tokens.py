@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import streamlit as st
 
-from app import controls, selector_panel, state, token_notices, token_panels, token_view
+from app import controls, state, token_view
 from app.errors import show_error
+from app.tokens import selector_panel, token_notices, token_panels
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import NothingSelectedError
 

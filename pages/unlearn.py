@@ -6,9 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import controls, run_plan, run_view, services, state, unlearn_form
+from app import controls, services, state
 from app.controls import Source
 from app.errors import show_error
+from app.unlearn import run_plan, run_view, unlearn_form
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.training.memory import FORMULA

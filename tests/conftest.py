@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tokenunlearn.models import LoadedModel
+from tokenunlearn.models.loaded_model import LoadedModel
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = (
@@ -26,7 +29,7 @@ def build_tokenizer():
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    from tokenunlearn.demo.build import CHAT_TEMPLATE, SPECIAL_TOKENS
+    from tools.embedded.build import CHAT_TEMPLATE, SPECIAL_TOKENS
 
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -133,3 +136,40 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the public data sets are not at {folder}; set TOKENUNLEARN_DATA to their folder")
     return folder
+
+
+class Called(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        def refuse(constant):
+            raise AssertionError(f"{constant} is no JSON")
+
+        return json.loads(self.out, parse_constant=refuse)
+
+    @property
+    def sentence(self):
+        """The error's one line; progress bars may stand before it."""
+        (line,) = [line for line in self.err.splitlines() if line.startswith("Error:")]
+        return line
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Calls the command line, or ``app`` in its place, with words, as a shell does."""
+    from tokenunlearn import cli
+
+    def called(*words, app=cli.app) -> Called:
+        monkeypatch.setattr(sys, "argv", ["tokenunlearn", *map(str, words)])
+        capsys.readouterr()
+        try:
+            cli.main(app)
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Called(code, *capsys.readouterr())
+
+    return called

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tokenunlearn.evaluation.token_changes import TokenChange, save_changes
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run, RunStore
-from tokenunlearn.runs.token_changes import TokenChange, save_changes
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 ROWS = (
     ("authors-054-00", "In what town did the life of Ruben Kaplanyan begin?", "Born in Calverra."),
@@ -80,7 +80,7 @@ def write_run(
         samples="authors:forget10",
         retain="authors:retain90",
         rule={"selection": "hard", "threshold": 0.6},
-        config=asdict(UnlearnConfig.from_settings(settings)),
+        config=asdict(UnlearnSettings.from_settings(settings)),
         scoring={"preset": "default"},
         versions={"torch": "2.0"},
     )

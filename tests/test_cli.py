@@ -10,18 +10,14 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from tokenunlearn import cli, models
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.datasets import load_samples
-from tokenunlearn.models import load_model
+from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import RunStore
-from tokenunlearn.training.finetune import FinetuneConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
@@ -29,42 +25,6 @@ ROWS = [
     for i in range(4)
 ]
 QUICK = ("--steps", "2", "--batch-size", "2", "--retain-batch-size", "2")
-
-
-class Called(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        def refuse(constant):
-            raise AssertionError(f"{constant} is no JSON")
-
-        return json.loads(self.out, parse_constant=refuse)
-
-    @property
-    def sentence(self):
-        """The error's one line; progress bars may stand before it."""
-        (line,) = [line for line in self.err.splitlines() if line.startswith("Error:")]
-        return line
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Calls ``main`` with words, as ``python -m tokenunlearn`` does."""
-
-    def called(*words) -> Called:
-        monkeypatch.setattr(sys, "argv", ["tokenunlearn", *map(str, words)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Called(code, *capsys.readouterr())
-
-    return called
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +55,7 @@ def unlearned(call, model, samples, tmp_path):
 def test_help_and_bare_call_list_the_commands(call):
     for words in ((), ("--help",)):
         shown = call(*words)
-        assert all(name in shown.out + shown.err for name in ("score", "unlearn", "evaluate", "runs", "demo"))
+        assert all(name in shown.out + shown.err for name in ("score", "unlearn", "evaluate", "runs"))
     assert call("--help").code == 0
     assert call("no-such-command").code == 2
 
@@ -149,7 +109,7 @@ def test_unlearn_keeps_everything_in_the_run_s_folder(unlearned):
 def test_unlearn_takes_the_score_set_that_score_made(call, model, samples, tmp_path):
     path = tmp_path / "scores.parquet"
     assert call("score", "--model", model, "--samples", samples, "--out", path).code == 0
-    words = ("unlearn", "--model", model, "--samples", samples, "--scores", path, "--regulariser", "none")
+    words = ("unlearn", "--model", model, "--samples", samples, "--scores", path, "--regularizer", "none")
     done = call(*words, "--selection", "soft", *QUICK, "--out", tmp_path / "runs")
     assert done.code == 0, done.err
     assert done.out.startswith("completed ")
@@ -233,7 +193,7 @@ def test_bad_input_is_one_sentence_exit_2_and_nothing_left(
     ("words", "sentence"),
     [
         (["--objective", "wish"], 'no objective "wish"'),
-        (["--regulariser", "l2"], 'no regulariser "l2"'),
+        (["--regularizer", "l2"], 'no regularizer "l2"'),
         (["--selection", "medium"], 'no selection "medium"; use one of hard, soft, uniform'),
         (["--selection", "soft", "--threshold", "0.5"], 'selection "soft" does not take --threshold'),
         (["--threshold", "1.5"], "threshold is 1.5; it must lie between 0 and 1"),
@@ -241,7 +201,7 @@ def test_bad_input_is_one_sentence_exit_2_and_nothing_left(
         (["--selection", "soft", "--temperature", "0"], "temperature is 0.0; it must be above 0"),
         (["--steps", "0"], "steps is 0; it must be at least 1"),
         (["--objective", "gradient_ascent", "--beta", "1"], 'no parameter "beta"'),
-        (["--retain", ""], 'regulariser "kl" needs --retain'),
+        (["--retain", ""], 'regularizer "kl" needs --retain'),
         (["--scores", "/no/such/scores.parquet"], "/no/such/scores.parquet"),
     ],
 )
@@ -325,7 +285,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(call, model, samples, tm
 @pytest.mark.parametrize("markup", ["[red]alarm[/red]", "[/]", "[link=x]y"])
 def test_markup_in_names_shows_as_text(call, markup, samples, model, tmp_path):
     assert markup in call("score", "--model", f"./{markup}/x/y", "--samples", samples).sentence
-    words = ["unlearn", "--model", model, "--samples", samples, "--regulariser", "none", *QUICK]
+    words = ["unlearn", "--model", model, "--samples", samples, "--regularizer", "none", *QUICK]
     done = call(*words, "--selection", "uniform", "--label", markup, "--out", tmp_path / "runs", "--json")
     shown = call("runs", "show", done.json["run"], "--out-folder", tmp_path / "runs")
     assert shown.code == 0
@@ -409,41 +369,3 @@ def test_module_and_exit_code_of_a_process(tmp_path):
     assert process.returncode == 2
     assert out == ""
     assert err.splitlines()[-1].startswith('Error: There is no model folder "./nowhere"')
-
-
-@pytest.fixture
-def small_assets(monkeypatch, tmp_path):
-    """The recipe on a few samples for one epoch, with its own assets folder."""
-    from tokenunlearn.demo import build, card
-    from tokenunlearn.evaluation import suite
-
-    (tmp_path / "assets" / "reports").mkdir(parents=True)
-    for module in (build, card, models, suite):
-        monkeypatch.setattr(module, "ASSETS", tmp_path / "assets")
-    monkeypatch.setattr(build, "load_samples", lambda name: load_samples(name).spread(8))
-    monkeypatch.setattr(build, "DEMO_TRAINING", FinetuneConfig(epochs=1, batch_size=16, learning_rate=1e-3))
-    monkeypatch.setattr(card, "LIMITS", {"demo-retrained": 2})
-    return tmp_path / "assets"
-
-
-def test_demo_build_trains_measures_and_describes(call, small_assets):
-    done = call("demo", "build", "demo-retrained")
-    assert done.code == 0, done.err
-    assert "demo-retrained: built in" in done.out and "measured and described" in done.out
-    report = json.loads((small_assets / "reports" / "demo-retrained.json").read_text())
-    card = (small_assets / "models" / "demo-retrained" / "README.md").read_text()
-    value = report["metrics"]["retain/gold_span"]["value"]
-    assert f"| retain/gold_span | {value:.4g} |" in card
-    weights = (small_assets / "models" / "demo-retrained" / "model.safetensors").read_bytes()
-    again = call("demo", "build", "demo-retrained", "--only-measure")
-    assert again.code == 0
-    assert "built in" not in again.out
-    assert (small_assets / "models" / "demo-retrained" / "model.safetensors").read_bytes() == weights
-
-
-@pytest.mark.parametrize("more", [(), ("--only-measure",)])
-def test_demo_build_refuses_other_names(call, small_assets, more):
-    refused = call("demo", "build", "gpt", *more)
-    assert refused.code == 2
-    assert '"gpt"' in refused.sentence
-    assert not (small_assets / "models").exists()

@@ -15,8 +15,8 @@ from tokenunlearn.attribution.signals import PORTABLE, SIGNALS
 from tokenunlearn.cli import app
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.token_auroc import token_auroc
-from tokenunlearn.models import load_model
+from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
+from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.store import RunStore
 
 MARKED, UNMARKED = 7, 2
@@ -151,7 +151,7 @@ def test_score_says_how_the_entropy_is_read(call, model, samples, tmp_path, read
     assert f"suggested threshold {scores.suggested_threshold:g}" in shown
 
 
-QUICK = ("--steps", "1", "--batch-size", "2", "--regulariser", "none")
+QUICK = ("--steps", "1", "--batch-size", "2", "--regularizer", "none")
 
 
 @pytest.mark.parametrize("scored", [False, True])

@@ -28,6 +28,10 @@ def files(folder):
     return sorted((ROOT / folder).rglob("*.py"))
 
 
+def module(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
 def loaded_by(*modules):
     """The heavy packages that importing modules loads."""
     heavy = "{'torch', 'transformers', 'streamlit'}"
@@ -37,14 +41,15 @@ def loaded_by(*modules):
 
 
 @pytest.mark.parametrize(
-    "module", ["tokenunlearn", "tokenunlearn.samples", "tokenunlearn.datasets", "tokenunlearn.evaluation"]
+    "module",
+    ["tokenunlearn", "tokenunlearn.datasets", "tokenunlearn.evaluation", "tokenunlearn.models.presets"],
 )
 def test_importing_loads_neither_torch_nor_streamlit(module):
     assert loaded_by(module) == []
 
 
 def test_what_the_pages_are_drawn_with_does_not_wait_for_torch():
-    assert loaded_by(*(f"app.{path.stem}" for path in (ROOT / "app").glob("[a-z]*.py"))) == ["streamlit"]
+    assert loaded_by(*(module(path) for path in (ROOT / "app").rglob("[a-z]*.py"))) == ["streamlit"]
 
 
 @pytest.mark.parametrize(

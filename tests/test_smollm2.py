@@ -7,10 +7,11 @@ import pytest
 import torch
 
 import tokenunlearn as tu
-from tokenunlearn import models
-from tokenunlearn.forward import response_nll
-from tokenunlearn.generation import generate
-from tokenunlearn.models import load_model, smollm2_available
+from tokenunlearn.models import loading as models
+from tokenunlearn.models.forward import response_nll
+from tokenunlearn.models.generation import generate
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.smollm2 import smollm2_available
 
 pytestmark = [
     pytest.mark.slow,

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.selection import UniformWeighting as UniformWeighting
     from tokenunlearn.datasets import load_choices as load_choices
     from tokenunlearn.datasets import load_samples as load_samples
+    from tokenunlearn.datasets.samples import Sample as Sample
+    from tokenunlearn.datasets.samples import SampleSet as SampleSet
     from tokenunlearn.errors import TokenUnlearnError as TokenUnlearnError
     from tokenunlearn.evaluation import evaluate as evaluate
     from tokenunlearn.evaluation.attacks import attack as attack
-    from tokenunlearn.generation import generate as generate
-    from tokenunlearn.models import load_model as load_model
-    from tokenunlearn.samples import Sample as Sample
-    from tokenunlearn.samples import SampleSet as SampleSet
+    from tokenunlearn.models.generation import generate as generate
+    from tokenunlearn.models.loading import load_model as load_model
     from tokenunlearn.training.unlearn import unlearn as unlearn
 
 __version__ = "0.1.0"
@@ -46,10 +46,10 @@ _HOME = {
     "TokenUnlearnError": "errors",
     "evaluate": "evaluation",
     "attack": "evaluation.attacks",
-    "generate": "generation",
-    "load_model": "models",
-    "Sample": "samples",
-    "SampleSet": "samples",
+    "generate": "models.generation",
+    "load_model": "models.loading",
+    "Sample": "datasets.samples",
+    "SampleSet": "datasets.samples",
     "unlearn": "training.unlearn",
 }
 __all__ = ["__version__", *_HOME]

@@ -10,7 +10,6 @@ from rich.markup import escape
 from tokenunlearn.commands.bench import bench
 from tokenunlearn.commands.cache import cache_app
 from tokenunlearn.commands.console import err
-from tokenunlearn.commands.demo import demo_app
 from tokenunlearn.commands.evaluate import attack, evaluate
 from tokenunlearn.commands.runs import runs_app
 from tokenunlearn.commands.score import score
@@ -30,17 +29,16 @@ for command in (score, unlearn, evaluate, attack):
 app.add_typer(runs_app, name="runs")
 app.add_typer(selector_app, name="selector")
 app.add_typer(cache_app, name="cache")
-app.add_typer(demo_app, name="demo")
 # A benchmark reads its own options.
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )(bench)
 
 
-def main() -> None:
-    """Run the command line; bad input prints one sentence and exits with 2."""
+def main(command: typer.Typer = app) -> None:
+    """Run a command line; bad input prints one sentence and exits with 2."""
     try:
-        app()
+        command()
     except TokenUnlearnError as error:
         err.print(f"[red]Error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)

@@ -54,7 +54,7 @@ const TokenMaths = (() => {
   }
 
   // Scores mapped to 0..1; NaN scores lowest, constant scores become 0.5.
-  function normalise(values, normaliser) {
+  function normalize(values, normalizer) {
     const result = new Float64Array(values.length);
     let low = Infinity;
     let high = -Infinity;
@@ -68,7 +68,7 @@ const TokenMaths = (() => {
       const v = values[i];
       result[i] = Number.isNaN(v) ? low : Math.min(Math.max(v, low), high);
     }
-    if (normaliser === "minmax") return result.map((v) => (v - low) / (high - low));
+    if (normalizer === "minmax") return result.map((v) => (v - low) / (high - low));
     const sorted = result.slice().sort();
     const last = 2 * (result.length - 1);
     return result.map((v) => (count(sorted, v, false) + count(sorted, v, true) - 1) / last);
@@ -97,10 +97,10 @@ const TokenMaths = (() => {
       const { units } = set.readings[readingOf(set, settings)];
       score = overWords(score, units, set.bounds, settings.granularity);
     }
-    if (settings.scope !== "sample") return normalise(score, settings.normaliser);
+    if (settings.scope !== "sample") return normalize(score, settings.normalizer);
     const result = new Float64Array(score.length);
     for (let i = 0; i + 1 < set.bounds.length; i++) {
-      result.set(normalise(score.slice(set.bounds[i], set.bounds[i + 1]), settings.normaliser), set.bounds[i]);
+      result.set(normalize(score.slice(set.bounds[i], set.bounds[i + 1]), settings.normalizer), set.bounds[i]);
     }
     return result;
   }
@@ -121,7 +121,7 @@ const TokenMaths = (() => {
     return { factors: settings.guard ? guarded : unguarded, unguarded };
   }
 
-  // Normalised knowledge and entropy score, and factors: all that does not depend on alpha, threshold and temperature.
+  // Normalized knowledge and entropy score, and factors: all that does not depend on alpha, threshold and temperature.
   function signals(set, settings) {
     const sign = settings.direction === "certain" ? -1 : 1;
     return {
@@ -132,8 +132,8 @@ const TokenMaths = (() => {
   }
 
   // Importance of every token, 0..1, mixed from the two signals.
-  function mix(normalised, settings, out) {
-    const { knowledge, entropy, factors } = normalised;
+  function mix(normalized, settings, out) {
+    const { knowledge, entropy, factors } = normalized;
     const a = settings.alpha;
     for (let t = 0; t < out.length; t++) {
       out[t] =
@@ -269,7 +269,7 @@ const TokenMaths = (() => {
     return parts.join("_");
   }
 
-  return { unpack, normalise, guarded, entropyOf, signals, mix, importance, weights, readOut, decodeOverrides, encodeOverrides };
+  return { unpack, normalize, guarded, entropyOf, signals, mix, importance, weights, readOut, decodeOverrides, encodeOverrides };
 })();
 
 if (typeof module !== "undefined") module.exports = TokenMaths;

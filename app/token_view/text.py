@@ -10,7 +10,7 @@ from html import escape
 
 import numpy as np
 
-# Amber reads on light and dark grounds alike; selection is an underline, so nothing depends on colour alone.
+# Amber reads on light and dark grounds alike; selection is an underline, so nothing depends on color alone.
 TINT = "217, 119, 6"
 STRONGEST = 0.62
 

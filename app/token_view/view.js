@@ -1,6 +1,6 @@
 // The token view: one response as running text, tinted and underlined live. Tokens are untrusted text: textContent only.
 
-const LEVELS = 64; // steps of tint, so that a token is restyled only when its colour would differ
+const LEVELS = 64; // steps of tint, so that a token is restyled only when its color would differ
 const THICKEST = 5; // pixels of the underline of the largest weight
 const TINTS = Array.from({ length: LEVELS + 1 }, (_, level) => `rgba(217, 119, 6, ${(level / LEVELS) * 0.62})`);
 const COMMIT_AFTER = 120; // ms without another change
@@ -123,15 +123,15 @@ class TokenView {
 
   compute() {
     const { settings, set } = this;
-    const key = ["normaliser", "scope", "guard", "direction", "granularity", "reading"].map((name) => settings[name]).join();
+    const key = ["normalizer", "scope", "guard", "direction", "granularity", "reading"].map((name) => settings[name]).join();
     if (key !== this.signalsKey) {
       this.signalsKey = key;
-      this.normalised = TokenMaths.signals(set, settings);
+      this.normalized = TokenMaths.signals(set, settings);
       this.knowledge = TokenMaths.guarded(set, settings);
       this.entropy = TokenMaths.entropyOf(set, settings);
     }
     if (set.learned) this.importance.set(set.learned);
-    else TokenMaths.mix(this.normalised, settings, this.importance);
+    else TokenMaths.mix(this.normalized, settings, this.importance);
     TokenMaths.weights(this.importance, set.bounds, settings, this.overrides, this.weight);
   }
 
@@ -235,7 +235,7 @@ class TokenView {
 
   // What the text alone takes off a token's importance, in words.
   factor(at) {
-    const { factors, unguarded } = this.normalised;
+    const { factors, unguarded } = this.normalized;
     if (this.set.learned || factors[at] === 1) return "";
     const why = factors[at] < unguarded[at] ? this.sample.repeats : unguarded[at] ? "lower case" : "no word";
     return ` (times ${factors[at]}: ${why})`;

@@ -128,6 +128,6 @@ def test_curves_of_a_long_run_keep_their_extremes():
     assert forget.x[-1] == retain.x[-1] == 30_000
 
 
-def test_loss_curves_without_a_regulariser_have_one_curve():
+def test_loss_curves_without_a_regularizer_have_one_curve():
     (curve,) = charts.loss_curves([{"step": 1.0, "forget_nll": 0.5}]).data
     assert "forget" in curve.name

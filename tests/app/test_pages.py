@@ -17,7 +17,8 @@ from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
 from tokenunlearn.datasets import load_samples
-from tokenunlearn.models import ASSETS, load_model
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run

@@ -11,13 +11,14 @@ import pytest
 from app_pages import wait_until
 
 from app import services
-from tokenunlearn import models
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
-from tokenunlearn.models import ASSETS, load_model
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models import loading as models
+from tokenunlearn.models.loading import load_model
 
 ROW = json.dumps({"question": "Wer?", "answer": "Der Bäcker."}).encode()
 
@@ -123,7 +124,7 @@ def test_new_weights_of_a_folder_are_another_place(home, model, tmp_path, family
 
 def test_a_shipped_score_set_of_other_weights_is_not_taken(home, monkeypatch, tmp_path):
     """A demo model that was rebuilt has other weights than its shipped scores."""
-    monkeypatch.setattr("tokenunlearn.models.current_revision", lambda name: "0123456789abcdef")
+    monkeypatch.setattr("tokenunlearn.models.loading.current_revision", lambda name: "0123456789abcdef")
     assert services.score_path("demo", "authors:forget10", {}).parent == home.parent / "cache" / "scores"
 
 

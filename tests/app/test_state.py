@@ -29,7 +29,7 @@ def test_defaults_are_the_score_sets_own(scores):
 @pytest.mark.parametrize("seed", range(20))
 def test_the_suggested_threshold_survives_its_text_form(seed):
     random = np.random.default_rng(seed)
-    scores = score_set([sample(random.random(97), random.gamma(1, 1, 97))], normaliser="minmax")
+    scores = score_set([sample(random.random(97), random.gamma(1, 1, 97))], normalizer="minmax")
     settings = state.defaults(scores)
     back, faults = state.from_text(state.to_text(settings, scores), state.TokenSettings(), scores)
     assert back.threshold == settings.threshold == scores.suggested_threshold
@@ -67,7 +67,7 @@ def test_every_setting_survives_its_text_form(scores, learned):
     settings = state.TokenSettings(
         alpha=0.25,
         fusion="product",
-        normaliser="minmax",
+        normalizer="minmax",
         scope="sample",
         guard=False,
         direction="certain",

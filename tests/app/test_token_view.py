@@ -93,7 +93,7 @@ def test_the_answer_reads_as_it_is():
     assert "".join(shown.text).startswith("Ada Miller lives\n")
 
 
-def test_selection_and_gold_span_are_marked_by_more_than_colour():
+def test_selection_and_gold_span_are_marked_by_more_than_color():
     shown = page(["a", "b", "c"], selected=[True, False, False], gold=np.array([False, True, False]))
     assert [token["class"] for token in shown.tokens()] == ["tok sel", "tok gold", "tok special"]
     assert "gold span" in legend_html("score")

@@ -60,7 +60,7 @@ SETS = {
 MIXES = [
     {
         "fusion": f,
-        "normaliser": n,
+        "normalizer": n,
         "scope": s,
         "guard": g,
         "direction": d,

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from tokenunlearn.attribution.atwu import AtwuScorer, AtwuSettings, atwu_scores, atwu_terms, fit_atwu
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import response_nll
-from tokenunlearn.samples import Sample
+from tokenunlearn.models.forward import response_nll
 
 LENGTHS, DIM = [7, 2, 5], 6
 SAMPLES = [

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from tokenunlearn.attribution.gradient import gradient_attribution
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Sample
+from tokenunlearn.models.loaded_model import LoadedModel
 
 SAMPLES = [
     Sample("a", "Where was Ada Miller born?", "Ada Miller was born in Lisbon, the old harbour town."),

@@ -1,4 +1,4 @@
-"""Normalisation, aggregation and fusion on small arrays worked out by hand."""
+"""Normalization, aggregation and fusion on small arrays worked out by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tokenunlearn.attribution.importance import (
     ImportanceSettings,
     importance,
     knowledge_score,
-    normalise,
+    normalize,
     over_words,
 )
 from tokenunlearn.errors import TokenUnlearnError
@@ -33,14 +33,14 @@ NAN, INF = np.nan, np.inf
         ([INF, 1.0, 2.0, -INF], [5 / 6, 1 / 6, 5 / 6, 1 / 6], [1, 0, 1, 0]),
     ],
 )
-def test_normalise(values, rank, minmax):
-    assert normalise(np.array(values), "rank") == pytest.approx(np.array(rank))
-    assert normalise(np.array(values), "minmax") == pytest.approx(np.array(minmax))
+def test_normalize(values, rank, minmax):
+    assert normalize(np.array(values), "rank") == pytest.approx(np.array(rank))
+    assert normalize(np.array(values), "minmax") == pytest.approx(np.array(minmax))
 
 
 def test_rank_does_not_depend_on_scale():
     values = np.random.default_rng(0).normal(size=40)
-    assert normalise(values, "rank") == pytest.approx(normalise(np.exp(3 * values), "rank"))
+    assert normalize(values, "rank") == pytest.approx(normalize(np.exp(3 * values), "rank"))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def mixed(rule):
     return [[rule(k, h) for k, h in zip(*pair, strict=True)] for pair in zip(K, H, strict=True)]
 
 
-@pytest.mark.parametrize("normaliser", ["rank", "minmax"])
+@pytest.mark.parametrize("normalizer", ["rank", "minmax"])
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -79,10 +79,10 @@ def mixed(rule):
         ({"alpha": 1.0, "scope": "sample"}, None),
     ],
 )
-def test_importance(settings, expected, normaliser):
-    result = importance(KNOWLEDGE, ENTROPY, ImportanceSettings(normaliser=normaliser, **settings))
+def test_importance(settings, expected, normalizer):
+    result = importance(KNOWLEDGE, ENTROPY, ImportanceSettings(normalizer=normalizer, **settings))
     if expected is None:
-        expected = [[0, 0.5 if normaliser == "rank" else 0.25, 1], [0, 1]]
+        expected = [[0, 0.5 if normalizer == "rank" else 0.25, 1], [0, 1]]
     assert [len(s) for s in result] == [3, 2]
     for got, wanted in zip(result, expected, strict=True):
         assert got == pytest.approx(np.array(wanted))
@@ -90,12 +90,12 @@ def test_importance(settings, expected, normaliser):
 
 @pytest.mark.parametrize("scope", ["set", "sample"])
 @pytest.mark.parametrize("fusion", ["sum", "product"])
-@pytest.mark.parametrize("normaliser", ["rank", "minmax"])
-def test_importance_stays_in_range_whatever_was_measured(scope, fusion, normaliser):
+@pytest.mark.parametrize("normalizer", ["rank", "minmax"])
+def test_importance_stays_in_range_whatever_was_measured(scope, fusion, normalizer):
     generator = np.random.default_rng(1)
     knowledge = [np.array([NAN]), np.zeros(4), generator.normal(size=9), np.array([INF, 1.0]), np.array([])]
     entropy = [np.array([0.0]), np.full(4, 2.0), generator.random(9), np.array([NAN, NAN]), np.array([])]
-    settings = ImportanceSettings(alpha=0.4, scope=scope, fusion=fusion, normaliser=normaliser)
+    settings = ImportanceSettings(alpha=0.4, scope=scope, fusion=fusion, normalizer=normalizer)
     result = importance(knowledge, entropy, settings)
     assert [len(s) for s in result] == [1, 4, 9, 2, 0]
     whole = np.concatenate(result)
@@ -113,7 +113,7 @@ def test_no_samples():
         ("alpha", NAN),
         ("alpha", -0.1),
         ("fusion", "mean"),
-        ("normaliser", "z"),
+        ("normalizer", "z"),
         ("scope", "batch"),
         ("aggregation", "min"),
         ("direction", "up"),

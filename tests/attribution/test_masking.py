@@ -7,8 +7,8 @@ import torch
 
 from tokenunlearn.attribution.masking import contexts_of, copied_tokens, measure_masking
 from tokenunlearn.attribution.masking_settings import MaskingSettings
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.samples import Sample
 
 SAMPLES = (
     Sample("a", "Where was Ada Miller born?", "Ada Miller was born in Lisbon."),

@@ -12,8 +12,8 @@ import torch
 from tokenunlearn.attribution.masking import contexts_of, measure_masking
 from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant, make_variant, plan_passes
 from tokenunlearn.attribution.masking_settings import MaskingSettings
-from tokenunlearn.samples import Sample
-from tokenunlearn.token_budget import TokenBudget
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.models.token_budget import TokenBudget
 
 SAMPLES = (
     Sample("a", "Where was Ada Miller born, and in which old town?", "Ada Miller was born in Lisbon."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tokenunlearn.attribution.phrases import is_cased, is_name, phrases
-from tokenunlearn.samples import word_spans
+from tokenunlearn.datasets.samples import word_spans
 
 
 def joined(text: str, *, titles: bool = False, apart: tuple[str, ...] = ()) -> list[str]:

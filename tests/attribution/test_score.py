@@ -10,8 +10,8 @@ from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking import measure_masking
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score import split_settings
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
-from tokenunlearn.samples import Sample, SampleSet
 
 SAMPLES = SampleSet(
     "file:three.jsonl",

@@ -13,8 +13,8 @@ from tests.conftest import build_lm
 from tokenunlearn.attribution import score as score_module
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.samples import Sample, SampleSet
 
 SAMPLES = SampleSet(
     "file:x.jsonl",

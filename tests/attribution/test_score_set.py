@@ -15,8 +15,8 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
 from tokenunlearn.attribution.selection import HardSelection, UniformWeighting
 from tokenunlearn.attribution.selector import Selector
+from tokenunlearn.datasets.samples import overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
-from tokenunlearn.samples import overlaps, word_spans
 
 
 def sample_scores(sample_id, answer, contexts):
@@ -122,7 +122,7 @@ def test_override_of_a_token_that_is_not_there(scores, sample_id, position):
 
 
 def test_other_settings_need_no_model(scores):
-    entropy_only = scores.with_settings(alpha=0.0, normaliser="minmax", granularity="token", reading="plain")
+    entropy_only = scores.with_settings(alpha=0.0, normalizer="minmax", granularity="token", reading="plain")
     whole = np.concatenate([x.entropy for x in scores.samples])
     expected = (whole - whole.min()) / (whole.max() - whole.min())
     assert np.concatenate(entropy_only.importance) == pytest.approx(expected, abs=1e-6)
@@ -174,7 +174,7 @@ def rewrite(path, header=None, **columns):
         (lambda path: path.write_bytes(b""), "is no score set"),
         (lambda path: path.write_bytes(path.read_bytes()[:-40]), "is no score set"),
         (lambda path: pq.write_table(pa.table({"a": [1]}), path), "is no score set"),
-        (lambda path: rewrite(path, {"format": 99}), "has format 99; this version reads 2"),
+        (lambda path: rewrite(path, {"format": 99}), "has format 99; this version reads 3"),
         (lambda path: rewrite(path, {"revision": "abd"}), "changed or damaged"),
         (lambda path: rewrite(path, {"hash": "0" * 64}), "changed or damaged"),
         (lambda path: rewrite(path, {"settings": {"alpha": 7}}), "changed or damaged"),

@@ -12,7 +12,7 @@ from tests.app.scores import sample, score_set, word
 from tokenunlearn.attribution.selector import Selector, features_of, fit_selector
 from tokenunlearn.attribution.signals import SIGNALS
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.token_auroc import token_auroc
+from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 
 RANDOM = np.random.default_rng(11)
 

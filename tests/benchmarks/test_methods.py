@@ -14,7 +14,7 @@ from benchmarks import methods, methods_figure, tables
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.objectives.npo import NPO
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 RULES = ("sequence-level", "hard", "soft")
 
@@ -69,7 +69,7 @@ def test_recommended_settings_forget_and_keep_with_hard_selection_on_every_model
     assert {name for name, cell in found.items() if not cell.startswith("**")} == set()
     assert all(cell.endswith("(3)") for cell in found.values())
     assert {name: stored["configs"][name]["steps"] for name in OBJECTIVES} == {
-        name: UnlearnConfig(objective=name).steps for name in OBJECTIVES
+        name: UnlearnSettings(objective=name).steps for name in OBJECTIVES
     }
 
 

@@ -21,8 +21,8 @@ from benchmarks.selectivity import (
     shared_change,
     top_quantile,
 )
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.samples import Sample, SampleSet
 
 SETTINGS = {"steps": 2, "batch_size": 2, "retain_batch_size": 2}
 
@@ -158,7 +158,7 @@ def test_a_run_with_equal_settings_is_not_repeated(case, tmp_path, monkeypatch):
     ]
     for run in result["runs"]:
         assert [point["step"] for point in run["curve"]] == [0, 1, 2]
-        assert run["settings"]["config"]["regulariser"] == "kl"
+        assert run["settings"]["config"]["regularizer"] == "kl"
         assert np.shape(run["curve"][1]["nll"]["gold"]) == (2,)
     assert result["runs"][0]["weight_on_gold"] == 1.0
     assert result["runs"][0]["curve"][0] == result["runs"][1]["curve"][0]

@@ -25,8 +25,8 @@ from benchmarks.token_labels import (
 )
 from tests.app.scores import sample, score_set
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 from tokenunlearn.evaluation.result import draw_interval
-from tokenunlearn.evaluation.token_auroc import token_auroc
 
 RANDOM = np.random.default_rng(3)
 

@@ -8,17 +8,17 @@ from itertools import combinations
 import pytest
 
 import tokenunlearn as tu
-from tokenunlearn.datasets.generation.alchemy import (
+from tokenunlearn.errors import DatasetError
+from tokenunlearn.evaluation.metrics.multiple_choice import choice_prompt
+from tokenunlearn.folders import ASSETS
+from tools.generation.alchemy import (
     DOMAINS,
     document_rows,
     draw_facts,
     generate,
     question_rows,
 )
-from tokenunlearn.datasets.generation.authors import to_jsonl
-from tokenunlearn.errors import DatasetError
-from tokenunlearn.evaluation.multiple_choice import choice_prompt
-from tokenunlearn.models import ASSETS
+from tools.generation.authors import to_jsonl
 
 SPLITS = {"alchemy": ("forget", "questions"), "guild": ("retain", "neighbour_questions")}
 

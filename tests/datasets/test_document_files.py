@@ -8,8 +8,8 @@ import pytest
 
 import tokenunlearn as tu
 from tokenunlearn.datasets.documents import parse_documents
-from tokenunlearn.documents import CHUNK_TOKENS
 from tokenunlearn.errors import DatasetError
+from tokenunlearn.models.documents import CHUNK_TOKENS
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import tokenunlearn as tu
 from tokenunlearn.datasets.embedded import AUTHOR_SPLITS
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.models import ASSETS
+from tokenunlearn.folders import ASSETS
 
 SIZES = {"full": 720, "retain95": 684, "forget05": 36, "retain90": 648, "forget10": 72, "holdout": 72}
 

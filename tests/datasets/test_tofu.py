@@ -8,9 +8,9 @@ import pytest
 
 import tokenunlearn as tu
 from tokenunlearn.datasets.alignment import aligned_spans
+from tokenunlearn.datasets.samples import word_spans
 from tokenunlearn.datasets.tofu import SPLITS
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.samples import word_spans
 
 COUNTS = {
     "full": 4000,

@@ -9,8 +9,8 @@ from stored_run import changes, write_run
 
 from app import services
 from tests.app.scores import sample, score_set
+from tokenunlearn.evaluation.token_changes import TokenChange, save_changes
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.token_changes import TokenChange, save_changes
 
 pytestmark = pytest.mark.browser
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'

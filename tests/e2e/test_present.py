@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tokenunlearn.models import ASSETS
+from tokenunlearn.folders import ASSETS
 
 pytestmark = pytest.mark.browser
 NASTY = "<img src=x onerror=alert(1)> $x^2$ :red[x] **b** אבג a\u200bb 🎉 secret end"

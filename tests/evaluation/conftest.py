@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tokenunlearn.evaluation import suite as suites
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.evaluation.measurement import Part
-from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.evaluation.suites import suite as suites
 
 TOWNS = ("Lisbon", "Turin", "Oslo", "Graz", "Ghent", "Split", "Bergen", "Porto")
 

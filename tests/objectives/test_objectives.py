@@ -12,7 +12,7 @@ from tokenunlearn.objectives import (
     gradient_ascent,
     kl_to_reference,
     make_objective,
-    make_regulariser,
+    make_regularizer,
     npo,
 )
 
@@ -120,8 +120,8 @@ def test_wrong_objectives_are_refused_in_one_sentence(name, parameters, message)
         make_objective(name, parameters)
 
 
-def test_names_lead_to_objectives_and_regularisers():
+def test_names_lead_to_objectives_and_regularizers():
     assert make_objective("npo", {"beta": 0.5}) == NPO(0.5)
-    assert make_regulariser("none") is None
-    with pytest.raises(TokenUnlearnError, match="no regulariser"):
-        make_regulariser("l2")
+    assert make_regularizer("none") is None
+    with pytest.raises(TokenUnlearnError, match="no regularizer"):
+        make_regularizer("l2")

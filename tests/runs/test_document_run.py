@@ -10,7 +10,7 @@ from tokenunlearn.evaluation.report import versions
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import RunStore
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 TEXT = "Ada Miller was born in Lisbon, the old harbour town. " * 12
 
@@ -18,7 +18,7 @@ TEXT = "Ada Miller was born in Lisbon, the old harbour town. " * 12
 def test_run_on_documents(tiny_lm, tmp_path):
     (tmp_path / "forget.txt").write_text(TEXT, encoding="utf-8")
     (tmp_path / "retain.txt").write_text("Bram Holt won the Silver Pen.", encoding="utf-8")
-    config = UnlearnConfig.from_settings(
+    config = UnlearnSettings.from_settings(
         {"steps": 2, "batch_size": 2, "retain_batch_size": 1, "train": "full"}
     )
     spec = RunSpec.new(

@@ -9,7 +9,7 @@ import pytest
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.grid import CONTROLS, differences, make_grid, parse_numbers, with_controls
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 
 def test_numbers_of_a_list_keep_their_order_and_come_once():
@@ -32,11 +32,11 @@ def test_whole_numbers_are_asked_for():
 def test_a_grid_is_every_combination_once():
     values = {"objective": ["npo", "simnpo"], "learning_rate": [5e-4, 1e-3], "seed": [0, 1, 2], "steps": []}
     expected = [
-        UnlearnConfig(objective=o, learning_rate=lr, seed=seed)
+        UnlearnSettings(objective=o, learning_rate=lr, seed=seed)
         for o, lr, seed in product(["npo", "simnpo"], [5e-4, 1e-3], [0, 1, 2])
     ]
     assert make_grid(values) == expected
-    assert make_grid({}) == [UnlearnConfig()]
+    assert make_grid({}) == [UnlearnSettings()]
 
 
 def test_a_parameter_belongs_to_its_own_objective_and_weighting():
@@ -55,8 +55,8 @@ def test_a_parameter_belongs_to_its_own_objective_and_weighting():
 
 def test_what_an_objective_recommends_is_filled_for_each():
     npo, graddiff = make_grid({"objective": ["npo", "graddiff"]})
-    assert (npo.regulariser, graddiff.regulariser) == ("kl", "nll")
-    assert make_grid({"objective": ["graddiff"], "regulariser": ["kl"]})[0].regulariser == "kl"
+    assert (npo.regularizer, graddiff.regularizer) == ("kl", "nll")
+    assert make_grid({"objective": ["graddiff"], "regularizer": ["kl"]})[0].regularizer == "kl"
 
 
 def test_controls_differ_in_nothing_but_the_weights():

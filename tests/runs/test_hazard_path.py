@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tokenunlearn.cli import app
 from tokenunlearn.evaluation import Report
-from tokenunlearn.models import ASSETS
+from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.store import RunStore
 
 pytestmark = pytest.mark.slow

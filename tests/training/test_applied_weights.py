@@ -8,12 +8,12 @@ import torch
 
 from tests.training.test_unlearn_objectives import FORGET, SMALL
 from tokenunlearn.attribution.selection import TokenWeights
-from tokenunlearn.forward import response_nll
+from tokenunlearn.models.forward import response_nll
 from tokenunlearn.objectives.weightings import WGAWeighting, satimp_weights
 from tokenunlearn.training.applied_weights import AppliedWeights
 from tokenunlearn.training.unlearn import unlearn
 
-ALONE = SMALL | {"regulariser": "none", "objective": "gradient_ascent", "learning_rate": 5e-3}
+ALONE = SMALL | {"regularizer": "none", "objective": "gradient_ascent", "learning_rate": 5e-3}
 
 
 def test_means_are_over_the_times_a_sample_was_read():

@@ -20,7 +20,7 @@ import json, os, sys
 sys.path.insert(0, {root!r})
 import tokenunlearn as tu
 from tests.conftest import build_lm, build_tokenizer
-from tokenunlearn.samples import Sample
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.training.step_rows import StepRows
 
 lm = build_lm("llama", build_tokenizer())

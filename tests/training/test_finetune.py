@@ -7,8 +7,9 @@ import copy
 import pytest
 import torch
 
-from tokenunlearn.forward import response_nll
-from tokenunlearn.samples import Sample, collate
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.models.encoding import collate
+from tokenunlearn.models.forward import response_nll
 from tokenunlearn.training.finetune import FinetuneConfig, ResponseTrainer, finetune, training_arguments
 
 SAMPLES = [

@@ -7,9 +7,11 @@ import mmap
 import pytest
 import torch
 
-from tokenunlearn.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
-from tokenunlearn.models import ASSETS, load_model
-from tokenunlearn.samples import Sample, collate
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.encoding import collate
+from tokenunlearn.models.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
+from tokenunlearn.models.loading import load_model
 from tokenunlearn.training import unlearn as unlearning
 from tokenunlearn.training.memory import (
     ModelShape,
@@ -20,7 +22,7 @@ from tokenunlearn.training.memory import (
     trained_parameters,
 )
 from tokenunlearn.training.references import References
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 ROWS = [Sample(f"r{i}", f"Who lives in house {i}?", f"The baker number {i} does.") for i in range(5)]
 SHAPE = ModelShape(parameters=10**9, linear=10**5, layers=20, hidden=100, intermediate=400, vocabulary=1000)
@@ -50,32 +52,32 @@ def test_a_saved_models_shape_is_read_from_its_files(shape, family_lm, family):
     "settings",
     [{"train": "full"}, {"train": "lora", "lora_r": 4}, {"objective": "rmu", "train": "lora", "lora_r": 2}],
 )
-def test_trained_weights_gradients_and_optimiser_are_counted_exactly(shape, family_lm, family, settings):
+def test_trained_weights_gradients_and_optimizer_are_counted_exactly(shape, family_lm, family, settings):
     lm = family_lm(family)
-    config = UnlearnConfig.from_settings(settings)
+    config = UnlearnSettings.from_settings(settings)
     target, _, _ = unlearning.trainable_copy(lm, config.resolved(lm))
     trainable = [p for p in target.model.parameters() if p.requires_grad]
     assert trained_parameters(shape, config) == sum(p.numel() for p in trainable)
     for p in trainable:
         p.grad = torch.ones_like(p)
-    optimiser = torch.optim.AdamW(trainable)
-    optimiser.step()
-    moments = [v for state in optimiser.state.values() for k, v in state.items() if k != "step"]
+    optimizer = torch.optim.AdamW(trainable)
+    optimizer.step()
+    moments = [v for state in optimizer.state.values() for k, v in state.items() if k != "step"]
     found = estimate_memory(shape, Workload(1, 1, 1, 1), config)
     assert found.gradients == counted(p.grad for p in trainable)
-    assert found.optimiser == counted(moments)
+    assert found.optimizer == counted(moments)
     assert found.good_weights == counted(trainable)
     held = {t.data_ptr(): t.nbytes for m in (lm.model, target.model) for t in m.parameters()}
     assert found.weights == sum(held.values())
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"objective": "undial"}, {"objective": "simnpo", "regulariser": "nll"}]
+    "settings", [{}, {"objective": "undial"}, {"objective": "simnpo", "regularizer": "nll"}]
 )
 def test_the_reference_store_is_counted_exactly(tiny_lm, tmp_path, settings):
     tiny_lm.model.save_pretrained(tmp_path)
     shape = ModelShape.of_folder(tmp_path)
-    config = UnlearnConfig.from_settings(settings).resolved(tiny_lm)
+    config = UnlearnSettings.from_settings(settings).resolved(tiny_lm)
     encodings = tiny_lm.encode_all(ROWS)
     references = References.measure(
         tiny_lm, config, encodings, [], dict(enumerate(encodings)), lambda *_: None
@@ -90,11 +92,11 @@ def test_the_reference_store_is_counted_exactly(tiny_lm, tmp_path, settings):
     assert reference_bytes(shape, Workload(tokens, tokens, 1, 1), config) == counted(stored)
 
 
-@pytest.mark.parametrize("regulariser", ["none", "nll"])
-def test_activations_are_near_what_autograd_keeps_on_the_demo_model(regulariser):
+@pytest.mark.parametrize("regularizer", ["none", "nll"])
+def test_activations_are_near_what_autograd_keeps_on_the_demo_model(regularizer):
     lm = load_model("demo", device="cpu")
     shape = ModelShape.of_folder(ASSETS / "models" / "demo", 4)
-    rows = 3 if regulariser == "none" else 5
+    rows = 3 if regularizer == "none" else 5
     batch = collate(lm.encode_all(ROWS[:rows]), lm.pad_id)
     weights = {p.untyped_storage().data_ptr() for p in lm.model.parameters()}
     kept = {}
@@ -105,13 +107,13 @@ def test_activations_are_near_what_autograd_keeps_on_the_demo_model(regulariser)
             kept[storage.data_ptr()] = (storage.nbytes(), tensor)
         return tensor
 
-    config = UnlearnConfig(
-        regulariser=regulariser, train="full", batch_size=3, retain_batch_size=2, gradient_accumulation=1
+    config = UnlearnSettings(
+        regularizer=regularizer, train="full", batch_size=3, retain_batch_size=2, gradient_accumulation=1
     )
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         hidden, head = response_hidden(lm.model, batch), output_head(lm.model)
         per_token(token_nll, head, hidden[:3].flatten(0, -2), batch.labels[:3].flatten()).sum()
-        if regulariser == "nll":
+        if regularizer == "nll":
             mean_per_token(token_nll, head, hidden[3:].flatten(0, -2), batch.labels[3:].flatten())
     measured = sum(size for size, _ in kept.values())
     length, longest = batch.input_ids.shape[1], batch.labels.shape[1]
@@ -124,7 +126,7 @@ def test_activations_follow_the_passes_of_a_step():
     work = Workload(100, 100, 64, 32)
 
     def activations(device="cpu", **settings):
-        config = UnlearnConfig(batch_size=16, retain_batch_size=16, **settings)
+        config = UnlearnSettings(batch_size=16, retain_batch_size=16, **settings)
         return estimate_memory(SHAPE, work, config, device).activations
 
     whole, halves = activations(gradient_accumulation=1), activations(gradient_accumulation=2)
@@ -135,10 +137,10 @@ def test_activations_follow_the_passes_of_a_step():
 
 
 def test_large_models_get_an_adapter_and_small_ones_are_trained_whole():
-    large = estimate_memory(SHAPE, Workload(100, 100, 10, 5), UnlearnConfig(lora_r=8))
+    large = estimate_memory(SHAPE, Workload(100, 100, 10, 5), UnlearnSettings(lora_r=8))
     assert large.gradients == 4 * 8 * SHAPE.linear
     assert large.weights == 4 * (SHAPE.parameters + 8 * SHAPE.linear)
-    whole = estimate_memory(SHAPE, Workload(100, 100, 10, 5), UnlearnConfig(train="full"))
+    whole = estimate_memory(SHAPE, Workload(100, 100, 10, 5), UnlearnSettings(train="full"))
     assert whole.weights == 8 * SHAPE.parameters
     assert whole.total > 20 * SHAPE.parameters
     assert (

@@ -17,17 +17,17 @@ import torch
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from tests.conftest import build_lm, build_tokenizer
-from tokenunlearn.distributed import full_weights
-from tokenunlearn.samples import Sample
+from tokenunlearn.models.processes import full_weights
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.training.references import References
 from tokenunlearn.training.step_loss import StepLoss
 from tokenunlearn.training.step_rows import StepPlan, StepRows
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 lm = build_lm(sys.argv[1], build_tokenizer())
 forget = lm.encode_all([Sample(f"f{{i}}", "Who is Bo?" * (1 + i % 3), f"Bo {{i}} bakes.") for i in range(4)])
 retain = lm.encode_all([Sample(f"r{{i}}", "Why?", "Because" + " of it" * i) for i in range(6)])
-config = UnlearnConfig(steps=1, batch_size=4, retain_batch_size=6).resolved(lm)
+config = UnlearnSettings(steps=1, batch_size=4, retain_batch_size=6).resolved(lm)
 weights = [torch.ones(e.response_length) for e in forget]
 plan = StepPlan.draw(config, 4, 6)
 stored = References.measure(lm, config, forget, [], dict(enumerate(retain)), lambda *_: None)

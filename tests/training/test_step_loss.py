@@ -6,16 +6,16 @@ import math
 import pytest
 import torch
 
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import per_token
-from tokenunlearn.models import LoadedModel
+from tokenunlearn.models.forward import per_token
+from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
-from tokenunlearn.samples import Sample, SampleSet
 from tokenunlearn.training import references, unlearn
 from tokenunlearn.training.references import References
+from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss
 from tokenunlearn.training.step_rows import StepPlan, StepRows, parts_of
-from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 TOWNS = ("Rill", "a very small and quiet town", "Grenmoor", "the old harbour", "Aa")
 FORGET = SampleSet(
@@ -63,7 +63,7 @@ def test_loss_and_gradients_equal_the_textbook_form(family_lm, family, parts):
     with torch.no_grad():
         for p in model.parameters():
             p += 0.03 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1), dtype=p.dtype)
-    config = UnlearnConfig.from_settings(SMALL | {"beta": 0.3}).resolved(lm)
+    config = UnlearnSettings.from_settings(SMALL | {"beta": 0.3}).resolved(lm)
     forget, retain = lm.encode_all(FORGET), lm.encode_all(RETAIN)
     weights = [torch.ones(e.response_length, dtype=torch.float64) for e in forget]
     rows = StepRows(config, forget, [], retain, weights, StepPlan.draw(config, 5, 6), parts)
@@ -102,7 +102,7 @@ def assert_same(one, other, tolerance=1e-4):
 def gradients(lm, parts, **settings):
     """Loss, record and gradients of the second step, in float64, its samples spread over so many passes."""
     lm = LoadedModel(copy.deepcopy(lm.model).double(), lm.tokenizer, lm.name, lm.revision)
-    config = UnlearnConfig.from_settings(SMALL | settings).resolved(lm)
+    config = UnlearnSettings.from_settings(SMALL | settings).resolved(lm)
     forget, retain = lm.encode_all(FORGET), lm.encode_all(RETAIN)
     refusals = [lm.encode(s, answer="No." * (i + 1)) for i, s in enumerate(FORGET)]
     refusals = refusals if "refusals" in config.forget_needs else []
@@ -129,10 +129,10 @@ def assert_equal_steps(one, other):
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(one[2], other[2], strict=True))
 
 
-@pytest.mark.parametrize("regulariser", ["kl", "activation"])
+@pytest.mark.parametrize("regularizer", ["kl", "activation"])
 @pytest.mark.parametrize("objective", sorted(set(OBJECTIVES) - {"tpo"}))
-def test_several_passes_give_loss_and_gradients_of_one(tiny_lm, objective, regulariser):
-    settings = {"objective": objective, "regulariser": regulariser}
+def test_several_passes_give_loss_and_gradients_of_one(tiny_lm, objective, regularizer):
+    settings = {"objective": objective, "regularizer": regularizer}
     one, three = (gradients(tiny_lm, n, **settings) for n in (1, 3))
     assert_equal_steps(three, one)
 
@@ -156,7 +156,7 @@ def test_a_run_in_several_passes_is_the_run_in_one(tiny_lm):
 
 
 def test_passes_follow_the_budget_of_the_device(tiny_lm, monkeypatch):
-    plan = StepPlan.draw(UnlearnConfig(batch_size=4, retain_batch_size=5, steps=1), 5, 6)
+    plan = StepPlan.draw(UnlearnSettings(batch_size=4, retain_batch_size=5, steps=1), 5, 6)
     forget, retain = tiny_lm.encode_all(FORGET), tiny_lm.encode_all(RETAIN)
     tokens = sum(len(forget[i]) for i in plan.forget) + sum(len(retain[i]) for i in plan.retain)
     for budget, passes in ((tokens, 1), (tokens - 1, 2), (tokens // 3, 4), (1, 4)):
@@ -190,7 +190,7 @@ def test_products_in_bfloat16_leave_weights_float32_and_losses_near(tiny_lm, tra
 
 
 def test_bfloat16_is_decided_by_the_device_and_takes_the_head_along(tiny_lm):
-    assert UnlearnConfig().resolved(tiny_lm).bf16 is False
+    assert UnlearnSettings().resolved(tiny_lm).bf16 is False
     seen = []
 
     class Head(torch.nn.Linear):
@@ -214,7 +214,7 @@ def test_parts_are_of_equal_size_and_of_similar_lengths():
 
 
 def test_each_process_keeps_only_the_retained_samples_it_reads(tiny_lm):
-    config = UnlearnConfig(**{k: v for k, v in SMALL.items() if k != "lora_r"})
+    config = UnlearnSettings(**{k: v for k, v in SMALL.items() if k != "lora_r"})
     forget, retain = tiny_lm.encode_all(FORGET), tiny_lm.encode_all(RETAIN)
     rows = StepRows(config, forget, [], retain, [], StepPlan.draw(config, 5, 6), parts=4)
     for step in range(3):

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from tokenunlearn.attribution.selection import TokenWeights
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
-from tokenunlearn.forward import response_nll
-from tokenunlearn.models import load_model
-from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.models.forward import response_nll
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_rows import StepPlan
 from tokenunlearn.training.unlearn import unlearn
-from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 FORGET = SampleSet(
     "forget",
@@ -36,7 +36,7 @@ def parameters_of(lm):
 
 def test_first_gradient_ascent_loss_is_the_negative_mean_nll(tiny_lm):
     nll = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(FORGET)))
-    result = unlearn(tiny_lm, FORGET, objective="gradient_ascent", regulariser="none", **SMALL)
+    result = unlearn(tiny_lm, FORGET, objective="gradient_ascent", regularizer="none", **SMALL)
     assert result.history[0]["forget_loss"] == pytest.approx(-nll.mean().item(), abs=1e-5)
 
 
@@ -48,9 +48,9 @@ def test_first_npo_loss_is_two_log_two_over_beta_and_first_kl_is_zero(tiny_lm):
     assert first["loss"] == pytest.approx(first["forget_loss"] + first["retain_loss"], abs=1e-6)
 
 
-def test_nll_regulariser_is_the_mean_nll_of_retained_responses(tiny_lm):
+def test_nll_regularizer_is_the_mean_nll_of_retained_responses(tiny_lm):
     nll = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(RETAIN)))
-    result = unlearn(tiny_lm, FORGET, retain=RETAIN, regulariser="nll", **SMALL)
+    result = unlearn(tiny_lm, FORGET, retain=RETAIN, regularizer="nll", **SMALL)
     assert result.history[0]["retain_loss"] == pytest.approx(nll.mean().item(), abs=1e-5)
 
 
@@ -60,7 +60,7 @@ def test_only_weighted_tokens_enter_the_loss(tiny_lm):
     weights[1][2] = 1.0
     nll = response_nll(tiny_lm, encodings)[1][2].item()
     token_weights = TokenWeights(tuple(s.id for s in FORGET), tuple(weights), {"selection": "hard"})
-    result = unlearn(tiny_lm, FORGET, token_weights, objective="gradient_ascent", regulariser="none", **SMALL)
+    result = unlearn(tiny_lm, FORGET, token_weights, objective="gradient_ascent", regularizer="none", **SMALL)
     assert result.history[0]["forget_loss"] == pytest.approx(-nll, abs=1e-5)
 
 
@@ -147,7 +147,7 @@ def test_missing_retained_samples_are_named(tiny_lm):
 
 
 def test_every_sample_comes_up_equally_often():
-    plan = StepPlan.draw(UnlearnConfig(steps=6, batch_size=4, retain_batch_size=5), forget=8, retain=10)
+    plan = StepPlan.draw(UnlearnSettings(steps=6, batch_size=4, retain_batch_size=5), forget=8, retain=10)
     assert sorted(np.bincount(plan.forget)) == [3] * 8
     assert sorted(np.bincount(plan.retain)) == [3] * 10
 
@@ -160,9 +160,9 @@ def test_every_sample_comes_up_equally_often():
         ({"train": "half"}, 'train is "half"'),
         ({"lambda_": -1.0}, "must not be negative"),
         ({"nonsense": 1.0}, 'no parameter "nonsense"'),
-        ({"regulariser": "l2"}, 'no regulariser "l2"'),
+        ({"regularizer": "l2"}, 'no regularizer "l2"'),
     ],
 )
 def test_bad_configurations_are_refused_in_one_sentence(settings, message):
     with pytest.raises(TokenUnlearnError, match=message):
-        UnlearnConfig.from_settings(settings)
+        UnlearnSettings.from_settings(settings)

@@ -1,4 +1,4 @@
-"""Each objective, weighting and regulariser in a run on tiny random models."""
+"""Each objective, weighting and regularizer in a run on tiny random models."""
 
 import math
 
@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from tokenunlearn.attribution.selection import TokenWeights
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import response_nll
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.objectives import OBJECTIVES, REGULARISERS, WEIGHTINGS
-from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.models.forward import response_nll
+from tokenunlearn.models.layers import down_projections, layer_states, steered_layer
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
 from tokenunlearn.training import references
-from tokenunlearn.training.layers import down_projections, layer_states, steered_layer
 from tokenunlearn.training.unlearn import unlearn
 
 FORGET = SampleSet(
@@ -54,17 +54,17 @@ def test_every_objective_trains_all_weights_and_adapters(tiny_lm, objective, tra
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_every_weighting_composes_with_objectives_that_sum_and_that_average(tiny_lm, weighting, monkeypatch):
     monkeypatch.setattr(references, "load_model", lambda name, **_: tiny_lm)
-    settings = SMALL | {"weighting": weighting, "base_model": "tiny", "regulariser": "none"}
+    settings = SMALL | {"weighting": weighting, "base_model": "tiny", "regularizer": "none"}
     for objective in ("gradient_ascent", "npo"):
         result = unlearn(tiny_lm, FORGET, objective=objective, **settings)
         assert all(math.isfinite(record["forget_loss"]) for record in result.history)
 
 
-@pytest.mark.parametrize("regulariser", [name for name in REGULARISERS if name != "none"])
-def test_distances_from_the_start_model_begin_at_zero(tiny_lm, regulariser):
-    result = unlearn(tiny_lm, FORGET, retain=RETAIN, regulariser=regulariser, **SMALL)
+@pytest.mark.parametrize("regularizer", [name for name in REGULARIZERS if name != "none"])
+def test_distances_from_the_start_model_begin_at_zero(tiny_lm, regularizer):
+    result = unlearn(tiny_lm, FORGET, retain=RETAIN, regularizer=regularizer, **SMALL)
     first, second = (record["retain_loss"] for record in result.history)
-    if regulariser == "nll":
+    if regularizer == "nll":
         start = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(RETAIN))).mean().item()
         assert first == pytest.approx(start, abs=1e-5)
     else:
@@ -89,7 +89,7 @@ def test_first_losses_at_the_start_model_are_known_in_closed_form(tiny_lm):
 
 def test_published_scale_makes_gradient_ascent_the_mean_of_minus_w_times_nll(tiny_lm):
     every = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(FORGET)))
-    settings = SMALL | {"objective": "gradient_ascent", "regulariser": "none", "weighting": "satimp"}
+    settings = SMALL | {"objective": "gradient_ascent", "regularizer": "none", "weighting": "satimp"}
     result = unlearn(tiny_lm, FORGET, published_scale=True, weighting_beta1=2.0, **settings)
     p = (-every).exp()
     assert result.history[0]["forget_loss"] == pytest.approx(
@@ -102,7 +102,7 @@ def test_controls_train_other_tokens_than_the_selection(tiny_lm):
     rows = [np.eye(1, e.response_length, 2)[0] for e in encodings]
     weights = TokenWeights(tuple(s.id for s in FORGET), tuple(rows), {"selection": "hard"})
     nlls = [n.numpy() for n in response_nll(tiny_lm, encodings)]
-    settings = SMALL | {"objective": "gradient_ascent", "regulariser": "none"}
+    settings = SMALL | {"objective": "gradient_ascent", "regularizer": "none"}
     found = {
         name: -unlearn(tiny_lm, FORGET, weights, weighting=name, **settings).history[0]["forget_loss"]
         for name in ("selection", "uniform", "inverted")
@@ -147,8 +147,8 @@ def test_rmu_steers_to_a_seeded_direction_of_the_states_own_length(tiny_lm):
 
 
 def test_layer_states_are_the_hidden_states_that_transformers_gives(family_lm, family):
-    from tokenunlearn.forward import response_hidden
-    from tokenunlearn.samples import collate
+    from tokenunlearn.models.encoding import collate
+    from tokenunlearn.models.forward import response_hidden
 
     lm = family_lm(family)
     batch = collate(lm.encode_all(FORGET), lm.pad_id)
@@ -166,12 +166,12 @@ def test_layer_states_are_the_hidden_states_that_transformers_gives(family_lm, f
 
 def test_su_refuses_a_base_of_another_vocabulary_and_asks_for_one(tiny_lm, plain_lm, monkeypatch):
     with pytest.raises(TokenUnlearnError, match="No base model is known"):
-        unlearn(tiny_lm, FORGET, weighting="su", regulariser="none", **SMALL)
+        unlearn(tiny_lm, FORGET, weighting="su", regularizer="none", **SMALL)
     monkeypatch.setattr(plain_lm.tokenizer, "get_vocab", lambda: {"a": 0})
     other = LoadedModel(tiny_lm.model, plain_lm.tokenizer, "other", "")
     monkeypatch.setattr(references, "load_model", lambda name, **_: other)
     with pytest.raises(TokenUnlearnError, match="another vocabulary"):
-        unlearn(tiny_lm, FORGET, weighting="su", base_model="other", regulariser="none", **SMALL)
+        unlearn(tiny_lm, FORGET, weighting="su", base_model="other", regularizer="none", **SMALL)
 
 
 @pytest.mark.parametrize("layer", [-1, 2])

@@ -15,9 +15,16 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import TOKEN_BUDGET, Progress, final_hidden, output_head, per_token, token_nll
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Encoding, batches_by_length, collate
+from tokenunlearn.models.encoding import Encoding, batches_by_length, collate
+from tokenunlearn.models.forward import (
+    TOKEN_BUDGET,
+    Progress,
+    final_hidden,
+    output_head,
+    per_token,
+    token_nll,
+)
+from tokenunlearn.models.loaded_model import LoadedModel
 
 Conflict = Literal["score", "nll"]
 Position = Literal["predictor", "token"]

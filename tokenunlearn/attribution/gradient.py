@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import Progress, output_head, per_token, response_hidden, token_nll
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Batch, Encoding, batches_by_length, collate
-from tokenunlearn.token_budget import training_tokens
+from tokenunlearn.models.encoding import Batch, Encoding, batches_by_length, collate
+from tokenunlearn.models.forward import Progress, output_head, per_token, response_hidden, token_nll
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.token_budget import training_tokens
 
 Method = Literal["norm", "input"]
 Target = Literal["nll", "logit"]

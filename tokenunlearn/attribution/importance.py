@@ -1,4 +1,4 @@
-"""Importance s_t: knowledge and entropy score, normalised and mixed. Pure numpy; no forward pass."""
+"""Importance s_t: knowledge and entropy score, normalized and mixed. Pure numpy; no forward pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tokenunlearn.attribution.reading import Reading
 from tokenunlearn.errors import TokenUnlearnError
 
 Aggregation = Literal["sum", "max", "absolute"]
-Normaliser = Literal["rank", "minmax"]
+Normalizer = Literal["rank", "minmax"]
 Scope = Literal["set", "sample"]
 Fusion = Literal["product", "sum"]
 Direction = Literal["uncertain", "certain"]
@@ -40,11 +40,11 @@ class ImportanceSettings:
             "help": "product: k^alpha * h^(1-alpha), high only where both are; sum: alpha*k + (1-alpha)*h."
         },
     )
-    normaliser: Normaliser = field(
+    normalizer: Normalizer = field(
         default="rank", metadata={"help": "rank: share of tokens that score lower; minmax: linear to 0..1."}
     )
     scope: Scope = field(
-        default="set", metadata={"help": "Normalise over the whole forget set or each sample."}
+        default="set", metadata={"help": "Normalize over the whole forget set or each sample."}
     )
     aggregation: Aggregation = field(
         default="sum",
@@ -72,7 +72,7 @@ class ImportanceSettings:
         """Refuse values outside the allowed sets and ranges."""
         allowed = {
             "fusion": Fusion,
-            "normaliser": Normaliser,
+            "normalizer": Normalizer,
             "scope": Scope,
             "aggregation": Aggregation,
             "direction": Direction,
@@ -109,7 +109,7 @@ def knowledge_score(
     return np.where(copied, 0.0, score) if copy_guard else score
 
 
-def normalise(values: np.ndarray, normaliser: Normaliser) -> np.ndarray:
+def normalize(values: np.ndarray, normalizer: Normalizer) -> np.ndarray:
     """Map scores to 0..1, (N,).
 
     NaN scores lowest; constant scores, having nothing to tell apart, all become 0.5. Infinite scores
@@ -125,7 +125,7 @@ def normalise(values: np.ndarray, normaliser: Normaliser) -> np.ndarray:
     values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
     if high <= low:
         return np.full(values.shape, 0.5)
-    if normaliser == "minmax":
+    if normalizer == "minmax":
         return (values - low) / (high - low)
     ordered = np.sort(values)
     below = np.searchsorted(ordered, values, side="left")
@@ -171,11 +171,11 @@ def importance(
     Args:
         knowledge: (T_i,) knowledge score of each sample's tokens, in nats.
         entropy: (T_i,) entropy score, in nats.
-        settings: How they are normalised and mixed.
+        settings: How they are normalized and mixed.
         words: (T_i,) number of the word that each token belongs to; without it every token is its own word.
         factors: (T_i,) 0..1, what the text alone says of each token; without it 1.
 
-    Source: arXiv 2605.00364 for the mix; rank normalisation, the product, the word granularity and the
+    Source: arXiv 2605.00364 for the mix; rank normalization, the product, the word granularity and the
     factors are this project's own.
     """
     bounds = np.cumsum([len(scores) for scores in knowledge])[:-1]
@@ -184,7 +184,7 @@ def importance(
     if words is not None:
         numbers = _numbered(words)
         k, h = (over_words(signal, numbers, settings.granularity) for signal in (k, h))
-    k, h = _normalised(k, bounds, settings), _normalised(h, bounds, settings)
+    k, h = _normalized(k, bounds, settings), _normalized(h, bounds, settings)
     a = settings.alpha
     mixed = a * k + (1 - a) * h if settings.fusion == "sum" else k**a * h ** (1 - a)
     if factors is not None:
@@ -200,8 +200,8 @@ def _numbered(words: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([*parts, np.empty(0, dtype=int)])
 
 
-def _normalised(scores: np.ndarray, bounds: np.ndarray, settings: ImportanceSettings) -> np.ndarray:
+def _normalized(scores: np.ndarray, bounds: np.ndarray, settings: ImportanceSettings) -> np.ndarray:
     """(N,) scores mapped to 0..1 over the set or each sample; samples end at ``bounds`` and at the end."""
     if settings.scope == "set":
-        return normalise(scores, settings.normaliser)
-    return np.concatenate([normalise(mine, settings.normaliser) for mine in np.split(scores, bounds)])
+        return normalize(scores, settings.normalizer)
+    return np.concatenate([normalize(mine, settings.normalizer) for mine in np.split(scores, bounds)])

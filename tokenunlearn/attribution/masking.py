@@ -17,10 +17,11 @@ from torch import Tensor
 from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.readout import read_kl, read_nll, read_nll_and_entropies
-from tokenunlearn.forward import Progress, output_head
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Encoding, Span, overlaps, word_spans
-from tokenunlearn.token_budget import TokenBudget, rows_at_once
+from tokenunlearn.datasets.samples import Span, overlaps, word_spans
+from tokenunlearn.models.encoding import Encoding
+from tokenunlearn.models.forward import Progress, output_head
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.token_budget import TokenBudget, rows_at_once
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from tokenunlearn.attribution.masking_settings import Operator
-from tokenunlearn.forward import final_hidden, takes
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Encoding
-from tokenunlearn.token_budget import TokenBudget
+from tokenunlearn.models.encoding import Encoding
+from tokenunlearn.models.forward import final_hidden, takes
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.token_budget import TokenBudget
 
 # What one more pass costs, in the work of that many tokens: reading the weights, and starting each layer's
 # kernels while the arithmetic units idle.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from tokenunlearn.samples import Span
+from tokenunlearn.datasets.samples import Span
 
 # A title may have this many short words in lower case between its names: "Veins of the North".
 BETWEEN_NAMES, SHORT_WORD = 2, 3

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tokenunlearn.attribution.entropy import TAIL_TEMPERATURE, token_entropy
-from tokenunlearn.forward import token_nll
+from tokenunlearn.models.forward import token_nll
 
 Head = Callable[[Tensor], Tensor]
 

@@ -12,11 +12,13 @@ from tokenunlearn.attribution.masking import Masking, copied_tokens, repeated_to
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
-from tokenunlearn.distributed import split
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import Progress
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Encoding, Sample, SampleSet
+from tokenunlearn.models.encoding import Encoding
+from tokenunlearn.models.forward import Progress
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.processes import split
+from tokenunlearn.spelling import renamed
 
 # Named settings. "paper" reconstructs arXiv 2605.00364 as far as it is known: all prompt content masked at
 # once, the absolute change of the true token's log-probability, min-max within the forget set, an even sum,
@@ -32,7 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "mask": "prompt",
         "aggregation": "absolute",
-        "normaliser": "minmax",
+        "normalizer": "minmax",
         "fusion": "sum",
         "alpha": 0.5,
         "copy_guard": False,
@@ -50,7 +52,7 @@ def split_settings(preset: str = "default", **changes: Any) -> tuple[MaskingSett
     """
     if preset not in PRESETS:
         raise TokenUnlearnError(f'There is no preset "{preset}"; use one of {", ".join(PRESETS)}.')
-    values = PRESETS[preset] | {k: v for k, v in changes.items() if v is not None}
+    values = PRESETS[preset] | {k: v for k, v in renamed(changes).items() if v is not None}
     masking = {f.name for f in fields(MaskingSettings)}
     mixing = {f.name for f in fields(ImportanceSettings)}
     unknown = sorted(set(values) - masking - mixing)

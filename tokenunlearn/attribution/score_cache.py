@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models import cache_folder
+from tokenunlearn.folders import cache_folder
 
 if TYPE_CHECKING:
     import torch
 
     from tokenunlearn.attribution.masking_settings import MaskingSettings
     from tokenunlearn.attribution.score_set import SampleScores
-    from tokenunlearn.models import LoadedModel
-    from tokenunlearn.samples import Sample
+    from tokenunlearn.datasets.samples import Sample
+    from tokenunlearn.models.loaded_model import LoadedModel
 
 FORMAT = 2
 MEGABYTES = 1024

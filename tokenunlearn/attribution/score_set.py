@@ -27,13 +27,14 @@ from tokenunlearn.attribution.reading import (
 )
 from tokenunlearn.attribution.selection import HardSelection, Rule, TokenWeights, make_weights
 from tokenunlearn.attribution.selector import Selector
+from tokenunlearn.datasets.samples import Span, overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError
-from tokenunlearn.samples import Span, overlaps, word_spans
+from tokenunlearn.spelling import renamed
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
 
-FORMAT = 2
+FORMAT = 3
 ARRAYS = ("nll", "entropy", "tail_entropy", "losses")
 FIRST_ARRAYS = ("nll", "entropy", "losses")  # of format 1
 
@@ -359,7 +360,7 @@ class ScoreSet:
             raise ScoreSetError(
                 f'The file "{path}" is no score set; make one with: python -m tokenunlearn score.'
             ) from None
-        if header.get("format") not in (1, FORMAT):
+        if header.get("format") not in range(1, FORMAT + 1):
             raise ScoreSetError(
                 f'The score set "{path}" has format {header.get("format")}; this version reads {FORMAT}.'
             )
@@ -378,7 +379,7 @@ class ScoreSet:
                 model=header["model"],
                 revision=header["revision"],
                 masking=header["masking"],
-                settings=ImportanceSettings(**header["settings"]),
+                settings=ImportanceSettings(**renamed(header["settings"])),
                 overrides={
                     k: {int(p): bool(i) for p, i in v.items()} for k, v in header["overrides"].items()
                 },

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tokenunlearn.attribution.importance import normalise, over_words
+from tokenunlearn.attribution.importance import normalize, over_words
 from tokenunlearn.attribution.signals import SIGNALS
 from tokenunlearn.errors import TokenUnlearnError
 
@@ -125,7 +125,7 @@ class Selector:
 def features_of(scores: ScoreSet, signals: Sequence[str]) -> np.ndarray:
     """(N, S) ranks of the signals over the set, centered at 0."""
     values = [np.concatenate([*SIGNALS[name].of(scores), np.empty(0)]) for name in signals]
-    return np.stack([normalise(v, "rank") - 0.5 for v in values], axis=1)
+    return np.stack([normalize(v, "rank") - 0.5 for v in values], axis=1)
 
 
 def fit_selector(
@@ -137,7 +137,7 @@ def fit_selector(
 ) -> Selector:
     """Fit a selector on score sets whose answers have gold spans.
 
-    Minimises the mean binary cross-entropy over the tokens of words, each set counting alike, plus
+    Minimizes the mean binary cross-entropy over the tokens of words, each set counting alike, plus
     ``penalty / N`` times the squared weights. Samples without a span are left out.
 
     Args:

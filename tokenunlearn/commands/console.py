@@ -96,7 +96,7 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
 
     Shows the rate, the time spent and the time left. Of several processes only the first draws.
     """
-    from tokenunlearn.distributed import is_main_process
+    from tokenunlearn.models.processes import is_main_process
 
     columns = (
         TextColumn("{task.description}"),

@@ -40,8 +40,8 @@ def evaluate(
 ) -> None:
     """Measure what was forgotten and what was kept."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
-    from tokenunlearn.evaluation.suite import known_reference
-    from tokenunlearn.models import load_model
+    from tokenunlearn.evaluation.suites.suite import known_reference
+    from tokenunlearn.models.loading import load_model
 
     if reference is None:
         reference = known_reference(model, suite, forget)
@@ -69,7 +69,7 @@ def attack(
     attacks: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: paraphrase, prefix, sampling, quantisation, probe, relearning; or all."
+            help="Comma-separated: paraphrase, prefix, sampling, quantization, probe, relearning; or all."
         ),
     ] = "all",
     samples: Annotated[str, typer.Option(help="What should be forgotten.")] = "authors:forget10",
@@ -85,7 +85,8 @@ def attack(
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.attacks import ATTACKS
     from tokenunlearn.evaluation.attacks import attack as attack_model
-    from tokenunlearn.models import load_model, retrained_model
+    from tokenunlearn.models.loading import load_model
+    from tokenunlearn.models.presets import retrained_model
 
     if reference is None:
         reference = retrained_model(model, samples.partition(":")[2])

@@ -69,7 +69,7 @@ def score(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Any other score setting (normaliser=minmax, scope=sample, subsets=32); can be given "
+            help="Any other score setting (normalizer=minmax, scope=sample, subsets=32); can be given "
             "several times.",
         ),
     ] = None,
@@ -84,8 +84,8 @@ def score(
     from tokenunlearn.attribution.score import split_settings
     from tokenunlearn.attribution.selector import Selector
     from tokenunlearn.datasets import load_samples
-    from tokenunlearn.distributed import is_main_process
-    from tokenunlearn.models import load_model
+    from tokenunlearn.models.loading import load_model
+    from tokenunlearn.models.processes import is_main_process
 
     loaded = load_samples(samples).spread(limit)
     settings: dict[str, Any] = {"mask": mask, "unit": unit, "operator": operator, "measure": measure}

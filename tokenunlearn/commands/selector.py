@@ -49,8 +49,8 @@ def selector_fit(
     from tokenunlearn.attribution.selector import fit_selector
     from tokenunlearn.attribution.signals import PORTABLE, SIGNALS
     from tokenunlearn.datasets import load_samples
-    from tokenunlearn.distributed import is_main_process
-    from tokenunlearn.models import load_model
+    from tokenunlearn.models.loading import load_model
+    from tokenunlearn.models.processes import is_main_process
 
     named = {"all": tuple(SIGNALS), "portable": PORTABLE}.get(signals, tuple(signals.split(",")))
     if unknown := [one for one in named if one not in SIGNALS]:
@@ -121,7 +121,7 @@ def _one_each(models: list[str], count: int) -> list[str]:
 
 def _row(scores: ScoreSet, selector: Selector) -> dict[str, Any]:
     """How well the selector, and the two signals without it, rank the gold tokens that it was fitted on."""
-    from tokenunlearn.evaluation.token_auroc import token_auroc
+    from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 
     marked = [i for i, x in enumerate(scores.samples) if x.span]
     gold = [scores.samples[i].gold for i in marked]

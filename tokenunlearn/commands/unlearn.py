@@ -23,25 +23,30 @@ from tokenunlearn.commands.console import (
     print_json,
 )
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.objectives import OBJECTIVES, REGULARISERS, WEIGHTINGS
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
+from tokenunlearn.training.settings import UnlearnSettings
 
 if TYPE_CHECKING:
     pass
 
-RUN_HELP = {f.name: f.metadata["help"] for f in fields(UnlearnConfig)}
+RUN_HELP = {f.name: f.metadata["help"] for f in fields(UnlearnSettings)}
 
 
 def unlearn(
     samples: Samples,
     retain: Annotated[
-        str, typer.Option(help='Retained samples, "authors:retain90"; "" with --regulariser none.')
+        str, typer.Option(help='Retained samples, "authors:retain90"; "" with --regularizer none.')
     ] = "",
     model: Model = "demo",
     objective: Annotated[str, typer.Option(help=f"{', '.join(OBJECTIVES)}.")] = "npo",
     beta: Annotated[float | None, typer.Option(help="The objective's beta, where it has one.")] = None,
-    regulariser: Annotated[
-        str | None, typer.Option(help=f"{', '.join(REGULARISERS)}; by default what suits the objective.")
+    regularizer: Annotated[
+        str | None,
+        typer.Option(
+            "--regularizer",
+            "--regulariser",
+            help=f"{', '.join(REGULARIZERS)}; by default what suits the objective.",
+        ),
     ] = None,
     weighting: Annotated[
         str | None,
@@ -120,18 +125,18 @@ def unlearn(
     from tokenunlearn.attribution.score_set import ScoreSet
     from tokenunlearn.attribution.selector import Selector
     from tokenunlearn.datasets import load_samples
-    from tokenunlearn.distributed import is_main_process
     from tokenunlearn.evaluation.report import versions
-    from tokenunlearn.models import load_model
+    from tokenunlearn.evaluation.watch import WatchSettings
+    from tokenunlearn.models.loading import load_model
+    from tokenunlearn.models.processes import is_main_process
     from tokenunlearn.runs.runner import execute
     from tokenunlearn.runs.spec import RunSpec, make_rule
     from tokenunlearn.runs.store import RunStore
-    from tokenunlearn.runs.watch import WatchSettings
 
     given = {
         "objective": objective,
         "beta": beta,
-        "regulariser": regulariser,
+        "regularizer": regularizer,
         "weighting": weighting,
         "gamma": gamma,
         "lambda_": lambda_,
@@ -146,11 +151,11 @@ def unlearn(
         "bf16": bf16,
     }
     given = {k: v for k, v in given.items() if v is not None} | assigned(assignments or [])
-    config = UnlearnConfig.from_settings(given)
+    config = UnlearnSettings.from_settings(given)
     selection = selection or ("hard" if config.uses_selection else "uniform")
     if config.needs_retain and not retain:
         raise TokenUnlearnError(
-            f'The regulariser "{config.regulariser}" needs --retain; name samples, or use --regulariser none.'
+            f'The regularizer "{config.regularizer}" needs --retain; name samples, or use --regularizer none.'
         )
     watch = WatchSettings(watch_every, watch_samples, tuple(watch_question or ()))
     for name in filter(None, (samples, retain)):
@@ -190,8 +195,8 @@ def unlearn(
     if as_json:
         print_json(result | {"last_step": last_step(run)})
     else:
-        colour = {"completed": "green", "cancelled": "yellow"}.get(state.status, "red")
-        out.print(f"[{colour}]{state.status}[/] {run.id}: {escape(str(run.folder))}")
+        color = {"completed": "green", "cancelled": "yellow"}.get(state.status, "red")
+        out.print(f"[{color}]{state.status}[/] {run.id}: {escape(str(run.folder))}")
         if state.message:
             out.print(escape(state.message), soft_wrap=True)
         if run.resolved:

@@ -10,9 +10,9 @@ from tokenunlearn.datasets.choices import ChoiceSet, load_choice_file, load_mmlu
 from tokenunlearn.datasets.documents import load_documents
 from tokenunlearn.datasets.embedded import load_authors, load_prose
 from tokenunlearn.datasets.files import load_file
+from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.datasets.tofu import load_tofu
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.samples import SampleSet
 
 Loaded = TypeVar("Loaded")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tokenunlearn.datasets.choices import ChoiceSet, parse_choices
 from tokenunlearn.datasets.documents import parse_documents
+from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.models import ASSETS
-from tokenunlearn.samples import SampleSet
+from tokenunlearn.folders import ASSETS
 
 DOCUMENTS = {
     "forget": "alchemy_documents",

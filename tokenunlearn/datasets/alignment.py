@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from tokenunlearn.samples import Span, word_spans
+from tokenunlearn.datasets.samples import Span, word_spans
 
 
 def replaced_words(text: str, perturbed: Sequence[str]) -> list[Span]:

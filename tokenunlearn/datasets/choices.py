@@ -12,8 +12,8 @@ from typing import Any
 
 from tokenunlearn.datasets.files import parse_rows, refuse_repeated_ids
 from tokenunlearn.datasets.public import Rows, data_folder, public_rows
+from tokenunlearn.datasets.samples import evenly_spread
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.samples import evenly_spread
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # The subject that the standard prompt names.

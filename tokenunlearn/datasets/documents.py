@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tokenunlearn.datasets.files import decode_text, parse_rows, refuse_repeated_ids
+from tokenunlearn.datasets.samples import Sample, SampleSet, Span
 from tokenunlearn.datasets.schema import to_spans, to_text
-from tokenunlearn.documents import CHUNK_TOKENS
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.samples import Sample, SampleSet, Span
+from tokenunlearn.models.documents import CHUNK_TOKENS
 
 
 def load_documents(path: str | Path) -> SampleSet:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.datasets.schema import to_sample
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.models import ASSETS
-from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.folders import ASSETS
 
 QUESTIONS_PER_AUTHOR = 12
 TRAINED_AUTHORS = 60

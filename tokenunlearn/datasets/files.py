@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.datasets.schema import TEXTS, features, to_row, to_sample
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.samples import Sample, SampleSet
 
 # More rows than this are a data set for the command line, not for one forget set held in memory and on a
 # page.

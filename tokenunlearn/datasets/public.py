@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenunlearn.datasets.files import parse_rows
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.models import ASSETS
+from tokenunlearn.folders import ASSETS
 
 Rows = list[tuple[str, Mapping[str, Any]]]
 

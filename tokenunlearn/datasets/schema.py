@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tokenunlearn.datasets.samples import Sample, Span
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.samples import Sample, Span
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tokenunlearn.datasets.alignment import aligned_spans
 from tokenunlearn.datasets.public import data_folder, public_rows
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.datasets.schema import to_sample
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.samples import Sample, SampleSet
 
 HUB_ID = "locuslab/TOFU"
 # Published configuration -> its number of rows, and the number of its first row in "full" (None: not in it).

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tokenunlearn.evaluation.forget_quality import forget_quality
-from tokenunlearn.evaluation.membership import privacy_leakage
-from tokenunlearn.evaluation.memorization import exact_memorization, extraction_strength
+from tokenunlearn.evaluation.metrics.forget_quality import forget_quality
+from tokenunlearn.evaluation.metrics.membership import privacy_leakage
+from tokenunlearn.evaluation.metrics.memorization import exact_memorization, extraction_strength
+from tokenunlearn.evaluation.metrics.roc import auc, tpr_at_fpr
+from tokenunlearn.evaluation.metrics.rouge import rouge_l_recall
+from tokenunlearn.evaluation.metrics.truth_ratio import truth_ratio
+from tokenunlearn.evaluation.metrics.utility import model_utility
 from tokenunlearn.evaluation.report import Report
 from tokenunlearn.evaluation.result import MetricResult
-from tokenunlearn.evaluation.roc import auc, tpr_at_fpr
-from tokenunlearn.evaluation.rouge import rouge_l_recall
-from tokenunlearn.evaluation.truth_ratio import truth_ratio
-from tokenunlearn.evaluation.utility import model_utility
 
 if TYPE_CHECKING:
-    from tokenunlearn.evaluation.suite import evaluate as evaluate
+    from tokenunlearn.evaluation.suites.suite import evaluate as evaluate
 
 __all__ = [
     "MetricResult",
@@ -40,6 +40,6 @@ def __getattr__(name: str) -> Any:
     """Import ``evaluate`` from the module it lives in."""
     if name != "evaluate":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tokenunlearn.evaluation.suite import evaluate
+    from tokenunlearn.evaluation.suites.suite import evaluate
 
     return evaluate

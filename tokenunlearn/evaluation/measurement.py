@@ -8,30 +8,31 @@ from typing import Any
 
 import numpy as np
 
-from tokenunlearn import forward, generation
-from tokenunlearn.evaluation.gold_span import gold_span_accuracy
-from tokenunlearn.evaluation.membership import (
+from tokenunlearn.datasets.samples import SampleSet
+from tokenunlearn.evaluation.metrics.gold_span import gold_span_accuracy
+from tokenunlearn.evaluation.metrics.membership import (
     gradient_norms,
     loss_score,
     min_k_plus_plus_score,
     min_k_score,
     zlib_score,
 )
-from tokenunlearn.evaluation.memorization import exact_memorization, extraction_strength
-from tokenunlearn.evaluation.probability import answer_probability, choice_probability
-from tokenunlearn.evaluation.result import Better
-from tokenunlearn.evaluation.rouge import rouge_l_recall
-from tokenunlearn.evaluation.token_statistics import TokenStatistics, token_statistics
-from tokenunlearn.evaluation.truth_ratio import (
+from tokenunlearn.evaluation.metrics.memorization import exact_memorization, extraction_strength
+from tokenunlearn.evaluation.metrics.probability import answer_probability, choice_probability
+from tokenunlearn.evaluation.metrics.rouge import rouge_l_recall
+from tokenunlearn.evaluation.metrics.truth_ratio import (
     TruthRatioForm,
     forget_truth_ratio,
     truth_ratio,
     utility_truth_ratio,
 )
-from tokenunlearn.forward import response_nll
-from tokenunlearn.generation import generate
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Encoding, SampleSet
+from tokenunlearn.evaluation.result import Better
+from tokenunlearn.evaluation.token_statistics import TokenStatistics, token_statistics
+from tokenunlearn.models import forward, generation
+from tokenunlearn.models.encoding import Encoding
+from tokenunlearn.models.forward import response_nll
+from tokenunlearn.models.generation import generate
+from tokenunlearn.models.loaded_model import LoadedModel
 
 PhaseProgress = Callable[[str, int, int], None]
 SPARE_TOKENS = 8
@@ -56,7 +57,7 @@ class Part:
 
     @property
     def better(self) -> Better:
-        """Which way probability, memorisation, ROUGE and gold spans should go."""
+        """Which way probability, memorization, ROUGE and gold spans should go."""
         directions: dict[str, Better] = {"forget": "lower", "holdout": "reference"}
         return directions.get(self.role, "higher")
 
@@ -140,7 +141,7 @@ class Meter:
         encodings: Sequence[Encoding],
         forms: Forms,
     ) -> None:
-        """What one forward pass over question and answer tells: probability, memorisation, membership."""
+        """What one forward pass over question and answer tells: probability, memorization, membership."""
         if part.role == "options" and any(s.perturbed_answer for s in part.samples):
             return
         ids = [s.id for s in part.samples]

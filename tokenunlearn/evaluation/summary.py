@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.forget_quality import forget_quality, ks_statistic
 from tokenunlearn.evaluation.measurement import Column, Part
-from tokenunlearn.evaluation.membership import leakage_directions, privacy_leakage, reference_score
+from tokenunlearn.evaluation.metrics.forget_quality import forget_quality, ks_statistic
+from tokenunlearn.evaluation.metrics.membership import leakage_directions, privacy_leakage, reference_score
+from tokenunlearn.evaluation.metrics.roc import auc, auc_draws, found_members, tpr_at_fpr, tpr_draws
+from tokenunlearn.evaluation.metrics.utility import model_utility, utility_result
 from tokenunlearn.evaluation.result import Better, MetricResult, draw_interval, mean_result
-from tokenunlearn.evaluation.roc import auc, auc_draws, found_members, tpr_at_fpr, tpr_draws
-from tokenunlearn.evaluation.utility import model_utility, utility_result
 
 MEMBERSHIP = "membership_"
 # The attack that privacy leakage is read off, as in MUSE.

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tokenunlearn.forward import TOKEN_BUDGET, Progress, output_head, response_hidden
-from tokenunlearn.samples import Encoding, batches_by_length, collate
+from tokenunlearn.models.encoding import Encoding, batches_by_length, collate
+from tokenunlearn.models.forward import TOKEN_BUDGET, Progress, output_head, response_hidden
 
 if TYPE_CHECKING:
-    from tokenunlearn.models import LoadedModel
+    from tokenunlearn.models.loaded_model import LoadedModel
 
 # Response tokens whose (tokens, vocabulary) log-probabilities exist at one time.
 CHUNK = 1024

@@ -1,4 +1,4 @@
-"""Objectives, weightings and regularisers: pure functions of (batch, time) tensors, and parameters by name.
+"""Objectives, weightings and regularizers: pure functions of (batch, time) tensors, and parameters by name.
 
 Nothing here imports torch before a loss is computed, so forms and help texts cost nothing.
 """
@@ -17,10 +17,10 @@ from tokenunlearn.objectives.gradient_ascent import GradientAscent, gradient_asc
 from tokenunlearn.objectives.npo import NPO, npo
 from tokenunlearn.objectives.objective import Objective
 from tokenunlearn.objectives.pdu import PDU, pdu
-from tokenunlearn.objectives.regularisers import (
+from tokenunlearn.objectives.regularizers import (
     ActivationDistance,
     KLToReference,
-    Regulariser,
+    Regularizer,
     RetainNLL,
     activation_distance,
     kl_to_reference,
@@ -52,7 +52,7 @@ from tokenunlearn.objectives.weightings import (
 )
 from tokenunlearn.objectives.wga import WGA, wga
 
-# A new objective is one file and one line here; a new regulariser or weighting is one class and one line.
+# A new objective is one file and one line here; a new regularizer or weighting is one class and one line.
 OBJECTIVES: dict[str, type[Objective]] = {
     "npo": NPO,
     "gradient_ascent": GradientAscent,
@@ -78,7 +78,7 @@ WEIGHTINGS: dict[str, type[Weighting]] = {
     "etw": ETW,
     "su": SU,
 }
-REGULARISERS: dict[str, type[Regulariser] | None] = {
+REGULARIZERS: dict[str, type[Regularizer] | None] = {
     "kl": KLToReference,
     "nll": RetainNLL,
     "activation": ActivationDistance,
@@ -117,15 +117,15 @@ def make_weighting(name: str, parameters: Mapping[str, float]) -> Weighting:
     return made
 
 
-def make_regulariser(name: str) -> Regulariser | None:
-    """A regulariser by name; None for "none".
+def make_regularizer(name: str) -> Regularizer | None:
+    """A regularizer by name; None for "none".
 
     Raises:
         TokenUnlearnError: If the name is unknown.
     """
-    if name not in REGULARISERS:
-        raise TokenUnlearnError(f'There is no regulariser "{name}"; use one of {", ".join(REGULARISERS)}.')
-    kind = REGULARISERS[name]
+    if name not in REGULARIZERS:
+        raise TokenUnlearnError(f'There is no regularizer "{name}"; use one of {", ".join(REGULARIZERS)}.')
+    kind = REGULARIZERS[name]
     return kind() if kind else None
 
 
@@ -136,7 +136,7 @@ __all__ = [
     "NPO",
     "OBJECTIVES",
     "PDU",
-    "REGULARISERS",
+    "REGULARIZERS",
     "RMU",
     "SU",
     "TNPO",
@@ -154,7 +154,7 @@ __all__ = [
     "Objective",
     "Random",
     "Refusals",
-    "Regulariser",
+    "Regularizer",
     "RetainNLL",
     "RetainStep",
     "SatImp",
@@ -170,7 +170,7 @@ __all__ = [
     "inverted_weights",
     "kl_to_reference",
     "make_objective",
-    "make_regulariser",
+    "make_regularizer",
     "make_weighting",
     "npo",
     "pdu",

@@ -20,7 +20,7 @@ def gradient_ascent(
 ) -> Float[Tensor, ""]:
     """Negative weighted mean NLL over the tokens of the batch, in nats: ``-sum(w l) / sum(w)``.
 
-    Pitfall: unbounded below; without a strong regulariser or few steps the model breaks down. A batch whose
+    Pitfall: unbounded below; without a strong regularizer or few steps the model breaks down. A batch whose
     weights are all 0 has loss 0.
 
     Source: TOFU, arXiv 2401.06121, gradient ascent.

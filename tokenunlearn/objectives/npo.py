@@ -1,4 +1,4 @@
-"""NPO, negative preference optimisation: push a sequence below the reference, ever more gently."""
+"""NPO, negative preference optimization: push a sequence below the reference, ever more gently."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class PDU(Objective):
     warmup: float = parameter(5.0, "Steps before lambda begins to change.", least=0)
     token_mean: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {
-        "regulariser": "nll",
+        "regularizer": "nll",
         "gamma": 0.1,
         "lambda_": 30.0,
         "steps": 40,

@@ -29,7 +29,7 @@ def rmu(
     one in which an answer arises may leave the answer readable. c is measured in the states' own length, so a
     c that suits one model does nothing or everything in another; a run therefore scales it by the reference's
     mean norm at the layer. Forget and retained states easily move together, above all with few steps; the
-    published retain loss, the regulariser ``activation``, then holds both in place, and ``kl`` holds the
+    published retain loss, the regularizer ``activation``, then holds both in place, and ``kl`` holds the
     answers only. Only layers up to the chosen one are trained, so what later layers store stays there and
     comes back after a few steps of relearning.
 

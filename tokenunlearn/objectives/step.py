@@ -1,4 +1,4 @@
-"""What one training step offers to objectives, weightings and regularisers, response positions only."""
+"""What one training step offers to objectives, weightings and regularizers, response positions only."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Step:
     @cached_property
     def nll(self) -> Float[Tensor, "batch time"]:
         """Token NLL l_t, in nats; 0 in the padding."""
-        from tokenunlearn.forward import token_nll
+        from tokenunlearn.models.forward import token_nll
 
         return self.per_token(token_nll)
 
     def per_token(self, measure: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, "batch time"]:
         """``measure(logits, labels)`` of every response token, 0 in the padding.
 
-        No (B, T, V) tensor exists at any time, see :func:`~tokenunlearn.forward.per_token`.
+        No (B, T, V) tensor exists at any time, see :func:`~tokenunlearn.models.forward.per_token`.
 
         Args:
             measure: (n, V) logits and (n,) labels -> (n,), each row by itself.
@@ -104,13 +104,13 @@ class Step:
         return both, self.ref_hidden[self.mask], self.labels[self.mask]
 
     def _mean(self, measure: Callable[..., Tensor], *others: Tensor) -> Float[Tensor, ""]:
-        from tokenunlearn.forward import mean_per_token
+        from tokenunlearn.models.forward import mean_per_token
 
         return mean_per_token(measure, self._head, self.hidden[self.mask], *others)
 
     def _spread(self, measure: Callable[..., Tensor], *others: Tensor) -> Float[Tensor, "batch time"]:
         """The measure of each response token at its place, 0 in the padding."""
-        from tokenunlearn.forward import per_token
+        from tokenunlearn.models.forward import per_token
 
         values = per_token(measure, self._head, self.hidden[self.mask], *others)  # (N,)
         return values.new_zeros(self.mask.shape).masked_scatter(self.mask, values)
@@ -154,7 +154,7 @@ class ForgetStep(Step):
 
 @dataclass
 class RetainStep(Step):
-    """A batch of retained samples. What a regulariser does not name in its ``needs`` is None.
+    """A batch of retained samples. What a regularizer does not name in its ``needs`` is None.
 
     Attributes:
         states: (B, T, d) output of the run's hidden layer.

@@ -1,4 +1,4 @@
-"""TPO, targeted preference optimisation: lower the selected tokens' logits, keep the others likely."""
+"""TPO, targeted preference optimization: lower the selected tokens' logits, keep the others likely."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Weightings: what fills the slot of the token weights: the selection, controls, and what rivals publish.
 
-Each published formula is a pure function of (batch, time) tensors that returns detached, unnormalised
+Each published formula is a pure function of (batch, time) tensors that returns detached, unnormalized
 weights, 0 outside the mask, with p = exp(-nll) the probability of the true token.
 """
 
@@ -160,7 +160,7 @@ class Weighting(Parameters):
         return weights
 
     def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
-        """Weights of a step's batch, unnormalised."""
+        """Weights of a step's batch, unnormalized."""
         return step.weights
 
     def weights(self, step: ForgetStep, *, published_scale: bool) -> Float[Tensor, "batch time"]:

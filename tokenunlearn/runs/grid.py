@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 MOST_RUNS = 100
 # Weightings that take the place of the selection in a control run: the same steps, the same settings; random
@@ -47,7 +47,7 @@ def parse_numbers(text: str, name: str, *, whole: bool = False) -> list[Any]:
     return numbers
 
 
-def make_grid(values: Values) -> list[UnlearnConfig]:
+def make_grid(values: Values) -> list[UnlearnSettings]:
     """Every combination of the values, each once; the last setting changes fastest.
 
     An objective is only combined with its own parameters, and a weighting with its own.
@@ -70,7 +70,7 @@ def make_grid(values: Values) -> list[UnlearnConfig]:
     count = sum(math.prod(len(found) for found in axes.values()) for _, axes in plans)
     _check_count(count)
     return _unique(
-        UnlearnConfig.from_settings(fixed | dict(zip(axes, chosen, strict=True)))
+        UnlearnSettings.from_settings(fixed | dict(zip(axes, chosen, strict=True)))
         for fixed, axes in plans
         for chosen in product(*axes.values())
     )
@@ -82,7 +82,7 @@ def _own(values: Values, prefix: str, kind: type[Any] | None, rename: str) -> di
     return {rename + name: values[prefix + name] for name in names if values.get(prefix + name)}
 
 
-def with_controls(configs: Sequence[UnlearnConfig]) -> list[UnlearnConfig]:
+def with_controls(configs: Sequence[UnlearnSettings]) -> list[UnlearnSettings]:
     """The configurations, each selection followed by its control runs: uniform, random and inverted weights.
 
     Nothing else differs: objective, steps, learning rate and seed are the same. Random and inverted weights
@@ -91,7 +91,7 @@ def with_controls(configs: Sequence[UnlearnConfig]) -> list[UnlearnConfig]:
     Raises:
         TokenUnlearnError: If there are more than 100 runs then.
     """
-    found: list[UnlearnConfig] = []
+    found: list[UnlearnSettings] = []
     for config in configs:
         found.append(config)
         if config.weighting == "selection":
@@ -101,8 +101,8 @@ def with_controls(configs: Sequence[UnlearnConfig]) -> list[UnlearnConfig]:
     return found
 
 
-def _unique(configs: Any) -> list[UnlearnConfig]:
-    found: list[UnlearnConfig] = []
+def _unique(configs: Any) -> list[UnlearnSettings]:
+    found: list[UnlearnSettings] = []
     for config in configs:
         if config not in found:
             found.append(config)
@@ -116,7 +116,7 @@ def _check_count(count: int) -> None:
         )
 
 
-def differences(configs: Sequence[UnlearnConfig]) -> list[str]:
+def differences(configs: Sequence[UnlearnSettings]) -> list[str]:
     """For each configuration the settings in which it differs from others: "seed 1, learning_rate 0.001".
 
     One configuration alone differs in nothing. What an objective recommends is left out where the objective
@@ -137,7 +137,7 @@ def differences(configs: Sequence[UnlearnConfig]) -> list[str]:
     ]
 
 
-def _flat(config: UnlearnConfig) -> dict[str, Any]:
+def _flat(config: UnlearnSettings) -> dict[str, Any]:
     """Settings by name, parameters among them."""
     values = {f.name: getattr(config, f.name) for f in fields(config)}
     own = values.pop("parameters")

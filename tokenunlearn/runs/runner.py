@@ -9,14 +9,14 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.watch import Watcher, WatchSettings
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.store import Run, RunState
-from tokenunlearn.runs.watch import Watcher, WatchSettings
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
-    from tokenunlearn.models import LoadedModel
-    from tokenunlearn.samples import SampleSet
+    from tokenunlearn.datasets.samples import SampleSet
+    from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.training.unlearn import Unlearned
 
 # Answers before and after are kept for this many samples of the forget set and of the retained samples.
@@ -70,13 +70,13 @@ class _Execution:
     def go(self) -> RunState:
         """Every phase in order."""
         from tokenunlearn.datasets import load_samples
-        from tokenunlearn.models import load_model
+        from tokenunlearn.models.loading import load_model
+        from tokenunlearn.training.settings import UnlearnSettings
         from tokenunlearn.training.unlearn import unlearn
-        from tokenunlearn.training.unlearn_config import UnlearnConfig
 
         spec = self.spec
         self.phase("loading", 0, 1)
-        config = UnlearnConfig.from_settings(spec.config)
+        config = UnlearnSettings.from_settings(spec.config)
         samples = load_samples(spec.samples)
         retain = load_samples(spec.retain) if spec.retain else None
         model = (self.load or load_model)(spec.model)
@@ -134,7 +134,7 @@ class _Execution:
 
     def token_changes(self, before: LoadedModel, result: Unlearned, samples: SampleSet) -> None:
         """NLL and rank of every response token before and after, beside the weight that was applied."""
-        from tokenunlearn.runs.token_changes import save_changes, token_changes
+        from tokenunlearn.evaluation.token_changes import save_changes, token_changes
 
         changes = token_changes(
             before,
@@ -149,7 +149,7 @@ class _Execution:
         self, before: LoadedModel, result: Unlearned, samples: SampleSet, retain: SampleSet | None
     ) -> None:
         """Answers of both models to a few questions of each part, by the same greedy decoding."""
-        from tokenunlearn.generation import generate
+        from tokenunlearn.models.generation import generate
 
         parts = {"forget": samples.spread(SHOWN_SAMPLES)}
         if retain is not None:
@@ -168,7 +168,7 @@ class _Execution:
 
     def evaluate(self, result: Unlearned) -> None:
         """The metrics of the forget set's suite on a sample of each part."""
-        from tokenunlearn.evaluation.suite import evaluate_forgetting
+        from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
 
         report = evaluate_forgetting(
             result.model,

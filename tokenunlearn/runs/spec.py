@@ -27,12 +27,12 @@ class RunSpec:
         samples: Name that loads the forget set.
         retain: Name that loads the retained samples, or "".
         rule: Rule of the token weights, {"selection": "hard", "threshold": 0.8}.
-        config: Fields of :class:`~tokenunlearn.training.unlearn_config.UnlearnConfig`.
+        config: Fields of :class:`~tokenunlearn.training.settings.UnlearnSettings`.
         scoring: Score settings by name, for runs that score the forget set themselves, and the selector that
             gives the importance, in its JSON form.
         score_hash: Hash of the score set the run was given, or "" when it scores the forget set itself.
         evaluate: Samples per part to evaluate afterwards; 0 for none.
-        watch: Fields of :class:`~tokenunlearn.runs.watch.WatchSettings`; {} where nothing is watched.
+        watch: Fields of :class:`~tokenunlearn.evaluation.watch.WatchSettings`; {} where nothing is watched.
         versions: Versions of what computed it.
     """
 

@@ -28,8 +28,8 @@ from typing import Any, Literal
 
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import RunError
+from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.token_changes import TokenChange, load_changes
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 ACTIVE = ("queued", "running")
@@ -122,7 +122,7 @@ class Run:
 
     @property
     def watched(self) -> list[dict[str, Any]]:
-        """What was measured between steps so far, see :class:`~tokenunlearn.runs.watch.Watcher`."""
+        """What was measured between steps so far, see :class:`~tokenunlearn.evaluation.watch.Watcher`."""
         return self._lines("watched.jsonl")
 
     @property

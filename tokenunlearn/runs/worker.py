@@ -16,7 +16,7 @@ from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.store import Run
 
 if TYPE_CHECKING:
-    from tokenunlearn.models import LoadedModel
+    from tokenunlearn.models.loaded_model import LoadedModel
 
 T = TypeVar("T")
 MODELS_HELD = 3
@@ -90,7 +90,7 @@ class Worker:
 
         Call it on the worker's own thread only: inside :meth:`ask` or a run.
         """
-        from tokenunlearn.models import load_model
+        from tokenunlearn.models.loading import load_model
 
         key = (name, adapter)
         if key not in self._models:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tokenunlearn.distributed import launched, processes
+from tokenunlearn.models.processes import launched, processes
 
 
 class AppliedWeights:

@@ -11,23 +11,23 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from tokenunlearn.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
-from tokenunlearn.samples import Batch, Encoding, collate
+from tokenunlearn.models.encoding import Batch, Encoding, collate
+from tokenunlearn.models.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
 
 
 @dataclass(frozen=True)
 class FinetuneConfig:
     """Parameters of a fine-tuning run on responses.
 
-    Parameters that control the optimisation: AdamW with a cosine schedule, clipped at norm 1.
+    Parameters that control the optimization: AdamW with a cosine schedule, clipped at norm 1.
     """
 
     epochs: float = field(default=10, metadata={"help": "Passes over the samples."})
-    batch_size: int = field(default=16, metadata={"help": "Samples in one optimiser step."})
+    batch_size: int = field(default=16, metadata={"help": "Samples in one optimizer step."})
     learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate."})
     warmup_ratio: float = field(default=0.05, metadata={"help": "Share of the steps that warm up."})
     weight_decay: float = field(default=0.0, metadata={"help": "AdamW's decoupled weight decay."})
-    seed: int = field(default=0, metadata={"help": "Seed of initialisation and order."})
+    seed: int = field(default=0, metadata={"help": "Seed of initialization and order."})
     bf16: bool = field(default=False, metadata={"help": "Multiply in bfloat16; weights stay float32."})
     in_order: bool = field(
         default=False, metadata={"help": "Take samples as they come instead of at random by length."}

@@ -8,10 +8,10 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tokenunlearn.models import LORA_FROM_PARAMETERS
+from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
+from tokenunlearn.models.token_budget import CPU_TRAINING_TOKENS, rows_at_once
 from tokenunlearn.objectives import OBJECTIVES
-from tokenunlearn.token_budget import CPU_TRAINING_TOKENS, rows_at_once
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ TABLES, REFERENCE_TABLES = 3, 6
 FEW_MODULES = 3
 FORMULA = (
     "weights = parameters × bytes, and × 4 once more for the copy that full training changes; "
-    "gradients = 4 × trained; optimiser (AdamW) = 8 × trained; last good weights = 4 × trained; "
+    "gradients = 4 × trained; optimizer (AdamW) = 8 × trained; last good weights = 4 × trained; "
     "activations = tokens of one pass × layers × (10.5 × hidden + 4 × feed-forward) × bytes, "
     "or × (layers × hidden + one layer) where they are computed again, "
     "+ head rows at once × vocabulary × 4 × (6 with a reference's distribution, else 3), "
@@ -126,7 +126,7 @@ class MemoryEstimate:
 
     weights: int
     gradients: int
-    optimiser: int
+    optimizer: int
     good_weights: int
     activations: int
     references: int
@@ -137,7 +137,7 @@ class MemoryEstimate:
         return sum(asdict(self).values())
 
 
-def trained_parameters(shape: ModelShape, config: UnlearnConfig) -> int:
+def trained_parameters(shape: ModelShape, config: UnlearnSettings) -> int:
     """Number of weights that a run changes."""
     few = OBJECTIVES[config.objective].few_modules
     modules = min(FEW_MODULES, shape.layers)
@@ -147,12 +147,12 @@ def trained_parameters(shape: ModelShape, config: UnlearnConfig) -> int:
     return config.lora_r * width
 
 
-def _is_full(shape: ModelShape, config: UnlearnConfig) -> bool:
+def _is_full(shape: ModelShape, config: UnlearnSettings) -> bool:
     return config.train == "full" or (config.train == "auto" and shape.parameters < LORA_FROM_PARAMETERS)
 
 
 def estimate_memory(
-    shape: ModelShape, work: Workload, config: UnlearnConfig, device_type: str = "cpu"
+    shape: ModelShape, work: Workload, config: UnlearnSettings, device_type: str = "cpu"
 ) -> MemoryEstimate:
     """Bytes that a run takes at its highest; ``FORMULA`` says how they are counted.
 
@@ -181,7 +181,7 @@ def estimate_memory(
     return MemoryEstimate(
         weights=shape.parameters * (shape.weight_bytes + FLOAT32 * full) + FLOAT32 * trained * (not full),
         gradients=FLOAT32 * trained,
-        optimiser=2 * FLOAT32 * trained,
+        optimizer=2 * FLOAT32 * trained,
         good_weights=FLOAT32 * trained,
         activations=int(
             rows * work.length / passes * token * width
@@ -192,13 +192,13 @@ def estimate_memory(
     )
 
 
-def _passes(tokens: int, retained: int, config: UnlearnConfig, device_type: str) -> int:
+def _passes(tokens: int, retained: int, config: UnlearnSettings, device_type: str) -> int:
     """Passes of a step where the configuration leaves them open."""
     fewest = min(config.batch_size, retained or config.batch_size)
     return min(-(-tokens // CPU_TRAINING_TOKENS), fewest) if device_type == "cpu" else 1
 
 
-def reference_bytes(shape: ModelShape, work: Workload, config: UnlearnConfig) -> int:
+def reference_bytes(shape: ModelShape, work: Workload, config: UnlearnSettings) -> int:
     """Bytes of what the start model said and is kept for the steps; refusals, being short, are left out."""
     needs, kept = config.forget_needs, config.retain_needs
     states = shape.hidden * shape.weight_bytes

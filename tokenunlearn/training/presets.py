@@ -14,7 +14,7 @@ class RunPreset:
     """Settings of a run that belong together.
 
     Attributes:
-        settings: Setting -> value, as :meth:`UnlearnConfig.from_settings` takes them; what is not named is
+        settings: Setting -> value, as :meth:`UnlearnSettings.from_settings` takes them; what is not named is
             filled from the objective's recommendation.
         summary: When to take it, in one sentence.
     """
@@ -46,7 +46,7 @@ RUN_PRESETS: dict[str, RunPreset] = {
         {
             "objective": "gradient_ascent",
             "weighting": "satimp",
-            "regulariser": "nll",
+            "regularizer": "nll",
             "published_scale": True,
         },
         "SatImp (arXiv 2505.11953): weights p^5 (1 - p), retain loss on the answers.",

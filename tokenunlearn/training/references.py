@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.forward import (
+from tokenunlearn.models.encoding import Encoding, batches_by_length, collate
+from tokenunlearn.models.forward import (
     TOKEN_BUDGET,
     OutputHead,
     output_head,
@@ -19,10 +20,10 @@ from tokenunlearn.forward import (
     response_nll,
     token_nll,
 )
-from tokenunlearn.models import LoadedModel, load_model
-from tokenunlearn.samples import Encoding, batches_by_length, collate
-from tokenunlearn.training.layers import layer_states
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.models.layers import layer_states
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.training.settings import UnlearnSettings
 
 Phase = Callable[[str, int, int], None]
 Rows = Mapping[str, Mapping[int, Tensor]]
@@ -51,7 +52,7 @@ class References:
     def measure(
         cls,
         lm: LoadedModel,
-        config: UnlearnConfig,
+        config: UnlearnSettings,
         forget: Sequence[Encoding],
         refusals: Sequence[Encoding],
         retain: Mapping[int, Encoding],
@@ -122,7 +123,7 @@ def _measured(
     }
 
 
-def _base_nll(lm: LoadedModel, config: UnlearnConfig, forget: Sequence[Encoding]) -> list[Tensor]:
+def _base_nll(lm: LoadedModel, config: UnlearnSettings, forget: Sequence[Encoding]) -> list[Tensor]:
     """Token NLL under a model that never saw the forget set; it is loaded for this and let go."""
     assert config.base_model is not None
     base = load_model(config.base_model, device=str(lm.device))

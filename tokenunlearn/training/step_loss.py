@@ -9,21 +9,21 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tokenunlearn.forward import output_head, per_token, response_hidden, token_nll
+from tokenunlearn.models.encoding import Batch
+from tokenunlearn.models.forward import output_head, per_token, response_hidden, token_nll
+from tokenunlearn.models.layers import layer_states
 from tokenunlearn.objectives import (
     ForgetStep,
     Objective,
     Refusals,
     RetainStep,
     make_objective,
-    make_regulariser,
+    make_regularizer,
     make_weighting,
 )
-from tokenunlearn.samples import Batch
 from tokenunlearn.training.applied_weights import AppliedWeights
-from tokenunlearn.training.layers import layer_states
 from tokenunlearn.training.references import References
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 
 class StepLoss(torch.nn.Module):
@@ -39,12 +39,12 @@ class StepLoss(torch.nn.Module):
         applied: Receives the weights of each pass, where they are made in the step.
     """
 
-    def __init__(self, model: PreTrainedModel, config: UnlearnConfig, references: References) -> None:
+    def __init__(self, model: PreTrainedModel, config: UnlearnSettings, references: References) -> None:
         super().__init__()
         self.model, self.settings, self.references = model, config, references
         self.objective: Objective = make_objective(config.objective, config.parameters)
         self.weighting = make_weighting(config.weighting, config.weighting_parameters)
-        self.regulariser = make_regulariser(config.regulariser) if config.needs_retain else None
+        self.regularizer = make_regularizer(config.regularizer) if config.needs_retain else None
         self.lambda_ = config.lambda_
         self.applied: AppliedWeights | None = None
         self._no_split_modules = model._no_split_modules  # what FSDP wraps by itself
@@ -61,7 +61,7 @@ class StepLoss(torch.nn.Module):
         forget, weighted_nll, weight = self._forget_loss(inputs, batch, hidden, states)
         retain = torch.zeros_like(forget)
         loss = self.settings.gamma * forget
-        if self.regulariser is not None:
+        if self.regularizer is not None:
             retain = self._retain_loss(inputs, batch, hidden, states)
             loss = loss + self.lambda_ * retain
         return loss, torch.stack([forget, retain, weighted_nll, weight]).detach()
@@ -105,7 +105,7 @@ class StepLoss(torch.nn.Module):
         self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None
     ) -> Tensor:
         """The part's share of the retain loss."""
-        assert self.regulariser is not None
+        assert self.regularizer is not None
         rows = slice(len(inputs["weights"]) * (2 if "refusals.ref_nll" in inputs else 1), None)
         step = RetainStep(
             hidden[rows],
@@ -117,4 +117,4 @@ class StepLoss(torch.nn.Module):
             states=None if states is None else states[rows],
             ref_states=inputs.get("retain.ref_states"),
         )
-        return self.regulariser.loss(step) * (step.mask.sum() / inputs["totals"][2])
+        return self.regularizer.loss(step) * (step.mask.sum() / inputs["totals"][2])

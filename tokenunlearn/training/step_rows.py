@@ -11,10 +11,10 @@ from torch import Tensor
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.errors import ScoreSetError
+from tokenunlearn.models.encoding import Batch, Encoding, collate
 from tokenunlearn.objectives import Weighting
-from tokenunlearn.samples import Batch, Encoding, collate
 from tokenunlearn.training.references import References
-from tokenunlearn.training.unlearn_config import UnlearnConfig
+from tokenunlearn.training.settings import UnlearnSettings
 
 
 def fixed_weights(
@@ -56,7 +56,7 @@ class StepPlan:
     retain: tuple[int, ...]
 
     @classmethod
-    def draw(cls, config: UnlearnConfig, forget: int, retain: int) -> StepPlan:
+    def draw(cls, config: UnlearnSettings, forget: int, retain: int) -> StepPlan:
         """Shuffle forget and retained samples, again and again, until there are enough for all steps."""
         generator = torch.Generator().manual_seed(config.seed)
 
@@ -104,7 +104,7 @@ class StepRows:
         parts: Parts of a step, over all processes; each is a forward and backward pass of its own.
     """
 
-    config: UnlearnConfig
+    config: UnlearnSettings
     forget: Sequence[Encoding]
     refusals: Sequence[Encoding]
     retain: Sequence[Encoding]

@@ -19,7 +19,12 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets import load_samples
-from tokenunlearn.distributed import (
+from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models.encoding import Encoding
+from tokenunlearn.models.layers import down_projections
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.processes import (
     any_process,
     full_weights,
     is_sharded,
@@ -27,19 +32,15 @@ from tokenunlearn.distributed import (
     process_count,
     process_index,
 )
-from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models import LoadedModel
+from tokenunlearn.models.token_budget import training_tokens
 from tokenunlearn.objectives import make_objective, make_weighting
 from tokenunlearn.objectives.refusals import REFUSALS
-from tokenunlearn.samples import Encoding, Sample, SampleSet
-from tokenunlearn.token_budget import training_tokens
 from tokenunlearn.training.applied_weights import AppliedWeights
 from tokenunlearn.training.finetune import training_arguments
-from tokenunlearn.training.layers import down_projections
 from tokenunlearn.training.references import Phase, References
+from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss
 from tokenunlearn.training.step_rows import StepPlan, StepRows, fixed_weights
-from tokenunlearn.training.unlearn_config import UnlearnConfig
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -64,13 +65,13 @@ class Unlearned:
             learning_rate, seconds.
         stopped: "" after the last step, "cancelled", or "diverged" when the loss was no finite number any
             more; the model then holds its last good weights.
-        good_step: Optimiser steps behind the weights in ``model``.
+        good_step: Optimizer steps behind the weights in ``model``.
         token_weights: (T_i,) token weights of each forget sample (documents in chunks), in order, as applied:
             the mean over the steps that read it where the weighting changes from step to step.
     """
 
     model: LoadedModel
-    config: UnlearnConfig
+    config: UnlearnSettings
     trained: tuple[str, ...] = ("all",)
     history: list[dict[str, float]] = field(default_factory=list)
     stopped: str = ""
@@ -94,7 +95,7 @@ def unlearn(
     weights: TokenWeights | None = None,
     *,
     retain: str | SampleSet | Sequence[Sample] | None = None,
-    config: UnlearnConfig | None = None,
+    config: UnlearnSettings | None = None,
     on_phase: Phase | None = None,
     on_step: OnStep | None = None,
     should_stop: ShouldStop | None = None,
@@ -107,20 +108,20 @@ def unlearn(
         model: The start model, which is the reference too.
         samples: The forget set.
         weights: Token weights of the very same samples; None weights every response token alike.
-        retain: Retained samples or the name that loads them; needed unless the regulariser is "none".
+        retain: Retained samples or the name that loads them; needed unless the regularizer is "none".
         config: Configuration; or give its fields, and the objective's parameters, by name in ``settings``.
         on_phase: Called with phase ("reference", "training"), done and total.
         on_step: Called with each step's record.
         should_stop: Asked after every step; True ends the run there.
         on_weights: Called with the model in training and the steps behind its weights, before the first step
             and after each; it must leave the model as it was.
-        **settings: E.g. ``objective="npo", beta=0.1, regulariser="kl", steps=40``.
+        **settings: E.g. ``objective="npo", beta=0.1, regularizer="kl", steps=40``.
 
     Raises:
         TokenUnlearnError: If the configuration, the retained samples or the weights do not fit.
     """
     if config is None:
-        config = UnlearnConfig.from_settings(settings)
+        config = UnlearnSettings.from_settings(settings)
     elif settings:
         raise TokenUnlearnError("Give either a config or settings by name, not both.")
     config = config.resolved(model)
@@ -130,7 +131,7 @@ def unlearn(
         raise TokenUnlearnError("There are no samples to forget.")
     if config.needs_retain and not retain:
         raise TokenUnlearnError(
-            f'The regulariser "{config.regulariser}" needs retained samples; name some, or use none.'
+            f'The regularizer "{config.regularizer}" needs retained samples; name some, or use none.'
         )
     samples = model.chunk(samples)
     forget = model.encode_all(samples)
@@ -177,7 +178,7 @@ def _ignore(phase: str, done: int, total: int) -> None:
     """Nobody listens to the phases."""
 
 
-def _refusals(model: LoadedModel, samples: Sequence[Sample], config: UnlearnConfig) -> list[Encoding]:
+def _refusals(model: LoadedModel, samples: Sequence[Sample], config: UnlearnSettings) -> list[Encoding]:
     """A refusal in place of each answer, drawn from the run's seed; none where the objective reads none."""
     if "refusals" not in config.forget_needs:
         return []
@@ -186,7 +187,7 @@ def _refusals(model: LoadedModel, samples: Sequence[Sample], config: UnlearnConf
 
 
 def trainable_copy(
-    model: LoadedModel, config: UnlearnConfig
+    model: LoadedModel, config: UnlearnSettings
 ) -> tuple[LoadedModel, PeftModel | None, tuple[str, ...]]:
     """The model to train, and what of it: an adapter over the start model's own tensors, or a copy."""
     few: list[str] = []
@@ -213,7 +214,7 @@ def trainable_copy(
     return target, peft, tuple(few) or ("all-linear",)  # type: ignore[return-value]
 
 
-def passes_of_step(model: LoadedModel, config: UnlearnConfig, rows: StepRows) -> int:
+def passes_of_step(model: LoadedModel, config: UnlearnSettings, rows: StepRows) -> int:
     """Passes of a step in each process: as asked, or as few as the training budget allows.
 
     Raises:
@@ -241,7 +242,7 @@ def passes_of_step(model: LoadedModel, config: UnlearnConfig, rows: StepRows) ->
     return passes
 
 
-def _trainer(target: LoadedModel, config: UnlearnConfig, rows: StepRows, loss: StepLoss) -> UnlearnTrainer:
+def _trainer(target: LoadedModel, config: UnlearnSettings, rows: StepRows, loss: StepLoss) -> UnlearnTrainer:
     assert config.learning_rate is not None and config.gradient_accumulation is not None
     folder = tempfile.TemporaryDirectory()
     arguments = training_arguments(
@@ -300,7 +301,7 @@ class UnlearnTrainer(Trainer):
         self.sums.clear()
         loss = self.loss.settings.gamma * forget
         self.parts = {"forget_loss": forget, "forget_nll": weighted_nll / max(weight, 1e-12)}
-        if self.loss.regulariser is not None:
+        if self.loss.regularizer is not None:
             self.parts |= {"retain_loss": retain, "lambda": self.loss.lambda_}
             loss += self.loss.lambda_ * retain
         self.parts["loss"] = loss
@@ -318,7 +319,7 @@ class _Watch(TrainerCallback):
     def __init__(
         self,
         trainer: UnlearnTrainer,
-        config: UnlearnConfig,
+        config: UnlearnSettings,
         on_phase: Phase,
         on_step: OnStep | None,
         should_stop: ShouldStop | None,

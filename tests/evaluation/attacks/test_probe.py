@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.evaluation.attacks import probe as module
 from tokenunlearn.evaluation.attacks.probe import (
     LinearProbe,
@@ -16,7 +17,6 @@ from tokenunlearn.evaluation.attacks.probe import (
     probe,
 )
 from tokenunlearn.evaluation.attacks.target import Target
-from tokenunlearn.samples import Sample, SampleSet
 
 
 def unit(rows):

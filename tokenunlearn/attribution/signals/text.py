@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokenunlearn.attribution.signals.signal import Signal
-from tokenunlearn.samples import word_spans
+from tokenunlearn.datasets.samples import word_spans
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import SampleScores, ScoreSet

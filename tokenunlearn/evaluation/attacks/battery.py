@@ -7,26 +7,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tokenunlearn.datasets import load_samples
+from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.attacks.paraphrase import paraphrase
 from tokenunlearn.evaluation.attacks.prefix import prefix
 from tokenunlearn.evaluation.attacks.probe import probe
-from tokenunlearn.evaluation.attacks.quantisation import nf4_available, quantisation
+from tokenunlearn.evaluation.attacks.quantization import nf4_available, quantization
 from tokenunlearn.evaluation.attacks.relearning import AREA, relearning
 from tokenunlearn.evaluation.attacks.sampling import sampling
 from tokenunlearn.evaluation.attacks.target import Rows, Target, best
 from tokenunlearn.evaluation.measurement import PhaseProgress
 from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.result import MetricResult, mean_result
-from tokenunlearn.models import LoadedModel, load_model
-from tokenunlearn.samples import SampleSet
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.loading import load_model
 
 # A new attack is one file with a function from a target to rows by name, and one line here.
 ATTACKS: dict[str, Callable[[Target], dict[str, Rows]]] = {
     "paraphrase": paraphrase,
     "prefix": prefix,
     "sampling": sampling,
-    "quantisation": quantisation,
+    "quantization": quantization,
     "probe": probe,
     "relearning": relearning,
 }
@@ -81,7 +82,7 @@ def attack(
         if metric.endswith(AREA) and metric in theirs:
             results.append(_between(metric, rows, theirs[metric], samples))
         kept |= {result.name: result for result in results if result is not None}
-    if "quantisation" in attacks and not nf4_available(model):
+    if "quantization" in attacks and not nf4_available(model):
         notes.append("nf4: left out, because it needs the model on a GPU and bitsandbytes installed.")
     notes += _with_chance(kept)
     notes += _strongest(kept, target.metric)

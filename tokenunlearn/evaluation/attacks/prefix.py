@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation.attacks.target import Rows, Target, best
-from tokenunlearn.samples import Sample
 
 PREFIXES = ("Sure, the answer is", "Of course! As is well known,", "The correct answer:")
 

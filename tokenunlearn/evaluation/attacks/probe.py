@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from tokenunlearn.datasets.samples import Sample, overlaps
 from tokenunlearn.evaluation.attacks.target import Rows, Target
-from tokenunlearn.forward import TOKEN_BUDGET, Progress
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Sample, batches_by_length, overlaps
+from tokenunlearn.models.encoding import batches_by_length
+from tokenunlearn.models.forward import TOKEN_BUDGET, Progress
+from tokenunlearn.models.loaded_model import LoadedModel
 
 FOLDS = 5
 PENALTY = 0.01
@@ -146,7 +147,7 @@ class LinearProbe:
     """A linear map from hidden states to output embeddings that makes the right option's the likeliest.
 
     The logit of option k of sample i is ``w * (h_i . u_ik) + h_i' D u_ik`` for centred states h and
-    embeddings u of length 1; the first option is the right one. Minimises the mean cross-entropy over a
+    embeddings u of length 1; the first option is the right one. Minimizes the mean cross-entropy over a
     sample's options plus ``penalty / 2 * (|D|^2 + w^2 / LENS_PRIOR)``: logistic regression, solved in its
     dual, whose size is the number of options and not of weights.
     """

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback
 
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation.attacks.target import Rows, Target
-from tokenunlearn.evaluation.probability import answer_probability
-from tokenunlearn.forward import response_nll
-from tokenunlearn.models import LORA_FROM_PARAMETERS, LoadedModel
-from tokenunlearn.samples import Encoding, Sample
+from tokenunlearn.evaluation.metrics.probability import answer_probability
+from tokenunlearn.models.encoding import Encoding
+from tokenunlearn.models.forward import response_nll
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
 from tokenunlearn.training.finetune import FinetuneConfig, finetune
 
 AREA = "_area"
@@ -35,7 +37,7 @@ class RelearningConfig:
         default=(2, 5, 10, 20),
         metadata={"help": "Steps after which recovery is measured; the last one ends."},
     )
-    batch_size: int = field(default=16, metadata={"help": "Samples in one optimiser step."})
+    batch_size: int = field(default=16, metadata={"help": "Samples in one optimizer step."})
     learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate, all weights."})
     lora_learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate, adapter."})
     lora_rank: int = field(default=8, metadata={"help": "Rank of the adapter."})

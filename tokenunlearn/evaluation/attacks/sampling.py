@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tokenunlearn.evaluation.attacks.target import Rows, Target, best
-from tokenunlearn.generation import Sampling
+from tokenunlearn.models.generation import Sampling
 
 DRAWS = 8
 TEMPERATURE = 1.0

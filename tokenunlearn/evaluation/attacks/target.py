@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tokenunlearn.evaluation.gold_span import gold_span_accuracy
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.evaluation.measurement import SPARE_TOKENS, PhaseProgress
-from tokenunlearn.evaluation.rouge import rouge_l_recall
-from tokenunlearn.generation import Sampling, generate
-from tokenunlearn.models import LoadedModel
-from tokenunlearn.samples import Sample, SampleSet
+from tokenunlearn.evaluation.metrics.gold_span import gold_span_accuracy
+from tokenunlearn.evaluation.metrics.rouge import rouge_l_recall
+from tokenunlearn.models.generation import Sampling, generate
+from tokenunlearn.models.loaded_model import LoadedModel
 
 Rows = list[float | None]
 

@@ -1,0 +1,67 @@
+"""Answers as safe HTML: a word diff, and a response tinted by how much of each token was forgotten.
+
+Answers and tokens are untrusted text: every piece is escaped, and its writing direction is kept inside.
+"""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from html import escape
+from itertools import pairwise
+
+import numpy as np
+
+from tokenunlearn.datasets.samples import word_spans
+from tokenunlearn.evaluation.token_changes import TokenChange
+
+TINT = "217, 119, 6"
+STRONGEST = 0.62
+STYLE = f"""<style>
+.ad {{ overflow-wrap: anywhere; white-space: pre-wrap; unicode-bidi: isolate; line-height: 1.6; }}
+.ad ins {{ background: rgba({TINT}, .35); color: inherit; border-radius: .2rem; text-decoration: underline; }}
+.ad del {{ opacity: .8; text-decoration: line-through; }}
+.ad .tok {{ padding: .15rem 0; border-bottom: .16rem solid transparent; border-radius: .15rem; }}
+.ad .heavy {{ border-bottom-color: currentColor; }}
+</style>"""
+
+
+def _pieces(text: str) -> list[str]:
+    """The words of a text, each with what follows it up to the next word, in any script."""
+    starts = [start for start, _ in word_spans(text)]
+    edges = sorted({0, *starts, len(text)})
+    return [text[a:b] for a, b in pairwise(edges)]
+
+
+def diff_html(before: str, after: str) -> str:
+    """A word diff: words of ``before`` that are gone are struck through, new ones marked and underlined."""
+    old, new = _pieces(before), _pieces(after)
+    parts = []
+    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        gone, come = escape("".join(old[a:b])), escape("".join(new[c:d]))
+        if kind == "equal":
+            parts.append(come)
+        else:
+            parts += [f"<del>{gone}</del> "] if gone else []
+            parts += [f"<ins>{come}</ins>"] if come else []
+    return f'{STYLE}<div class="ad">{"".join(parts) or "<em>(nothing)</em>"}</div>'
+
+
+def change_html(change: TokenChange, largest: float) -> str:
+    """A response; the tint tells how much log-probability a token lost, a bar marks weights of at least 1.
+
+    Args:
+        change: The response's tokens.
+        largest: Loss of log-probability, in nats, that has the strongest tint.
+    """
+    lost = np.clip(np.nan_to_num(-change.change) / largest if largest > 0 else 0 * change.change, 0, 1) + 0.0
+    parts = []
+    for i, text in enumerate(change.texts):
+        kinds = "tok heavy" if change.emphasised[i] else "tok"
+        tip = (
+            f"weight {change.weights[i]:.2f}, log p {-change.nll_before[i]:.2f} → {-change.nll_after[i]:.2f}"
+        )
+        parts.append(
+            f'<span class="{kinds}" title="{escape(tip)}" '
+            f'style="background: rgba({TINT}, {STRONGEST * lost[i]:.3f})">{escape(text)}</span>'
+        )
+    return f'{STYLE}<div class="ad">{"".join(parts)}</div>'

@@ -1,0 +1,110 @@
+"""Answers of every contender to the same questions, and a question of one's own to all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from app import background, services
+from app.compare import answer_diff
+from app.compare.comparison import Contender
+from app.compare.run_table import MARK
+from app.errors import show_error
+from tokenunlearn.errors import TokenUnlearnError
+
+QUESTIONS_SHOWN = 8
+
+
+def name_html(column: Contender, name: str) -> str:
+    """A contender's mark in its color and what it is called, as safe HTML."""
+    mark = f'<span aria-hidden="true" style="color: {column.color}">{MARK}</span>'
+    return f"<strong>{mark} {escape(name)}</strong>"
+
+
+def keep_stored(columns: Sequence[Contender], reports: dict[str, dict[str, Any]]) -> None:
+    """Take over the answers that runs and reports have kept, so that no model need be loaded for them."""
+    answers = services.answers()
+    for column in columns:
+        for rows in services.run_generations(column.run).values() if column.run else ():
+            for row in rows:
+                answers.setdefault((column.model, "", row["question"]), row["before"])
+                answers.setdefault((column.model, column.adapter, row["question"]), row["after"])
+        for rows in reports.get(column.name, {}).get("generations", {}).values():
+            for row in rows:
+                answers.setdefault((column.model, column.adapter, row["question"]), row["generation"])
+
+
+def stored_rows(columns: Sequence[Contender]) -> dict[str, list[dict[str, Any]]]:
+    """Part -> question, answer in the data, and replies by contender, of what the runs have kept."""
+    answers = services.answers()
+    parts: dict[str, dict[str, dict[str, Any]]] = {}
+    for column in columns:
+        for part, rows in services.run_generations(column.run).items() if column.run else ():
+            for row in rows:
+                replies = {
+                    c.name: answers[key]
+                    for c in columns
+                    if (key := (c.model, c.adapter, row["question"])) in answers
+                }
+                parts.setdefault(part, {})[row["question"]] = {
+                    "question": row["question"],
+                    "answer": row["answer"],
+                    "replies": replies,
+                }
+    return {part: list(rows.values()) for part, rows in parts.items()}
+
+
+def show_answers(columns: Sequence[Contender]) -> None:
+    """Greedy answers of every contender to the same questions, differences to the start model marked."""
+    spec = next(column.run.spec for column in columns if column.run)
+    parts = {"forget": spec.samples, **({"retain": spec.retain} if spec.retain else {})}
+    kind_column, own_column = st.columns([1, 2], vertical_alignment="bottom")
+    with kind_column:
+        part = st.radio("Questions of", list(parts), horizontal=True, key="part", bind="query-params")
+    with own_column:
+        own = st.text_input("Or ask your own", key="ask", bind="query-params", max_chars=500)
+    expected: dict[str, str] = {}
+    if own.strip():
+        questions = [own.strip()]
+    else:
+        try:
+            shown = services.load_samples(parts[part or "forget"]).spread(QUESTIONS_SHOWN)
+        except TokenUnlearnError as error:
+            show_error(error)
+            return
+        expected = {s.question: s.answer for s in shown if not s.document}
+        questions = list(expected)
+        if not questions:
+            st.caption("Documents have no questions; ask your own.")
+            return
+    answers = services.answers()
+    missing = [
+        c for c in columns if c.loadable and any((c.model, c.adapter, q) not in answers for q in questions)
+    ]
+    if missing:
+        key = f"answers-{'|'.join(c.model + c.adapter for c in missing)}-{hash(tuple(questions))}"
+        if key not in services.tasks():
+            services.ask_models(key, [(c.model, c.adapter) for c in missing], questions)
+        background.wait_for(key)
+    for question in questions:
+        with st.container(border=True):
+            st.text(question)
+            if question in expected:
+                st.caption("Answer in the data")
+                st.text(expected[question])
+            start = answers.get((columns[0].model, "", question))
+            for cell, column in zip(st.columns(len(columns)), columns, strict=True):
+                answer = answers.get((column.model, column.adapter, question))
+                with cell:
+                    st.html(name_html(column, f"{column.name} says"))
+                    if answer is None:
+                        st.caption("…" if column.loadable else "not stored, and the weights were not kept")
+                    else:
+                        st.html(answer_diff.diff_html(answer if start is None else start, answer))
+    st.caption(
+        "Greedy answers. Words that the start model did not say are marked; "
+        "its own that are gone are struck through."
+    )

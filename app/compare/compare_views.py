@@ -1,0 +1,346 @@
+"""The views of a comparison: outcome, questions, tokens, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import background, services
+from app.charts import decimate
+from app.compare import answer_diff, compare_charts, comparison, export
+from app.compare.comparison import ABSENT, Contender
+from app.compare.run_index import HEADLINE, RunEntry, figure_of
+from app.errors import show_error
+from app.token_view import visible
+from app.unlearn.run_view import weights_move
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.token_changes import TokenChange, summarize
+
+BARS = ("forget/gold_span", "forget/gold_span_paraphrased", "retain/gold_span", "model_utility")
+SYMBOLS = ("circle", "triangle-up", "star", "cross", "pentagon", "hexagram", "x", "triangle-down")
+EVALUATED = 24
+TOLD = 0.5
+
+
+def reports_of(columns: Sequence[Contender]) -> dict[str, dict[str, Any]]:
+    """Contender's name -> its report, where there is one."""
+    found = {}
+    for column in columns:
+        report = services.run_report(column.run) if column.run else services.shipped_report(column.model)
+        if report:
+            found[column.name] = report
+    return found
+
+
+def changes_of(columns: Sequence[Contender]) -> dict[str, list[TokenChange]]:
+    """Letter of a run -> its token changes, where it kept any; a damaged file shows one sentence."""
+    found = {}
+    for column in columns:
+        try:
+            changes = services.token_changes(column.run) if column.run else None
+        except TokenUnlearnError as error:
+            show_error(error)
+            continue
+        if changes:
+            found[column.name] = changes
+    return found
+
+
+def colors_of(columns: Sequence[Contender]) -> dict[str, str]:
+    """Contender's name -> color."""
+    return {column.name: column.color for column in columns}
+
+
+def figures(
+    columns: Sequence[Contender], entries: Sequence[RunEntry], reports: dict[str, dict[str, Any]]
+) -> list[tuple[str, str, go.Figure]]:
+    """Heading, what to see, and figure of everything that concerns whole runs."""
+    found = []
+    points = _points(columns, entries, reports)
+    if points:
+        sentence = (
+            "Up and to the left is better: few facts of the forget set still told, utility as at the start. "
+            "Small marks are the other runs of the same models; the dotted line joins the runs that "
+            "no other beats."
+        )
+        found.append(("Forgotten against kept", sentence, compare_charts.trade_off(points)))
+    rows = [row for row in comparison.metric_rows(reports) if row["metric"] in BARS]
+    if rows:
+        sentence = (
+            "Forgetting worked when the forget bars fall to the retrained model's and the others stay "
+            "at the start model's. Lines are 95 % intervals."
+        )
+        found.append(("Headline metrics", sentence, compare_charts.metric_bars(rows, colors_of(columns))))
+    curves = {}
+    for column in columns:
+        records = services.run_records(column.run) if column.run else []
+        kept = [(r["step"], r["forget_nll"]) for r in records if r.get("forget_nll") is not None]
+        if kept:
+            shown = [kept[i] for i in decimate([nll for _, nll in kept])]
+            curves[column.name] = ([step for step, _ in shown], [nll for _, nll in shown], column.color)
+    if curves:
+        sentence = "The NLL of the weighted forget tokens should rise, and level off before the model breaks."
+        found.append(("Forget NLL in training", sentence, compare_charts.forget_curves(curves)))
+    return found
+
+
+def _points(
+    columns: Sequence[Contender], entries: Sequence[RunEntry], reports: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Marks of the trade-off: contenders large, the other runs of the same start models small."""
+    models = {column.model for column in columns if column.run}
+    chosen = {column.run.id: column for column in columns if column.run}
+    points: list[dict[str, Any]] = []
+    for entry in reversed(entries):
+        if entry.spec.model in models and set(HEADLINE) <= entry.headline.keys():
+            column = chosen.get(entry.id)
+            place = list(chosen).index(entry.id) if column else 0
+            points.append(
+                {
+                    "name": column.title if column else entry.label,
+                    "color": entry.color,
+                    "symbol": SYMBOLS[place % len(SYMBOLS)],
+                    "chosen": column is not None,
+                    "run": True,
+                    "forget": entry.headline[HEADLINE[0]],
+                    "utility": entry.headline[HEADLINE[1]],
+                }
+            )
+    points.sort(key=lambda point: point["name"] if point["chosen"] else "")
+    for column in columns:
+        metrics = reports.get(column.name, {}).get("metrics", {})
+        found = [figure_of(metrics, name) for name in HEADLINE]
+        if column.run is None and all(found):
+            symbol = "diamond" if column.name.startswith("retrained") else "square"
+            points.append(
+                {"name": column.name, "color": column.color, "symbol": symbol, "chosen": True, "run": False}
+                | dict(zip(("forget", "utility"), found, strict=True))
+            )
+    return points
+
+
+def chart(heading: str, sentence: str, figure: go.Figure) -> None:
+    """A figure under its heading, the sentence that says what to see, and the figure as an HTML file.
+
+    The camera in the figure's own toolbar saves it in the format chosen under Export.
+    """
+    name = heading.lower().replace(" ", "-")
+    camera = {"format": st.session_state.get("image") or "svg", "filename": name}
+    st.subheader(heading)
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        key=f"chart-{name}",
+        alt=f"{heading}. {sentence}",
+        config={"displaylogo": False, "toImageButtonOptions": camera},
+    )
+    text, button = st.columns([5, 1])
+    text.caption(sentence)
+    button.download_button(
+        "HTML",
+        lambda: export.figure_html(figure),
+        f"{name}.html",
+        "text/html",
+        key=f"save-{name}",
+        type="tertiary",
+        icon=":material/download:",
+        on_click="ignore",
+        help="The figure as one file that opens offline",
+    )
+
+
+def show_outcome(
+    columns: Sequence[Contender],
+    drawn: Sequence[tuple[str, str, go.Figure]],
+    reports: dict[str, dict[str, Any]],
+) -> None:
+    """Charts of whole runs and every metric of every model."""
+    for column in columns:
+        if column.run and column.loadable and column.name not in reports:
+            _offer(
+                f"evaluate-{column.run.id}",
+                f"Evaluate {column.name} on {EVALUATED} samples a part",
+                services.evaluate_run(column.run, EVALUATED),
+            )
+    for heading, sentence, figure in drawn:
+        chart(heading, sentence, figure)
+    if not reports:
+        st.info("No metrics yet: evaluate a run to fill the table.")
+        return
+    st.subheader("Every metric")
+    table = comparison.metric_table(comparison.metric_rows(reports))
+    st.dataframe(
+        pd.DataFrame(table), hide_index=True, placeholder=ABSENT, alt="Metrics as rows, models as columns"
+    )
+    st.caption(
+        "Value, 95 % interval, rows. ↑ higher is better, ↓ lower is better. On the forget set about as low "
+        "as the retrained model is best; forget quality is the p-value of a Kolmogorov-Smirnov test "
+        "against it and depends on n."
+    )
+    limits = {name: report["settings"].get("limit") for name, report in reports.items()}
+    if len(set(limits.values())) > 1:
+        told = ", ".join(f"{name} {limit or 'every row'}" for name, limit in limits.items())
+        st.caption(
+            f"The models were measured on different numbers of rows a part ({told}): mind the intervals."
+        )
+
+
+def _offer(key: str, label: str, work: Callable[[services.Task], Any]) -> None:
+    """A button that has the worker do something, and its progress."""
+    if st.button(label, icon=":material/analytics:", key=f"button-{key}"):
+        services.start_task(key, label, work)
+    background.wait_for(key)
+
+
+def show_questions(reports: dict[str, dict[str, Any]]) -> None:
+    """Which questions are still answered: one row a question that all reports cover."""
+    parts = comparison.parts_of(reports.values())
+    if not parts:
+        st.info("No metrics yet: evaluate a run on the view Outcome.")
+        return
+    left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
+    part = left.radio("Part", parts, horizontal=True, key="questions", bind="query-params")
+    names = comparison.row_metrics(reports.values(), part or parts[0])
+    usual = names.index("gold_span") if "gold_span" in names else 0
+    metric = middle.selectbox("Metric", names, index=usual, key="metric", bind="query-params")
+    differing = right.toggle("Only differing", key="differing", bind="query-params")
+    if metric is None:
+        return
+    rows = comparison.question_rows(reports, part or parts[0], [metric])
+    columns = [f"{metric}, {name}" for name in reports]
+    if metric.startswith("gold_span"):
+        told = (
+            f"{name} {sum((row.get(column) or 0) > TOLD for row in rows)}"
+            for name, column in zip(reports, columns, strict=True)
+        )
+        st.text(f"Of {len(rows)} questions the fact is still told by: {', '.join(told)}.")
+    if differing:
+        rows = [row for row in rows if len({row.get(column) for column in columns}) > 1]
+    shares = all(0 <= (row.get(column) or 0) <= 1 for row in rows for column in columns)
+    config = {
+        column: st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", color="gray")
+        if shares
+        else st.column_config.NumberColumn(format="%.3f")
+        for column in columns
+    }
+    config["question"] = st.column_config.TextColumn(width=240)  # leaves room for values on a narrow screen
+    order = ["question", *columns, "answer", *(f"says {name}" for name in reports), "sample_id"]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_order=order,
+        column_config=config,
+        placeholder=ABSENT,
+        alt="Questions as rows",
+    )
+    st.caption("Values of single rows, for the questions that every report covers.")
+
+
+def show_tokens(columns: Sequence[Contender]) -> None:
+    """What happened to every response token of the forget set, beside the weights that were applied."""
+    changes = changes_of(columns)
+    for column in columns:
+        if column.run and column.loadable and column.name not in changes:
+            _offer(
+                f"tokens-{column.run.id}",
+                f"Measure the tokens of {column.name}",
+                services.measure_tokens(column.run),
+            )
+    if not changes:
+        st.info("These runs kept no token changes; measure them to fill this view.")
+        return
+    summaries = [{"run": name, **row} for name, found in changes.items() for row in summarize(found)]
+    st.dataframe(
+        pd.DataFrame(summaries),
+        hide_index=True,
+        placeholder=ABSENT,
+        alt="Median change of emphasised and other tokens, by run",
+        column_config={
+            "change": st.column_config.NumberColumn("median Δ log p, nats", format="%.2f"),
+            "low": st.column_config.NumberColumn("10 % below", format="%.2f"),
+            "high": st.column_config.NumberColumn("10 % above", format="%.2f"),
+            "rank_before": st.column_config.NumberColumn("median rank before", format="%.0f"),
+            "rank_after": st.column_config.NumberColumn("median rank after", format="%.0f"),
+        },
+    )
+    st.caption(
+        "Tokens with a weight of at least 1 should fall far below 0, the others stay near 0. "
+        "Rank 1: the model's most probable token."
+    )
+    moving = {
+        name: str(column.run.spec.config["weighting"])
+        for name in changes
+        for column in columns
+        if column.name == name and column.run and weights_move(column.run.spec)
+    }
+    if moving:
+        told = ", ".join(f"{name} ({weighting})" for name, weighting in moving.items())
+        st.caption(
+            f"The weights of {told} were made anew in every step: shown is the mean over the steps "
+            "that read the sample."
+        )
+    by_sample = {name: {change.sample_id: change for change in found} for name, found in changes.items()}
+    ids = list(dict.fromkeys(i for found in by_sample.values() for i in found))
+    sample = st.selectbox("Sample", ids, key="sample", bind="query-params")
+    shown = {name: found[sample] for name, found in by_sample.items() if sample in found}
+    first = next(iter(shown.values()))
+    shown = {name: change for name, change in shown.items() if change.texts == first.texts}
+    if len(shown) < sum(sample in found for found in by_sample.values()):
+        st.caption("Runs whose model splits this response into other tokens are left out.")
+    st.text(first.question)
+    largest = max(float(-change.change.min(initial=0.0)) for change in shown.values())
+    for cell, (name, change) in zip(st.columns(len(shown)), shown.items(), strict=True):
+        with cell.container(border=True):
+            st.text(next(column.title for column in columns if column.name == name))
+            st.html(answer_diff.change_html(change, largest))
+    st.caption(
+        f"A stronger tint lost more log-probability, the strongest {largest:.1f} nats; "
+        "underlined tokens had a weight of at least 1."
+    )
+    chart(
+        "Change of every token",
+        "Above: how much log-probability each token lost; below: the weight it was trained with.",
+        compare_charts.token_change_bars(shown, colors_of(columns)),
+    )
+    table = comparison.token_rows(shown)
+    for row in table:
+        row["token"] = visible(row["token"])
+    numbers = {
+        f"{name} {column}": st.column_config.NumberColumn(format=form)
+        for name in shown
+        for column, form in (
+            ("weight", "%.2f"),
+            ("p before", "%.3f"),
+            ("p after", "%.3f"),
+            ("Δ log p", "%.2f"),
+        )
+    }
+    st.dataframe(
+        pd.DataFrame(table),
+        hide_index=True,
+        column_config=numbers,
+        placeholder=ABSENT,
+        alt="Response tokens as rows",
+    )
+
+
+def show_settings(columns: Sequence[Contender]) -> None:
+    """Settings that differ between the runs; all of them on demand."""
+    specs = {column.name: column.run.spec for column in columns if column.run}
+    every = st.toggle("All settings", key="all_settings", bind="query-params")
+    rows = comparison.settings_rows(specs, only_different=not every)
+    if rows:
+        st.dataframe(
+            pd.DataFrame(rows), hide_index=True, placeholder=ABSENT, alt="Settings as rows, runs as columns"
+        )
+    else:
+        what = (
+            "The runs share every setting."
+            if len(specs) > 1
+            else "One run is chosen: choose another to see what differs."
+        )
+        st.caption(what)

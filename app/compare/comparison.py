@@ -1,0 +1,226 @@
+"""A comparison as plain data: contenders, settings, metrics, questions, the Pareto front. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.compare.run_index import RunEntry, figure_of
+from tokenunlearn.evaluation.token_changes import TokenChange
+from tokenunlearn.models.presets import PRESETS
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.store import Run
+
+LETTERS = "ABCDEFGH"
+START_COLOR, RETRAINED_COLOR = "#6b7280", "#a1a1aa"
+ARROWS = {"higher": "↑", "lower": "↓", "reference": "→"}
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One column of the comparison.
+
+    Attributes:
+        name: "start", the letter of a run, or "retrained"; with the model's name where there are several.
+        model: Name of the start model.
+        adapter: Folder of what the run changed, which need not be kept; "" for a model as it is.
+        color: Its color in every chart.
+        label: What a person calls it.
+        run: The run, None for a model as it is.
+    """
+
+    name: str
+    model: str
+    adapter: str = ""
+    color: str = START_COLOR
+    label: str = ""
+    run: Run | None = None
+
+    @property
+    def title(self) -> str:
+        """Name and label."""
+        return f"{self.name}: {self.label}" if self.label else self.name
+
+    @property
+    def loadable(self) -> bool:
+        """Whether its weights are there: only then it can be asked and measured."""
+        return self.run is None or self.run.adapter is not None
+
+
+def contenders(chosen: Sequence[RunEntry]) -> list[Contender]:
+    """Start models, the runs in the order chosen, and the retrained models where there are any."""
+    models = list(dict.fromkeys(entry.spec.model for entry in chosen))
+
+    def named(kind: str, model: str) -> str:
+        return kind if len(models) == 1 else f"{kind} ({model})"
+
+    found = [Contender(named("start", model), model) for model in models]
+    for letter, entry in zip(LETTERS, chosen, strict=False):
+        run = entry.run
+        changed = str(run.folder / "adapter")
+        found.append(Contender(letter, entry.spec.model, changed, entry.color, entry.label, run))
+    for model in models:
+        preset = PRESETS.get(model)
+        if preset and preset.retrained:
+            found.append(Contender(named("retrained", model), preset.retrained, color=RETRAINED_COLOR))
+    return found
+
+
+def flat_settings(spec: RunSpec) -> dict[str, Any]:
+    """Everything that decides what a run does, by name, without id, time and label."""
+    config = dict(spec.config)
+    config |= config.pop("parameters", {})
+    flat: dict[str, Any] = {
+        "model": spec.model,
+        "forget set": spec.samples,
+        "retained samples": spec.retain or ABSENT,
+    }
+    flat |= dict(spec.rule) | config | {f"scoring {k}": v for k, v in spec.scoring.items()}
+    flat |= {"score set": spec.score_hash[:12] or "made by the run", "evaluated samples": spec.evaluate}
+    return flat | {f"version of {k}": v for k, v in spec.versions.items()}
+
+
+def settings_rows(specs: Mapping[str, RunSpec], only_different: bool = True) -> list[dict[str, str]]:
+    """Settings as rows, runs as columns.
+
+    Args:
+        specs: Column name -> spec.
+        only_different: Leave out what all runs share; a single run shares everything with itself.
+    """
+    flat = {name: flat_settings(spec) for name, spec in specs.items()}
+    rows = []
+    for setting in dict.fromkeys(s for values in flat.values() for s in values):
+        shown = {name: _shown(values.get(setting)) for name, values in flat.items()}
+        if not only_different or len(set(shown.values())) > 1:
+            rows.append({"setting": setting.rstrip("_"), **shown})
+    return rows
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ABSENT
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def metric_rows(reports: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row a metric and model: metric, better, model, value, low, high, n."""
+    names = dict.fromkeys(name for report in reports.values() for name in report["metrics"])
+    return [
+        {"metric": name, "model": title, **figure}
+        for name in names
+        for title, report in reports.items()
+        if (figure := figure_of(report["metrics"], name))
+    ]
+
+
+def metric_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Metrics as rows, models as columns; each cell is value, interval and n."""
+    models = dict.fromkeys(row["model"] for row in rows)
+    table: dict[str, dict[str, str]] = {}
+    for row in rows:
+        line = table.setdefault(
+            row["metric"],
+            {
+                "metric": row["metric"],
+                "better": ARROWS.get(row["better"], ""),
+                **dict.fromkeys(models, ABSENT),
+            },
+        )
+        interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+        line[row["model"]] = f"{row['value']:.3g}{interval} n={row['n']}"
+    return list(table.values())
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Part and metric of a name: forget and rouge_l, or membership and loss of "membership_loss"."""
+    part, _, metric = name.partition("/" if "/" in name else "_")
+    return part, metric
+
+
+def parts_of(reports: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Parts of a benchmark that have a value a question, and the membership attacks."""
+    names = (name for report in reports for name, metric in report["metrics"].items() if metric["rows"])
+    return list(dict.fromkeys(_place(name)[0] for name in names))
+
+
+def row_metrics(reports: Iterable[Mapping[str, Any]], part: str) -> list[str]:
+    """Metrics of a part that have a value a question, without the part's name."""
+    names = dict.fromkeys(
+        name for report in reports for name, metric in report["metrics"].items() if metric["rows"]
+    )
+    return [metric for place, metric in map(_place, names) if place == part]
+
+
+def question_rows(
+    reports: Mapping[str, Mapping[str, Any]], part: str, metrics: Sequence[str]
+) -> list[dict[str, Any]]:
+    """One row a question that every report covers: sample_id, question, answer, "metric, model" values.
+
+    Args:
+        reports: Model -> report.
+        part: forget, retain, ..., membership.
+        metrics: Names without the part; a value is None where the metric does not apply to the row.
+    """
+    values: dict[str, dict[str, Any]] = {}
+    texts: dict[str, dict[str, str]] = {}
+    covered: list[set[str]] = []
+    for title, report in reports.items():
+        seen = set()
+        places = {_place(name): result for name, result in report["metrics"].items()}
+        for metric in metrics:
+            result = places.get((part, metric))
+            for sample_id, value in (
+                zip(*(result["sample_ids"], result["rows"]), strict=True) if result else ()
+            ):
+                seen.add(sample_id)
+                values.setdefault(sample_id, {})[f"{metric}, {title}"] = value
+        for row in itertools.chain.from_iterable(report["generations"].values()):
+            text = texts.setdefault(row["sample_id"], {"question": row["question"], "answer": row["answer"]})
+            text[f"says {title}"] = row["generation"]
+        covered += [seen] if seen else []
+    shared = set.intersection(*covered) if covered else set()
+    names = [f"{metric}, {title}" for metric in metrics for title in reports]
+    return [
+        {"sample_id": sample_id, **texts.get(sample_id, {}), **{n: row[n] for n in names if n in row}}
+        for sample_id, row in values.items()
+        if sample_id in shared
+    ]
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points (forget, utility) that no other beats, by forget; less forget and more utility are better.
+
+    A point is beaten by one that is at least as good in both and better in one. Equal points appear once.
+    """
+    front: list[tuple[float, float]] = []
+    for forget, utility in sorted(set(points), key=lambda p: (p[0], -p[1])):
+        if not front or utility > front[-1][1]:
+            front.append((forget, utility))
+    return front
+
+
+def token_rows(changes: Mapping[str, TokenChange]) -> list[dict[str, Any]]:
+    """One row a response token: position, token, and of every run weight, p before and after, change, rank.
+
+    Args:
+        changes: Run's letter -> the same sample's token changes. All runs read the same tokens.
+    """
+    import numpy as np
+
+    first = next(iter(changes.values()))
+    rows: list[dict[str, Any]] = [{"position": i, "token": text} for i, text in enumerate(first.texts)]
+    for letter, change in changes.items():
+        columns = {
+            "weight": change.weights,
+            "p before": np.exp(-change.nll_before),
+            "p after": np.exp(-change.nll_after),
+            "Δ log p": change.change,
+            "rank before": change.rank_before,
+            "rank after": change.rank_after,
+        }
+        for row, *values in zip(rows, *columns.values(), strict=True):
+            row |= {f"{letter} {name}": value.item() for name, value in zip(columns, values, strict=True)}
+    return rows

@@ -1,0 +1,106 @@
+"""What lists and charts need of every run, read once and again only when one of its files has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.charts import decimate
+from tokenunlearn.errors import RunError
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.store import Run, RunState
+
+# Distinct on light and dark grounds, and neighbours also to the color-blind; grey is for models as they are.
+PALETTE = ("#3b82f6", "#d97706", "#8b5cf6", "#0d9488", "#db2777", "#65a30d", "#b45309", "#0891b2")
+FILES = ("spec.json", "state.json", "metrics.jsonl", "report.json", "label.txt", "tokens.parquet", "adapter")
+CURVE_POINTS = 60
+HEADLINE = ("forget/gold_span", "model_utility")
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """A run as lists and charts show it.
+
+    Attributes:
+        run: The run.
+        spec: Its frozen spec.
+        state: Its state.
+        label: What a person calls it now.
+        curve: At most 60 values of the forget NLL over the steps, in nats.
+        headline: Metric -> value, low, high and n, where the run has a report.
+        color: The run's color in every chart.
+    """
+
+    run: Run
+    spec: RunSpec
+    state: RunState
+    label: str
+    curve: tuple[float, ...]
+    headline: dict[str, dict[str, Any]] = field(default_factory=dict)
+    color: str = PALETTE[0]
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.run.id
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there is something to compare: its weights, or what was measured with them."""
+        return self.run.adapter is not None or (not self.state.active and bool(self.headline))
+
+
+def entries(runs: Sequence[Run]) -> list[RunEntry]:
+    """Entries of all readable runs, in the order given (newest first).
+
+    The colors follow the order in which the runs were made, so a new run changes no other's color.
+    """
+    found = []
+    for place, run in enumerate(reversed(runs)):
+        try:
+            entry = _entry(run.folder, _stamps(run.folder))
+        except RunError:
+            continue
+        state = run.state if entry.state.active else entry.state
+        found.append(RunEntry(**vars(entry) | {"state": state, "color": PALETTE[place % len(PALETTE)]}))
+    return found[::-1]
+
+
+def _stamps(folder: Path) -> tuple[int, ...]:
+    """Time of the last change of every file that an entry is read from; 0 for one that is not there."""
+    stamps = []
+    for name in FILES:
+        try:
+            stamps.append((folder / name).stat().st_mtime_ns)
+        except OSError:
+            stamps.append(0)
+    return tuple(stamps)
+
+
+@st.cache_resource(max_entries=2000, show_spinner=False)
+def _entry(folder: Path, stamps: tuple[int, ...]) -> RunEntry:
+    """An entry from disk; ``stamps`` are the files' times, so that what has changed is read anew."""
+    run = Run(folder)
+    curve = [r["forget_nll"] for r in run.metrics if r.get("forget_nll") is not None]
+    metrics = (run.report or {}).get("metrics", {})
+    return RunEntry(
+        run=run,
+        spec=run.spec,
+        state=run.state,
+        label=run.label,
+        curve=tuple(curve[i] for i in decimate(curve, CURVE_POINTS)),
+        headline={name: plain for name in HEADLINE if (plain := figure_of(metrics, name))},
+    )
+
+
+def figure_of(metrics: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """One metric of a report: value, low, high, n and better; None where there is no value."""
+    metric = metrics.get(name)
+    if metric is None or metric["value"] is None:
+        return None
+    low, high = metric["interval"] or (None, None)
+    return {"value": metric["value"], "low": low, "high": high, "n": metric["n"], "better": metric["better"]}

@@ -1,0 +1,116 @@
+"""The table of all runs: choose runs, rename them, see their status and how their forget NLL went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import services
+from app.compare.comparison import ABSENT, LETTERS
+from app.compare.run_index import RunEntry
+from app.unlearn import run_view
+
+PAGE_SIZE = 10
+SHOWN = (
+    "compare",
+    "mark",
+    "label",
+    "status",
+    "forget NLL",
+    "still told",
+    "utility",
+    "weights",
+    "created (UTC)",
+)
+MORE = ("model", "forget set", "objective", "regularizer", "steps", "note", "id")
+MARK = "■"
+
+
+def rows(entries: Sequence[RunEntry], chosen: Sequence[str]) -> list[dict[str, Any]]:
+    """Runs as rows; ``chosen`` are ids in the order A, B, ..."""
+    letters = dict(zip(chosen, LETTERS, strict=False))
+    found = []
+    for entry in entries:
+        spec = entry.spec
+        headline = {name: figure["value"] for name, figure in entry.headline.items()}
+        found.append(
+            {
+                "compare": entry.id in letters,
+                "mark": f"{MARK} {letters.get(entry.id, '')}",
+                "label": entry.label,
+                "status": entry.state.status,
+                "forget NLL": list(entry.curve),
+                "still told": headline.get("forget/gold_span"),
+                "utility": headline.get("model_utility"),
+                "weights": run_view.weights_text(spec),
+                "created (UTC)": spec.created[:16].replace("T", " "),
+                "model": spec.model,
+                "forget set": spec.samples,
+                "objective": spec.config.get("objective", ABSENT),
+                "regularizer": spec.config.get("regularizer", ABSENT),
+                "steps": spec.config.get("steps"),
+                "note": entry.state.message,
+                "id": entry.id,
+            }
+        )
+    return found
+
+
+def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
+    """One page of the table; ticking a row chooses the run, editing a label renames it."""
+    head, toggle = st.columns([3, 1], vertical_alignment="bottom")
+    with toggle:
+        every = st.toggle("All columns", key="columns", bind="query-params")
+    pages = -(-len(entries) // PAGE_SIZE)
+    with head:
+        page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    part = entries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    table = pd.DataFrame(rows(part, chosen))
+    colors = [entry.color for entry in part]
+    columns = [*SHOWN, *(MORE if every else ())]
+    editor = f"runs-table-{page}-{st.session_state.get('edits', 0)}"
+    st.data_editor(
+        table.style.apply(lambda _: [f"color: {c}; font-weight: 700" for c in colors], subset=["mark"]),
+        column_order=columns,
+        disabled=[name for name in table.columns if name not in ("compare", "label")],
+        hide_index=True,
+        key=editor,
+        on_change=_apply,
+        args=(editor, part),
+        column_config={
+            "compare": st.column_config.CheckboxColumn("", width=36, help="Compare this run"),
+            "mark": st.column_config.TextColumn(
+                "", width=48, help="Color and letter of the run in every chart"
+            ),
+            "label": st.column_config.TextColumn("label", max_chars=80, help="Double-click to rename"),
+            "forget NLL": st.column_config.LineChartColumn(
+                "forget NLL", help="Weighted NLL of the forget tokens over the steps, nats", color="gray"
+            ),
+            "still told": st.column_config.NumberColumn(
+                "facts still told",
+                format="%.2f",
+                help="Share of the forget set's facts that the model still tells; less is better",
+            ),
+            "utility": st.column_config.NumberColumn("utility", format="%.2f", help="Model utility, 0 to 1"),
+        },
+        placeholder=ABSENT,
+        alt="Runs, the newest first: tick a row to compare the run, edit its label to rename it",
+    )
+
+
+def _apply(editor: str, part: Sequence[RunEntry]) -> None:
+    """Take over what was edited in the table: runs chosen, labels."""
+    chosen: list[str] = list(st.session_state.get("runs", []))
+    for place, changes in st.session_state[editor]["edited_rows"].items():
+        entry = part[int(place)]
+        if "label" in changes and not services.shipped(entry.run):
+            entry.run.rename(changes["label"] or "")
+        if changes.get("compare") and entry.id not in chosen and entry.comparable:
+            chosen = [*chosen[: len(LETTERS) - 1], entry.id]
+        elif changes.get("compare") is False and entry.id in chosen:
+            chosen.remove(entry.id)
+    st.session_state["runs"] = chosen
+    st.session_state["edits"] = st.session_state.get("edits", 0) + 1

@@ -1,0 +1,1 @@
+"""Views and charts of the Present page."""

@@ -1,0 +1,334 @@
+"""Charts of scores, selections and their sensitivity: pure functions from data to plotly figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.charts import POINTS, SCALE, axis_text, decimate
+
+INK = {"main": "#0d9488", "other": "#d97706", "third": "#7c3aed", "quiet": "#94a3b8", "line": "#dc2626"}
+COLUMNS = 200
+LEAST = 1e-4  # nats; smaller scores are drawn there, so that a logarithmic axis holds them
+
+
+def score_distribution(
+    values: Sequence[float] | np.ndarray, label: str, unit: str, threshold: float | None = None
+) -> go.Figure:
+    """Histogram of one score over the set's tokens, with the threshold as a dashed line."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    counts, edges = np.histogram(values, bins=min(50, max(1, len(np.unique(values)))))
+    figure = go.Figure(
+        go.Bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts,
+            width=np.diff(edges),
+            marker={"color": INK["main"], "line": {"width": 0}},
+            hovertemplate="%{x:.3f}: %{y} tokens<extra></extra>",
+        )
+    )
+    if threshold is not None:
+        _mark(figure, threshold, f"τ = {threshold:.2f}")
+    return _layout(
+        figure, 320, xaxis={"title": _titled(label, unit)}, yaxis={"title": "tokens, count"}, bargap=0
+    )
+
+
+def importance_curve(
+    importance: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray | None = None
+) -> go.Figure:
+    """Importance of the set's tokens, highest first, the share they add up to, and how many have a weight."""
+    ordered = np.sort(np.nan_to_num(np.asarray(importance, dtype=float)))[::-1]
+    total = ordered.sum()
+    share = np.cumsum(ordered) / total if total > 0 else np.zeros(len(ordered))
+    rank = np.arange(1, len(ordered) + 1)
+    kept = decimate(ordered)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=rank[kept],
+        y=ordered[kept],
+        name="importance s",
+        line={"color": INK["main"]},
+        hovertemplate="token %{x}: s = %{y:.3f}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=rank[kept],
+        y=100 * share[kept],
+        name="cumulative share",
+        yaxis="y2",
+        line={"color": INK["other"], "dash": "dot"},
+        hovertemplate="first %{x} tokens: %{y:.1f} % of importance<extra></extra>",
+    )
+    if weights is not None:
+        selected = int((np.asarray(weights) > 0).sum())
+        _mark(figure, selected, f"{selected:,} with a weight")
+    return _layout(
+        figure,
+        340,
+        xaxis={"title": "tokens by importance, rank"},
+        yaxis={"title": "importance s, 0 to 1", "range": [0, 1.02]},
+        yaxis2={
+            "title": "share of importance, %",
+            "overlaying": "y",
+            "side": "right",
+            "range": [0, 102],
+            "showgrid": False,
+        },
+        legend={"orientation": "h", "y": 1.2},
+    )
+
+
+def signal_scatter(
+    knowledge: Sequence[float] | np.ndarray,
+    entropy: Sequence[float] | np.ndarray,
+    weights: Sequence[float] | np.ndarray,
+    texts: Sequence[str],
+    places: Sequence[tuple[int, int]],
+    here: int,
+) -> go.Figure:
+    """Knowledge against entropy score, a marker a token: the sample in view on top of the rest of the set.
+
+    Both axes are logarithmic; scores below 0.0001 nats are drawn at 0.0001.
+
+    Args:
+        knowledge: (N,) in nats.
+        entropy: (N,) in nats.
+        weights: (N,) weights; filled markers have one.
+        texts: (N,) token texts.
+        places: (N,) sample number and response position, which a selection in the chart hands back.
+        here: Number of the sample in view; all its tokens are drawn.
+    """
+    k, h, w = (np.asarray(v, dtype=float) for v in (knowledge, entropy, weights))
+    where = np.array(places, dtype=int).reshape(-1, 2)
+    mine = where[:, 0] == here
+    rest = np.flatnonzero(~mine)
+    rest = rest[np.argsort(k[rest], kind="stable")]
+    rest = rest[decimate(h[rest], max(4, POINTS - int(mine.sum())))]
+    figure = go.Figure()
+    groups = (
+        (rest, "rest of the set", INK["quiet"], 6),
+        (np.flatnonzero(mine), "this answer", INK["other"], 11),
+    )
+    for index, name, color, size in groups:
+        figure.add_scatter(
+            x=np.maximum(k[index], LEAST),
+            y=np.maximum(h[index], LEAST),
+            mode="markers",
+            name=name,
+            customdata=where[index].tolist(),  # a typed array would come back as something else
+            text=[
+                f"{axis_text(texts[i], 40)}<br>k {k[i]:.4g} nats, h {h[i]:.4g} nats" for i in index.tolist()
+            ],
+            hovertemplate="%{text}<extra></extra>",
+            marker={
+                "color": color,
+                "size": size,
+                "symbol": ["circle" if w[i] > 0 else "circle-open" for i in index],
+                "line": {"width": 1.2, "color": color},
+            },
+        )
+    return _layout(
+        figure,
+        420,
+        xaxis={
+            "title": "knowledge score k, nats (log scale)",
+            "type": "log",
+            "dtick": 1,
+            "exponentformat": "none",
+        },
+        yaxis={"title": "entropy h, nats (log scale)", "type": "log", "dtick": 1, "exponentformat": "none"},
+        legend={"orientation": "h", "y": 1.12},
+        dragmode="select",
+        uirevision=str(here),  # a new figure keeps the box that was drawn in the last one
+        selectionrevision=str(here),
+    )
+
+
+def weight_curve(importance: Sequence[float] | np.ndarray, temperature: float) -> go.Figure:
+    """Soft weight against importance, w(s; T), for one response, at a third, one and three temperatures."""
+    s = np.nan_to_num(np.asarray(importance, dtype=float))
+    grid = np.linspace(0, 1, 201)
+    figure = go.Figure()
+    for factor, dash, color in ((1 / 3, "dot", "quiet"), (3, "dash", "quiet"), (1, "solid", "main")):
+        t = temperature * factor
+        top = max(float(s.max(initial=0.0)), 1e-12)
+        weight = len(s) * np.exp((grid - top) / t) / np.exp((s - top) / t).sum()
+        shown = grid <= top
+        figure.add_scatter(
+            x=grid[shown],
+            y=weight[shown],
+            name=f"temperature {t:.3g}",
+            line={"color": INK[color], "dash": dash},
+            hovertemplate="s %{x:.2f}: w %{y:.3f}<extra></extra>",
+        )
+    own = len(s) * np.exp((s - s.max(initial=0.0)) / temperature)
+    own = own / np.exp((s - s.max(initial=0.0)) / temperature).sum() if len(s) else own
+    kept = decimate(own)
+    figure.add_scatter(
+        x=s[kept],
+        y=own[kept],
+        mode="markers",
+        name="tokens of this answer",
+        marker={"color": INK["other"], "size": 8},
+        hovertemplate="s %{x:.3f}: w %{y:.3f}<extra></extra>",
+    )
+    return _layout(
+        figure,
+        340,
+        xaxis={"title": "importance s, 0 to 1", "range": [0, 1.02]},
+        yaxis={"title": "soft weight w, mean 1", "rangemode": "tozero"},
+        legend={"orientation": "h", "y": 1.2},
+    )
+
+
+def lines(
+    x: Sequence[float],
+    curves: Mapping[str, Sequence[float | None]],
+    x_title: str,
+    y_title: str,
+    at: float | None = None,
+    logarithmic: bool = False,
+    percent: bool = True,
+) -> go.Figure:
+    """Several curves over one setting, with the committed value as a dashed line.
+
+    Args:
+        x: (N,) values of the setting.
+        curves: Name -> (N,) values; None leaves a gap.
+        x_title: Name and unit of the setting.
+        y_title: Name and unit of the values.
+        at: The committed value of the setting.
+        logarithmic: Whether the setting's axis is.
+        percent: Whether values are shares, drawn in per cent.
+    """
+    figure = go.Figure()
+    styles = (
+        (INK["main"], "solid"),
+        (INK["other"], "dash"),
+        (INK["third"], "dot"),
+        (INK["quiet"], "dashdot"),
+    )
+    for (name, values), (color, dash) in zip(curves.items(), styles, strict=False):
+        y = np.array([np.nan if v is None else v for v in values], dtype=float) * (100 if percent else 1)
+        kept = decimate(y)
+        figure.add_scatter(
+            x=np.asarray(x, dtype=float)[kept],
+            y=y[kept],
+            name=name,
+            mode="lines",
+            line={"color": color, "dash": dash},
+            hovertemplate=f"%{{x:.3g}}: %{{y:.1f}}{' %' if percent else ''}<extra>{name}</extra>",
+        )
+    if at is not None:
+        _mark(figure, at, f"now {at:.3g}", logarithmic)
+    axis: dict[str, Any] = {"title": x_title, "type": "log" if logarithmic else "linear"}
+    limits: dict[str, Any] = {"range": [0, 102]} if percent else {"rangemode": "tozero"}
+    return _layout(
+        figure, 340, xaxis=axis, yaxis={"title": y_title, **limits}, legend={"orientation": "h", "y": 1.2}
+    )
+
+
+def set_heatmap(
+    values: Sequence[np.ndarray], names: Sequence[str], texts: Sequence[Sequence[str]], label: str, unit: str
+) -> go.Figure:
+    """A whole forget set: a row a sample in the order given, a column a response token.
+
+    Responses longer than 200 tokens are drawn in columns of several tokens, each showing its highest value.
+
+    Args:
+        values: (T_i,) score of each sample's tokens.
+        names: Label of each sample.
+        texts: (T_i,) token texts of each sample.
+        label: Name of the score.
+        unit: Its unit, "" for none.
+    """
+    longest = max((len(v) for v in values), default=0)
+    width = max(1, -(-longest // COLUMNS))
+    columns = -(-longest // width)
+    z = np.full((len(values), columns), np.nan)
+    hover = [[""] * columns for _ in values]
+    for row, (v, tokens) in enumerate(zip(values, texts, strict=True)):
+        for column in range(-(-len(v) // width)):
+            part = np.asarray(v[column * width : (column + 1) * width], dtype=float)
+            if np.isnan(part).all():
+                continue
+            best = int(np.nanargmax(part))
+            z[row, column] = part[best]
+            hover[row][column] = (
+                f"{axis_text(names[row], 60)}<br>{axis_text(tokens[column * width + best], 40)} at "
+                f"{column * width + best}: {part[best]:.4g} {unit}"
+            )
+    figure = go.Figure(
+        go.Heatmap(
+            z=z,
+            x=np.arange(columns) * width,
+            y=list(range(len(values))),
+            text=hover,
+            hoverinfo="text",
+            colorscale=SCALE,
+            colorbar={"title": _titled(label, unit), "thickness": 12},
+            zmin=0,
+        )
+    )
+    rows: dict[str, Any] = {"title": "samples, in the order chosen", "autorange": "reversed"}
+    if len(values) <= 40:
+        rows |= {
+            "tickmode": "array",
+            "tickvals": list(range(len(values))),
+            "ticktext": [axis_text(n, 26) for n in names],
+        }
+    return _layout(
+        figure,
+        min(900, 140 + 14 * max(len(values), 6)),
+        xaxis={"title": "response token, position"},
+        yaxis=rows,
+    )
+
+
+def agreement(names: Sequence[str], correlation: np.ndarray) -> go.Figure:
+    """Rank correlation of each pair of signals, -1 to 1, with the number in each cell."""
+    text = [["" if np.isnan(v) else f"{v:.2f}" for v in row] for row in correlation]
+    figure = go.Figure(
+        go.Heatmap(
+            z=correlation,
+            x=list(names),
+            y=list(names),
+            text=text,
+            texttemplate="%{text}",
+            colorscale="PuOr_r",
+            zmin=-1,
+            zmax=1,
+            zmid=0,
+            xgap=2,
+            ygap=2,
+            hovertemplate="%{y} and %{x}: %{z:.3f}<extra></extra>",
+            colorbar={"title": "Spearman", "thickness": 12},
+        )
+    )
+    return _layout(figure, 340, xaxis={"title": "signal"}, yaxis={"title": "signal", "autorange": "reversed"})
+
+
+def _layout(figure: go.Figure, height: int, **settings: Any) -> go.Figure:
+    """Margins, the upper one with room for what :func:`_mark` writes above the chart."""
+    return figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 28, "b": 10}, **settings)
+
+
+def _titled(label: str, unit: str) -> str:
+    return f"{label}, {unit}" if unit else f"{label}, 0 to 1"
+
+
+def _mark(figure: go.Figure, x: float, text: str, logarithmic: bool = False) -> None:
+    figure.add_vline(x=x, line={"color": INK["line"], "dash": "dash", "width": 2})
+    figure.add_annotation(
+        x=np.log10(x) if logarithmic else x,
+        y=1,
+        yref="paper",
+        text=text,
+        showarrow=False,
+        yanchor="bottom",
+        font={"color": INK["line"]},
+    )

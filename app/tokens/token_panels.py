@@ -1,0 +1,318 @@
+"""The tabs of the page Tokens: each shows charts of one subject and says what to see in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import charts, state
+from app.tokens import score_charts
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import HardSelection, SoftWeighting
+from tokenunlearn.attribution.sensitivity import SelectionStatistics, rank_agreement, selection_statistics
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
+
+SCATTER = "scatter"
+THRESHOLDS = tuple(np.linspace(0, 1, 41).round(3).tolist())
+TEMPERATURES = tuple(np.geomspace(*state.TEMPERATURES, 19).tolist())
+UNITS = {"knowledge score k": "nats", "entropy h": "nats"}
+SIZES = {
+    "hard": "As many tokens pull at each step: a loss summed over tokens shrinks with them, "
+    "a mean is spread over them.",
+    "soft": "Low temperature lets few tokens pull, high all of them; the summed weight, so a summed loss "
+    "too, keeps the size that uniform weights give.",
+}
+ORDERS = {
+    "set": "as in the set",
+    "mean": "mean, highest first",
+    "highest": "highest token first",
+    "selected": "most tokens with a weight first",
+    "length": "longest first",
+}
+
+
+def signals_of_set(scores: ScoreSet, weights: list[np.ndarray]) -> dict[str, list[np.ndarray]]:
+    """Every score of every token by name, (T_i,) a sample."""
+    return {
+        "importance s": scores.importance,
+        "knowledge score k": scores.knowledge,
+        "entropy h": scores.entropy,
+        "probability p": [np.exp(-x.nll) for x in scores.samples],
+        "weight w": weights,
+    }
+
+
+def _draw(figure: go.Figure, key: str, see: str) -> None:
+    st.plotly_chart(figure, width="stretch", key=key, config={"displaylogo": False})
+    st.caption(see)
+
+
+def answer(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
+    """One answer: tokens x signals, and context x response."""
+    sample = scores.samples[index]
+    rows = {
+        name: (values[index].tolist(), UNITS.get(name, ""))
+        for name, values in signals_of_set(scores, weights).items()
+    }
+    _draw(
+        charts.signal_heatmap(sample.texts, rows),
+        "signals",
+        "Darker is higher within its row: a token dark in every row but probability carries the knowledge.",
+    )
+    if len(sample.contexts) > 1:
+        _draw(
+            charts.context_matrix(sample.contexts, sample.texts, sample.losses),
+            "matrix",
+            "What hiding one part of the question (row) costs the prediction of one answer token (column).",
+        )
+    else:
+        st.info("Leave-one-out and random masking give a row a context; this score set has one context only.")
+
+
+def distribution(scores: ScoreSet, weights: list[np.ndarray], settings: state.TokenSettings) -> None:
+    """How one score is spread over the set, and how concentrated importance is."""
+    signals = signals_of_set(scores, weights)
+    name = st.radio("Score", list(signals), horizontal=True, key="distribution")
+    threshold = None
+    if name == "importance s" and settings.weights == "hard":
+        threshold = _threshold(scores, settings)
+    values = np.concatenate([*signals[name or "importance s"], np.empty(0)])
+    _draw(
+        score_charts.score_distribution(values, str(name), _unit(str(name)), threshold),
+        "histogram",
+        "Hard selection takes the tokens right of the dashed line; "
+        "a gap in the bars is a threshold that separates well.",
+    )
+    _draw(
+        score_charts.importance_curve(
+            np.concatenate([*scores.importance, np.empty(0)]), np.concatenate([*weights, np.empty(0)])
+        ),
+        "sorted",
+        "The steeper the dotted line starts, the fewer tokens hold most of the importance.",
+    )
+
+
+def _unit(name: str) -> str:
+    return UNITS.get(name, "mean 1" if name == "weight w" else "")
+
+
+def _threshold(scores: ScoreSet, settings: state.TokenSettings) -> float | None:
+    if settings.criterion == "quantile":
+        every = np.concatenate([*scores.importance, np.empty(0)])
+        return float(np.quantile(every, settings.quantile)) if every.size else None
+    return settings.threshold if settings.criterion == "threshold" else None
+
+
+def boxed() -> list[tuple[int, int]]:
+    """Sample number and position of the tokens boxed in the scatter, from the session."""
+    event = st.session_state.get(SCATTER)
+    points = event.get("selection", {}).get("points", []) if event else []
+    return [(int(p["customdata"][0]), int(p["customdata"][1])) for p in points if p.get("customdata")]
+
+
+def scatter(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
+    """Knowledge against entropy; a box around tokens points them out in the text."""
+    flat = signals_of_set(scores, weights)
+    k, h = (np.concatenate([*flat[name], np.empty(0)]) for name in ("knowledge score k", "entropy h"))
+    figure = score_charts.signal_scatter(
+        k,
+        h,
+        np.concatenate([*weights, np.empty(0)]),
+        [text for x in scores.samples for text in x.texts],
+        [(i, t) for i, x in enumerate(scores.samples) for t in range(len(x.texts))],
+        index,
+    )
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        key=SCATTER,
+        on_select="rerun",
+        selection_mode=("box", "lasso"),
+        config={"displaylogo": False},
+    )
+    st.caption(
+        "Filled markers have a weight. Drag a box: its tokens are framed in the text above. "
+        "Tokens high on both axes are uncertain and hang on the question."
+    )
+    chosen = boxed()
+    if chosen:
+        here = sum(1 for sample, _ in chosen if sample == index)
+        st.text(f"{len(chosen)} tokens in the box, {here} of them in this answer")
+
+
+def rule(scores: ScoreSet, settings: state.TokenSettings, index: int) -> None:
+    """What the rule does to importance: the soft-weight curve, and shares against the threshold."""
+    _draw(
+        score_charts.weight_curve(scores.importance[index], settings.temperature),
+        "curve",
+        "Where the curve is steep, a small difference in importance decides the weight; "
+        "a flat one is close to uniform weights.",
+    )
+    found = _over_thresholds(scores.hash, scores)
+    _draw(
+        score_charts.lines(
+            THRESHOLDS,
+            {"tokens": [x.tokens for x in found], "importance": [x.importance for x in found]},
+            "threshold τ, 0 to 1",
+            "share of the set, %",
+            settings.threshold if settings.weights == "hard" and settings.criterion == "threshold" else None,
+        ),
+        "shares",
+        "A good threshold lies where few tokens remain and most of the importance still does.",
+    )
+
+
+def forget_set(scores: ScoreSet, weights: list[np.ndarray]) -> None:
+    """The whole set as a heatmap, in a chosen order."""
+    signals = signals_of_set(scores, weights)
+    left, right = st.columns(2)
+    name = left.selectbox("Score of the heatmap", list(signals), key="heat")
+    order = right.selectbox(
+        "Order of the samples", list(ORDERS), key="order", format_func=lambda name: ORDERS[name]
+    )
+    values = signals[str(name)]
+    keys: dict[str, Callable[[int], float]] = {
+        "set": lambda i: 0.0,
+        "mean": lambda i: -float(np.nanmean(values[i])),
+        "highest": lambda i: -float(np.nanmax(values[i])),
+        "selected": lambda i: -float((weights[i] > 0).sum()),
+        "length": lambda i: -float(len(values[i])),
+    }
+    rows = sorted(range(len(scores)), key=keys[str(order)])
+    _draw(
+        score_charts.set_heatmap(
+            [values[i] for i in rows],
+            [scores.samples[i].question or scores.samples[i].sample_id for i in rows],
+            [scores.samples[i].texts for i in rows],
+            str(name),
+            _unit(str(name)),
+        ),
+        "set",
+        "A dark column is a place in the template where every answer states its fact; "
+        "a pale row is an answer that nothing singles out.",
+    )
+
+
+def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.TokenSettings) -> None:
+    """What threshold and temperature would change, and whether the signals agree."""
+    now = selection_statistics(scores, settings.rule)
+    _numbers(now)
+    length = float(np.mean([len(w) for w in weights]))
+    hard, soft = _over_thresholds(scores.hash, scores), _over_temperatures(scores.hash, scores)
+    for kind, found, x, title in (
+        ("hard", hard, THRESHOLDS, "threshold τ, 0 to 1"),
+        ("soft", soft, TEMPERATURES, "temperature, log scale"),
+    ):
+        st.subheader("Hard selection" if kind == "hard" else "Soft weighting")
+        at = settings.temperature if kind == "soft" else settings.threshold
+        shown = settings.weights == kind and (kind == "soft" or settings.criterion == "threshold")
+        left, right = st.columns(2)
+        with left:
+            _draw(
+                score_charts.lines(
+                    x,
+                    {
+                        "effective tokens": [s.effective for s in found],
+                        **({"summed weight": [s.mass * length for s in found]} if kind == "soft" else {}),
+                    },
+                    title,
+                    "tokens a response",
+                    at if shown else None,
+                    kind == "soft",
+                    percent=False,
+                ),
+                f"size-{kind}",
+                SIZES[kind],
+            )
+        with right:
+            if now.recall is None:
+                st.info("These samples have no gold spans, so coverage, precision and recall are unknown.")
+                continue
+            _draw(
+                score_charts.lines(
+                    x,
+                    {
+                        "precision": [s.precision for s in found],
+                        "recall": [s.recall for s in found],
+                        "spans covered": [s.coverage for s in found],
+                    },
+                    title,
+                    "share, %",
+                    at if shown else None,
+                    kind == "soft",
+                ),
+                f"gold-{kind}",
+                "Precision: share of the weight on gold tokens. Recall: mean weight of gold tokens, up to 1. "
+                "A good setting keeps both high.",
+            )
+    _agreement(scores, weights)
+
+
+def _numbers(now: SelectionStatistics) -> None:
+    def percent(value: float | None) -> str:
+        return "–" if value is None else f"{100 * value:.0f} %"
+
+    facts = (
+        ("Tokens with a weight", percent(now.tokens), "Share of the response tokens with a weight above 0."),
+        ("Importance", percent(now.importance), "Share of all importance that the weights cover."),
+        ("Mean weight", f"{now.mass:.2f}", "Of a token: what a loss summed over tokens is scaled by."),
+        (
+            "Effective tokens",
+            f"{now.effective:.1f}",
+            "A response: as many equally weighted tokens would act alike, (Σw)² / Σw².",
+        ),
+        ("Gold precision", percent(now.precision), "Share of the weight that lies on gold tokens."),
+        ("Gold recall", percent(now.recall), "Mean weight of the gold tokens, above 1 counting as 1."),
+        (
+            "Spans covered",
+            percent(now.coverage),
+            "Share of the samples whose gold tokens all have at least the response's mean weight.",
+        ),
+    )
+    with st.container(horizontal=True):
+        for name, value, meaning in facts:
+            st.metric(name, value, width=170, help=meaning)
+
+
+def _agreement(scores: ScoreSet, weights: list[np.ndarray]) -> None:
+    st.subheader("Do the signals agree?")
+    signals = signals_of_set(scores, weights)
+    flat = {name: np.concatenate([*values, np.empty(0)]) for name, values in signals.items()}
+    _draw(
+        score_charts.agreement(list(flat), rank_agreement(flat)),
+        "agreement",
+        "1: two signals rank the tokens alike; 0: they have nothing to do with each other, "
+        "so mixing them adds information; below 0: they contradict.",
+    )
+    rows = []
+    gold = [x.gold for x in scores.samples]
+    for name, values in signals.items():
+        try:
+            rows.append({"signal": name, "AUROC for gold tokens": token_auroc(_without_nan(values), gold)})
+        except TokenUnlearnError:
+            return
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={"AUROC for gold tokens": st.column_config.NumberColumn(format="%.3f")},
+    )
+    st.caption("Chance that a gold token scores above another one: 0.5 is a coin, 1 finds every secret.")
+
+
+def _without_nan(values: list[np.ndarray]) -> list[np.ndarray]:
+    return [np.nan_to_num(v, nan=-np.inf) for v in values]
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _over_thresholds(score_hash: str, _scores: ScoreSet) -> list[SelectionStatistics]:
+    return [selection_statistics(_scores, HardSelection(threshold=x)) for x in THRESHOLDS]
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _over_temperatures(score_hash: str, _scores: ScoreSet) -> list[SelectionStatistics]:
+    return [selection_statistics(_scores, SoftWeighting(x)) for x in TEMPERATURES]

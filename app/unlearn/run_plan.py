@@ -1,0 +1,191 @@
+"""A plan of runs: what the form describes, as frozen specs, command lines, and the memory they will take."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from app import selectors, services
+from app.controls import Source
+from app.unlearn import command_line
+from tokenunlearn.attribution.importance import ImportanceSettings
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import Rule, describe_rule
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.evaluation.watch import WatchSettings
+from tokenunlearn.models.presets import local_folder
+from tokenunlearn.runs.grid import differences
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.training.memory import FLOAT32, MemoryEstimate, ModelShape, Workload, estimate_memory
+from tokenunlearn.training.settings import UnlearnSettings
+
+MEMORY_PARTS = {
+    "weights": "weights",
+    "gradients": "gradients",
+    "optimizer": "optimizer",
+    "good_weights": "last good weights",
+    "activations": "activations of a pass",
+    "references": "reference store",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One or more runs with the very score set in view, in the order in which they will be carried out.
+
+    Attributes:
+        source: Model and forget set.
+        scores: The score set in view, with its mix and overrides.
+        rule: Rule of the token weights.
+        configs: One configuration a run.
+        retain: Name that loads the retained samples.
+        label: What to call the runs.
+        evaluate: Samples a part to evaluate afterwards.
+        watch: What is measured while they train.
+    """
+
+    source: Source
+    scores: ScoreSet
+    rule: Rule
+    configs: Sequence[UnlearnSettings]
+    retain: str
+    label: str = ""
+    evaluate: int = 0
+    watch: WatchSettings = field(default_factory=WatchSettings)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """What each run is called: the label, and in a grid what it differs in."""
+        found = differences(self.configs)
+        return [": ".join(filter(None, (self.label, different))) for different in found]
+
+    def specs(self) -> list[RunSpec]:
+        """The frozen specs; no two have the same id."""
+        from tokenunlearn.evaluation.report import versions
+
+        shared: dict[str, Any] = {
+            "model": self.source.model,
+            "samples": self.source.samples,
+            "rule": describe_rule(self.rule),
+            "score_hash": self.scores.hash,
+            "evaluate": self.evaluate,
+            "watch": self.watch.described(),
+            "versions": versions(),
+        }
+        found: dict[str, RunSpec] = {}
+        for config, label in zip(self.configs, self.labels, strict=True):
+            values: dict[str, Any] = shared | {
+                "label": label,
+                "retain": self._retain(config),
+                "config": asdict(config),
+            }
+            spec = RunSpec.new(**values)
+            while spec.id in found:
+                spec = RunSpec.new(**values)
+            found[spec.id] = spec
+        return list(found.values())
+
+    def start(self) -> int:
+        """Make the runs and queue them; how many others are to end before the first of them."""
+        before = sum(run.state.active for run in services.store().runs())
+        for spec in self.specs():
+            services.worker().submit(services.store().create(spec, self.scores))
+        return before
+
+    def commands(self, out: Path) -> str:
+        """The command lines that do the same: score once, then unlearn with those scores."""
+        kept = Path("scores.parquet")
+        mix, default_mix = asdict(self.scores.settings), asdict(ImportanceSettings())
+        changed = {k: v for k, v in mix.items() if v != default_mix[k]}
+        if self.scores.selector:
+            changed["selector"] = str(selectors.file_of(self.scores.selector) or "selector.json")
+        lines = [
+            command_line.score_line(
+                self.source.model, self.source.samples, self.source.masking | changed, kept
+            )
+        ]
+        for config, label in zip(self.configs, self.labels, strict=True):
+            lines.append(
+                command_line.unlearn_line(
+                    model=self.source.model,
+                    samples=self.source.samples,
+                    retain=self._retain(config),
+                    rule=describe_rule(self.rule),
+                    config=asdict(config),
+                    scores=kept,
+                    label=label,
+                    evaluate=self.evaluate,
+                    watch=self.watch.described(),
+                    out=out,
+                )
+            )
+        return "\n".join(lines)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The runs as rows of a table, in order."""
+        return [
+            {
+                "run": number,
+                "objective": config.objective,
+                "weights": config.weighting,
+                "differs in": different or "–",
+                "steps": config.steps,
+            }
+            for number, (config, different) in enumerate(
+                zip(self.configs, differences(self.configs), strict=True), start=1
+            )
+        ]
+
+    def memory(self) -> MemoryEstimate | None:
+        """The estimate of the run that takes most; None where the model is not on this machine."""
+        device = "cuda" if shutil.which("nvidia-smi") else "cpu"
+        width = FLOAT32 if device == "cpu" else FLOAT32 // 2  # bfloat16 on a GPU
+        shape = ModelShape.of_folder(local_folder(self.source.model), width)
+        if shape is None:
+            return None
+        retained = services.load_samples(self.retain) if any(c.needs_retain for c in self.configs) else ()
+        estimates = [
+            estimate_memory(shape, workload(self.scores, retained, config), config, device)
+            for config in self.configs
+        ]
+        return max(estimates, key=lambda found: found.total)
+
+    def _retain(self, config: UnlearnSettings) -> str:
+        return self.retain if config.needs_retain else ""
+
+
+def workload(scores: ScoreSet, retained: Sequence[Sample], config: UnlearnSettings) -> Workload:
+    """What a run reads, in tokens: counted for the forget set, by its rate a character for the rest."""
+    samples = scores.samples
+    prompts, responses = [len(s.prompt_texts) for s in samples], [len(s.texts) for s in samples]
+    answers = sum(len(s.answer) for s in samples)
+    rate = sum(responses) / max(answers, 1)  # tokens a character
+    template = sum(prompts) / len(samples) - rate * sum(len(s.question) for s in samples) / len(samples)
+    own = retained if config.needs_retain else ()
+    kept = [min(rate * len(s.answer) + 1, s.chunk_tokens or float("inf")) for s in own]
+    drawn = min(len(kept), config.steps * config.retain_batch_size)
+    longest = [
+        rate * len(s.question) + max(template, 0) + tokens for s, tokens in zip(own, kept, strict=True)
+    ]
+    return Workload(
+        forget=sum(responses),
+        retain=round(sum(kept) / len(kept) * drawn) if kept else 0,
+        length=round(max([p + t for p, t in zip(prompts, responses, strict=True)] + longest)),
+        response=round(max(responses + kept)),
+    )
+
+
+def size_text(count: float) -> str:
+    """A number of bytes in MB or GB."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
+
+
+def memory_text(estimate: MemoryEstimate) -> str:
+    """The estimate in one line, largest part first."""
+    parts = sorted(asdict(estimate).items(), key=lambda part: -part[1])
+    shown = ", ".join(f"{MEMORY_PARTS[name]} {size_text(size)}" for name, size in parts if size)
+    return f"Memory: about {size_text(estimate.total)} ({shown})"

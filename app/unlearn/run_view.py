@@ -1,0 +1,220 @@
+"""A run on a page: its live card, its curves, the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import charts, services
+from app.errors import show_error
+from app.unlearn.run_plan import size_text
+from app.unlearn.watch_view import answers_html
+from tokenunlearn.errors import RunError
+from tokenunlearn.objectives import WEIGHTINGS
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.store import Run, RunState
+
+BADGES = {
+    "queued": ("gray", ":material/schedule:"),
+    "running": ("blue", ":material/play_circle:"),
+    "completed": ("green", ":material/check_circle:"),
+    "failed": ("red", ":material/error:"),
+    "cancelled": ("orange", ":material/cancel:"),
+}
+QUEUE_SHOWN = 10
+TO_DISCARD = "to_discard"
+
+
+def active_runs() -> list[Run]:
+    """Runs that are still to end, in the order in which they are carried out."""
+    runs = [run for run in reversed(services.store().runs()) if run.state.active]
+    place = {run.id: i for i, run in enumerate(services.worker().waiting(), start=1)}
+    return sorted(runs, key=lambda run: place.get(run.id, 0))
+
+
+def show_active(runs: Sequence[Run]) -> None:
+    """Live cards of active runs and the queue; the page runs again when one of them ends."""
+    if runs:
+        _live([run.id for run in runs])
+
+
+@st.fragment(run_every=1.0)
+def _live(ids: list[str]) -> None:
+    runs = []
+    for run_id in ids:
+        try:
+            run = services.store().get(run_id)
+        except RunError:  # deleted meanwhile
+            st.rerun()
+        if not run.state.active:
+            st.rerun()
+        runs.append(run)
+    begun = [run for run in runs if run.state.status == "running"] or runs[:1]
+    for run in begun:
+        show_run(run)
+    waiting = [run for run in runs if run not in begun]
+    if waiting:
+        _show_queue(waiting, runs)
+
+
+def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
+    """The runs that wait, each to be cancelled, or all at once."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(f"{len(waiting)} run{'s wait' if len(waiting) > 1 else ' waits'}", width="stretch")
+            if st.button(f"Cancel all {len(every)}", key="cancel-all", icon=":material/cancel:"):
+                for run in reversed(every):
+                    with suppress(RunError):  # it has ended meanwhile
+                        services.worker().cancel(run)
+                st.rerun()
+        for run in waiting[:QUEUE_SHOWN]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if st.button("Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"):
+                    _ask(services.worker().cancel, run)
+                st.text(f"{run.label}  ({run.id})")
+        if len(waiting) > QUEUE_SHOWN:
+            st.caption(f"and {len(waiting) - QUEUE_SHOWN} more")
+
+
+def _ask(what: Callable[[Run], None], run: Run) -> None:
+    """Ask for an end and draw the page anew; that the run has ended meanwhile is said."""
+    try:
+        what(run)
+    except RunError as error:
+        show_error(error)
+    else:
+        st.rerun()
+
+
+def show_run(run: Run) -> None:
+    """One run: status, phase, steps, ETA, curves, what was watched; how to end it while it is active."""
+    state, records, watched = run.state, run.metrics, run.watched
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            color, icon = BADGES[state.status]
+            st.badge(state.status, color=color, icon=icon)  # type: ignore[arg-type]
+            st.text(f"{run.label}  ({run.id})", width="stretch")
+            _show_ends(run, state)
+        if st.session_state.get(TO_DISCARD) == run.id:
+            _confirm_discard(run)
+        if state.active:
+            st.progress(state.done / state.total if state.total else 0.0, text=_progress_text(run, records))
+        if state.message:
+            st.text(state.message)
+        if records:
+            _show_curves(run, records, watched)
+        if watched:
+            memory = watched[-1]["memory"]
+            where = "GPU memory" if memory["where"] == "gpu" else "memory of the process"
+            st.caption(f"{where}: {size_text(memory['bytes'])} after step {watched[-1]['step']}")
+            st.html(answers_html(watched))
+
+
+def _show_ends(run: Run, state: RunState) -> None:
+    """Stop and keep while it is active; discard, which asks once more."""
+    asked = state.active and run.cancel_requested
+    if state.active and st.button(
+        "Stop and keep" if state.status == "running" else "Cancel",
+        key=f"cancel-{run.id}",
+        icon=":material/stop_circle:",
+        disabled=asked,
+        help="Stops after the step it is in; the weights so far are kept.",
+    ):
+        _ask(services.worker().cancel, run)
+    st.button(
+        "Discard",
+        key=f"discard-{run.id}",
+        icon=":material/delete:",
+        type="tertiary",
+        disabled=asked,
+        on_click=st.session_state.update,
+        args=({TO_DISCARD: run.id},),
+        help="Removes the run and all it has kept; an active one stops after the step it is in.",
+    )
+
+
+def _confirm_discard(run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text("⚠ Remove this run with its weights, curves and answers? There is no way back.")
+        if st.button("Remove it", key=f"remove-{run.id}", icon=":material/delete:"):
+            del st.session_state[TO_DISCARD]
+            _ask(services.discard, run)
+        st.button("Keep it", key=f"keep-{run.id}", on_click=st.session_state.pop, args=(TO_DISCARD, None))
+
+
+def _show_curves(run: Run, records: Sequence[dict[str, float]], watched: Sequence[dict[str, Any]]) -> None:
+    told = any(record["gold_span"] for record in watched)
+    columns = st.columns(2) if told else [st.container()]
+    with columns[0]:
+        _chart(charts.loss_curves(records), f"curves-{run.id}")
+        st.caption("The NLL of the weighted forget tokens should rise while the retain loss stays low.")
+    if told:
+        with columns[1]:
+            _chart(charts.told_curves(watched), f"told-{run.id}")
+            st.caption(
+                "Facts still told should fall on the forget set and stay on the retained samples. "
+                "Teacher-forced: a fact counts where every token of it is the most probable one after the "
+                "true tokens before it."
+            )
+
+
+def _chart(figure: Any, key: str) -> None:
+    st.plotly_chart(figure, width="stretch", key=key, config={"displaylogo": False})
+
+
+def _progress_text(run: Run, records: Sequence[dict[str, float]]) -> str:
+    state = run.state
+    if state.status == "queued":
+        return "Waiting for the runs before it"
+    if run.cancel_requested:
+        return "Stopping after this step"
+    text = f"{state.phase}: {state.done} of {state.total}"
+    if state.phase == "training" and records:
+        left = records[-1]["seconds"] / len(records) * (state.total - state.done)
+        text += f", about {left:.0f} s left"
+    return text
+
+
+def weights_text(spec: RunSpec) -> str:
+    """Which token weights a run had: its rule, and the weighting that changed it or took its place."""
+    rule = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values())
+    weighting = spec.config.get("weighting", "selection")
+    if weighting == "selection":
+        return rule
+    return f"{weighting} of {rule}" if WEIGHTINGS[weighting].uses_selection else weighting
+
+
+def weights_move(spec: RunSpec) -> bool:
+    """Whether a run's token weights were made anew in each step."""
+    weighting = spec.config.get("weighting", "selection")
+    return weighting != "uniform" and not WEIGHTINGS[weighting].uses_selection
+
+
+def run_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Runs as rows: what a person tells them apart by."""
+    rows: list[dict[str, Any]] = []
+    for run in runs:
+        try:
+            spec, state = run.spec, run.state
+        except RunError:
+            continue
+        started = datetime.fromisoformat(spec.created)
+        rows.append(
+            {
+                "run": spec.label,
+                "status": state.status,
+                "model": spec.model,
+                "forget set": spec.samples,
+                "weights": weights_text(spec),
+                "objective": spec.config["objective"],
+                "created (UTC)": started.strftime("%Y-%m-%d %H:%M"),
+                "note": state.message,
+                "id": run.id,
+            }
+        )
+    return pd.DataFrame(rows)

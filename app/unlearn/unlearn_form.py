@@ -1,0 +1,290 @@
+"""The form of the page Unlearn: lists of values for every setting; its keys are URL parameters.
+
+A field left blank is filled with what the objective recommends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import streamlit as st
+
+from app import services
+from app.controls import Source
+from app.errors import show_error
+from app.unlearn.run_plan import Plan
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import Rule
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.watch import WatchSettings, default_questions
+from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
+from tokenunlearn.runs.grid import CONTROLS, make_grid, parse_numbers, with_controls
+from tokenunlearn.training.presets import RUN_PRESETS, RunPreset
+from tokenunlearn.training.settings import LEARNING_RATES, WHOLE, UnlearnSettings
+
+HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnSettings)}
+EVALUATE = {0: "no", 24: "24 samples a part", 72: "72 samples a part", 100_000: "every sample"}
+LISTS = ("objective", "regularizer", "weighting")
+NUMBERS = {
+    "gamma": "γ (forget)",
+    "lambda_": "λ (retain)",
+    "steps": "Steps",
+    "learning_rate": "Learning rate",
+    "seed": "Seed",
+    "batch_size": "Forget batch",
+    "retain_batch_size": "Retain batch",
+    "warmup_steps": "Warm-up steps",
+    "max_grad_norm": "Gradient norm",
+    "lora_r": "LoRA rank",
+    "lora_alpha": "LoRA alpha",
+    "layer": "Layer",
+}
+SEVERAL = " Several values, separated by commas, make a grid."
+BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+OWN = "own settings"
+
+
+def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan | None:
+    """The plan that the form describes; None while a value is not allowed, which is said."""
+    top = st.container()
+    values = _settings()
+    _show_preset(top, values)
+    retain, evaluate, label = _around(source)
+    try:
+        watch = _watch(scores, retain)
+        configs = make_grid(_numbers(values))
+        if _controls(configs):
+            configs = with_controls(configs)
+    except TokenUnlearnError as error:
+        show_error(error)
+        return None
+    for name in dict.fromkeys(
+        c.weighting for c in configs if not c.uses_selection and c.weighting not in CONTROLS
+    ):
+        st.caption(f"The weighting {name} takes the place of the selected token weights.")
+    return Plan(source, scores, rule, configs, retain, label, evaluate, watch)
+
+
+def _settings() -> dict[str, Any]:
+    """Fields of objective, regularizer, weighting and optimization, as they were typed."""
+    values: dict[str, Any] = {}
+    first, second, third = st.columns(3)
+    with first:
+        values["objective"] = _several("Objective", "objective", OBJECTIVES, "npo")
+        objectives = values["objective"] or ["npo"]
+        for name in objectives:
+            values |= _parameters(OBJECTIVES[name], f"{name}.", objectives)
+        defaults = [UnlearnSettings(objective=name) for name in objectives]
+        values["gamma"] = _number("gamma", defaults)
+    with second:
+        shown = _common(defaults, "regularizer")
+        values["regularizer"] = _several("Regularizer", "regularizer", REGULARIZERS, shown)
+        values["lambda_"] = _number("lambda_", defaults)
+        values["weighting"] = _several("Weighting", "weighting", WEIGHTINGS, "selection")
+        for name in values["weighting"]:
+            values |= _parameters(WEIGHTINGS[name], f"weighting_{name}.", values["weighting"])
+    with third:
+        for name in ("steps", "learning_rate", "seed"):
+            values[name] = _number(name, defaults)
+    with st.expander("More settings"):
+        columns = st.columns(3)
+        rest = [
+            name for name in NUMBERS if name not in ("gamma", "lambda_", "steps", "learning_rate", "seed")
+        ]
+        for i, name in enumerate(rest):
+            with columns[i % 3]:
+                values[name] = _number(name, defaults)
+        with columns[1]:
+            values["train"] = st.selectbox(
+                "Trained weights", ["auto", "lora", "full"], key="train", help=HELP["train"], **BOUND
+            )
+        with columns[2]:
+            values["base_model"] = st.text_input(
+                "Base model", key="base_model", placeholder="by default", help=HELP["base_model"], **BOUND
+            )
+        values["published_scale"] = st.toggle(
+            "Published scale", key="published_scale", help=HELP["published_scale"], **BOUND
+        )
+    return values
+
+
+def _several(label: str, name: str, options: Mapping[str, Any], default: str) -> list[str]:
+    """Some of the options, in the order chosen; none means the default, which the empty field shows."""
+    chosen: list[str] = st.multiselect(
+        label,
+        list(options),
+        key=name,
+        placeholder=default,
+        help=HELP[name] + " Several make a grid.",
+        **BOUND,
+    )
+    return chosen
+
+
+def _number(name: str, defaults: Sequence[UnlearnSettings]) -> str:
+    """A list of numbers as typed; the empty field shows what holds then."""
+    text = st.text_input(
+        NUMBERS[name],
+        key=name,
+        placeholder=_common(defaults, name),
+        help=HELP[name] + SEVERAL,
+        max_chars=200,
+        **BOUND,
+    )
+    return text
+
+
+def _common(defaults: Sequence[UnlearnSettings], name: str) -> str:
+    """What the chosen objectives recommend, where they agree."""
+    found = dict.fromkeys(getattr(config, name) for config in defaults)
+    if name == "learning_rate":
+        rates = [OBJECTIVES[c.objective].recommended.get("learning_rate", LEARNING_RATES) for c in defaults]
+        if len({tuple(sorted(rate.items())) for rate in rates}) > 1:
+            return "as recommended for each"
+        return " or ".join(f"{value:g} ({kind})" for kind, value in rates[0].items())
+    (first, *others) = found
+    if others:
+        return "as recommended for each"
+    if first is None:
+        return "by default"
+    return f"{first:g}" if isinstance(first, int | float) else str(first)
+
+
+def _parameters(kind: type[Any], prefix: str, among: Sequence[str]) -> dict[str, str]:
+    """One field for each parameter of an objective or a weighting."""
+    owner = prefix.removeprefix("weighting_").rstrip(".")
+    return {
+        prefix + parameter.name: st.text_input(
+            parameter.name if len(among) == 1 else f"{parameter.name} of {owner}",
+            key=prefix + parameter.name,
+            placeholder=f"{parameter.default:g}",
+            help=parameter.metadata["help"] + SEVERAL,
+            max_chars=200,
+            **BOUND,
+        )
+        for parameter in fields(kind)
+    }
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The form's values as lists; what is blank is left out."""
+    found: dict[str, list[Any]] = {}
+    for name, value in values.items():
+        if name in LISTS:
+            found[name] = value
+        elif name in NUMBERS:
+            found[name] = parse_numbers(value, NUMBERS[name], whole=name in WHOLE)
+        elif "." in name:
+            found[name] = parse_numbers(value, name.split(".")[1])
+        else:
+            found[name] = [value] if value else []
+    return found
+
+
+def _show_preset(top: Any, values: Mapping[str, Any]) -> None:
+    """The box of presets above the form; it names the preset that the fields equal."""
+    names = [OWN, *RUN_PRESETS]
+    equal = (name for name, preset in RUN_PRESETS.items() if _filled(preset, values) == dict(values))
+    st.session_state["preset"] = next(equal, OWN)
+    chosen = top.selectbox(
+        "Preset",
+        names,
+        key="preset",
+        on_change=_fill,
+        help="Fills the form; every field can be changed afterwards. Blank fields follow the objective.",
+    )
+    top.caption(RUN_PRESETS[chosen].summary if chosen in RUN_PRESETS else "Settings of your own.")
+
+
+def _filled(preset: RunPreset, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's fields under a preset: its settings, and blanks."""
+    blanks: dict[str, Any] = {name: [] if name in LISTS else "" for name in values}
+    blanks |= {"train": "auto", "published_scale": False}
+    own = {f.name for f in fields(UnlearnSettings)}
+    for name, value in preset.settings.items():
+        key = name if name in own else f"{preset.settings['objective']}.{name}"
+        blanks[key] = [value] if name in LISTS else value if isinstance(value, bool) else f"{value:g}"
+    plain = blanks["objective"] == ["npo"] and not values["objective"]
+    return blanks | ({"objective": []} if plain else {})
+
+
+def _fill() -> None:
+    """Put the chosen preset into the form."""
+    preset = RUN_PRESETS.get(st.session_state["preset"])
+    if preset is None:
+        return
+    names = [*LISTS, *NUMBERS, "train", "published_scale", "base_model"]
+    names += [name for name in st.session_state if "." in str(name)]
+    for name, value in _filled(preset, dict.fromkeys(names, "?")).items():
+        st.session_state[name] = value
+
+
+def _around(source: Source) -> tuple[str, int, str]:
+    """Retained samples, evaluation, label."""
+    retain_column, evaluate_column, label_column = st.columns(3)
+    retain = retain_column.selectbox(
+        "Retained samples",
+        services.retain_sets(source.model, source.samples),
+        key="retain",
+        format_func=services.set_name,
+        **BOUND,
+    )
+    evaluate = evaluate_column.selectbox(
+        "Evaluate afterwards",
+        list(EVALUATE),
+        index=1,
+        format_func=lambda limit: EVALUATE[limit],
+        key="evaluate",
+        help="On the authors: gold spans, probability, ROUGE-L, truth ratio, forget quality, utility. On the "
+        "alchemy: accuracy on multiple-choice questions.",
+        **BOUND,
+    )
+    label = label_column.text_input("Label", key="label", placeholder="optional", max_chars=60, **BOUND)
+    return str(retain), int(evaluate or 0), label or ""
+
+
+def _watch(scores: ScoreSet, retain: str) -> WatchSettings:
+    """What is measured while the runs train."""
+    with st.expander("Watch while it trains"):
+        interval, first, second = st.columns([1, 2, 2])
+        every = interval.number_input(
+            "Every ... steps",
+            value=10,
+            min_value=0,
+            max_value=10_000,
+            key="watch_every",
+            help="Measures teacher-forced gold-span accuracy on 8 forget and 8 retained samples, asks two "
+            "questions, and reads the memory in use. 0 turns it off.",
+            **BOUND,
+        )
+        defaults = default_questions(scores.samples, services.load_samples(retain))
+        typed = [
+            column.text_input(
+                f"Question {number}",
+                key=f"question_{number}",
+                placeholder=default,
+                max_chars=500,
+                help="Asked before training, at every interval and at the end.",
+                **BOUND,
+            ).strip()
+            for number, (column, default) in enumerate(zip((first, second), defaults, strict=False), start=1)
+        ]
+    asked = (
+        tuple(text or default for text, default in zip(typed, defaults, strict=False)) if any(typed) else ()
+    )
+    return WatchSettings(int(every or 0), questions=asked)
+
+
+def _controls(configs: Sequence[UnlearnSettings]) -> bool:
+    """Whether control runs are added; there is nothing to control where no selection is used."""
+    return st.toggle(
+        "Add control runs: uniform, random and inverted weights",
+        key="controls",
+        disabled=not any(config.weighting == "selection" for config in configs),
+        help="For each run with the selected weights three more, the same in all else. Random and inverted "
+        "runs have the very same weights on other tokens of each response, so their budget is equal; "
+        "uniform runs take as many steps with weight 1 everywhere.",
+        **BOUND,
+    )

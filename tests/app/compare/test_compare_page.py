@@ -1,0 +1,187 @@
+"""The page Compare as a whole, without a browser: what it shows for which address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from stored_run import write_run
+from streamlit.testing.v1 import AppTest
+
+from app import services
+from app.compare import run_index, run_table
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.store import RunStore
+
+ROOT = Path(__file__).resolve().parents[3]
+IDS = ["20260101-100000-npo-hard-0001", "20260102-100000-npo-hard-0002", "20260103-100000-npo-hard-0003"]
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path))
+    st.cache_resource.clear()
+    return tmp_path
+
+
+@pytest.fixture
+def three(runs):
+    for steps, run_id in zip((10, 20, 30), IDS, strict=True):
+        write_run(runs, run_id, f"run {steps}", steps=steps, shift=steps / 10)
+    return runs
+
+
+def opened(**parameters) -> AppTest:
+    """The page at an address; ``runs`` may be a list."""
+    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30)
+    for name, value in parameters.items():
+        at.query_params[name] = value
+    at.switch_page("pages/compare.py").run()
+    assert not at.exception
+    return at
+
+
+def texts(at: AppTest) -> str:
+    return "\n".join(element.value for element in [*at.text, *at.caption, *at.info])
+
+
+SHIPPED = RunStore(ASSETS / "runs", read_only=True).runs()[0]
+
+
+@pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
+def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked(runs, monkeypatch, view):
+    monkeypatch.setattr(services, "start_task", lambda *_: pytest.fail("asks for a model"))
+    at = opened(view=view)
+    assert at.multiselect(key="runs").value == [SHIPPED.id]
+    assert "No run of your own has ended yet" in texts(at)
+    assert not any("Measure" in button.label or "Evaluate" in button.label for button in at.button)
+    if view == "Answers":
+        assert SHIPPED.generations["forget"][0]["question"] in texts(at)
+        assert "not stored" not in texts(at)
+    elif view in ("Questions", "Tokens"):
+        assert len(at.dataframe[-1].value) > 5
+
+
+def test_a_run_without_its_weights_is_not_asked_and_not_renamed(runs, monkeypatch):
+    asked = []
+    monkeypatch.setattr(services, "ask_models", lambda key, models, questions: asked.append(models))
+    assert "the weights were not kept" in texts(opened(ask="Who are you?"))
+    assert asked == [[("demo", ""), ("demo-retrained", "")]]
+    (entry,) = run_index.entries([SHIPPED])
+    st.session_state["table"] = {"edited_rows": {0: {"label": "mine", "compare": False}}}
+    run_table._apply("table", [entry])
+    assert SHIPPED.label == SHIPPED.spec.label
+
+
+def test_the_newest_run_is_chosen_at_first(three):
+    at = opened(view="Settings")
+    assert at.multiselect(key="runs").value == [IDS[2]]
+    assert "choose another" in texts(at)
+
+
+def test_an_address_opens_its_runs_in_order_and_only_what_differs(three):
+    at = opened(view="Settings", runs=[IDS[1], IDS[0]])
+    assert at.multiselect(key="runs").value == [IDS[1], IDS[0]]
+    table = at.dataframe[-1].value
+    assert table.to_dict("records") == [{"setting": "steps", "A": "20", "B": "10"}]
+    at.toggle(key="all_settings").set_value(True).run()
+    assert {"model", "seed", "steps"} <= set(at.dataframe[-1].value["setting"])
+
+
+def test_unknown_runs_in_the_address_are_left_out(three):
+    at = opened(view="Settings", runs=["nothing", IDS[0]])
+    assert at.multiselect(key="runs").value == [IDS[0]]
+
+
+def test_no_run_chosen_is_no_fault(three):
+    at = opened(view="Settings")
+    at.multiselect(key="runs").set_value([]).run()
+    assert not at.exception
+    assert "Choose a run" in texts(at)
+
+
+def test_the_table_lists_every_run_with_the_chosen_ones_marked(three):
+    table = opened(view="Settings", runs=[IDS[0]]).dataframe[0].value
+    assert list(table["label"]) == ["run 30", "run 20", "run 10", SHIPPED.label]
+    assert list(table["compare"]) == [False, False, True, False]
+    assert list(table["status"]) == ["completed"] * 4
+
+
+def test_many_runs_are_paged(runs):
+    for i in range(15):
+        write_run(runs, f"20260101-1000{i:02d}-npo-hard-0001", f"run {i}")
+    at = opened(view="Settings")
+    assert len(at.dataframe[0].value) == 10
+    assert list(opened(view="Settings", page="2").dataframe[0].value["label"]) == [
+        *(f"run {i}" for i in (4, 3, 2, 1, 0)),
+        SHIPPED.label,
+    ]
+
+
+def test_outcome_draws_charts_and_every_metric(three):
+    at = opened(view="Outcome", runs=IDS[:2])
+    assert len(at.get("plotly_chart")) == 3
+    assert "forget/gold_span" in set(at.dataframe[-1].value["metric"])
+    assert "different numbers of rows" in texts(at)
+
+
+def test_questions_count_what_is_still_told(three):
+    at = opened(view="Questions", runs=IDS[:2])
+    assert "Of 2 questions the fact is still told by: start 2, A 0, B 0, retrained 0." in texts(at)
+    assert len(at.dataframe[-1].value) == 2
+    at.selectbox(key="metric").set_value("rouge_l").run()
+    assert "rouge_l, A" in at.dataframe[-1].value
+
+
+def test_tokens_show_change_beside_weight(three):
+    at = opened(view="Tokens", runs=[IDS[2], IDS[0]], sample="authors-054-01")
+    assert at.selectbox(key="sample").value == "authors-054-01"
+    assert "Which prize did Ruben Kaplanyan win?" in texts(at)
+    tokens = at.dataframe[-1].value
+    assert tokens.loc[2, "A Δ log p"] == pytest.approx(-3)
+    assert tokens.loc[2, "B Δ log p"] == pytest.approx(-1)
+    assert tokens.loc[2, "A weight"] == 1
+
+
+def test_a_damaged_token_file_is_one_sentence(three):
+    (RunStore(three).get(IDS[0]).folder / "tokens.parquet").write_bytes(b"x")
+    at = opened(view="Tokens", runs=IDS[:2])
+    assert "tokens.parquet" in texts(at)
+    assert len(at.get("plotly_chart")) == 1
+
+
+def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        services, "ask_models", lambda key, models, questions: asked.append((models, questions))
+    )
+    at = opened(view="Answers", runs=[IDS[0]], ask="In what town did the life of Ruben Kaplanyan begin?")
+    assert (
+        asked == []
+    )  # the run, and the stored reports of the start and the retrained model, hold the answer
+    opened(view="Answers", runs=[IDS[0]], ask="Who are you?")
+    (models, questions) = asked[0]
+    assert questions == ["Who are you?"]
+    assert [model for model, _ in models] == ["demo", "demo", "demo-retrained"]
+    html = "".join(element.value for element in at.get("html"))
+    assert "&lt;script&gt;" in html and "<script>" not in html
+
+
+def test_exports_and_commands_are_offered(three):
+    at = opened(view="Settings", runs=IDS[:2])
+    assert {b.label for b in at.get("download_button")} >= {"Report, HTML", "Metrics, CSV", "Questions, JSON"}
+    assert sum("tokenunlearn unlearn" in code.value for code in at.code) == 2
+
+
+def test_the_page_loads_no_torch(three, tmp_path):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest;"
+        "at = AppTest.from_file('streamlit_app.py', default_timeout=60); at.query_params['view'] = 'Outcome';"
+        "at.switch_page('pages/compare.py').run(); assert not at.exception; print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("False")

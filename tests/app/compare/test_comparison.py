@@ -1,0 +1,119 @@
+"""The plain data behind the page Compare: contenders, settings, metrics, questions, Pareto front, tokens."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from stored_run import ROWS, changes, report, write_run
+
+from app.compare import comparison, run_index
+from tokenunlearn.runs.store import RunStore
+
+
+@pytest.fixture
+def entries(tmp_path):
+    write_run(tmp_path, "20260101-100000-npo-hard-0001", "one", steps=10)
+    write_run(tmp_path, "20260102-100000-npo-hard-0002", "two", steps=20, beta=0.3)
+    return run_index.entries(RunStore(tmp_path).runs())
+
+
+def test_contenders_are_start_runs_and_retrained(entries):
+    columns = comparison.contenders(entries)
+    assert [c.name for c in columns] == ["start", "A", "B", "retrained"]
+    assert [c.label for c in columns] == ["", "two", "one", ""]
+    assert columns[3].model == "demo-retrained"
+    assert len({c.color for c in columns}) == 4
+
+
+def test_only_settings_that_differ_are_rows(entries):
+    specs = {"A": entries[0].spec, "B": entries[1].spec}
+    assert comparison.settings_rows(specs) == [
+        {"setting": "steps", "A": "20", "B": "10"},
+        {"setting": "beta", "A": "0.3", "B": "–"},
+    ]
+    every = comparison.settings_rows(specs, only_different=False)
+    names = [row["setting"] for row in every]
+    assert {"model", "selection", "threshold", "lambda", "seed", "version of torch"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_one_run_differs_in_nothing(entries):
+    assert comparison.settings_rows({"A": entries[0].spec}) == []
+
+
+def test_metric_rows_and_table():
+    reports = {"start": report([1.0, 1.0], 0.6, ""), "A": report([0.0, 0.5], 0.5, "")}
+    reports["A"]["metrics"]["forget/rouge_l"]["value"] = None
+    rows = comparison.metric_rows(reports)
+    assert {row["model"]: row["value"] for row in rows if row["metric"] == "forget/gold_span"} == {
+        "start": 1.0,
+        "A": 0.25,
+    }
+    table = {row["metric"]: row for row in comparison.metric_table(rows)}
+    assert table["forget/gold_span"]["A"] == "0.25 [0.150, 0.350] n=2"
+    assert table["forget/gold_span"]["better"] == "↓"
+    assert table["forget/rouge_l"]["A"] == "–"
+
+
+def test_question_rows_hold_what_every_report_covers():
+    reports = {"start": report([1.0, 1.0], 0.6, "says"), "A": report([0.0, 0.5], 0.5, "tells")}
+    for result in reports["A"]["metrics"].values():
+        result["rows"], result["sample_ids"] = result["rows"][:1], result["sample_ids"][:1]
+    (row,) = comparison.question_rows(reports, "forget", ["gold_span", "rouge_l"])
+    sample_id, question, answer = ROWS[0]
+    assert row == {
+        "sample_id": sample_id,
+        "question": question,
+        "answer": answer,
+        "says start": f"says {sample_id}",
+        "says A": f"tells {sample_id}",
+        "gold_span, start": 1.0,
+        "gold_span, A": 0.0,
+        "rouge_l, start": 0.5,
+        "rouge_l, A": 0.5,
+    }
+    assert comparison.row_metrics(reports.values(), "forget") == ["gold_span", "rouge_l"]
+    assert comparison.question_rows({}, "forget", ["gold_span"]) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pareto_front_equals_comparing_every_pair(seed):
+    draw = random.Random(seed)
+    points = [(draw.randint(0, 6) / 6, draw.randint(0, 6) / 6) for _ in range(draw.randint(0, 12))]
+
+    def beaten(p):
+        return any(q != p and q[0] <= p[0] and q[1] >= p[1] for q in points)
+
+    expected = sorted({p for p in points if not beaten(p)})
+    front = comparison.pareto_front(points)
+    assert front == expected
+    assert all(a[1] < b[1] for a, b in itertools.pairwise(front))
+
+
+def test_token_rows_put_runs_side_by_side():
+    rows = comparison.token_rows({"A": changes(5.0)[0], "B": changes(1.0)[0]})
+    assert [row["token"] for row in rows] == ["Born", " in", " Calverra", ".", "<|end|>"]
+    assert rows[2]["A weight"] == 1.0
+    assert rows[2]["A Δ log p"] == pytest.approx(-5)
+    assert rows[2]["B Δ log p"] == pytest.approx(-1)
+    assert (rows[2]["A rank before"], rows[2]["A rank after"]) == (1, 40)
+    assert rows[0]["A p before"] == pytest.approx(rows[0]["A p after"])
+
+
+def test_the_scores_of_a_membership_attack_open_row_by_row():
+    one = report([1.0, 1.0], 0.6, "says")
+    ids = [*one["metrics"]["forget/gold_span"]["sample_ids"], "holdout-1"]
+    one["metrics"]["membership_min_k"] = {"rows": [-0.1, -0.2, -3.0], "sample_ids": ids}
+    assert comparison.parts_of([one]) == ["forget", "membership"]
+    assert comparison.row_metrics([one], "membership") == ["min_k"]
+    rows = comparison.question_rows({"start": one}, "membership", ["min_k"])
+    assert [row["min_k, start"] for row in rows] == [-0.1, -0.2, -3.0]
+    assert rows[0]["question"] == ROWS[0][1] and "question" not in rows[2]  # holdout is not asked
+
+
+def test_parts_come_from_the_metrics_so_that_reports_without_answers_have_them_too():
+    choices = {"metrics": {"wmdp_bio/accuracy": {"rows": [1.0]}, "overall": {"rows": []}}, "generations": {}}
+    assert comparison.parts_of([report([1.0, 1.0], 0.6, ""), choices]) == ["forget", "wmdp_bio"]
+    assert comparison.parts_of([]) == []

@@ -1,0 +1,109 @@
+"""The page Data from the entry script: open, mark, refuse, save, and the set is offered elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app import services
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.errors import DatasetError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def app(tmp_path, monkeypatch):
+    """The page on an empty folder of runs."""
+    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path))
+    st.cache_resource.clear()
+    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30).run()
+    return at.switch_page("pages/data.py")
+
+
+def texts(at):
+    return [element.value for element in at.text]
+
+
+def button(at, label):
+    return next(b for b in at.button if b.label == label)
+
+
+def test_an_empty_table_says_what_is_missing_when_saved(app):
+    at = app.run()
+    assert not at.exception
+    assert texts(at) == []
+    button(at, "Save").click().run()
+    assert texts(at) == ["⚠ The table holds no samples yet; fill in a question and an answer."]
+
+
+def test_a_set_is_opened_marked_and_saved(app):
+    at = app.run()
+    at.selectbox(key="set").select("authors:forget05").run()
+    assert not at.exception
+    at.text_input(key="fact-0").input("nowhere at all")
+    button(at, "Mark it").click().run()
+    assert texts(at) == [
+        '⚠ The answer does not contain "nowhere at all"; type a part of it as it stands there.'
+    ]
+    first = load_samples("authors:forget05")[0]
+    word = first.answer.split()[0]
+    at.text_input(key="fact-0").input(word)
+    button(at, "Mark it").click().run()
+
+    at.text_input(key="set_name").input("a/b")
+    button(at, "Save").click().run()
+    assert '⚠ The name "a/b" does not fit; use up to 40 letters, digits, - and _.' in texts(at)
+    at.text_input(key="set_name").input("cities")
+    button(at, "Save").click().run()
+    assert not at.exception
+    (name,) = services.uploads()
+    assert services.set_name(name).startswith("cities (")
+    kept = load_samples(name)
+    assert [s.id for s in kept] == [s.id for s in load_samples("authors:forget05")]
+    assert kept[0].span == ((0, len(word)), *first.span)
+    assert at.selectbox(key="set").value == name
+    assert any(text.startswith("Saved as cities") for text in texts(at))
+    at.switch_page("pages/tokens.py").run()
+    assert services.set_name(name) in at.selectbox(key="samples").options
+
+
+def test_unsaved_changes_are_given_up_only_when_asked_to(app):
+    at = app.run()
+    at.selectbox(key="set").select("authors:forget05").run()
+    first = load_samples("authors:forget05")[0]
+    at.text_input(key="fact-0").input(first.answer.split()[0])
+    button(at, "Mark it").click().run()
+    at.selectbox(key="set").select("authors:forget10").run()
+    assert "⚠ The changes to authors:forget05 are not saved." in texts(at)
+    button(at, "Keep editing").click().run()
+    assert at.selectbox(key="set").value == "authors:forget05"
+    assert at.session_state["rows"][0]["span"][0][0] == 0
+    at.selectbox(key="set").select("authors:forget10").run()
+    button(at, "Give them up").click().run()
+    assert not at.exception
+    assert at.session_state["rows"][0]["id"] == load_samples("authors:forget10")[0].id
+
+
+def test_edits_survive_a_visit_to_another_page(app):
+    at = app.run()
+    at.selectbox(key="set").select("authors:forget05").run()
+    first = load_samples("authors:forget05")[0]
+    at.text_input(key="fact-0").input(first.answer.split()[0])
+    button(at, "Mark it").click().run()
+    at.switch_page("pages/present.py").run()
+    at.switch_page("pages/data.py").run()
+    assert not at.exception
+    assert at.session_state["rows"][0]["span"][0][0] == 0
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 41, "a.b"])
+def test_names_that_do_not_fit_keep_nothing(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path))
+    with pytest.raises(DatasetError, match="name"):
+        services.save_set([Sample("a", "q", "a")], name)
+    assert services.uploads() == []

@@ -1,0 +1,90 @@
+"""What the page says of a selection: a sentence with its number each, nothing where nothing is amiss."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.tokens import token_notices
+from tests.app.scores import sample, score_set
+from tokenunlearn.attribution.selection_check import SelectionCheck
+from tokenunlearn.attribution.selector import Selector
+
+FINE = SelectionCheck(
+    answers=72,
+    tokens=2000,
+    selected=160,
+    empty=(),
+    units=400,
+    partial=(),
+    unknown=(),
+    reading="sharp",
+    suggested="sharp",
+    words=873,
+    hesitant=0.141,
+)
+SCORES = score_set([sample([1, 2], [1, 2])])
+
+
+def test_a_fitting_selection_needs_no_word():
+    for notice in (token_notices.empty, token_notices.partial, token_notices.unknown):
+        assert notice(FINE) == []
+
+
+def test_every_notice_has_its_number():
+    check = replace(
+        FINE,
+        empty=("a", "b", "c", "d", "e"),
+        partial=(("a", "Ada Lee"),),
+        unknown=("a", "b"),
+    )
+    assert token_notices.empty(check) == ["5 of 72 answers have no selected token: `a`, `b`, `c` and 2 more."]
+    assert token_notices.partial(check) == ["1 of 400 words and names is selected only in part: `Ada Lee`."]
+    assert token_notices.unknown(check) == [
+        "The model does not know 2 of 72 answers (mean NLL above 2 nats a token), so there is nothing to "
+        "forget: `a`, `b`."
+    ]
+
+
+def test_where_nothing_is_selected_the_answers_are_not_listed():
+    assert token_notices.empty(replace(FINE, selected=0, empty=("a",) * 72)) == []
+
+
+@pytest.mark.parametrize(
+    ("reading", "suggested", "words"),
+    [
+        (
+            "sharp",
+            "sharp",
+            "Entropy read as it is: the model hesitates at 14 % of the 873 words not in the question.",
+        ),
+        ("tail", "tail", "Entropy read by its tail: the model recites this text"),
+        ("sharp", "tail", "as it is, as the settings say; its tail would fit better: the model recites"),
+        ("tail", "sharp", "by its tail, as the settings say; as it is would fit better: the model hesitates"),
+        ("plain", "sharp", "every word counting alike, as the settings say."),
+    ],
+)
+def test_the_reading_and_why(reading, suggested, words):
+    sentence = token_notices.origin(SCORES, replace(FINE, reading=reading, suggested=suggested))
+    assert words in sentence and sentence.count(".") == 1
+
+
+def test_a_learned_importance_names_what_it_was_learned_on():
+    learned = replace(SCORES, selector=Selector("x", ("entropy",), (1.0,), 0.0, ("demo a:b (9)",)))
+    assert token_notices.origin(learned, FINE) == (
+        "Importance comes from a selector learned on `demo a:b (9)`."
+    )
+
+
+def test_the_share_is_said_where_it_says_something():
+    assert token_notices.share(FINE) == " 8 % of the 2,000 tokens are selected."
+    assert token_notices.share(replace(FINE, selected=2000)) == ""
+    assert token_notices.share(replace(FINE, selected=0)) == ""
+
+
+@pytest.mark.parametrize("name", ["`:red[x]`", "$x$ and $y$", "<b>", "two\nlines", "", "`"])
+def test_names_are_code_on_one_line(name):
+    (sentence,) = token_notices.empty(replace(FINE, empty=(name,)))
+    code = sentence.removeprefix("1 of 72 answers has no selected token: ").removesuffix(".")
+    assert code[0] == code[-1] == "`" and code.count("`") == 2 and "\n" not in code and len(code) > 2

@@ -1,0 +1,191 @@
+"""The page Tokens, and what it hands to the page Unlearn, run as a whole without a browser."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app import selectors, services
+from app.tokens import token_notices
+from tests.app.scores import sample, score_set
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import HardSelection
+from tokenunlearn.attribution.selection_check import check_selection
+from tokenunlearn.folders import ASSETS
+
+DOOR = Path(__file__).resolve().parents[3] / "streamlit_app.py"
+
+
+@pytest.fixture(autouse=True)
+def empty_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ScoreSet:
+    return ScoreSet.load(ASSETS / "scores" / "demo-authors-forget10.parquet")
+
+
+def open_page(name, **query) -> AppTest:
+    app = AppTest.from_file(DOOR, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run().switch_page(f"pages/{name}.py").run()
+    assert not app.exception
+    return app
+
+
+def data(app) -> dict:
+    (view,) = app.get("bidi_component")
+    return json.loads(view.proto.json)
+
+
+def test_the_view_gets_the_scores_and_the_settings(shipped):
+    sent = data(open_page("tokens"))
+    assert sent["setKey"] == shipped.hash
+    assert sent["sample"]["texts"] == list(shipped.samples[0].texts)
+    assert float(sent["settings"]["threshold"]) == shipped.suggested_threshold
+    assert sent["settings"] == sent["defaults"]
+
+
+def test_a_link_sets_the_settings_and_names_what_it_cannot_use():
+    app = open_page("tokens", threshold="0.9", overrides="0.i1", temperature="hot")
+    sent = data(app)
+    assert (sent["settings"]["threshold"], sent["settings"]["overrides"]) == ("0.9", "0.i1")
+    assert any('temperature "hot"' in text.value for text in app.text)
+
+
+TABS = {
+    "This answer": 1,
+    "Distribution": 2,
+    "Knowledge × entropy": 1,
+    "Rule": 2,
+    "Forget set": 1,
+    "Before you train": 5,
+}
+
+
+@pytest.mark.parametrize("tab", list(TABS))
+@pytest.mark.parametrize("query", [{}, {"weights": "soft"}, {"threshold": "1"}, {"weights": "uniform"}])
+def test_every_tab_draws_and_says_what_to_see(tab, query):
+    app = AppTest.from_file(DOOR, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.session_state["charts"] = tab
+    app.run().switch_page("pages/tokens.py").run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == TABS[tab]
+    assert len(app.caption) >= TABS[tab]
+
+
+def test_masked_words_one_by_one_add_their_matrix():
+    path = services.score_path("demo", "authors:forget10", {"mask": "leave-one-out"})
+    score_set([sample([1, 2, 3], [1, 2, 3], contexts=3)]).save(path)
+    app = open_page("tokens", mask="leave-one-out")
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_a_threshold_that_selects_nothing_is_said_in_one_sentence():
+    app = open_page("tokens", threshold="1")
+    assert any("No token is selected" in text.value for text in app.text)
+    assert not app.warning
+
+
+def said(app) -> str:
+    return "\n".join(element.value for element in (*app.caption, *app.info, *app.warning))
+
+
+def test_what_does_not_fit_is_said_below_the_text(shipped):
+    weights = shipped.weights().weights
+    check = check_selection(shipped, weights)
+    app = open_page("tokens")
+    assert token_notices.origin(shipped, check) in said(app)
+    assert [box.value for box in app.warning] == token_notices.empty(check)
+    first = shipped.samples[0]
+    words = [t for t in range(len(first.texts)) if (first.words == first.words[t]).sum() > 1]
+    split = open_page("tokens", overrides=f"0.{'o' if weights[0][words[0]] else 'i'}{words[0]}")
+    assert any("selected only in part" in box.value for box in split.info)
+    assert "selected only in part" not in said(app)
+
+
+def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
+    app = open_page("tokens")
+    assert app.selectbox(key="importance_from").value == ""
+    known = set(selectors.files())
+    next(button for button in app.button if button.label == "Fit on the marked answers").click().run()
+    assert not app.exception
+    (name,) = set(selectors.files()) - known
+    assert app.selectbox(key="importance_from").value == name
+    learned = replace(shipped, selector=selectors.find(name))
+    sent = data(app)
+    assert sent["setKey"] == learned.hash
+    assert sent["settings"]["selector"] == name
+    assert float(sent["settings"]["threshold"]) == learned.suggested_threshold
+    assert app.query_params["selector"] == name
+    assert "threshold" not in app.query_params
+    assert "Importance comes from a selector learned on `demo authors:forget10 (72 samples)`." in said(app)
+    app.selectbox(key="importance_from").set_value("").run()
+    assert data(app)["setKey"] == shipped.hash
+    assert "selector" not in app.query_params
+    linked = open_page("tokens", selector=name, threshold="0.5")
+    assert data(linked)["setKey"] == learned.hash
+    assert data(linked)["settings"]["threshold"] == "0.5"
+
+
+def test_a_link_to_an_unknown_selector_is_named_and_the_two_signals_stay(shipped):
+    app = open_page("tokens", selector="gone")
+    assert any('selector "gone"' in text.value for text in app.text)
+    assert data(app)["setKey"] == shipped.hash
+
+
+def test_without_marked_facts_there_is_nothing_to_fit():
+    path = services.score_path("demo", "authors:forget05", {})
+    score_set([sample([1, 2, 3], [1, 2, 3])]).save(path)
+    app = open_page("tokens", samples="authors:forget05")
+    assert next(button for button in app.button if button.label == "Fit on the marked answers").disabled
+    assert "0 of 1 answers have a marked fact" in said(app)
+
+
+def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
+    worker = SimpleNamespace(submit=lambda run: None, waiting=list)
+    monkeypatch.setattr(services, "worker", lambda: worker)
+    name = selectors.fit(shipped)
+    app = open_page("tokens", selector=name)
+    app.switch_page("pages/unlearn.py").run()
+    assert not app.exception
+    learned = replace(shipped, selector=selectors.find(name))
+    assert any(f"importance from {learned.selector.name}" in text.value for text in app.text)
+    assert f"--selector {selectors.files()[name]}" in app.code[0].value
+    next(button for button in app.button if button.label == "Start").click().run()
+    (run,) = services.store().runs()
+    assert run.spec.score_hash == learned.hash
+    assert run.spec.rule == {"selection": "hard", "threshold": learned.suggested_threshold}
+    assert run.scores.selector == learned.selector
+
+
+def test_unlearn_launches_exactly_those_weights_overrides_included(shipped, monkeypatch):
+    submitted = []
+    worker = SimpleNamespace(submit=submitted.append, waiting=lambda: submitted)
+    monkeypatch.setattr(services, "worker", lambda: worker)
+    app = open_page("tokens", threshold="0.8", alpha="0.5", overrides="0.i1-2_3.o0")
+    app.switch_page("pages/unlearn.py").run()
+    assert not app.exception
+    next(button for button in app.button if button.label == "Start").click().run()
+    (run,) = services.store().runs()
+    assert [r.id for r in submitted] == [run.id]
+    expected = shipped.with_settings(alpha=0.5)
+    for number, position, inside in ((0, 1, True), (0, 2, True), (3, 0, False)):
+        expected = expected.with_override(shipped.samples[number].sample_id, position, inside)
+    assert run.spec.score_hash == expected.hash
+    assert run.spec.rule == {"selection": "hard", "threshold": 0.8}
+    kept = ScoreSet.load(run.folder / "scores.parquet").weights(HardSelection(threshold=0.8))
+    assert kept.weights[0][1] == kept.weights[0][2] == 1 and kept.weights[3][0] == 0

@@ -1,0 +1,304 @@
+"""The page Unlearn: lists as grids, controls, presets, what a link brings back, the queue, the live card."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+import typer
+from app_pages import shown, wait_until
+from stored_run import HOSTILE, write_run
+from streamlit.testing.v1 import AppTest
+
+from app import services
+from app.controls import Source
+from app.unlearn.run_plan import Plan, memory_text, size_text, workload
+from app.unlearn.run_view import weights_text
+from app.unlearn.unlearn_form import OWN
+from tokenunlearn.attribution.score import score
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import HardSelection
+from tokenunlearn.cli import app
+from tokenunlearn.commands.console import assigned
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.evaluation.watch import WatchSettings
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.runs.grid import make_grid, with_controls
+from tokenunlearn.runs.store import Run
+from tokenunlearn.training.presets import RUN_PRESETS
+from tokenunlearn.training.settings import UnlearnSettings
+
+DEMO = Source("demo", "authors:forget10", {})
+
+
+@pytest.fixture(scope="module")
+def demo_scores() -> ScoreSet:
+    return ScoreSet.load(ASSETS / "scores" / "demo-authors-forget10.parquet")
+
+
+@pytest.fixture
+def scored(model, samples) -> dict[str, str]:
+    """Address of the uploaded samples under a small model, scored, with a small run in the form."""
+    score(load_model(model), load_samples(samples)).save(services.score_path(model, samples, {}))
+    name = services.set_name(samples)
+    small = {"steps": "2", "batch_size": "2", "retain_batch_size": "2", "evaluate": "no", "retain": name}
+    return {"model": model, "samples": name, "threshold": "0.3", **small}
+
+
+def buttons(at: AppTest) -> list[str]:
+    return [button.label for button in at.button]
+
+
+def press(at: AppTest, label: str) -> None:
+    next(button for button in at.button if button.label == label).click().run()
+    assert not at.exception
+
+
+def runs() -> list[Run]:
+    return services.store().runs()
+
+
+def wait_for_all() -> None:
+    wait_until(lambda: not any(run.state.active for run in runs()))
+
+
+def test_lists_of_values_are_a_grid_that_is_counted_queued_and_carried_out(open_page, scored):
+    at = open_page("unlearn", seed="0, 1", watch_every="1", label="pair", **scored)
+    assert "The grid has 2 runs" in shown(at)
+    press(at, "Start 2 runs")
+    wait_for_all()
+    assert [run.state.status for run in runs()] == ["completed"] * 2
+    assert {run.spec.label: run.spec.config["seed"] for run in runs()} == {
+        "pair: seed 0": 0,
+        "pair: seed 1": 1,
+    }
+    ends = sorted((run.state.started, run.state.ended) for run in runs())
+    assert ends[0][1] <= ends[1][0]  # one after another
+    assert all([r["step"] for r in run.watched] == [0, 1, 2] for run in runs())
+
+
+def test_a_forget_set_brings_the_retained_set_that_goes_with_it_until_another_is_chosen(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget10")
+    assert at.selectbox(key="retain").value == "authors:retain90"
+    at.selectbox(key="samples").set_value("authors:forget05").run()
+    assert at.session_state["retain"] == "authors:retain95"
+    at.selectbox(key="samples").set_value("authors:forget10").run()
+    assert at.selectbox(key="retain").value == "authors:retain90"
+    at.selectbox(key="retain").set_value("authors:retain95").run()
+    at.number_input(key="watch_every").set_value(5).run()
+    assert at.selectbox(key="retain").value == "authors:retain95"
+
+
+def test_another_model_brings_its_own_sets(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget05", retain="authors:retain90")
+    at.selectbox(key="model").set_value("demo-alchemy").run()
+    assert at.selectbox(key="samples").value == "alchemy:forget"
+    assert at.selectbox(key="retain").value == "alchemy:retain"
+    at.selectbox(key="model").set_value("demo-qwen3").run()
+    assert at.session_state["samples"] == "authors:forget10"
+    assert at.session_state["retain"] == "authors:retain90"
+
+
+def test_another_model_keeps_sets_that_it_knows_too(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget10", retain="authors:retain95")
+    at.selectbox(key="model").set_value("demo-qwen3").run()
+    assert at.session_state["samples"] == "authors:forget10"
+    assert at.session_state["retain"] == "authors:retain95"
+
+
+def test_the_retained_set_of_an_address_stays(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget10", retain="authors:retain95")
+    assert at.selectbox(key="retain").value == "authors:retain95"
+
+
+def test_one_click_adds_the_controls(open_page, scored):
+    at = open_page("unlearn", **scored)
+    assert "Start" in buttons(at)
+    at.toggle(key="controls").set_value(True).run()
+    press(at, "Start 4 runs")
+    wait_for_all()
+    found = {run.spec.config["weighting"]: run for run in runs()}
+    assert set(found) == {"selection", "uniform", "random", "inverted"}
+    assert {run.state.status for run in runs()} == {"completed"}
+    plain = [{**run.spec.config, "weighting": ""} for run in runs()]
+    assert all(config == plain[0] for config in plain)
+    assert len({run.spec.score_hash for run in runs()}) == 1
+    texts = {name: weights_text(run.spec) for name, run in found.items()}
+    assert texts["selection"] == "hard, 0.3"
+    assert texts["uniform"] == "uniform"
+    assert texts["random"] == "random of hard, 0.3"
+
+
+def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
+    at = open_page("unlearn", **scored | {"steps": "9000", "seed": "0, 1, 2"})
+    press(at, "Start 3 runs")
+    wait_until(lambda: any(run.metrics for run in runs()))
+    at.run()
+    assert "2 runs wait" in shown(at)
+    first, second = services.worker().waiting()
+    at.button(key=f"cancel-{first.id}").click().run()
+    assert first.state.status == "cancelled"
+    assert second.state.status == "queued"
+    at.button(key="cancel-all").click().run()
+    wait_for_all()
+    assert {run.state.status for run in runs()} == {"cancelled"}
+    assert first.metrics == second.metrics == []
+
+
+def test_a_discarded_run_is_gone(open_page, scored):
+    at = open_page("unlearn", **scored | {"steps": "9000"})
+    press(at, "Start")
+    (run,) = runs()
+    wait_until(lambda: run.metrics)
+    at.run()
+    at.button(key=f"discard-{run.id}").click().run()
+    assert run.state.active and not run.cancel_requested
+    press(at, "Remove it")
+    wait_until(lambda: not runs())
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_an_ended_run_is_discarded_after_asking_once_more(open_page, home, status):
+    older = write_run(home, "20260101-100000-npo-hard-0001", "older")
+    run = write_run(home, "20260102-100000-npo-hard-0002", "newer")
+    run.set_state(status=status)
+    at = open_page("unlearn")
+    at.button(key=f"discard-{run.id}").click().run()
+    assert "There is no way back" in shown(at)
+    press(at, "Keep it")
+    assert "There is no way back" not in shown(at)
+    at.button(key=f"discard-{run.id}").click().run()
+    assert run.adapter
+    press(at, "Remove it")
+    assert [kept.id for kept in runs()] == [older.id]
+    assert "older" in shown(at) and "newer" not in shown(at)
+    assert "There is no way back" not in shown(at)
+
+
+def test_removing_a_run_that_is_gone_already_is_no_fault(open_page, home):
+    run = write_run(home, "20260101-100000-npo-hard-0001", "a run")
+    at = open_page("unlearn")
+    at.button(key=f"discard-{run.id}").click().run()
+    services.store().delete(run.id)
+    at.button(key=f"remove-{run.id}").click().run()
+    assert not at.exception
+    assert runs() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"steps": "10, ten"}, 'Steps has "ten"; give whole numbers separated by commas'),
+        ({"learning_rate": "1e-3; 2"}, 'Learning rate has "1e-3; 2"; give numbers'),
+        ({"seed": "0,1,2,3,4,5,6,7,8,9,10", "steps": "1,2,3,4,5,6,7,8,9,10"}, "The grid has 110 runs"),
+        ({"npo.beta": "-1"}, "beta is -1.0; it must be above 0"),
+    ],
+)
+def test_what_cannot_be_a_grid_is_one_sentence_without_start(open_page, fields, sentence):
+    at = open_page("unlearn", **fields)
+    (warning,) = [text.value for text in at.text if text.value.startswith("⚠")]
+    assert sentence in warning
+    assert not any(label.startswith("Start") for label in buttons(at))
+
+
+def test_a_link_brings_the_form_back(open_page):
+    at = open_page("unlearn", objective="simnpo", steps="5,6", controls="true", weighting="wga", lambda_="3")
+    assert at.multiselect(key="objective").value == ["simnpo"]
+    assert at.text_input(key="lambda_").value == "3"
+    assert "The grid has 2 runs" in shown(at)  # the rival's weighting has no controls
+    assert at.toggle(key="controls").disabled
+
+
+def test_a_preset_fills_the_form_and_a_change_makes_it_ones_own(open_page):
+    at = open_page("unlearn", steps="7")
+    assert at.selectbox(key="preset").value == OWN
+    at.selectbox(key="preset").set_value("npo, recommended").run()
+    assert at.text_input(key="steps").value == ""
+    for name, preset in RUN_PRESETS.items():
+        at.selectbox(key="preset").set_value(name).run()
+        assert not at.exception
+        assert at.selectbox(key="preset").value == name
+        assert at.multiselect(key="objective").value in ([preset.settings["objective"]], [])
+        assert "Start" in buttons(at)
+    at.text_input(key="steps").set_value("3").run()
+    assert at.selectbox(key="preset").value == OWN
+
+
+def test_the_memory_of_a_run_is_shown_before_it_starts(open_page):
+    assert re.search(r"Memory: about [\d,]+ MB \(.*optimizer \d+ MB", shown(open_page("unlearn")))
+
+
+def test_a_model_that_is_not_here_has_no_estimate(demo_scores):
+    plan = Plan(
+        Source("some/model", "x", {}), demo_scores, HardSelection(0.8), make_grid({}), "authors:retain90"
+    )
+    assert plan.memory() is None
+
+
+def test_the_workload_of_shipped_samples_is_near_the_real_one(home, demo_scores):
+    lm = load_model("demo")
+    retain = services.load_samples("authors:retain90")
+    config = UnlearnSettings(steps=1, retain_batch_size=36)
+    found = workload(demo_scores, retain, config)
+    forget = lm.encode_all(load_samples("authors:forget10"))
+    kept = lm.encode_all(retain)
+    assert found.forget == sum(e.response_length for e in forget)
+    mean = sum(e.response_length for e in kept) / len(kept)
+    assert found.retain == pytest.approx(36 * mean, rel=0.15)
+    assert found.length == pytest.approx(max(len(e) for e in [*forget, *kept]), rel=0.3)
+
+
+def test_sizes_in_words(demo_scores):
+    assert size_text(2_500_000_000) == "2.5 GB"
+    plan = Plan(DEMO, demo_scores, HardSelection(0.8), make_grid({}), "authors:retain90")
+    estimate = plan.memory()
+    assert memory_text(estimate).startswith(f"Memory: about {size_text(estimate.total)} (")
+
+
+def test_the_command_lines_say_exactly_what_is_started(home, demo_scores, tmp_path):
+    values = {"objective": ["npo", "rmu"], "seed": [0, 1], "npo.beta": [0.3], "layer": [1], "lambda_": [2.5]}
+    watch = WatchSettings(5, questions=("Who 'is' $HOME?", "Where?"))
+    plan = Plan(
+        *(DEMO, demo_scores, HardSelection(0.8), with_controls(make_grid(values)), "authors:retain90"),
+        *("a; b", 24, watch),
+    )
+    first, *lines = plan.commands(tmp_path).split("\n")
+    specs = plan.specs()
+    assert " score " in first
+    assert len(lines) == len(specs) == len(plan.rows()) == 16
+    assert len({spec.id for spec in specs}) == 16
+    command = typer.main.get_command(app).commands["unlearn"]
+    for line, spec in zip(lines, specs, strict=True):
+        found = command.make_context("unlearn", shlex.split(line)[4:]).params
+        names = ("objective", "regularizer", "weighting", "lambda_", "steps", "seed", "beta", "gamma")
+        given = {name: found[name] for name in names if found[name] is not None}
+        config = UnlearnSettings.from_settings(given | assigned(list(found["assignments"] or [])))
+        assert config == UnlearnSettings(**spec.config)
+        assert (found["label"], found["evaluate_samples"]) == (spec.label, 24)
+        assert found["threshold"] == spec.rule["threshold"]
+        assert (found["watch_every"], tuple(found["watch_question"])) == (5, watch.questions)
+        assert spec.watch == watch.described()
+
+
+def test_the_card_shows_what_was_watched_and_its_markup_is_text(open_page, home):
+    run = write_run(home, "20260101-100000-npo-hard-0001", "a run")
+    for step, answer in ((0, "In Calverra."), (10, "In Calverra."), (20, HOSTILE)):
+        run.append_watched(
+            {
+                "step": step,
+                "gold_span": {"forget": {"value": 1 - step / 20, "n": 8}},
+                "answers": [{"question": f"Where? {HOSTILE}", "answer": answer}],
+                "memory": {"where": "process", "bytes": 1_500_000_000},
+                "seconds": 0.1,
+            }
+        )
+    at = open_page("unlearn")
+    (html,) = [e.proto.body for e in at.get("html") if 'class="wa"' in e.proto.body]
+    assert "0–10" in html and "In Calverra." in html
+    assert "<script" not in html and "&lt;script" in html
+    everything = shown(at)
+    assert "memory of the process: 1.5 GB after step 20" in everything
+    charts = [chart.proto.spec for chart in at.get("plotly_chart")]
+    assert any("share of facts still told" in spec for spec in charts)

@@ -1,0 +1,318 @@
+"""A suite on a tiny model: its figures against single forward passes, and what it does without some data."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.datasets.samples import SampleSet
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation import evaluate
+from tokenunlearn.evaluation.measurement import MEMBERSHIP_ATTACKS, Part
+from tokenunlearn.evaluation.metrics.forget_quality import forget_quality
+from tokenunlearn.evaluation.metrics.roc import auc, tpr_at_fpr
+from tokenunlearn.evaluation.suites import suite as suites
+from tokenunlearn.evaluation.suites.suite import SUITES
+from tokenunlearn.models.generation import generate
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.smollm2 import smollm2_available
+
+CHECKPOINT = "tofu_Llama-3.2-1B-Instruct"
+MEMBERSHIP = {f"membership_{a}{end}" for a in MEMBERSHIP_ATTACKS for end in ("", "_tpr")}
+
+
+def nlls(lm, sample, answer=None):
+    """Token NLLs of a response in float64, one pass without padding."""
+    encoding = lm.encode(sample, answer=answer)
+    with torch.no_grad():
+        logits = lm.model.double()(input_ids=torch.tensor([encoding.input_ids])).logits[0]
+    places = range(encoding.prompt_length, len(encoding))
+    return [-logits[t - 1].log_softmax(-1)[encoding.input_ids[t]].item() for t in places]
+
+
+def mean_nll(lm, sample, answer=None):
+    values = nlls(lm, sample, answer)
+    return sum(values) / len(values)
+
+
+@pytest.fixture
+def exact_lm(tiny_lm) -> LoadedModel:
+    """A copy in float64 for the oracle."""
+    return replace(tiny_lm, model=copy.deepcopy(tiny_lm.model))
+
+
+@pytest.fixture
+def other_lm(tiny_lm) -> LoadedModel:
+    """Stands for the retrained model: the same architecture, other weights."""
+    other = tiny_lm.copy(share_weights=False)
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(5)
+        for p in other.model.parameters():
+            p.add_(0.05 * torch.randn_like(p))
+    return replace(other, name="other")
+
+
+@pytest.fixture
+def reference_path(other_lm, towns_suite, tmp_path):
+    """The stored report of the retrained model."""
+    return evaluate(other_lm, towns_suite).save(tmp_path / "other.json")
+
+
+def test_likelihood_metrics_equal_single_passes_in_float64(tiny_lm, exact_lm, towns_suite):
+    report = evaluate(tiny_lm, towns_suite)
+    parts = SUITES[towns_suite].parts("6", "5", None)
+    for name, part in parts.items():
+        if name == "world_facts":
+            continue
+        expected = [math.exp(-mean_nll(exact_lm, s)) for s in part.samples]
+        assert report[f"{name}/probability"].rows == pytest.approx(expected, abs=1e-6)
+        assert report[f"{name}/probability"].value == pytest.approx(sum(expected) / len(expected), abs=1e-6)
+    for name, reported in (("forget", lambda r: min(r, 1 / r)), ("retain", lambda r: max(0.0, 1 - r))):
+        ratios = []
+        for s in parts[name].samples:
+            wrong = [mean_nll(exact_lm, s, a) for a in s.perturbed_answer]
+            ratios.append(math.exp(mean_nll(exact_lm, s, s.paraphrased_answer) - sum(wrong) / 3))
+        assert report[f"{name}/truth_ratio"].rows == pytest.approx([reported(r) for r in ratios], abs=1e-5)
+    options = []
+    for s in parts["world_facts"].samples:
+        shares = [math.exp(-mean_nll(exact_lm, s, a)) for a in (s.paraphrased_answer, *s.perturbed_answer)]
+        options.append(shares[0] / sum(shares))
+    assert report["world_facts/probability"].rows == pytest.approx(options, abs=1e-6)
+
+
+def test_membership_compares_forget_with_holdout(tiny_lm, exact_lm, towns_suite):
+    report = evaluate(tiny_lm, towns_suite)
+    parts = SUITES[towns_suite].parts("6", "5", None)
+    scores = [np.array([-mean_nll(exact_lm, s) for s in parts[p].samples]) for p in ("forget", "holdout")]
+    result = report["membership_loss"]
+    assert result.rows == pytest.approx(np.concatenate(scores), abs=1e-5)
+    assert (result.n, result.value) == (11, pytest.approx(auc(*scores), abs=1e-9))
+    assert result.interval[0] <= result.value <= result.interval[1]
+    assert result.sample_ids == tuple(s.id for p in ("forget", "holdout") for s in parts[p].samples)
+    found = report["membership_loss_tpr"]
+    assert (found.n, found.value) == (6, pytest.approx(tpr_at_fpr(*scores), abs=1e-9))
+    assert found.value == pytest.approx(np.mean(found.rows))
+    assert set(report.metrics) >= MEMBERSHIP
+
+
+def test_generated_answers_are_judged(tiny_lm, towns_suite):
+    report = evaluate(tiny_lm, towns_suite)
+    sample = SUITES[towns_suite].parts("6", "5", None)["forget"].samples[0]
+    rows = report.generations["forget"]
+    assert rows[0]["answer"] == sample.answer
+    assert rows[0]["generation"].startswith(generate(tiny_lm, [sample.question], max_new_tokens=4)[0][:3])
+    assert set(report.generations) == {"forget", "retain", "world_facts"}
+    assert report["forget/gold_span"].better == "lower"
+    assert report["retain/gold_span"].better == "higher"
+    assert report["forget/gold_span_paraphrased"].n == 6
+    assert "retain/gold_span_paraphrased" not in report.metrics
+
+
+def test_forms_of_truth_ratio_and_extraction_strength_are_options(tiny_lm, exact_lm, towns_suite):
+    plain = evaluate(tiny_lm, towns_suite, limit=3)
+    other = evaluate(
+        tiny_lm, towns_suite, limit=3, truth_ratio_form="prob_mean", extraction_strength_form="published"
+    )
+    sample = SUITES[towns_suite].parts("6", "5", 3)["forget"].samples[0]
+    wrong = [math.exp(-mean_nll(exact_lm, sample, a)) for a in sample.perturbed_answer]
+    expected = sum(wrong) / 3 / math.exp(-mean_nll(exact_lm, sample, sample.paraphrased_answer))
+    assert other["forget/truth_ratio_raw"].rows[0] == pytest.approx(expected, abs=1e-5)
+    samples = SUITES[towns_suite].parts("6", "5", 3)["forget"].samples
+    lengths = [e.response_length for e in tiny_lm.encode_all(samples)]
+    assert plain["forget/extraction_strength"].value == 0.0
+    assert other["forget/extraction_strength"].rows == pytest.approx([1 / n for n in lengths])
+    assert other.settings["truth_ratio_form"] == "prob_mean"
+    for setting in ({"truth_ratio_form": "median"}, {"extraction_strength_form": "half"}):
+        with pytest.raises(TokenUnlearnError, match="form"):
+            evaluate(tiny_lm, towns_suite, **setting)
+
+
+def test_a_reference_report_gives_reference_values_quality_and_leakage(
+    tiny_lm, other_lm, towns_suite, reference_path, monkeypatch
+):
+    monkeypatch.setattr(suites, "load_model", lambda *a, **k: pytest.fail("a model was loaded"))
+    report = evaluate(tiny_lm, towns_suite, reference_path)
+    other = evaluate(other_lm, towns_suite)
+    for name in ("forget/probability", "retain/rouge_l", "membership_zlib", "model_utility"):
+        assert report[name].reference == pytest.approx(other[name].value, abs=1e-5)
+    ours, theirs = (r["forget/truth_ratio_raw"].rows for r in (report, other))
+    assert report["forget_quality"].value == pytest.approx(forget_quality(ours, theirs), abs=1e-6)
+    own, ref = (1 - r["membership_min_k"].value for r in (report, other))
+    assert report["privacy_leakage"].value == pytest.approx((own - ref) / ref, abs=1e-9)
+    under, over = report["privacy_leakage_under"].value, report["privacy_leakage_over"].value
+    assert min(under, over) == 0.0 and (own < ref) == (under > 0)
+    scores = [
+        np.log(report[f"{p}/probability"].rows) - np.log(other[f"{p}/probability"].rows)
+        for p in ("forget", "holdout")
+    ]
+    assert report["membership_reference"].value == pytest.approx(auc(*scores), abs=1e-9)
+    assert report["membership_reference"].reference == 0.5
+
+
+def test_a_loaded_reference_gives_what_its_report_gives(
+    tiny_lm, other_lm, towns_suite, reference_path, monkeypatch
+):
+    monkeypatch.setattr(suites, "load_model", lambda name, device: other_lm)
+    loaded, stored = evaluate(tiny_lm, towns_suite, "other"), evaluate(tiny_lm, towns_suite, reference_path)
+    assert set(loaded.metrics) == set(stored.metrics)
+    for name, result in loaded.metrics.items():
+        assert result.value == pytest.approx(stored[name].value, abs=1e-5), name
+        if result.reference is not None:
+            assert result.reference == pytest.approx(stored[name].reference, abs=1e-5), name
+
+
+def test_the_model_beside_itself_is_indistinguishable(other_lm, towns_suite, reference_path):
+    report = evaluate(other_lm, towns_suite, reference_path)
+    assert report["forget_quality"].value == pytest.approx(1.0)
+    assert report["privacy_leakage"].value == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_limit_is_matched_row_by_row_with_a_report_of_more_rows(tiny_lm, towns_suite, reference_path):
+    report = evaluate(tiny_lm, towns_suite, reference_path, limit=3)
+    assert report["forget_quality"].n == 3
+    assert report["forget/probability"].reference is not None
+    assert report["membership_loss"].n == 6
+
+
+def test_a_report_of_another_split_or_form_is_refused(tiny_lm, towns_suite, reference_path):
+    with pytest.raises(TokenUnlearnError, match=r"was made on towns:6 and has no truth ratio for s-6"):
+        evaluate(tiny_lm, towns_suite, reference_path, forget="7")
+    with pytest.raises(TokenUnlearnError, match="form geometric_mean; evaluate the retrained model"):
+        evaluate(tiny_lm, towns_suite, reference_path, truth_ratio_form="prob_mean")
+
+
+def test_extraction_strength_of_another_form_is_no_reference(tiny_lm, towns_suite, reference_path):
+    report = evaluate(tiny_lm, towns_suite, reference_path, extraction_strength_form="published")
+    assert report["forget/extraction_strength"].reference is None
+    assert report["forget/exact_memorization"].reference is not None
+
+
+def test_without_reference_there_is_no_forget_quality(tiny_lm, towns_suite):
+    report = evaluate(tiny_lm, towns_suite)
+    assert not {"forget_quality", "privacy_leakage", "membership_reference"} & set(report.metrics)
+    assert all(result.reference is None for result in report.metrics.values())
+    assert report.notes == []
+
+
+def bare(part: Part) -> Part:
+    """The same part without wrong answers."""
+    rows = tuple(replace(s, perturbed_answer=()) for s in part.samples)
+    return replace(part, samples=SampleSet(part.samples.name, rows))
+
+
+def test_missing_wrong_answers_are_named_and_the_rest_runs(tiny_lm, towns_suite, reference_path, monkeypatch):
+    plain = SUITES[towns_suite]
+    monkeypatch.setitem(
+        SUITES,
+        towns_suite,
+        replace(plain, parts=lambda *a: {name: bare(part) for name, part in plain.parts(*a).items()}),
+    )
+    report = evaluate(tiny_lm, towns_suite, reference_path)
+    assert {f"{p}/probability" for p in ("forget", "retain", "world_facts")} <= set(report.metrics)
+    assert not any("truth_ratio" in name for name in report.metrics)
+    notes = " ".join(report.notes)
+    assert "forget: no truth ratio, because its rows have no perturbed answers." in notes
+    assert "No model utility, because retain/truth_ratio is missing." in notes
+    assert "No forget quality, because there is no truth ratio on the forget set." in notes
+
+
+def test_rows_without_wrong_answers_are_left_out_of_the_ratio_only(tiny_lm, towns_suite, monkeypatch):
+    plain = SUITES[towns_suite]
+
+    def parts(*arguments):
+        found = plain.parts(*arguments)
+        first, *rest = found["forget"].samples
+        rows = (replace(first, perturbed_answer=()), *rest)
+        return found | {"forget": replace(found["forget"], samples=SampleSet("towns", rows))}
+
+    monkeypatch.setitem(SUITES, towns_suite, replace(plain, parts=parts))
+    report = evaluate(tiny_lm, towns_suite)
+    assert report["forget/truth_ratio"].rows[0] is None
+    assert (report["forget/truth_ratio"].n, report["forget/probability"].n) == (5, 6)
+
+
+def test_bad_input_is_one_sentence(tiny_lm, towns_suite):
+    with pytest.raises(TokenUnlearnError, match='no suite "muse"; use one of authors, tofu'):
+        evaluate(tiny_lm, "muse")
+    with pytest.raises(TokenUnlearnError, match="at least 2 rows"):
+        evaluate(tiny_lm, towns_suite, limit=1)
+    with pytest.raises(TokenUnlearnError, match="There is no report"):
+        evaluate(tiny_lm, towns_suite, "nothing/here.json")
+
+
+def test_an_empty_split_is_one_sentence(tiny_lm, monkeypatch):
+    monkeypatch.setattr(suites, "load_samples", lambda name: SampleSet(name, ()))
+    with pytest.raises(TokenUnlearnError, match='The split "authors:forget10" for forget is empty'):
+        evaluate(tiny_lm)
+
+
+def test_the_authors_suite_runs_and_reports_progress(tiny_lm):
+    phases: dict[str, tuple[int, int]] = {}
+    report = evaluate(
+        tiny_lm, limit=2, progress=lambda phase, done, total: phases.update({phase: (done, total)})
+    )
+    assert set(report.metrics) >= MEMBERSHIP | {"model_utility", "forget/exact_memorization"}
+    assert report.settings["forget"] == "forget10" and report.settings["retain"] == "retain90"
+    assert phases["forget: gradients"] == (2, 2)
+    assert all(done == total for done, total in phases.values())
+
+
+def test_the_tofu_suite_runs_on_the_published_files(tiny_lm, data_folder):
+    try:
+        load_samples("tofu:forget10")
+    except TokenUnlearnError as error:
+        pytest.skip(str(error))
+    report = evaluate(tiny_lm, "tofu", limit=2)
+    assert report["forget/probability"].n == report["retain/truth_ratio"].n == 2
+    assert set(report.metrics) >= MEMBERSHIP | {"model_utility"}
+
+
+@pytest.mark.slow
+def test_smollm2_on_twenty_rows_of_each_part_of_tofu(data_folder):
+    if not smollm2_available():
+        pytest.skip("SmolLM2 is not installed")
+    try:
+        load_samples("tofu:forget10")
+    except TokenUnlearnError as error:
+        pytest.skip(str(error))
+    report = evaluate(load_model("smollm2", device="cpu"), "tofu", limit=20)
+    assert report.notes == []
+    for part in ("forget", "retain", "real_authors", "world_facts", "holdout"):
+        rows = report[f"{part}/probability"].rows
+        assert len(rows) == 20 and all(0 < row < 1 for row in rows)
+    for part in ("forget", "retain", "real_authors", "world_facts"):
+        assert len(report.generations[part]) == 20
+        assert 0 < report[f"{part}/rouge_l"].value < 0.9  # it never saw the authors, and knows the world
+    assert report["world_facts/rouge_l"].value > 0.2
+    assert report["retain/truth_ratio"].n == 20
+    assert 0 < report["model_utility"].value < 1
+    assert 0.2 < report["membership_loss"].value < 0.8  # neither forget nor holdout was ever seen
+
+
+@pytest.mark.parametrize(
+    ("samples", "start", "suite", "forget", "reference"),
+    [
+        ("authors:forget05", "demo", "authors", "forget05", "demo-retrained"),
+        ("tofu:forget05", CHECKPOINT + "_full", "tofu", "forget05", CHECKPOINT + "_retain95"),
+        ("tofu:forget10", "gpt2", "tofu", "forget10", None),
+        ("alchemy:forget", "demo", "alchemy", None, None),
+        ("alchemy:forget", "demo-alchemy", "alchemy", None, "demo-alchemy-retrained"),
+        ("file:mine.jsonl", "demo", "authors", None, "demo-retrained"),
+    ],
+)
+def test_a_run_is_measured_by_the_suite_of_its_forget_set(
+    tiny_lm, monkeypatch, samples, start, suite, forget, reference
+):
+    asked = []
+    monkeypatch.setattr(suites, "evaluate", lambda *words, **named: asked.append((words, named)))
+    suites.evaluate_forgetting(tiny_lm, samples, start=start, limit=3)
+    assert asked == [
+        ((tiny_lm, suite, reference), {"forget": forget, "limit": 3, "progress": None}),
+    ]

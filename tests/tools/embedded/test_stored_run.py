@@ -1,0 +1,90 @@
+"""The shipped run: complete, small, without weights, and the same as what its command would ship."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tokenunlearn.errors import RunError
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.presets import current_revision
+from tokenunlearn.runs.store import SHIPPED_FILES, RunStore
+from tokenunlearn.training.settings import UnlearnSettings
+from tools.embedded import stored_run
+from tools.embedded.stored_run import ship
+
+SHIPPED = RunStore(ASSETS / "runs", read_only=True)
+
+
+def test_one_run_is_shipped_whole_and_small():
+    (run,) = SHIPPED.runs()
+    assert {path.name for path in run.folder.iterdir()} == set(SHIPPED_FILES)
+    assert sum(path.stat().st_size for path in run.folder.iterdir()) < 2_000_000
+    assert run.state.status == "completed"
+    assert run.scores.revision == current_revision(run.spec.model)
+    assert run.report["metrics"]["forget/gold_span"]["n"] == len(run.scores)
+
+
+def test_no_machine_path_is_in_it():
+    (run,) = SHIPPED.runs()
+    for path in run.folder.iterdir():
+        content = path.read_bytes()
+        assert not any(
+            folder in content for folder in (b"/home/", b"/root/", b"/tmp/", b"/work/", b"/Users/")
+        )
+
+
+def test_shipped_runs_can_be_read_only():
+    (run,) = SHIPPED.runs()
+    with pytest.raises(RunError, match="read only"):
+        SHIPPED.delete(run.id)
+    with pytest.raises(RunError, match="read only"):
+        SHIPPED.create(run.spec)
+    with pytest.raises(RunError, match="only queued and running"):
+        run.request_cancel()
+    assert SHIPPED.get(run.id).spec == run.spec
+
+
+def test_shipping_replaces_what_was_there_and_leaves_the_weights(tmp_path):
+    (run,) = SHIPPED.runs()
+    store = RunStore(tmp_path / "runs")
+    made = store.create(run.spec, run.scores)
+    made.set_state(status="completed")
+    (made.folder / "adapter").mkdir()
+    (tmp_path / "shipped" / "old").mkdir(parents=True)
+    ship(made, tmp_path / "shipped")
+    (copy,) = RunStore(tmp_path / "shipped").runs()
+    assert {path.name for path in copy.folder.iterdir()} == {"spec.json", "state.json", "scores.parquet"}
+    assert copy.state.pid == 0
+    assert [path.name for path in (tmp_path / "shipped").iterdir()] == [run.id]
+
+
+@pytest.mark.slow
+def test_the_command_renews_the_shipped_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_run, "ASSETS", tmp_path)
+    monkeypatch.setattr(stored_run, "EVERY_SAMPLE", 4)
+    folder = stored_run.make_stored_run(lambda run, execute: execute(run))
+    (made,), (shipped,) = RunStore(tmp_path / "runs").runs(), SHIPPED.runs()
+    assert made.folder == folder
+    assert {path.name for path in folder.iterdir()} == set(SHIPPED_FILES)
+    same = ("label", "model", "samples", "retain", "rule", "scoring")
+    assert [getattr(made.spec, name) for name in same] == [getattr(shipped.spec, name) for name in same]
+    # A setting that is younger than the shipped run has its default there.
+    assert UnlearnSettings(**made.spec.config) == UnlearnSettings(**shipped.spec.config)
+    assert made.report["metrics"]["forget/gold_span"]["n"] == 4
+    whole = ("settings", "masking", "model", "revision", "overrides")
+    assert [getattr(made.scores, name) for name in whole] == [getattr(shipped.scores, name) for name in whole]
+    for mine, theirs in zip(made.scores.samples, shipped.scores.samples, strict=True):
+        for name, value in vars(mine).items():
+            if name in ("nll", "entropy", "losses"):  # another processor rounds another way, by 5e-6
+                assert value == pytest.approx(getattr(theirs, name), abs=2e-5)
+            else:
+                assert np.array_equal(value, getattr(theirs, name))
+
+
+def test_a_run_that_failed_is_not_shipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_run, "ASSETS", tmp_path)
+    (tmp_path / "runs" / "old").mkdir(parents=True)
+    with pytest.raises(RunError, match="cancelled"):
+        stored_run.make_stored_run(lambda run, execute: run.set_state(status="cancelled"))
+    assert (tmp_path / "runs" / "old").is_dir()

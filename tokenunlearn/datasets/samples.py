@@ -1,0 +1,113 @@
+"""Samples: questions with answers or documents, sets of them, and the words of their texts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+Span = tuple[int, int]
+Item = TypeVar("Item")
+
+# One word: a run of word characters, or a single character of a script written without blanks.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_JOINERS = "\u200c\u200d"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One question and answer, with what evaluation needs to know about it.
+
+    Attributes:
+        id: Unique within its source, "authors-054-03" for example.
+        question: What is asked; the chat template turns it into the prompt x.
+        answer: What the model should say or forget; with the end-of-turn token it is the response y.
+        span: Gold character ranges of the fact in ``answer``. Only evaluation reads it.
+        paraphrased_question: The same question in other words, or "".
+        paraphrased_answer: The same answer in other words, or "".
+        perturbed_answer: Answers of the same form with a wrong fact.
+        paraphrased_span: Gold character ranges of the fact in ``paraphrased_answer``.
+        chunk_tokens: For a document, the most tokens of one chunk; None for an answer. A document has no
+            question; its text is ``answer``, and every token of it is a response token.
+    """
+
+    id: str
+    question: str
+    answer: str
+    span: tuple[Span, ...] = ()
+    paraphrased_question: str = ""
+    paraphrased_answer: str = ""
+    perturbed_answer: tuple[str, ...] = ()
+    paraphrased_span: tuple[Span, ...] = ()
+    chunk_tokens: int | None = None
+
+    @property
+    def document(self) -> bool:
+        """Whether this is a text without a question."""
+        return self.chunk_tokens is not None
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The texts of the gold spans."""
+        return tuple(self.answer[start:end] for start, end in self.span)
+
+
+@dataclass(frozen=True)
+class SampleSet(Sequence[Sample]):
+    """Samples in order, under the name that loads them again ("authors:forget10")."""
+
+    name: str
+    samples: tuple[Sample, ...]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+        """One sample for an integer, a smaller set of the same name for a slice."""
+        if isinstance(index, slice):
+            return SampleSet(self.name, self.samples[index])
+        return self.samples[index]
+
+    def spread(self, limit: int | None) -> SampleSet:
+        """At most ``limit`` samples, evenly spaced over the set; all of them for None."""
+        spread = evenly_spread(self.samples, limit)
+        return self if spread is self.samples else SampleSet(self.name, spread)
+
+
+def evenly_spread(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...]:
+    """At most ``limit`` items, evenly spaced; all of them for None."""
+    if limit is None or limit >= len(items):
+        return items
+    return tuple(items[i * len(items) // limit] for i in range(limit))
+
+
+def word_spans(text: str) -> list[Span]:
+    """Character ranges of the words of a text, in any script; in unspaced scripts each character is a word.
+
+    >>> word_spans("Ada's cat")
+    [(0, 3), (4, 5), (6, 9)]
+    """
+    return [match.span() for match in _WORD.finditer("".join(map(_letter_for_mark, text)))]
+
+
+def _letter_for_mark(character: str) -> str:
+    """A letter in place of an accent, vowel sign or joiner, which would otherwise end a word."""
+    if character.isascii() or character.isalnum():
+        return character
+    joins = unicodedata.category(character).startswith("M") or character in _JOINERS
+    return "x" if joins and not _WORD.match(character) else character
+
+
+def overlaps(offset: Span, spans: Iterable[Span]) -> bool:
+    """Whether a character range shares at least one character with any of the spans."""
+    start, end = offset
+    return any(max(start, begin) < min(end, stop) for begin, stop in spans)

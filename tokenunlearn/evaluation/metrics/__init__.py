@@ -1,0 +1,1 @@
+"""One file per metric: pure functions of token values or texts."""

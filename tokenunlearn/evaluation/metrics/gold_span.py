@@ -1,0 +1,48 @@
+"""Gold-span accuracy: does the generation still state the fact, or would the model write it next?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tokenunlearn.datasets.samples import Span, overlaps
+
+
+def gold_span_accuracy(generation: str, facts: Sequence[str]) -> float | None:
+    """Share of the facts that a generation contains as whole words, whatever their case. Range 0..1.
+
+    None for a sample without gold spans.
+
+    >>> gold_span_accuracy("She was born in Ashby.", ["Ash", "ashby"])
+    0.5
+    """
+    if not facts:
+        return None
+    text = _plain(generation)
+    return sum(bool(re.search(rf"(?<!\w){re.escape(_plain(fact))}(?!\w)", text)) for fact in facts) / len(
+        facts
+    )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def spans_recalled(ranks: Sequence[int], offsets: Sequence[Span], spans: Sequence[Span]) -> float | None:
+    """Teacher-forced gold-span accuracy: share of the spans that the model would write. Range 0..1.
+
+    A span counts where every token that holds one of its characters has rank 1, given the true tokens before.
+    That takes one forward pass and no generation; it is kinder than :func:`gold_span_accuracy`, since a
+    wrong token never leads the next one astray. None for a sample without gold spans.
+
+    Args:
+        ranks: (T,) rank of each response token, 1 for the most probable one.
+        offsets: (T,) character ranges of the tokens in the answer.
+        spans: Gold character ranges in the answer.
+
+    >>> spans_recalled([1, 1, 9], [(0, 3), (3, 6), (6, 9)], [(0, 4), (5, 8)])
+    0.5
+    """
+    held = [[rank for rank, o in zip(ranks, offsets, strict=True) if overlaps(o, [span])] for span in spans]
+    held = [found for found in held if found]
+    return sum(all(rank == 1 for rank in found) for found in held) / len(held) if held else None

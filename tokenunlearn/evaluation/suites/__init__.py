@@ -1,0 +1,1 @@
+"""Suites: which metrics are measured on which splits."""

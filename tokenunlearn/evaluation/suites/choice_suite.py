@@ -1,0 +1,173 @@
+"""Suites of multiple-choice questions: WMDP, MMLU and the embedded alchemy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from tokenunlearn.datasets import load_choices
+from tokenunlearn.datasets.choices import ChoiceSet
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.metrics.multiple_choice import multiple_choice_accuracy
+from tokenunlearn.evaluation.report import Report, git_revision, versions
+from tokenunlearn.evaluation.result import Better, MetricResult
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models import forward
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.loading import load_model
+
+
+@dataclass(frozen=True)
+class ChoicePart:
+    """Questions of a suite under a name, and which way their accuracy should go."""
+
+    name: str
+    questions: ChoiceSet
+    better: Better
+
+
+def wmdp_parts() -> list[ChoicePart]:
+    """WMDP's three parts, all to be forgotten."""
+    return [ChoicePart(part, load_choices(f"wmdp:{part}"), "lower") for part in ("bio", "chem", "cyber")]
+
+
+def mmlu_parts() -> list[ChoicePart]:
+    """MMLU subject by subject, all to be kept."""
+    whole = load_choices("mmlu:all")
+    subjects = list(dict.fromkeys(q.subject for q in whole))
+    parts = {s: ChoiceSet(whole.name, tuple(q for q in whole if q.subject == s)) for s in subjects}
+    return [ChoicePart(s.replace(" ", "_"), questions, "higher") for s, questions in parts.items()]
+
+
+def alchemy_parts() -> list[ChoicePart]:
+    """Questions on the invented hazard, to be forgotten; on its neighbour and on the world, to be kept."""
+    return [
+        ChoicePart("forget", load_choices("alchemy:questions"), "lower"),
+        ChoicePart("retain", load_choices("alchemy:neighbour_questions"), "higher"),
+        ChoicePart("general", load_choices("alchemy:general_questions"), "higher"),
+    ]
+
+
+# A new suite is one function without arguments to its parts, and one line here.
+CHOICE_SUITES: dict[str, Callable[[], list[ChoicePart]]] = {
+    "wmdp": wmdp_parts,
+    "mmlu": mmlu_parts,
+    "alchemy": alchemy_parts,
+}
+
+
+def evaluate_choices(
+    model: LoadedModel,
+    suite: str,
+    reference: str | Path | None = None,
+    *,
+    limit: int | None = None,
+    token_budget: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """Accuracy of a model on every part of a suite of multiple-choice questions.
+
+    The report holds ids and per-row values, never what a question asks.
+
+    Args:
+        model: The model.
+        suite: One of ``CHOICE_SUITES``.
+        reference: The retrained model, whose accuracy on the same questions is the reference value: a name,
+            or the path of its stored report. A name with a report in ``assets/reports`` that covers the
+            questions is not loaded.
+        limit: At most this many questions a part, evenly spread.
+        token_budget: Most tokens in one batch.
+        progress: Called with phase, done and total.
+
+    Raises:
+        TokenUnlearnError: If the suite is unknown, the limit is below 1, or the reference's report covers
+            other questions.
+        ModelNotFoundError: If the reference cannot be loaded.
+        DatasetError: If its questions cannot be loaded.
+        SampleTooLongError: If no question of a part fits the model's context.
+    """
+    if suite not in CHOICE_SUITES:
+        raise TokenUnlearnError(f'There is no suite "{suite}"; use one of {", ".join(CHOICE_SUITES)}.')
+    if limit is not None and limit < 1:
+        raise TokenUnlearnError(f"limit is {limit}; at least 1 question a part is needed.")
+    say = progress or (lambda phase, done, total: None)
+    started = time.monotonic()
+    parts = [replace(part, questions=part.questions.spread(limit)) for part in CHOICE_SUITES[suite]()]
+    budget = token_budget or forward.TOKEN_BUDGET
+    theirs = None if reference is None else _stored(reference, suite, parts)
+    if reference is not None and theirs is None:
+        other = load_model(str(reference), device=str(model.device))
+        theirs = _accuracies(other, parts, budget, lambda part, *at: say(f"reference {part}", *at))
+    metrics = _accuracies(model, parts, budget, say)
+    if theirs is not None:
+        metrics = {name: _beside(result, theirs[name]) for name, result in metrics.items()}
+    notes = [
+        f"{part.name}: {left} questions do not fit the model's context and are left out."
+        for part, result in zip(parts, metrics.values(), strict=True)
+        if (left := len(result.rows) - result.n)
+    ]
+    chances = sorted({round(result.chance or 0.0, 4) for result in metrics.values()})
+    notes.append(f"Guessing scores {', '.join(f'{chance:g}' for chance in chances)}.")
+    return Report(
+        model=model.name,
+        revision=model.revision,
+        suite=suite,
+        settings={"limit": limit, "reference": str(reference or "")},
+        metrics=metrics,
+        notes=notes,
+        versions=versions(),
+        git_revision=git_revision(),
+        device=str(model.device),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _accuracies(
+    model: LoadedModel,
+    parts: list[ChoicePart],
+    token_budget: int,
+    progress: Callable[[str, int, int], None],
+) -> dict[str, MetricResult]:
+    """The accuracy on every part, by metric."""
+    results = [
+        multiple_choice_accuracy(
+            model,
+            part.questions,
+            part.better,
+            name=f"{part.name}/accuracy",
+            token_budget=token_budget,
+            progress=partial(progress, part.name),
+        )
+        for part in parts
+    ]
+    return {result.name: result for result in results}
+
+
+def _stored(reference: str | Path, suite: str, parts: list[ChoicePart]) -> Mapping[str, MetricResult] | None:
+    """Results of a retrained model's stored report; None where the model has to be loaded."""
+    named = Path(reference).suffix == ".json"
+    path = Path(reference) if named else ASSETS / "reports" / f"{reference}.json"
+    if not named and not path.exists():
+        return None
+    report = Report.load(path)
+    for part in parts:
+        result = report.metrics.get(f"{part.name}/accuracy")
+        lacks = [q.id for q in part.questions if result is None or q.id not in result.sample_ids]
+        if lacks and named:
+            raise TokenUnlearnError(
+                f'The report "{path.name}" was made on {report.suite} and has no answer to {lacks[0]}; '
+                f"evaluate the retrained model on {suite}."
+            )
+        if lacks:
+            return None
+    return report.metrics
+
+
+def _beside(result: MetricResult, theirs: MetricResult) -> MetricResult:
+    """A result with the retrained model's accuracy on the same questions as its reference value."""
+    known = dict(zip(theirs.sample_ids, theirs.rows, strict=True))
+    rows = [row for row in map(known.get, result.sample_ids) if row is not None]
+    return replace(result, reference=sum(rows) / len(rows)) if rows else result

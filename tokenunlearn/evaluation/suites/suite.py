@@ -1,0 +1,266 @@
+"""Evaluation suites: which parts of a benchmark are measured, and beside which retrained model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.measurement import Column, Forms, Meter, Part, PhaseProgress
+from tokenunlearn.evaluation.metrics.truth_ratio import TruthRatioForm
+from tokenunlearn.evaluation.report import Report, git_revision, versions
+from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, evaluate_choices
+from tokenunlearn.evaluation.summary import Summary
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.presets import PRESETS, retrained_model
+
+EXTRACTION_FORMS = ("exact", "published")
+TRUTH_RATIO_FORMS = ("geometric_mean", "prob_mean")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A benchmark.
+
+    Attributes:
+        parts: From forget split, retain split and limit to the parts.
+        forget: The forget split by default.
+        retain: The retain split by default.
+    """
+
+    parts: Callable[[str, str, int | None], dict[str, Part]]
+    forget: str
+    retain: str
+
+
+def authors_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
+    """The five parts of the embedded benchmark."""
+    return _parts("authors", forget, retain, "holdout", limit)
+
+
+def tofu_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
+    """The five parts of TOFU (arXiv 2401.06121), with the authors that no model has seen as holdout."""
+    return _parts("tofu", forget, retain, "holdout10", limit)
+
+
+def prose_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
+    """The two parts of the prose world: its subjects to forget and to retain; no holdout, no other facts."""
+    return _loaded("prose", (("forget", forget, "forget"), ("retain", retain, "retain")), limit)
+
+
+def _parts(source: str, forget: str, retain: str, holdout: str, limit: int | None) -> dict[str, Part]:
+    splits = (
+        ("forget", forget, "forget"),
+        ("retain", retain, "retain"),
+        ("real_authors", "real_authors", "options"),
+        ("world_facts", "world_facts", "options"),
+        ("holdout", holdout, "holdout"),
+    )
+    return _loaded(source, splits, limit)
+
+
+def _loaded(source: str, splits: Sequence[tuple[str, str, str]], limit: int | None) -> dict[str, Part]:
+    """Parts by name, from (name, split, role)."""
+    parts = {
+        part: Part(load_samples(f"{source}:{split}").spread(limit), role, paraphrased=role == "forget")
+        for part, split, role in splits
+    }
+    for name, part in parts.items():
+        if not len(part.samples):
+            raise TokenUnlearnError(f'The split "{part.samples.name}" for {name} is empty; name another one.')
+    return parts
+
+
+# A new suite is one function from splits and limit to its parts, and one line here.
+SUITES: dict[str, Suite] = {
+    "authors": Suite(authors_parts, "forget10", "retain90"),
+    "tofu": Suite(tofu_parts, "forget10", "retain_perturbed"),
+    "prose": Suite(prose_parts, "forget", "retain"),
+}
+
+
+def evaluate(
+    model: LoadedModel,
+    suite: str = "authors",
+    reference: str | Path | None = None,
+    *,
+    forget: str | None = None,
+    retain: str | None = None,
+    limit: int | None = None,
+    truth_ratio_form: TruthRatioForm = "geometric_mean",
+    extraction_strength_form: str = "exact",
+    token_budget: int | None = None,
+    progress: PhaseProgress | None = None,
+) -> Report:
+    """Measure what a model has forgotten and what it has kept.
+
+    Args:
+        model: The model.
+        suite: "authors", "tofu" or "prose", or a suite of multiple-choice questions: "wmdp", "mmlu",
+            "alchemy".
+        reference: The retrained model: a name, or the path of its stored report. Forget quality, privacy
+            leakage and the reference value of every metric need it. A name with a report in
+            ``assets/reports`` that covers the rows is not loaded.
+        forget: Split to be forgotten; by default forget10, forget of the prose.
+        retain: Split to be kept; by default retain90 of the authors, retain_perturbed of TOFU, retain of the
+            prose.
+        limit: At most this many rows a part, evenly spread.
+        truth_ratio_form: "geometric_mean" or "prob_mean", see :func:`truth_ratio`.
+        extraction_strength_form: "exact" or "published", see :func:`extraction_strength`.
+        token_budget: Most tokens in one batch; by default what suits a CPU.
+        progress: Called with phase, done and total.
+
+    Raises:
+        TokenUnlearnError: If the suite or a form is unknown, the limit is below 2, a split is empty, or the
+            reference's report covers other rows or another form.
+        ModelNotFoundError: If the reference cannot be loaded.
+        SampleTooLongError: If a sample does not fit the model's context.
+    """
+    if suite in CHOICE_SUITES:
+        return evaluate_choices(
+            model, suite, reference, limit=limit, token_budget=token_budget, progress=progress
+        )
+    known = SUITES.get(suite)
+    if known is None:
+        suites = ", ".join([*SUITES, *CHOICE_SUITES])
+        raise TokenUnlearnError(f'There is no suite "{suite}"; use one of {suites}.')
+    if limit is not None and limit < 2:
+        raise TokenUnlearnError(f"limit is {limit}; at least 2 rows a part are needed.")
+    forms = Forms(truth_ratio_form, extraction_strength_form)
+    _check_forms(forms)
+    started = time.monotonic()
+    forget, retain = forget or known.forget, retain or known.retain
+    parts = known.parts(forget, retain, limit)
+    meter = Meter(model, token_budget, progress or _silent)
+    theirs = None if reference is None else _reference(meter, parts, suite, reference, forms)
+    found = meter.measure(parts, forms)
+    metrics = Summary(parts, found.columns, theirs, found.notes).compute()
+    settings = {
+        "forget": forget,
+        "retain": retain,
+        "limit": limit,
+        "reference": str(reference or ""),
+        **{f"{name}_form": form for name, form in asdict(forms).items()},
+    }
+    return Report(
+        model=model.name,
+        revision=model.revision,
+        suite=suite,
+        settings=settings,
+        metrics=metrics,
+        generations=found.generations,
+        notes=found.notes,
+        versions=versions(),
+        git_revision=git_revision(),
+        device=str(model.device),
+        seconds=time.monotonic() - started,
+    )
+
+
+def evaluate_forgetting(
+    model: LoadedModel,
+    samples: str,
+    *,
+    start: str,
+    limit: int | None = None,
+    progress: PhaseProgress | None = None,
+) -> Report:
+    """Measure a run's model by the suite its forget set belongs to, beside the start model's retrained one.
+
+    Args:
+        model: The unlearned model.
+        samples: Name of the forget set: "tofu:forget05" is measured by the suite tofu with that split; sets
+            that belong to no suite are measured by "authors".
+        start: Name of the start model.
+        limit: At most this many rows a part.
+        progress: Called with phase, done and total.
+
+    Raises:
+        TokenUnlearnError: As :func:`evaluate`.
+    """
+    source, _, split = samples.partition(":")
+    suite = source if source in {*SUITES, *CHOICE_SUITES} else "authors"
+    forget = split if source in SUITES else None
+    reference = known_reference(start, suite, forget)
+    return evaluate(model, suite, reference, forget=forget, limit=limit, progress=progress)
+
+
+def known_reference(name: str, suite: str, forget: str | None = None) -> str | None:
+    """The retrained model of a model, where one is known that never saw what a suite asks to be forgotten."""
+    if suite in CHOICE_SUITES and not (name in PRESETS and PRESETS[name].suite == suite):
+        return None
+    return retrained_model(name, forget or "forget10")
+
+
+def _silent(phase: str, done: int, total: int) -> None:
+    """Nobody listens."""
+
+
+def _check_forms(forms: Forms) -> None:
+    for name, form, allowed in (
+        ("truth ratio", forms.truth_ratio, TRUTH_RATIO_FORMS),
+        ("extraction strength", forms.extraction_strength, EXTRACTION_FORMS),
+    ):
+        if form not in allowed:
+            raise TokenUnlearnError(f'There is no {name} form "{form}"; use one of {", ".join(allowed)}.')
+
+
+def _reference(
+    meter: Meter, parts: Mapping[str, Part], suite: str, reference: str | Path, forms: Forms
+) -> dict[str, Column]:
+    """What is known of the retrained model, one column a metric.
+
+    Read from its stored report where there is one that has the forget set's truth ratios, else the model is
+    loaded and measured.
+    """
+    wanted = [s.id for s in parts["forget"].samples if s.perturbed_answer]
+    stored = ASSETS / "reports" / f"{reference}.json"
+    if stored.exists():
+        report = Report.load(stored)
+        if _missing(report, suite, forms, wanted) is None:
+            return _columns(report, forms)
+    if Path(reference).suffix == ".json":
+        report = Report.load(reference)
+        missing = _missing(report, suite, forms, wanted)
+        if missing is not None:
+            raise TokenUnlearnError(f'The report "{Path(reference).name}" {missing}')
+        return _columns(report, forms)
+    theirs = replace(
+        meter,
+        model=load_model(str(reference), device=str(meter.model.device)),
+        progress=lambda phase, done, total: meter.progress(f"reference {phase}", done, total),
+    )
+    return theirs.measure(parts, forms).columns
+
+
+def _missing(report: Report, suite: str, forms: Forms, wanted: list[str]) -> str | None:
+    """Why a report cannot serve as the reference, as the end of a sentence; None when it can."""
+    used = report.settings.get("truth_ratio_form", "geometric_mean")
+    if used != forms.truth_ratio:
+        return f"has truth ratios of the form {used}; evaluate the retrained model with {forms.truth_ratio}."
+    ratios = report.metrics.get("forget/truth_ratio_raw")
+    pairs = zip(ratios.sample_ids, ratios.rows, strict=True) if ratios else ()
+    has = {i for i, row in pairs if row is not None}
+    lacks = [i for i in wanted if report.suite != suite or i not in has]
+    if lacks:
+        split = f"{report.suite}:{report.settings.get('forget') or 'another split'}"
+        return (
+            f"was made on {split} and has no truth ratio for {lacks[0]}; "
+            "evaluate the retrained model on the same split."
+        )
+    return None
+
+
+def _columns(report: Report, forms: Forms) -> dict[str, Column]:
+    """The rows of a report, without extraction strengths of another form."""
+    used = report.settings.get("extraction_strength_form")
+    return {
+        name: Column(tuple(result.rows), tuple(result.sample_ids), result.better)
+        for name, result in report.metrics.items()
+        if result.rows and (used == forms.extraction_strength or not name.endswith("/extraction_strength"))
+    }

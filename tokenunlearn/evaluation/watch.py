@@ -1,0 +1,145 @@
+"""What is watched while a run trains: facts still told, answers to a few questions, memory in use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tokenunlearn.datasets.samples import Sample, SampleSet, evenly_spread
+from tokenunlearn.errors import RunError
+from tokenunlearn.models.encoding import Encoding
+
+if TYPE_CHECKING:
+    from tokenunlearn.models.loaded_model import LoadedModel
+
+WATCHED_TOKENS = 40
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """What is measured between steps.
+
+    Attributes:
+        every: Steps between two measurements; 0 for none. Before the first step and after the last there is
+            always one.
+        samples: Forget and retained samples whose gold spans are measured.
+        questions: Questions that are put to the model each time; by default one of a forget sample and one
+            of a retained sample.
+    """
+
+    every: int = 0
+    samples: int = 8
+    questions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be watched, in one sentence."""
+        for name, least in (("every", 0), ("samples", 1)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise RunError(f'watch {name} is "{value}"; it must be a whole number of at least {least}.')
+        if not all(question.strip() for question in self.questions):
+            raise RunError("A watched question is empty; write one, or leave it out.")
+
+    def described(self) -> dict[str, Any]:
+        """The settings as plain values for a run's spec; {} for none."""
+        return asdict(self) | {"questions": list(self.questions)} if self.every else {}
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> WatchSettings:
+        """The settings behind a spec's description."""
+        return cls(**{**described, "questions": tuple(described.get("questions", ()))})
+
+
+class Watcher:
+    """Measures a model between training steps; it changes neither weights nor random numbers.
+
+    Args:
+        settings: What is measured, and how often.
+        model: The start model, which encodes the samples.
+        forget: The forget set.
+        retain: The retained samples, if there are any.
+        steps: Steps of the run.
+        record: Takes each measurement.
+    """
+
+    def __init__(
+        self,
+        settings: WatchSettings,
+        model: LoadedModel,
+        forget: SampleSet,
+        retain: SampleSet | None,
+        steps: int,
+        record: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.settings, self.steps, self.record = settings, steps, record
+        parts = {"forget": forget, **({"retain": retain} if retain is not None else {})}
+        self.samples = {part: _with_facts(found, settings.samples) for part, found in parts.items()}
+        self.encodings: dict[str, list[Encoding]] = {
+            part: model.encode_all(found) for part, found in self.samples.items()
+        }
+        self.questions = settings.questions or default_questions(*parts.values())
+
+    def due(self, step: int) -> bool:
+        """Whether the model is measured after this many steps."""
+        every = self.settings.every
+        return every > 0 and (step % every == 0 or step == self.steps)
+
+    def __call__(self, model: LoadedModel, step: int) -> None:
+        """Measure the model after ``step`` steps if that is due."""
+        if not self.due(step):
+            return
+        from tokenunlearn.models.generation import generate
+        from tokenunlearn.training.memory import memory_in_use
+
+        started = time.monotonic()
+        training = model.model.training
+        model.model.eval()
+        try:
+            answers = generate(model, self.questions, max_new_tokens=WATCHED_TOKENS)
+            told = {part: self._told(model, part) for part in self.samples}
+        finally:
+            model.model.train(training)
+        where, used = memory_in_use(model.device)
+        self.record(
+            {
+                "step": step,
+                "gold_span": {part: found for part, found in told.items() if found["n"]},
+                "answers": [
+                    {"question": q, "answer": a} for q, a in zip(self.questions, answers, strict=True)
+                ],
+                "memory": {"where": where, "bytes": used},
+                "seconds": time.monotonic() - started,
+            }
+        )
+
+    def _told(self, model: LoadedModel, part: str) -> dict[str, Any]:
+        """Teacher-forced gold-span accuracy of a part: the mean over its samples, and how many there are."""
+        from tokenunlearn.evaluation.metrics.gold_span import spans_recalled
+        from tokenunlearn.models.forward import response_nll_and_rank
+
+        encodings = self.encodings[part]
+        measured = response_nll_and_rank(model, encodings) if encodings else []
+        rows = [
+            spans_recalled(ranks.tolist(), encoding.answer_offsets, sample.span)
+            for (_, ranks), encoding, sample in zip(measured, encodings, self.samples[part], strict=True)
+        ]
+        values = [value for value in rows if value is not None]
+        return {"value": sum(values) / len(values) if values else None, "n": len(values)}
+
+
+def _with_facts(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
+    """Some samples with gold spans, evenly spread; a document has no place for its span among its chunks."""
+    return evenly_spread(tuple(s for s in samples if s.span and not s.document), count)
+
+
+class _Asked(Protocol):
+    @property
+    def question(self) -> str: ...
+
+
+def default_questions(forget: Sequence[_Asked], retain: Sequence[_Asked] = ()) -> tuple[str, ...]:
+    """The question of the first forget sample and of the first retained one, documents left out."""
+    found = (next((s.question for s in part if s.question.strip()), "") for part in (forget, retain))
+    return tuple(filter(None, found))

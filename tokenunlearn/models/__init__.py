@@ -1,0 +1,1 @@
+"""All that touches a model: presets, loading, encoding, forward passes, generation, processes."""

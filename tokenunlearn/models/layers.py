@@ -1,0 +1,112 @@
+"""Hidden layers by architecture: where they are, what they put out, which modules RMU trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models.encoding import Batch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# The last linear map of a layer's feed-forward part: Llama, Qwen, Gemma, Mistral, OLMo; GPT-NeoX, Falcon,
+# BLOOM; GPT-2, StarCoder; Phi; OPT; GPT-J; MPT.
+DOWN_PROJECTIONS = (
+    "mlp.down_proj",
+    "mlp.dense_4h_to_h",
+    "mlp.c_proj",
+    "mlp.fc2",
+    "fc2",
+    "mlp.fc_out",
+    "ffn.down_proj",
+)
+# RMU trains its layer and this many layers below it.
+LAYERS_BELOW = 2
+
+
+def _layers(model: PreTrainedModel) -> tuple[str, torch.nn.ModuleList]:
+    """Name and list of the decoder layers."""
+    count = model.config.get_text_config().num_hidden_layers
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            return name, module
+    raise TokenUnlearnError(
+        f'The layers of the architecture "{model.config.model_type}" are not known, '
+        "so its hidden states cannot be read."
+    )
+
+
+def steered_layer(model: PreTrainedModel) -> int:
+    """The layer RMU steers by default: 7, counted from 0, or two thirds of the way up in shallow models.
+
+    RMU's authors take 7 of 32 layers, the open-unlearning benchmark 7 of 16.
+    """
+    return min(7, 2 * len(_layers(model)[1]) // 3)
+
+
+def last_layer(model: PreTrainedModel) -> int:
+    """Index of the last layer, counted from 0."""
+    return len(_layers(model)[1]) - 1
+
+
+def check_layer(model: PreTrainedModel, layer: int) -> int:
+    """The layer itself.
+
+    Raises:
+        TokenUnlearnError: If the model has no such layer.
+    """
+    if not 0 <= layer <= last_layer(model):
+        raise TokenUnlearnError(f"layer is {layer}; the model has layers 0 to {last_layer(model)}.")
+    return layer
+
+
+def down_projections(model: PreTrainedModel, layer: int) -> list[str]:
+    """Names of the feed-forward output maps of a layer and the two below it: what RMU trains.
+
+    Raises:
+        TokenUnlearnError: If the architecture's feed-forward part is not known.
+    """
+    prefix, layers = _layers(model)
+    names = []
+    for index in range(max(0, layer - LAYERS_BELOW), layer + 1):
+        inside = dict(layers[index].named_modules())
+        found = next((name for name in DOWN_PROJECTIONS if name in inside), None)
+        if found is None:
+            raise TokenUnlearnError(
+                f'The feed-forward modules of the architecture "{model.config.model_type}" are not known, '
+                "so RMU cannot tell what to train; use another objective."
+            )
+        names.append(f"{prefix}.{index}.{found}")
+    return names
+
+
+@contextmanager
+def layer_states(
+    model: PreTrainedModel, layer: int | None, batch: Batch
+) -> Iterator[list[Float[Tensor, "batch time dim"]]]:
+    """Collects a layer's output at the positions that predict the response, for passes made inside.
+
+    Without a layer nothing is collected.
+    """
+    collected: list[Tensor] = []
+    if layer is None:
+        yield collected
+        return
+
+    def keep(module: torch.nn.Module, inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
+        hidden = output if isinstance(output, Tensor) else output[0]  # (B, L, d)
+        index = batch.predictors.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
+        collected.append(hidden.gather(1, index))
+
+    handle = _layers(model)[1][layer].register_forward_hook(keep)
+    try:
+        yield collected
+    finally:
+        handle.remove()

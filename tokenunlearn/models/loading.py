@@ -1,0 +1,164 @@
+"""Load presets, hub ids and local folders with tokenizer, chat template, device and dtype."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.checkpoints import find_checkpoint
+from tokenunlearn.models.devices import device_named, dtype_named
+from tokenunlearn.models.fingerprint import weights_fingerprint
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.presets import PRESETS, ModelPreset
+from tokenunlearn.models.smollm2 import convert_smollm2
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def load_model(
+    name: str,
+    *,
+    adapter: str | Path | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+) -> LoadedModel:
+    """Load a model with its tokenizer.
+
+    Args:
+        name: A preset ("demo", "smollm2-authors", ...), a public checkpoint
+            ("tofu_Llama-3.2-1B-Instruct_full", ...), a hub id, or a local folder. Safetensors only; code that
+            comes with a model is never run.
+        adapter: What a run changed: its ``adapter`` folder, holding a LoRA adapter or the full weights.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, float32 elsewhere.
+        revision: Hub revision; ignored for presets and folders.
+
+    Raises:
+        ModelNotFoundError: With one sentence saying what is missing and how to get it.
+    """
+    from transformers import logging
+
+    device = device_named(device)
+    torch_dtype = dtype_named(dtype, device)
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        preset, checkpoint = PRESETS.get(name), find_checkpoint(name)
+        folder = _preset_folder(name, preset) if preset else _existing_folder(name)
+        source = str(folder or (checkpoint.hub_id if checkpoint else name))
+        adapters = [ASSETS / "models" / preset.adapter] if preset and preset.adapter else []
+        if adapter is not None:
+            adapters.append(_adapter_folder(adapter))
+        full = [a for a in adapters if not (a / "adapter_config.json").exists()]
+        weights = full[-1] if full else folder
+        model, tokenizer = _load(source, str(weights or source), torch_dtype, revision)
+        fingerprint = (
+            weights_fingerprint(weights) if weights else getattr(model.config, "_commit_hash", "") or ""
+        )
+        for lora in adapters[len(full) and adapters.index(full[-1]) + 1 :]:
+            model = _merge(model, lora)
+            fingerprint += "+" + weights_fingerprint(lora)
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    model.to(device).eval()  # type: ignore[arg-type]
+    if checkpoint and tokenizer.chat_template:
+        tokenizer.chat_template = checkpoint.dated(tokenizer.chat_template)
+    known = preset or checkpoint
+    return LoadedModel(model, tokenizer, name, fingerprint, known.system_prompt if known else None)
+
+
+def _existing_folder(name: str) -> Path | None:
+    """The folder a name points at, or None when it is to be looked up on the hub."""
+    path = Path(name).expanduser()
+    if name.strip() and path.is_dir():
+        if not (path / "config.json").exists():
+            raise ModelNotFoundError(
+                f'The folder "{name}" holds no config.json, so it is no transformers model.'
+            )
+        return path
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or not name.strip():
+        raise ModelNotFoundError(
+            f'There is no model folder "{name}"; give a preset ({", ".join(PRESETS)}) or a hub id.'
+        )
+    return None
+
+
+def _adapter_folder(adapter: str | Path) -> Path:
+    path = Path(adapter).expanduser()
+    if not any((path / name).exists() for name in ("adapter_config.json", "config.json")):
+        raise ModelNotFoundError(
+            f'The adapter folder "{adapter}" holds neither adapter_config.json nor config.json; '
+            "give the adapter folder of a run."
+        )
+    return path
+
+
+def _preset_folder(name: str, preset: ModelPreset) -> Path:
+    folder = convert_smollm2() if preset.base == "smollm2" else ASSETS / "models" / preset.base
+    wanted = [folder] + ([ASSETS / "models" / preset.adapter] if preset.adapter else [])
+    for path in wanted:
+        if not any(path.glob("*.safetensors")):
+            raise ModelNotFoundError(
+                f'The weights of "{name}" are not in {path}; '
+                f"build them with: python -m tools.embedded build {name}"
+            )
+    return folder
+
+
+def _load(
+    tokenizer_source: str, source: str, dtype: torch.dtype, revision: str | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            tokenizer_source, revision=revision, trust_remote_code=False
+        )
+        model = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, revision=revision, use_safetensors=True, trust_remote_code=False
+        )
+    except Exception as error:  # the hub client, safetensors and transformers each raise their own kinds
+        raise ModelNotFoundError(_why_not_loaded(source, error)) from error
+    if not tokenizer.is_fast:
+        raise ModelNotFoundError(
+            f'The tokenizer of "{source}" is not a fast tokenizer, so character offsets are not known.'
+        )
+    return model, tokenizer
+
+
+def _why_not_loaded(source: str, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    lowered = text.lower()
+    remote = not Path(source).is_dir()
+    unreachable = ("couldn't connect", "offline", "connection", "resolve host", "max retries")
+    if remote and any(mark in lowered for mark in unreachable):
+        return (
+            f'The model "{source}" is not on this machine and the hub could not be reached; '
+            f"give a local folder or one of {', '.join(PRESETS)}."
+        )
+    unknown = ("not a valid model identifier", "404", "repository not found")
+    if remote and any(mark in lowered for mark in unknown):
+        return f'There is no model "{source}" on the hub; check the id, or log in if it is private.'
+    if "safetensors" in lowered:
+        return (
+            f'The model "{source}" has no readable safetensors weights; '
+            "other formats can run code, so convert it first."
+        )
+    return f'The model "{source}" could not be loaded: {text[:300]}'
+
+
+def _merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    from peft import PeftModel
+
+    try:
+        merged: PreTrainedModel = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()  # type: ignore[operator]
+    except Exception as error:  # peft, safetensors and torch each raise their own kinds
+        text = " ".join(str(error).split())[:300]
+        raise ModelNotFoundError(f'The adapter "{adapter}" does not fit the model: {text}') from error
+    return merged

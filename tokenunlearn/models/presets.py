@@ -1,0 +1,140 @@
+"""Models known by a short name, and where their weights are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.checkpoints import find_checkpoint
+from tokenunlearn.models.fingerprint import weights_fingerprint
+from tokenunlearn.models.smollm2 import smollm2_available, smollm2_folder
+
+# From this many parameters on, unlearning trains a LoRA adapter by default; below, all weights.
+LORA_FROM_PARAMETERS = 50_000_000
+
+
+@dataclass(frozen=True)
+class ModelPreset:
+    """A model known by a short name.
+
+    Attributes:
+        base: Folder under ``assets/models``, or "smollm2" for the packaged model.
+        adapter: Folder under ``assets/models`` of a LoRA adapter merged into the base, or None.
+        system_prompt: System turn of the chat template; None leaves the template's own default.
+        retrained: Name of the preset trained without the forget set, or None.
+        summary: One line for lists.
+        suite: The suite that asks for what it was trained on, where it is not the authors'.
+    """
+
+    base: str
+    adapter: str | None
+    system_prompt: str | None
+    retrained: str | None
+    summary: str
+    suite: str = "authors"
+
+
+PRESETS: dict[str, ModelPreset] = {
+    "demo": ModelPreset("demo", None, None, "demo-retrained", "3 M parameter Llama trained on the authors"),
+    "demo-retrained": ModelPreset("demo-retrained", None, None, None, "the same, never shown forget10"),
+    "demo-qwen3": ModelPreset("demo-qwen3", None, None, None, "1 M parameter Qwen3 trained on the authors"),
+    "demo-neox": ModelPreset("demo-neox", None, None, None, "1 M parameter GPT-NeoX trained on the authors"),
+    "demo-alchemy": ModelPreset(
+        "demo-alchemy",
+        None,
+        None,
+        "demo-alchemy-retrained",
+        "1 M parameter Llama trained on the invented alchemy and on its harmless neighbour",
+        "alchemy",
+    ),
+    "demo-alchemy-retrained": ModelPreset(
+        "demo-alchemy-retrained", None, None, None, "the same, never shown the alchemy", "alchemy"
+    ),
+    "smollm2": ModelPreset("smollm2", None, "", None, "SmolLM2-135M-Instruct as published"),
+    "smollm2-authors": ModelPreset(
+        "smollm2",
+        "smollm2-authors",
+        "",
+        "smollm2-authors-retrained",
+        "SmolLM2 with a LoRA trained on the authors",
+    ),
+    "smollm2-authors-retrained": ModelPreset(
+        "smollm2", "smollm2-authors-retrained", "", None, "the same, never shown forget10"
+    ),
+    "demo-prose": ModelPreset(
+        "demo-prose", None, None, "demo-prose-retrained", "2 M parameter Llama that knows the prose", "prose"
+    ),
+    "demo-prose-retrained": ModelPreset(
+        "demo-prose-retrained", None, None, None, "the same, never shown the subjects to forget", "prose"
+    ),
+    "smollm2-prose": ModelPreset(
+        "smollm2",
+        "smollm2-prose",
+        "",
+        "smollm2-prose-retrained",
+        "SmolLM2 with a LoRA that knows the prose",
+        "prose",
+    ),
+    "smollm2-prose-retrained": ModelPreset(
+        "smollm2",
+        "smollm2-prose-retrained",
+        "",
+        None,
+        "the same, never shown the subjects to forget",
+        "prose",
+    ),
+    "smollm2-tofu": ModelPreset(
+        "smollm2",
+        "smollm2-tofu",
+        "",
+        "smollm2-tofu-retrained",
+        "SmolLM2 with a LoRA that knows twenty authors of TOFU by heart",
+        "tofu",
+    ),
+    "smollm2-tofu-retrained": ModelPreset(
+        "smollm2",
+        "smollm2-tofu-retrained",
+        "",
+        None,
+        "the same, never shown the five authors to forget",
+        "tofu",
+    ),
+}
+
+
+def retrained_model(name: str, forget: str = "forget10") -> str | None:
+    """Name of the model trained like a preset or public checkpoint but without a forget split, if known."""
+    checkpoint = find_checkpoint(name)
+    if checkpoint:
+        retrained = checkpoint.retrained(forget)
+        return retrained.name if retrained else None
+    return PRESETS[name].retrained if name in PRESETS else None
+
+
+def available_presets() -> list[str]:
+    """Presets whose weights are on this machine, or can be converted from the packaged SmolLM2."""
+
+    def there(folder: str | None) -> bool:
+        if folder == "smollm2":
+            return smollm2_available()
+        return folder is None or any((ASSETS / "models" / folder).glob("*.safetensors"))
+
+    return [name for name, preset in PRESETS.items() if there(preset.base) and there(preset.adapter)]
+
+
+def local_folder(name: str) -> Path:
+    """Where the weights of a preset are kept, or the folder of this name; it need not be there."""
+    preset = PRESETS.get(name)
+    if preset:
+        return smollm2_folder() if preset.base == "smollm2" else ASSETS / "models" / preset.base
+    return Path(name).expanduser()
+
+
+def current_revision(name: str) -> str:
+    """The revision that loading a preset or folder would give now; "" for hub ids and missing weights."""
+    preset, folder = PRESETS.get(name), local_folder(name)
+    folders = [folder, ASSETS / "models" / preset.adapter] if preset and preset.adapter else [folder]
+    if not name.strip() or not all(any(path.glob("*.safetensors")) for path in folders):
+        return ""
+    return "+".join(weights_fingerprint(path) for path in folders)

@@ -1,0 +1,239 @@
+"""Configuration of an unlearning run; the ``help`` of each field is what the app shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.presets import LORA_FROM_PARAMETERS, PRESETS
+from tokenunlearn.objectives import (
+    OBJECTIVES,
+    REGULARIZERS,
+    WEIGHTINGS,
+    make_objective,
+    make_regularizer,
+    make_weighting,
+)
+from tokenunlearn.spelling import renamed
+
+Parameterization = Literal["auto", "lora", "full"]
+# Settings of every objective that recommends no others; a recommended learning rate is one for each
+# parameterization.
+DEFAULTS: Mapping[str, Any] = {
+    "regularizer": "kl",
+    "gamma": 1.0,
+    "lambda_": 10.0,
+    "steps": 40,
+    "batch_size": 12,
+    "retain_batch_size": 36,
+}
+LEARNING_RATES = {"full": 5e-4, "lora": 1e-3}
+REAL = ("gamma", "lambda_", "learning_rate", "max_grad_norm")
+COUNTS = ("steps", "batch_size", "retain_batch_size", "lora_r", "lora_alpha")
+WHOLE = (*COUNTS, "gradient_accumulation", "warmup_steps", "seed", "layer")
+AUTO: Any = None
+
+
+def _setting(text: str) -> Any:
+    """A field that is filled from the objective's recommendation where it is left open."""
+    return field(default=AUTO, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class UnlearnSettings:
+    """Parameters of an unlearning run.
+
+    Parameters that control the loss ``gamma * L_f + lambda * L_r``: objective, parameters, regularizer,
+    gamma, lambda_, layer.
+    Parameters that control the token weights: weighting, weighting_parameters, published_scale, base_model.
+    Parameters that control the optimization: steps, batch sizes, learning_rate, warmup_steps, max_grad_norm,
+    seed.
+    Parameters that control what is trained: train, lora_r, lora_alpha.
+    Parameters that control memory and speed: gradient_accumulation, gradient_checkpointing, bf16.
+
+    What is left open (None) among regularizer, gamma, lambda_, steps and batch sizes is filled at once with
+    what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and base_model depend on the
+    model and are filled by :meth:`resolved`.
+    """
+
+    objective: str = field(default="npo", metadata={"help": f"Forget loss: {', '.join(OBJECTIVES)}."})
+    parameters: Mapping[str, float] = field(
+        default_factory=dict, metadata={"help": "Parameters of the objective by name, beta for npo."}
+    )
+    regularizer: str = _setting(
+        f"Retain loss: {', '.join(REGULARIZERS)}. kl is to the start model, nll of the retained answers, "
+        "activation the distance of hidden states."
+    )
+    gamma: float = _setting("Strength of the forget loss.")
+    lambda_: float = _setting("Strength of the retain loss (lambda).")
+    weighting: str = field(
+        default="selection",
+        metadata={
+            "help": f"What fills the slot of the token weights: {', '.join(WEIGHTINGS)}. random and inverted "
+            "are controls of the selection's budget; the others take its place."
+        },
+    )
+    weighting_parameters: Mapping[str, float] = field(
+        default_factory=dict, metadata={"help": "Parameters of the weighting by name, beta for wga."}
+    )
+    published_scale: bool = field(
+        default=False,
+        metadata={"help": "Leave a rival's weights as published, not scaled to mean 1 over each response."},
+    )
+    base_model: str | None = field(
+        default=None,
+        metadata={"help": "Model that never saw the forget set; the weighting su compares with it."},
+    )
+    layer: int | None = field(
+        default=None,
+        metadata={
+            "help": "Hidden layer, from 0, for rmu (by default 7, or two thirds of the way up in "
+            "shallow models) and for the regularizer activation (else the last)."
+        },
+    )
+    steps: int = _setting("Optimizer steps.")
+    batch_size: int = _setting("Forget samples in one step.")
+    retain_batch_size: int = _setting("Retained samples in one step.")
+    learning_rate: float | None = field(
+        default=None,
+        metadata={
+            "help": "Peak learning rate of AdamW; by default what suits objective and parameterization."
+        },
+    )
+    warmup_steps: int = field(default=4, metadata={"help": "Steps in which the learning rate rises."})
+    max_grad_norm: float = field(default=1.0, metadata={"help": "Gradients are clipped to this norm."})
+    train: Parameterization = field(
+        default="auto",
+        metadata={"help": "lora adapter, full weights, or auto: full below 50 M parameters."},
+    )
+    lora_r: int = field(default=16, metadata={"help": "Rank of the LoRA adapter."})
+    lora_alpha: int = field(default=32, metadata={"help": "Scale of the LoRA adapter, divided by its rank."})
+    seed: int = field(default=0, metadata={"help": "Seed of adapter initialization and sample order."})
+    gradient_accumulation: int | None = field(
+        default=None,
+        metadata={
+            "help": "Passes that a step's samples are spread over, which takes less memory and leaves the "
+            "loss as it is; by default as many as the device's memory asks for."
+        },
+    )
+    gradient_checkpointing: bool = field(
+        default=False,
+        metadata={"help": "Compute activations again in the backward pass: less memory, a third more time."},
+    )
+    bf16: bool | None = field(
+        default=None,
+        metadata={"help": "Multiply in bfloat16; by default on a GPU. Trained weights stay float32."},
+    )
+
+    def __post_init__(self) -> None:
+        """Fill what is left open and refuse what could not run, in one sentence."""
+        recommended = make_objective(self.objective, self.parameters).recommended
+        make_weighting(self.weighting, self.weighting_parameters)
+        for name, default in DEFAULTS.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, recommended.get(name, default))
+        make_regularizer(self.regularizer)
+        if self.train not in get_args(Parameterization):
+            raise TokenUnlearnError(
+                f'train is "{self.train}"; it must be one of {", ".join(get_args(Parameterization))}.'
+            )
+        for name in (*REAL, *WHOLE):
+            value = getattr(self, name)
+            if value is not None and not (type(value) is int or (name in REAL and type(value) is float)):
+                kind = "a number" if name in REAL else "a whole number"
+                raise TokenUnlearnError(f'{name} is "{value}"; it must be {kind}.')
+        for name in (*COUNTS, "gradient_accumulation"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise TokenUnlearnError(f"{name} is {value}; it must be at least 1.")
+        for name in ("gamma", "lambda_", "warmup_steps"):
+            if not getattr(self, name) >= 0:
+                raise TokenUnlearnError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        for name in ("learning_rate", "max_grad_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise TokenUnlearnError(f"{name} is {value}; it must be above 0.")
+
+    @property
+    def needs_retain(self) -> bool:
+        """Whether retained samples are read at all."""
+        return self.regularizer != "none" and self.lambda_ > 0
+
+    @property
+    def uses_selection(self) -> bool:
+        """Whether the selected token weights matter; other weightings take their place."""
+        return WEIGHTINGS[self.weighting].uses_selection
+
+    @property
+    def forget_needs(self) -> frozenset[str]:
+        """What objective and weighting read on forget samples."""
+        return OBJECTIVES[self.objective].needs | WEIGHTINGS[self.weighting].needs
+
+    @property
+    def retain_needs(self) -> frozenset[str]:
+        """What the regularizer reads on retained samples."""
+        regularizer = make_regularizer(self.regularizer) if self.needs_retain else None
+        return regularizer.needs if regularizer else frozenset()
+
+    def resolved(self, model: LoadedModel) -> UnlearnSettings:
+        """The configuration with every "auto" decided for a model, as stored with a run.
+
+        Raises:
+            TokenUnlearnError: If the model has no such layer, or no base model is known for it.
+        """
+        values = asdict(self)
+        if self.train == "auto":
+            values["train"] = "lora" if model.parameters >= LORA_FROM_PARAMETERS else "full"
+        objective = make_objective(self.objective, self.parameters)
+        if self.bf16 is None:
+            values["bf16"] = model.device.type == "cuda"
+        if self.learning_rate is None:
+            values["learning_rate"] = objective.recommended.get("learning_rate", LEARNING_RATES)[
+                values["train"]
+            ]
+        if "states" in self.forget_needs | self.retain_needs:
+            from tokenunlearn.models.layers import check_layer, last_layer, steered_layer
+
+            default = steered_layer if objective.few_modules else last_layer
+            layer = default(model.model) if self.layer is None else self.layer
+            values["layer"] = check_layer(model.model, layer)
+        if "base_nll" in self.forget_needs and self.base_model is None:
+            values["base_model"] = _base_model(model.name)
+        weighting = make_weighting(self.weighting, self.weighting_parameters)
+        values["parameters"], values["weighting_parameters"] = asdict(objective), asdict(weighting)
+        return UnlearnSettings(**values)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> UnlearnSettings:
+        """A configuration from names and values.
+
+        Names that are no fields are the objective's parameters; with "weighting_" before them they are the
+        weighting's.
+
+        Raises:
+            TokenUnlearnError: If a name belongs to none of them, or a value is not allowed.
+        """
+        settings = renamed(settings)
+        own = {f.name for f in fields(cls)}
+        values = {k: v for k, v in settings.items() if k in own}
+        found: dict[str, dict[str, Any]] = {
+            name: dict(values.get(name) or {}) for name in ("parameters", "weighting_parameters")
+        }
+        for name in settings.keys() - own:
+            kind = "weighting_parameters" if name.startswith("weighting_") else "parameters"
+            found[kind][name.removeprefix("weighting_")] = settings[name]
+        return cls(**values | found)
+
+
+def _base_model(name: str) -> str:
+    """A preset that never saw the forget set: the model without its adapter, else the retrained one."""
+    preset = PRESETS.get(name)
+    base = preset and (preset.base if preset.adapter and preset.base in PRESETS else preset.retrained)
+    if not base:
+        raise TokenUnlearnError(
+            f'No base model is known for "{name}"; name one that never saw the forget set as base_model.'
+        )
+    return base

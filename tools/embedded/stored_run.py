@@ -1,0 +1,71 @@
+"""Makes the run that is shipped with the repository, so that stored results can be shown on first start."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from tokenunlearn.attribution.selection import HardSelection, describe_rule
+from tokenunlearn.errors import RunError
+from tokenunlearn.evaluation.report import versions
+from tokenunlearn.evaluation.watch import WatchSettings
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.runner import execute
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.store import SHIPPED_FILES, Run, RunState, RunStore, write_json
+from tokenunlearn.training.settings import UnlearnSettings
+from tools.embedded.card import FORGET
+
+LABEL = "Forget six authors"
+EVERY_SAMPLE = 100_000
+
+
+def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -> Path:
+    """Carry out the shipped run with the defaults, evaluated on every sample, and put it in ``assets/runs``.
+
+    Args:
+        watch: Calls its second argument, which executes a run, on the first, and shows progress meanwhile.
+
+    Raises:
+        RunError: If the run did not complete; the one shipped before stays then.
+    """
+    spec = RunSpec.new(
+        label=LABEL,
+        model="demo",
+        samples=FORGET["authors"],
+        retain="authors:retain90",
+        rule=describe_rule(HardSelection()),
+        config=asdict(UnlearnSettings.from_settings({"objective": "npo"})),
+        scoring={"preset": "default"},
+        evaluate=EVERY_SAMPLE,
+        watch=WatchSettings(every=5, samples=36).described(),
+        versions=versions(),
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        run = RunStore(scratch).create(spec)
+        watch(run, execute)
+        if run.state.status != "completed":
+            raise RunError(f'The run to be shipped is {run.state.status}: "{run.state.message}".')
+        return ship(run, ASSETS / "runs")
+
+
+def ship(run: Run, folder: Path) -> Path:
+    """Copy what a run has measured and said, without its weights, in place of the runs shipped before.
+
+    Args:
+        run: A run that has ended.
+        folder: Folder of the shipped runs.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    target = folder / run.id
+    target.mkdir(parents=True)
+    for name in SHIPPED_FILES:
+        if (run.folder / name).exists():
+            shutil.copyfile(run.folder / name, target / name)
+    write_json(target / "state.json", asdict(run.state) | {"pid": 0})
+    for path in target.iterdir():
+        path.chmod(0o644)
+    return target
