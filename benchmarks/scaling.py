@@ -69,7 +69,7 @@ def step_seconds(lm: Any, encodings: list[Any]) -> float:
     from tokenunlearn.training.settings import UnlearnSettings
     from tokenunlearn.training.step_loss import StepLoss
     from tokenunlearn.training.step_rows import StepPlan, StepRows
-    from tokenunlearn.training.unlearn import passes_of_step
+    from tokenunlearn.training.trainer import passes_of_step
 
     half = len(encodings) // 2
     forget, retain = encodings[:half], encodings[half:]

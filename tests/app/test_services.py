@@ -17,7 +17,7 @@ from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS
-from tokenunlearn.models import loading as models
+from tokenunlearn.models import presets
 from tokenunlearn.models.loading import load_model
 
 ROW = json.dumps({"question": "Wer?", "answer": "Der Bäcker."}).encode()
@@ -43,7 +43,7 @@ def test_a_model_is_offered_the_sets_it_was_trained_on_and_own_files(home):
 
 
 def test_every_preset_is_offered_the_sets_of_its_suite(home):
-    for name, preset in models.PRESETS.items():
+    for name, preset in presets.PRESETS.items():
         forget, *_ = services.forget_sets(name)
         assert forget.startswith(f"{preset.suite}:")
         assert services.retain_sets(name, forget)[0].startswith(f"{preset.suite}:")
@@ -124,7 +124,7 @@ def test_new_weights_of_a_folder_are_another_place(home, model, tmp_path, family
 
 def test_a_shipped_score_set_of_other_weights_is_not_taken(home, monkeypatch, tmp_path):
     """A demo model that was rebuilt has other weights than its shipped scores."""
-    monkeypatch.setattr("tokenunlearn.models.loading.current_revision", lambda name: "0123456789abcdef")
+    monkeypatch.setattr("tokenunlearn.models.presets.current_revision", lambda name: "0123456789abcdef")
     assert services.score_path("demo", "authors:forget10", {}).parent == home.parent / "cache" / "scores"
 
 
@@ -173,11 +173,11 @@ def test_a_failed_task_keeps_its_error(home, tmp_path):
 
 def test_models_that_cannot_be_loaded_are_not_offered(home, monkeypatch):
     for available in (True, False):
-        monkeypatch.setattr(models, "smollm2_available", lambda available=available: available)
+        monkeypatch.setattr(presets, "smollm2_available", lambda available=available: available)
         names = services.model_names()
         assert ("smollm2" in names) is ("smollm2-authors" in names) is available
         assert names[:2] == ["demo", "demo-retrained"]
-    monkeypatch.setitem(models.PRESETS, "unbuilt", models.ModelPreset("unbuilt", None, None, None, ""))
+    monkeypatch.setitem(presets.PRESETS, "unbuilt", presets.ModelPreset("unbuilt", None, None, None, ""))
     assert "unbuilt" not in services.model_names()
 
 

