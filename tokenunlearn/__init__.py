@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tokenunlearn.evaluation.attacks import attack as attack
     from tokenunlearn.models.generation import generate as generate
     from tokenunlearn.models.loading import load_model as load_model
+    from tokenunlearn.training.config import UnlearnConfig as UnlearnConfig
+    from tokenunlearn.training.trainer import UnlearnTrainer as UnlearnTrainer
     from tokenunlearn.training.unlearn import unlearn as unlearn
 
 __version__ = "0.1.0"
@@ -51,6 +53,8 @@ _HOME = {
     "Sample": "datasets.samples",
     "SampleSet": "datasets.samples",
     "unlearn": "training.unlearn",
+    "UnlearnConfig": "training.config",
+    "UnlearnTrainer": "training.trainer",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -16,6 +16,7 @@ from tokenunlearn.commands.score import score
 from tokenunlearn.commands.selector import selector_app
 from tokenunlearn.commands.unlearn import unlearn
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models.processes import launched, leave
 
 app = typer.Typer(
     name="tokenunlearn",
@@ -37,6 +38,15 @@ app.command(
 
 def main(command: typer.Typer = app) -> None:
     """Run a command line; bad input prints one sentence and exits with 2."""
+    try:
+        _run(command)
+    except SystemExit as ended:
+        if launched():
+            leave(int(ended.code or 0))
+        raise
+
+
+def _run(command: typer.Typer) -> None:
     try:
         command()
     except TokenUnlearnError as error:

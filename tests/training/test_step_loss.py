@@ -11,7 +11,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.forward import per_token
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
-from tokenunlearn.training import references, unlearn
+from tokenunlearn.training import references, trainer, unlearn
 from tokenunlearn.training.references import References
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss

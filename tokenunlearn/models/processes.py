@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tokenunlearn.errors import TokenUnlearnError
 
@@ -57,6 +58,21 @@ def any_process(condition: bool) -> bool:
 def is_main_process() -> bool:
     """Whether this process is the one that prints and writes."""
     return process_index() == 0
+
+
+def leave(code: int = 0) -> NoReturn:
+    """End one of several processes that have done their work.
+
+    Threads of the communication backend may abort a process on an orderly way out, and its launcher would
+    take that for a failure.
+    """
+    import torch.distributed
+
+    if code == 0 and torch.distributed.is_initialized():
+        torch.distributed.barrier()  # others may still need what this process serves
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def is_sharded(module: Module) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -47,6 +48,10 @@ class References:
     retain: Rows
     head: OutputHead
     control: Float[Tensor, " dim"] | None = None
+
+    def detached(self) -> References:
+        """The same with a head of its own, which stays as it is when the model's is trained."""
+        return replace(self, head=copy.deepcopy(self.head).requires_grad_(False))
 
     @classmethod
     def measure(

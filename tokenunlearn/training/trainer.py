@@ -124,6 +124,8 @@ class UnlearnTrainer(Trainer):
         self.loss: StepLoss | None = None
         self.diverged, self.good_step = False, 0
         self.record: dict[str, float] = {}
+        # The start model, where a copy of it is trained.
+        self.reference: LoadedModel | None = None
         self.on_reference: OnReference = lambda phase, done, total: None
         self._sums: list[Tensor] = []
         self._snapshot: tuple[int, list[Tensor]] | None = None
@@ -136,7 +138,7 @@ class UnlearnTrainer(Trainer):
             callbacks=[_WholeStep(self), *(callbacks or [])],
             optimizers=optimizers,
         )
-        self.model_accepts_loss_kwargs = False  # the trainer is to take the mean over micro-batches
+        self.loss_is_scaled_for_ga = False  # the trainer is to take the mean over micro-batches
 
     def train(  # type: ignore[override]
         self, resume_from_checkpoint: str | bool | None = None, **options: Any
@@ -205,11 +207,14 @@ class UnlearnTrainer(Trainer):
     def _step_loss(self) -> StepLoss:
         """The loss around the model; at the first call the reference is measured."""
         if self.loss is None:
-            self.lm.model.eval()
+            reference = self.reference or self.lm
+            reference.model.eval()
             drawn = self.rows.retained(process_index(), process_count())
             references = References.measure(
-                self.lm, self.settings, self.rows.forget, self.rows.refusals, drawn, self.on_reference
+                reference, self.settings, self.rows.forget, self.rows.refusals, drawn, self.on_reference
             )
+            if self.reference is None and self.settings.train == "full":
+                references = references.detached()
             self.loss = StepLoss(self.lm.model, self.settings, references)
             if not make_weighting(self.settings.weighting, self.settings.weighting_parameters).uses_selection:
                 self.loss.applied = AppliedWeights([e.response_length for e in self.rows.forget])

@@ -115,7 +115,7 @@ def unlearn(
         trainer = UnlearnTrainer(
             target, arguments, samples, retain, weights, peft_config=lora, callbacks=[watch]
         )
-        watch.trainer, trainer.on_reference = trainer, on_phase
+        watch.trainer, trainer.reference, trainer.on_reference = trainer, model, on_phase
         trainer.remove_callback(PrinterCallback)
         with torch.enable_grad():
             trainer.train()

@@ -1,0 +1,22 @@
+"""Starts a module alone or in two processes, as a person does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ALONE: tuple[str, ...] = ()
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+ACCELERATE = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2")
+
+
+def launch(launcher, module, *words):
+    """The ended process; fails where it has."""
+    own = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}  # accelerate's --cpu starts one process
+    command = [sys.executable, *launcher, "-m", module, *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | own)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done

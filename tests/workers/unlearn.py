@@ -1,0 +1,33 @@
+"""Unlearns in each of several processes and writes what each read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import tokenunlearn as tu
+from tests.conftest import build_lm, build_tokenizer
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.models.processes import leave
+from tokenunlearn.training.step_rows import StepRows
+
+lm = build_lm("llama", build_tokenizer())
+forget = [Sample(f"f{i}", "Who is Bo?" * (1 + i % 3), f"Bo {i} bakes.") for i in range(8)]
+retain = [Sample(f"r{i}", "Why?", "Because" + " of it" * i) for i in range(12)]
+read, batch = [], StepRows.batch
+
+
+def watched(rows, number, *others):
+    read.append([number // rows.parts, *rows.of_part(number)])
+    return batch(rows, number, *others)
+
+
+StepRows.batch = watched
+settings = dict(json.loads(sys.argv[2]), steps=4, batch_size=4, retain_batch_size=6, learning_rate=1e-3)
+run = tu.unlearn(lm, forget, retain=retain, **settings)
+folder = run.save_adapter(sys.argv[1] + ".adapter") if os.environ.get("RANK", "0") == "0" else ""
+with open(sys.argv[1] + "." + os.environ.get("RANK", "0"), "w") as file:
+    json.dump({"history": run.history, "read": read, "passes": run.config.gradient_accumulation}, file)
+
+leave()
