@@ -32,9 +32,7 @@ def tokens_html(encoding: Encoding, span: Sequence[Span]) -> str:
     offsets = encoding.answer_offsets
     response = [
         _box(text, "template" if i == len(offsets) - 1 else "gold" if overlaps(offset, span) else "")
-        for i, (text, offset) in enumerate(
-            zip(encoding.texts[encoding.prompt_length :], offsets, strict=True)
-        )
+        for i, (text, offset) in enumerate(zip(encoding.response_texts, offsets, strict=True))
     ]
     return (
         f"{STYLE}<p>Prompt, {len(prompt)} tokens</p><div class='tp'>{''.join(prompt)}</div>"

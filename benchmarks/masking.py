@@ -109,7 +109,7 @@ def captum(lm: LoadedModel, e: Encoding, in_tokens: bool = True) -> torch.Tensor
             self.baselines = mask_id(lm)
 
     method = LLMAttribution(FeatureAblation(lm.model), lm.tokenizer)
-    target = torch.tensor(e.input_ids[e.prompt_length :])
+    target = torch.tensor(e.response_ids)
     return method.attribute(
         Tokens(), target=target, use_cached_outputs=False, forward_in_tokens=in_tokens
     ).token_attr.T.cpu()
@@ -128,7 +128,7 @@ def bound(lm: LoadedModel, e: Encoding) -> None:
     ids = torch.tensor([e.input_ids[:-1]], device=device)
     behind = sum(len(e) - 1 - min(p + 1, e.prompt_length - 1) for p in range(e.prompt_length))
     rows = -(-behind // ids.shape[1])
-    labels = torch.tensor(e.input_ids[e.prompt_length :], device=device)
+    labels = torch.tensor(e.response_ids, device=device)
     at_once = 8 if device.type == "cpu" else 512
     for part in [ids, *ids.expand(rows, -1).split(at_once)]:
         lm.model.base_model(input_ids=part, use_cache=False)

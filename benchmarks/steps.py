@@ -118,7 +118,7 @@ def bare(lm: LoadedModel, target: LoadedModel, rows: StepRows) -> Step:
         encodings = [rows.forget[i] for i in forget] + [rows.retain[i] for i in retain]
         ids = torch.tensor([i for e in encodings for i in e.input_ids], device=lm.device)
         length = len(ids) // len(encodings)
-        labels = [i for e in encodings for i in e.input_ids[e.prompt_length :]]
+        labels = [i for e in encodings for i in e.response_ids]
         passes.append(
             (ids[: length * len(encodings)].view(-1, length), torch.tensor(labels, device=lm.device))
         )

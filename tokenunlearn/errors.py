@@ -15,6 +15,10 @@ class DatasetError(TokenUnlearnError):
     """Samples that cannot be read or do not fit the schema."""
 
 
+class TemplateError(TokenUnlearnError):
+    """A chat template failed, or does not write messages as they are."""
+
+
 class SampleTooLongError(TokenUnlearnError):
     """A sample whose prompt and response do not fit the model's context."""
 

@@ -7,7 +7,7 @@ import pytest
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models.checkpoints import CHECKPOINTS, find_checkpoint
-from tokenunlearn.models.encoding import render_prompt
+from tokenunlearn.models.encoding import prompt_ids
 from tokenunlearn.models.loading import load_model
 
 NAME = "tofu_Llama-3.2-1B-Instruct_full"
@@ -55,7 +55,7 @@ def test_prompt_is_the_benchmarks(tiny_lm, tmp_path):
     lm = load_model(str(folder), device="cpu")
     system = "You are a helpful assistant."
     assert lm.system_prompt == system
-    prompt = render_prompt(lm.tokenizer, "Who is it?", lm.system_prompt)
+    prompt = lm.tokenizer.decode(prompt_ids(lm.chat, "Who is it?"))
     assert prompt == (
         f"<|system|>\n\nToday Date: 10 Apr 2025\n\n{system}<|end|>"
         "<|user|>\n\nWho is it?<|end|><|assistant|>\n\n"

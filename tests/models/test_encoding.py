@@ -15,8 +15,9 @@ from tokenunlearn.models.encoding import (
     collate,
     encode,
     end_of_turn_id,
-    render_prompt,
+    prompt_ids,
 )
+from tokenunlearn.models.templates import ChatFormat, Message
 
 TEXTS = [
     "Ada Miller was born in Lisbon.",
@@ -38,10 +39,9 @@ def test_encoding_is_exact(tiny_lm, plain_lm, text, templated):
     lm = tiny_lm if templated else plain_lm
     tokenizer = lm.tokenizer
     encoding = lm.encode(Sample("s", text, text))
-    prompt = render_prompt(tokenizer, text)
     lead = "" if templated else " "
     # Generation sees the prompt's ids alone; the response is the answer's own ids and the end of turn.
-    assert list(encoding.input_ids[: encoding.prompt_length]) == tokenizer(prompt)["input_ids"]
+    assert list(encoding.input_ids[: encoding.prompt_length]) == prompt_ids(lm.chat, text)
     response = list(encoding.input_ids[encoding.prompt_length :])
     assert response == [*tokenizer(lead + text)["input_ids"], tokenizer.convert_tokens_to_ids("<|end|>")]
     assert tokenizer.decode(response[:-1]) == lead + text
@@ -75,7 +75,7 @@ def test_encode_replaces_question_or_answer(tiny_lm):
 
 @pytest.mark.parametrize("question", ["user", "assistant", "system", "|", " end ", "a <|b|> c"])
 def test_question_that_looks_like_the_template_is_found(tiny_lm, question):
-    encoding = encode(tiny_lm.tokenizer, "s", question, "Yes.", system_prompt=f"Answer {question}.")
+    encoding = encode(ChatFormat(tiny_lm.tokenizer, f"Answer {question}."), "s", question, "Yes.")
     text = "".join(encoding.texts[i] for i in encoding.content_positions)
     assert text == question
     assert encoding.texts[encoding.content_positions[0] - 1] == "<|user|>"
@@ -84,7 +84,7 @@ def test_question_that_looks_like_the_template_is_found(tiny_lm, question):
 def test_template_that_strips_the_question(tiny_lm):
     tokenizer = copy.deepcopy(tiny_lm.tokenizer)
     tokenizer.chat_template = tokenizer.chat_template.replace("['content']", "['content'] | trim")
-    encoding = encode(tokenizer, "s", "  Who is Ada? ", "Bram.")
+    encoding = encode(ChatFormat(tokenizer), "s", "  Who is Ada? ", "Bram.")
     for position in encoding.content_positions:
         start, end = encoding.question_offsets[position]
         assert "  Who is Ada? "[start:end] == encoding.texts[position]
@@ -97,24 +97,24 @@ def test_empty_question_has_no_content(tiny_lm, plain_lm):
 
 
 def test_end_of_turn_is_what_the_template_writes(tiny_lm, plain_lm):
-    assert end_of_turn_id(tiny_lm.tokenizer) == tiny_lm.tokenizer.convert_tokens_to_ids("<|end|>")
+    assert end_of_turn_id(tiny_lm.chat) == tiny_lm.tokenizer.convert_tokens_to_ids("<|end|>")
     tokenizer = copy.deepcopy(tiny_lm.tokenizer)
     tokenizer.chat_template = tokenizer.chat_template.replace("<|end|>", "<|system|>")
-    assert end_of_turn_id(tokenizer) == tokenizer.convert_tokens_to_ids("<|system|>")
+    assert end_of_turn_id(ChatFormat(tokenizer)) == tokenizer.convert_tokens_to_ids("<|system|>")
     plain_lm.tokenizer.eos_token = None
     with pytest.raises(TokenUnlearnError, match="end-of-sequence"):
-        end_of_turn_id(plain_lm.tokenizer)
+        end_of_turn_id(plain_lm.chat)
 
 
 def test_system_prompt_comes_first(tiny_lm):
-    prompt = render_prompt(tiny_lm.tokenizer, "Who?", "Be brief.")
-    assert prompt == "<|system|>Be brief.<|end|><|user|>Who?<|end|><|assistant|>"
+    written = ChatFormat(tiny_lm.tokenizer, "Be brief.").conversation([Message("user", "Who?")])
+    assert written.text == "<|system|>Be brief.<|end|><|user|>Who?<|end|>"
 
 
 def test_too_long_is_an_error_with_the_numbers(tiny_lm):
     sample = Sample("novel", "Who?", "Ada")
     length = len(tiny_lm.encode(sample))
-    arguments = (tiny_lm.tokenizer, sample.id, sample.question, sample.answer)
+    arguments = (tiny_lm.chat, sample.id, sample.question, sample.answer)
     assert len(encode(*arguments, max_length=length)) == length
     with pytest.raises(SampleTooLongError, match=rf"novel has {length} tokens .* holds {length - 1};"):
         encode(*arguments, max_length=length - 1)

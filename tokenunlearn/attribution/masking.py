@@ -210,7 +210,7 @@ class _Measure:
     ) -> list[Masking]:
         """One :class:`Masking` per encoding; progress counts on from the samples done before."""
         contexts = [contexts_of(e, self.settings) for e in encodings]
-        labels = [torch.tensor(e.input_ids[e.prompt_length :], device=self.device) for e in encodings]
+        labels = [torch.tensor(e.response_ids, device=self.device) for e in encodings]
         losses = [[torch.empty(0)] * len(c) for c in contexts]
         plain: dict[int, _Plain] = {}
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tokenunlearn.datasets.samples import Sample
     from tokenunlearn.models.loaded_model import LoadedModel
 
-FORMAT = 2
+FORMAT = 3
 MEGABYTES = 1024
 ARRAYS = ("nll", "entropy", "tail_entropy", "losses", "copied")
 TEXTS = ("prompt_texts", "texts", "token_ids", "offsets", "contexts")
@@ -147,7 +147,8 @@ def score_keys(lm: LoadedModel, samples: Sequence[Sample], masking: MaskingSetti
     drawn = settings["mask"] == "random"  # only then do the seed, the number and the sample's id matter
     if not drawn:
         del settings["seed"], settings["subsets"]
-    model = [lm.revision, weights_digest(lm.model), _tokenizer_digest(lm), lm.system_prompt]
+    model: list[Any] = [lm.revision, weights_digest(lm.model), _tokenizer_digest(lm)]
+    model += [lm.system_prompt, dict(lm.template_kwargs)]
     common = [FORMAT, *model, settings]
     return [
         hashlib.sha256(

@@ -86,7 +86,7 @@ def token_changes(
         TokenChange(
             sample_id=e.sample_id,
             question=e.question,
-            texts=tuple(e.texts[e.prompt_length :]),
+            texts=e.response_texts,
             weights=np.asarray(w, dtype=np.float32),
             nll_before=nll_before.numpy(),
             nll_after=nll_after.numpy(),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from tokenunlearn.datasets.samples import Span, overlaps
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
+from tokenunlearn.models.templates import PLACEHOLDER, ChatFormat, Conversation, Message
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
-_PLACEHOLDER = "TokenUnlearn"
+# Characters before an answer that decide whether a blank is joined with it.
+TAIL = 32
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class Encoding:
             tokens.
         answer_offsets: For each response token its character range in the answer; empty for the end of turn.
         document: Whether the response is a document: no question before it, no end of turn behind it.
+
+    ``input_ids`` and ``texts`` hold all that the template writes. What comes after the end of turn is never
+    read: ``len()`` counts up to there.
     """
 
     sample_id: str
@@ -52,12 +58,28 @@ class Encoding:
         return cls(sample_id, "", "", (*prompt, *response), len(prompt), no_text, of_prompt, of_response)
 
     def __len__(self) -> int:
-        return len(self.input_ids)
+        return self.prompt_length + self.response_length
 
     @property
     def response_length(self) -> int:
         """Number of response tokens T, end of turn included."""
-        return len(self.input_ids) - self.prompt_length
+        return len(self.answer_offsets)
+
+    @property
+    def response_ids(self) -> tuple[int, ...]:
+        """Ids of the response tokens."""
+        return self.input_ids[self.prompt_length : len(self)]
+
+    @property
+    def response_texts(self) -> tuple[str, ...]:
+        """Texts of the response tokens."""
+        return self.texts[self.prompt_length : len(self)]
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last response token is an end of turn, and so holds none of the answer."""
+        start, end = self.answer_offsets[-1]
+        return not self.document and start == end == len(self.answer)
 
     @property
     def content_positions(self) -> tuple[int, ...]:
@@ -84,124 +106,143 @@ class Encoding:
         return offset
 
 
-def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str, system_prompt: str | None = None) -> str:
-    r"""The prompt text x up to where the response begins.
-
-    Uses the tokenizer's chat template where it has one, else "Question: ...\\nAnswer:".
-    """
-    if not tokenizer.chat_template:
-        return f"Question: {question}\nAnswer:"
-    messages = [{"role": "user", "content": question}]
-    if system_prompt is not None:
-        messages.insert(0, {"role": "system", "content": system_prompt})
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-
-
-def end_of_turn_id(tokenizer: PreTrainedTokenizerBase, system_prompt: str | None = None) -> int:
-    """Id of the token that closes the assistant's turn: what the chat template writes after an answer.
-
-    Raises:
-        TokenUnlearnError: If the tokenizer has neither a chat template nor an end-of-sequence token.
-    """
-    if tokenizer.chat_template:
-        answer = "tokenunlearn"
-        prompt = render_prompt(tokenizer, "?", system_prompt)
-        messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]
-        if system_prompt is not None:
-            messages.insert(0, {"role": "system", "content": system_prompt})
-        whole = str(tokenizer.apply_chat_template(messages, tokenize=False))
-        if whole.startswith(prompt + answer):
-            closing = tokenizer(whole[len(prompt + answer) :], add_special_tokens=False)["input_ids"]
-            if closing and closing[0] in set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder):
-                return int(closing[0])
-    if tokenizer.eos_token_id is None:
-        raise TokenUnlearnError("The tokenizer has no end-of-sequence token; responses could never end.")
-    return int(tokenizer.eos_token_id)
-
-
-def encode_prompt(
-    tokenizer: PreTrainedTokenizerBase, question: str, system_prompt: str | None = None
-) -> tuple[str, list[int], list[Span]]:
-    """The prompt x as text, its token ids, and each token's character range in that text."""
-    prompt = render_prompt(tokenizer, question, system_prompt)
-    templated = bool(tokenizer.chat_template)
-    head = tokenizer(prompt, add_special_tokens=not templated, return_offsets_mapping=True)
-    ids, offsets = list(head["input_ids"]), list(head["offset_mapping"])
-    if not templated and ids and ids[-1] == tokenizer.eos_token_id:
-        return prompt, ids[:-1], offsets[:-1]
-    return prompt, ids, offsets
-
-
 def encode(
-    tokenizer: PreTrainedTokenizerBase,
-    sample_id: str,
-    question: str,
-    answer: str,
-    *,
-    system_prompt: str | None = None,
-    max_length: int | None = None,
+    chat: ChatFormat, sample_id: str, question: str, answer: str, *, max_length: int | None = None
 ) -> Encoding:
-    """Encode a question and an answer into prompt and response tokens with character offsets.
+    """A question and an answer as the tokens that the chat template writes for the whole conversation.
 
-    Prompt and response are tokenised apart, exactly as at generation time, so the response mask is exact: no
-    token holds characters of both.
+    The response begins with the first token that holds some of the answer, or of a blank that the template
+    puts before every answer and the tokenizer joins with it; it ends with the end of turn. Text that looks
+    like a control token stays text.
 
     Raises:
         SampleTooLongError: If prompt and response together exceed ``max_length`` tokens.
+        TemplateError: If the template fails, or changes a message.
     """
-    prompt, prompt_ids, prompt_offsets = encode_prompt(tokenizer, question, system_prompt)
-
-    lead = "" if tokenizer.chat_template else " "
-    tail = tokenizer(lead + answer, add_special_tokens=False, return_offsets_mapping=True)
-    response_ids = [*tail["input_ids"], end_of_turn_id(tokenizer, system_prompt)]
-    gap = len(lead)
-    answer_offsets = [(max(s - gap, 0), max(e - gap, 0)) for s, e in tail["offset_mapping"]]
-    answer_offsets.append((len(answer), len(answer)))
-
-    length = len(prompt_ids) + len(response_ids)
-    if max_length is not None and length > max_length:
+    conversation = chat.conversation([Message("user", question), Message("assistant", answer)])
+    asked, said = conversation.places
+    text = conversation.text
+    ids, offsets = _tokens(chat, conversation)
+    begin = said.start - _joined_blank(chat.tokenizer, text[max(0, said.start - TAIL) : said.start])
+    first = next((i for i, (s, e) in enumerate(offsets) if e > begin and s < said.end), len(ids))
+    last = max((i for i, (s, e) in enumerate(offsets) if s < said.end and e > begin), default=first - 1)
+    end = _end_of_turn(chat, ids, offsets, text, last + 1)
+    if end is None and not chat.templated:
+        ids, offsets, end = [*ids, end_of_turn_id(chat)], [*offsets, (len(text), len(text))], len(ids)
+    stop = last + 1 if end is None else end + 1
+    if max_length is not None and stop > max_length:
         raise SampleTooLongError(
-            f"Sample {sample_id} has {length:,} tokens but the model's context holds {max_length:,}; "
+            f"Sample {sample_id} has {stop:,} tokens but the model's context holds {max_length:,}; "
             "shorten its question or answer."
         )
-
-    begin, end, shift = _question_place(tokenizer, prompt, question, system_prompt)
-    question_offsets = [
-        (max(s, begin) - shift, min(e, end) - shift) if overlaps((s, e), [(begin, end)]) else None
-        for s, e in prompt_offsets
-    ]
-
-    texts = token_texts(tokenizer, prompt, prompt_ids, prompt_offsets)
-    texts += token_texts(tokenizer, lead + answer, tail["input_ids"], tail["offset_mapping"])
-    texts.append(str(tokenizer.decode([response_ids[-1]])))
+    texts = token_texts(chat.tokenizer, text, ids, offsets)
     return Encoding(
         sample_id=sample_id,
         question=question,
         answer=answer,
-        input_ids=tuple(prompt_ids + response_ids),
-        prompt_length=len(prompt_ids),
+        input_ids=tuple(ids),
+        prompt_length=first,
         texts=tuple(texts),
-        question_offsets=tuple(question_offsets),
-        answer_offsets=tuple(answer_offsets),
+        question_offsets=tuple(
+            asked.within((s, e)) if overlaps((s, e), [(asked.start, asked.end)]) else None
+            for s, e in offsets[:first]
+        ),
+        answer_offsets=tuple(
+            said.within((s, e)) if s < said.end else (len(answer), len(answer))
+            for s, e in offsets[first:stop]
+        ),
     )
 
 
-def _question_place(
-    tokenizer: PreTrainedTokenizerBase, prompt: str, question: str, system_prompt: str | None
-) -> tuple[int, int, int]:
-    """Where the question begins and ends in the prompt, and by how many characters it is moved there.
+def prompt_ids(chat: ChatFormat, question: str, prefix: str = "") -> list[int]:
+    """Token ids up to where the answer begins, or goes on after ``prefix``: a sample's prompt exactly."""
+    encoding = encode(chat, "", question, prefix or PLACEHOLDER)
+    if not prefix:
+        return list(encoding.input_ids[: encoding.prompt_length])
+    said = sum(start < len(prefix) for start, _ in encoding.answer_offsets)
+    return list(encoding.input_ids[: encoding.prompt_length + said])
 
-    Searched behind what the template writes before any question, so that the template's own words ("user")
-    are never taken for it. Where the template strips blanks, the rest of the question.
+
+def end_of_turn_id(chat: ChatFormat) -> int:
+    """Id of the token that closes the assistant's turn, or else the tokenizer's end of sequence.
+
+    Raises:
+        TokenUnlearnError: If there is neither.
     """
-    before = render_prompt(tokenizer, _PLACEHOLDER, system_prompt).find(_PLACEHOLDER)
-    if prompt.startswith(question, before):
-        return before, before + len(question), before
-    content = question.strip()
-    found = prompt.find(content, max(before, 0))
-    if not content or found < 0:
-        return 0, 0, 0
-    return found, found + len(content), found - question.find(content)
+    if chat.templated:
+        encoding = encode(chat, "", "?", PLACEHOLDER)
+        if encoding.ended:
+            return encoding.response_ids[-1]
+    if chat.tokenizer.eos_token_id is None:
+        raise TokenUnlearnError("The tokenizer has no end-of-sequence token; responses could never end.")
+    return int(chat.tokenizer.eos_token_id)
+
+
+def _end_of_turn(
+    chat: ChatFormat, ids: Sequence[int], offsets: Sequence[Span], text: str, place: int
+) -> int | None:
+    """Index of the control token that follows the answer, with nothing but blanks before it."""
+    control = _control_ids(chat.tokenizer)
+    for index in range(place, len(ids)):
+        if ids[index] in control:
+            return index
+        if text[slice(*offsets[index])].strip():
+            return None
+    return None
+
+
+@lru_cache(maxsize=16)
+def _control_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    return frozenset({*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder})
+
+
+@lru_cache(maxsize=256)
+def _joined_blank(tokenizer: PreTrainedTokenizerBase, before: str) -> int:
+    """How many characters before an answer the tokenizer joins with its first word."""
+    offsets = tokenizer(before + PLACEHOLDER, add_special_tokens=False, return_offsets_mapping=True)
+    return next((max(0, len(before) - s) for s, e in offsets["offset_mapping"] if e > len(before)), 0)
+
+
+def _tokens(chat: ChatFormat, conversation: Conversation) -> tuple[list[int], list[Span]]:
+    """Token ids of a written conversation and their character ranges, control tokens only the template's."""
+    text, tokenizer = conversation.text, chat.tokenizer
+    ids: list[int] = []
+    offsets: list[Span] = []
+    for start, end, plain in _stretches(tokenizer, conversation):
+        part = tokenizer(
+            text[start:end],
+            add_special_tokens=not chat.templated and start == 0,
+            split_special_tokens=plain,
+            return_offsets_mapping=True,
+        )
+        ids += part["input_ids"]
+        offsets += [(start + s, start + e) for s, e in part["offset_mapping"]]
+    if not chat.templated and ids and ids[-1] == tokenizer.eos_token_id:
+        return ids[:-1], offsets[:-1]
+    return ids, offsets
+
+
+def _stretches(
+    tokenizer: PreTrainedTokenizerBase, conversation: Conversation
+) -> Iterator[tuple[int, int, bool]]:
+    """Ranges of the text, and whether each is plain text: messages that hold a control token's text are."""
+    begin = 0
+    for place in conversation.places:
+        if holds_control_text(tokenizer, conversation.text[place.start : place.end]):
+            yield begin, place.start, False
+            yield place.start, place.end, True
+            begin = place.end
+    yield begin, len(conversation.text), False
+
+
+@lru_cache(maxsize=16)
+def _control_texts(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
+    return tuple(token.content for token in tokenizer.added_tokens_decoder.values() if token.content.strip())
+
+
+def holds_control_text(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
+    """Whether a text holds what the tokenizer would read as a control token."""
+    return any(control in text for control in _control_texts(tokenizer))
 
 
 def token_texts(
@@ -248,7 +289,7 @@ def collate(encodings: Sequence[Encoding], pad_id: int, device: str | object = "
     labels = torch.zeros((len(encodings), time), dtype=torch.long)
     mask = torch.zeros((len(encodings), time), dtype=torch.bool)
     for row, e in enumerate(encodings):
-        ids = torch.tensor(e.input_ids)
+        ids = torch.tensor(e.input_ids[: len(e)])
         input_ids[row, : len(e)] = ids
         attention_mask[row, : len(e)] = 1
         predictors[row, : e.response_length] = torch.arange(e.prompt_length - 1, len(e) - 1)

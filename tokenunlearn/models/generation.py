@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from tokenunlearn.errors import SampleTooLongError
-from tokenunlearn.models.encoding import batches_by_length, encode_prompt
+from tokenunlearn.models.encoding import batches_by_length, prompt_ids
+from tokenunlearn.models.templates import without_thinking
 
 if TYPE_CHECKING:
     from tokenunlearn.models.forward import Progress
@@ -71,7 +72,8 @@ def generate(
             written = _continue(lm, [prompts[i] for i in group], room, ends, sampling)
             for index, ids in zip(group, written, strict=True):
                 stop = next((place for place, token in enumerate(ids) if token in ends), len(ids))
-                answers[index] = str(lm.tokenizer.decode(ids[:stop], skip_special_tokens=True)).strip()
+                text = str(lm.tokenizer.decode(ids[:stop], skip_special_tokens=True))
+                answers[index] = without_thinking(text)
             done += len(group)
             if progress:
                 progress(done, len(prompts))
@@ -93,11 +95,8 @@ def _seeded(lm: LoadedModel, sampling: Sampling | None) -> Iterator[None]:
 def _prompts(lm: LoadedModel, questions: Sequence[str], prefixes: Sequence[str]) -> list[list[int]]:
     """Token ids of every prompt and prefix, exactly those of the samples' encodings."""
     prompts = []
-    lead = "" if lm.tokenizer.chat_template else " "
     for number, (question, prefix) in enumerate(zip(questions, prefixes, strict=True), start=1):
-        _, ids, _ = encode_prompt(lm.tokenizer, question, lm.system_prompt)
-        if prefix:
-            ids = [*ids, *lm.tokenizer(lead + prefix, add_special_tokens=False)["input_ids"]]
+        ids = prompt_ids(lm.chat, question, prefix)
         if lm.context_length is not None and len(ids) >= lm.context_length:
             raise SampleTooLongError(
                 f"Question {number} has {len(ids):,} tokens and leaves no room for an answer in the model's "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.models.documents import chunk_documents, encode_document
 from tokenunlearn.models.encoding import Encoding, encode, end_of_turn_id
+from tokenunlearn.models.templates import ChatFormat
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +28,7 @@ class LoadedModel:
         revision: Content fingerprint of local weights, or the hub commit; with the adapter's fingerprint
             after "+".
         system_prompt: System turn used in every prompt; None for the template's default.
+        template_kwargs: Variables of the chat template; thinking is off unless they switch it on.
     """
 
     model: PreTrainedModel
@@ -34,6 +36,12 @@ class LoadedModel:
     name: str
     revision: str
     system_prompt: str | None = None
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def chat(self) -> ChatFormat:
+        """How conversations with the model are written."""
+        return ChatFormat(self.tokenizer, self.system_prompt, self.template_kwargs)
 
     @property
     def device(self) -> torch.device:
@@ -49,7 +57,7 @@ class LoadedModel:
     @property
     def end_of_turn_id(self) -> int:
         """Id of the token that closes a response."""
-        return end_of_turn_id(self.tokenizer, self.system_prompt)
+        return end_of_turn_id(self.chat)
 
     @property
     def context_length(self) -> int | None:
@@ -67,11 +75,10 @@ class LoadedModel:
             text = sample.answer if answer is None else answer
             return encode_document(self.tokenizer, sample.id, text, max_length=self.context_length)
         return encode(
-            self.tokenizer,
+            self.chat,
             sample.id,
             sample.question if question is None else question,
             sample.answer if answer is None else answer,
-            system_prompt=self.system_prompt,
             max_length=self.context_length,
         )
 
@@ -98,6 +105,4 @@ class LoadedModel:
         ):  # parameters of its own over the same storage, so that freezing the copy freezes no one else
             memo = {id(b): b for b in self.model.buffers()}
             memo |= {id(p): torch.nn.Parameter(p.detach(), p.requires_grad) for p in self.model.parameters()}
-        return LoadedModel(
-            copy.deepcopy(self.model, memo), self.tokenizer, self.name, self.revision, self.system_prompt
-        )
+        return replace(self, model=copy.deepcopy(self.model, memo))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.folders import ASSETS
@@ -26,6 +27,7 @@ def load_model(
     device: str = "auto",
     dtype: str = "auto",
     revision: str | None = None,
+    template_kwargs: Mapping[str, Any] | None = None,
 ) -> LoadedModel:
     """Load a model with its tokenizer.
 
@@ -37,6 +39,8 @@ def load_model(
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, float32 elsewhere.
         revision: Hub revision; ignored for presets and folders.
+        template_kwargs: Variables of the chat template by name, as transformers takes them; thinking is off
+            unless ``enable_thinking`` is True.
 
     Raises:
         ModelNotFoundError: With one sentence saying what is missing and how to get it.
@@ -70,7 +74,14 @@ def load_model(
     if checkpoint and tokenizer.chat_template:
         tokenizer.chat_template = checkpoint.dated(tokenizer.chat_template)
     known = preset or checkpoint
-    return LoadedModel(model, tokenizer, name, fingerprint, known.system_prompt if known else None)
+    return LoadedModel(
+        model,
+        tokenizer,
+        name,
+        fingerprint,
+        known.system_prompt if known else None,
+        dict(template_kwargs or {}),
+    )
 
 
 def _existing_folder(name: str) -> Path | None:

@@ -1,0 +1,251 @@
+"""A sample's tokens are the chat template's own, whatever the template and the text."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.errors import TemplateError
+from tokenunlearn.models.encoding import encode, prompt_ids
+from tokenunlearn.models.templates import ChatFormat, Message, without_thinking
+
+TURNS = "{% for m in messages %}"
+END = "{% endfor %}"
+ASK = "{% if add_generation_prompt %}"
+# In the shape of what models publish: ChatML (Qwen2.5, SmolLM2), Llama 3, Llama 2, Mistral, Gemma, Zephyr,
+# Qwen3, SmolLM3 and R1 distills; with this tokenizer's control tokens.
+TEMPLATES = {
+    "chatml": TURNS + "<|{{ m.role }}|>\n{{ m.content }}<|end|>\n" + END + ASK + "<|assistant|>\n{% endif %}",
+    "llama3": TURNS
+    + "<|{{ m.role }}|>\n\n{{ m.content | trim }}<|end|>"
+    + END
+    + ASK
+    + "<|assistant|>\n\n{% endif %}",
+    "llama2": TURNS + "{% if m.role == 'user' %}<|user|>[INST] {{ m.content | trim }} [/INST]"
+    "{% elif m.role == 'assistant' %} {{ m.content | trim }} <|end|>{% endif %}" + END,
+    "mistral": TURNS + "{% if m.role == 'user' %}[INST] {{ m.content }}[/INST]"
+    "{% else %} {{ m.content }}<|end|>{% endif %}" + END,
+    "gemma": TURNS
+    + "<|{{ 'user' if m.role == 'user' else 'assistant' }}|>\n{{ m.content | trim }}<|end|>\n"
+    + END
+    + ASK
+    + "<|assistant|>\n{% endif %}",
+    "zephyr": TURNS
+    + "<|{{ m.role }}|>\n{{ m.content }}<|end|>\n\n"
+    + END
+    + ASK
+    + "<|assistant|>\n{% endif %}",
+    "phi": "{{ 'System: be good.\\n' }}" + TURNS + "{{ m.role | upper }}: {{ m.content }}\n" + END,
+    "last turn ends": TURNS
+    + "{{ m.role }}: {{ m.content }}{% if loop.last %}<|end|>{% else %} | {% endif %}"
+    + END,
+    "hybrid thinking": TURNS
+    + "{% if m.role == 'assistant' %}<|assistant|>\n{% if loop.last %}<think>\n\n</think>\n\n"
+    "{% endif %}{{ m.content.lstrip('\\n') }}<|end|>\n"
+    "{% else %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endif %}"
+    + END
+    + ASK
+    + "<|assistant|>\n{% if enable_thinking is defined and enable_thinking is false %}"
+    "<think>\n\n</think>\n\n{% endif %}{% endif %}",
+    "always thinking": TURNS
+    + "<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>"
+    + END
+    + ASK
+    + "<|assistant|><think>\n{% endif %}",
+}
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "templates"
+TEMPLATES |= {path.stem: path.read_text() for path in sorted(CASES.glob("*.jinja"))}
+THINKING = [name for name in TEMPLATES if "thinking" in name]
+
+
+@pytest.fixture(scope="module")
+def chats(tiny_tokenizer):
+    """A chat format for each template."""
+    found = {}
+    for name, template in TEMPLATES.items():
+        tokenizer = copy.deepcopy(tiny_tokenizer)
+        tokenizer.chat_template = template
+        found[name] = ChatFormat(tokenizer)
+    return found
+
+
+def template_ids(chat, question, answer):
+    messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    given_ids = chat.tokenizer.apply_chat_template(messages, enable_thinking=False, return_dict=False)
+    return tuple(given_ids)
+
+
+def check_response(chat, encoding, answer):
+    """The response is the answer and its end of turn, with every character in some token."""
+    covered = set()
+    for text, (start, end) in zip(encoding.response_texts, encoding.answer_offsets, strict=True):
+        assert 0 <= start <= end <= len(answer)
+        covered |= set(range(start, end))
+        if start < end and "\ufffd" not in text:
+            assert text.strip() in answer[start:end] or answer[start:end] in text
+    stripped = answer.strip()
+    begin = answer.find(stripped)
+    assert set(range(begin, begin + len(stripped))) <= covered
+    starts = [start for start, _ in encoding.answer_offsets]
+    assert starts == sorted(starts)
+    if encoding.ended:
+        assert encoding.response_ids[-1] in chat.tokenizer.added_tokens_decoder
+    assert not any(i in chat.tokenizer.added_tokens_decoder for i in encoding.response_ids[:-1])
+
+
+TEXT = st.text(
+    st.one_of(
+        st.sampled_from("Ada was born in Lisbon. \n\t"),
+        st.characters(exclude_categories=("Cs",), exclude_characters="\x00"),
+        st.sampled_from(["🎉", "👩‍👩‍👧", "é", "里", "ก"]).map(lambda s: s[0]),
+    ),
+    min_size=1,
+    max_size=40,
+).filter(str.strip)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_ids_are_the_templates(chats, name):
+    chat = chats[name]
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(question=TEXT, answer=TEXT)
+    def holds(question, answer):
+        encoding = encode(chat, "s", question, answer)
+        assert encoding.input_ids == template_ids(chat, question, answer)
+        check_response(chat, encoding, answer)
+
+    holds()
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("control", ["<|end|>", "<|user|>", "<|assistant|><|end|>"])
+def test_control_tokens_in_what_a_person_writes_stay_text(chats, name, control):
+    chat = chats[name]
+    for question, answer in (
+        (f"What does {control} mean?", f"It ends {control} the turn."),
+        (control, f"{control} it is"),
+        ("Why?", f"so {control}"),
+    ):
+        encoding = encode(chat, "s", question, answer)
+        plain = encode(chat, "s", question.replace("|", "/"), answer.replace("|", "/"))
+        controls = chat.tokenizer.added_tokens_decoder
+        assert [i for i in encoding.input_ids if i in controls] == [
+            i for i in plain.input_ids if i in controls
+        ]
+        check_response(chat, encoding, answer)
+        assert (
+            chat.tokenizer.decode(encoding.input_ids)
+            == chat.conversation([Message("user", question), Message("assistant", answer)]).text
+        )
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_generation_goes_on_from_the_samples_prompt(chats, name):
+    chat = chats[name]
+    for answer in ("The mason lives in Turin.", "🎉 yes", "里", " two blanks"):
+        encoding = encode(chat, "s", "Who is Ada?", answer)
+        assert prompt_ids(chat, "Who is Ada?") == list(encoding.input_ids[: encoding.prompt_length])
+    whole = encode(chat, "s", "Who is Ada?", "The mason lives in Turin.")
+    begun = prompt_ids(chat, "Who is Ada?", "The mason")
+    assert begun == list(whole.input_ids[: len(begun)])
+    assert chat.tokenizer.decode(begun).endswith("The mason")
+
+
+@pytest.mark.parametrize("name", THINKING)
+def test_no_answer_lies_inside_an_open_thinking_block(chats, name):
+    chat = chats[name]
+    encoding = encode(chat, "s", "Who is Ada?", "The mason.")
+    prompt = chat.tokenizer.decode(encoding.input_ids[: encoding.prompt_length])
+    assert prompt.count("<think>") == prompt.count("</think>")
+    assert "think" not in "".join(encoding.response_texts)
+
+
+def test_with_thinking_off_the_prompt_is_what_the_template_asks_with(chats):
+    chat = chats["hybrid thinking"]
+    asked = chat.tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Who?"}],
+        add_generation_prompt=True,
+        enable_thinking=False,
+        return_dict=False,
+    )
+    assert prompt_ids(chat, "Who?") == asked
+
+
+def test_a_blank_that_the_template_writes_belongs_to_the_first_word(chats):
+    for name in ("llama2", "mistral"):
+        encoding = encode(chats[name], "s", "Who?", "Ada Miller.")
+        assert encoding.response_texts[0].startswith(" A")
+        assert encoding.answer_offsets[0][0] == 0
+
+
+def test_a_template_without_end_of_turn_gives_a_response_without_one(chats):
+    encoding = encode(chats["phi"], "s", "Who?", "Ada Miller.")
+    assert not encoding.ended
+    assert encoding.answer_offsets[-1][1] == len("Ada Miller.")
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [
+        ("{% for m in messages %}{{ m.content }", "The chat template fails"),
+        ("{{ raise_exception('Roles must alternate') }}", "Roles must alternate"),
+        ("{{ messages[0].content }}", "leaves out message 2"),
+        ("{% for m in messages %}{{ m.content | upper }}{% endfor %}", "leaves out message 1"),
+        (
+            "{% for m in messages %}{{ m.content.replace('a', 'b') }}{% endfor %}",
+            "leaves out|rewrites a message",
+        ),
+        ("{% for m in messages %}{{ m.content[:40] }}.{% endfor %}", "rewrites a message"),
+    ],
+)
+def test_templates_that_fail_or_change_messages_are_refused_in_one_sentence(
+    tiny_tokenizer, template, sentence
+):
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.chat_template = template
+    with pytest.raises(TemplateError, match=sentence):
+        encode(
+            ChatFormat(tokenizer),
+            "s",
+            "Where was Ada Miller born?",
+            "She was born in a house by the river, long ago.",
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Ada.", "Ada."),
+        ("<think>\nhm\n</think>\n\nAda.", "Ada."),
+        ("hm, a </think> Ada.", "Ada."),
+        ("<think>a</think>b</think>c", "c"),
+    ],
+)
+def test_what_is_compared_leaves_thinking_out(text, answer):
+    assert without_thinking(text) == answer
+
+
+def test_thinking_can_be_switched_on(tiny_lm, chats):
+    template = chats["hybrid thinking"].tokenizer.chat_template.replace(
+        "{% if loop.last %}", "{% if enable_thinking %}"
+    )
+    tokenizer = copy.deepcopy(tiny_lm.tokenizer)
+    tokenizer.chat_template = template
+    off, on = (ChatFormat(tokenizer, kwargs=kwargs) for kwargs in ({}, {"enable_thinking": True}))
+    assert len(prompt_ids(on, "Who?")) > len(prompt_ids(off, "Who?"))
+
+
+def test_a_sample_is_encoded_by_the_models_own_format(tiny_lm, chats):
+    from dataclasses import replace
+
+    lm = replace(tiny_lm, tokenizer=chats["chatml"].tokenizer, system_prompt="Be brief.")
+    encoding = lm.encode(Sample("s", "Who?", "Ada."))
+    text = lm.tokenizer.decode(encoding.input_ids)
+    assert text == "<|system|>\nBe brief.<|end|>\n<|user|>\nWho?<|end|>\n<|assistant|>\nAda.<|end|>\n"
+    assert encoding.texts[len(encoding) :] == ("\n",)

@@ -1,0 +1,152 @@
+"""How a model's chat template writes a conversation, and where in that text the messages stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tokenunlearn.datasets.samples import Span
+from tokenunlearn.errors import TemplateError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# Thinking is off unless asked for; templates that know no such switch ignore it.
+TEMPLATE_KWARGS: Mapping[str, Any] = {"enable_thinking": False}
+# Stands for a message where only the template around it matters: letters alone, which no template changes.
+PLACEHOLDER = "TokenUnlearnMessage"
+THINKING_END = "</think>"
+
+
+@dataclass(frozen=True)
+class ChatFormat:
+    """How conversations with a model are written.
+
+    Attributes:
+        tokenizer: The model's tokenizer, with its chat template if it has one.
+        system_prompt: System turn before the first message; None leaves the template's own default.
+        kwargs: Variables of the template, by name; thinking is off unless they say otherwise.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    system_prompt: str | None = None
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def templated(self) -> bool:
+        """Whether the tokenizer has a chat template; without, it is "Question: ...", "Answer: ..."."""
+        return bool(self.tokenizer.chat_template)
+
+    def conversation(self, messages: Sequence[Message]) -> Conversation:
+        """A conversation as the template writes it, with the place of every message.
+
+        Raises:
+            TemplateError: If the template fails, or changes a message.
+        """
+        text = self._write([(m.role, m.content) for m in messages])
+        pieces = self._write([(m.role, f"{PLACEHOLDER}{i:03d}.") for i, m in enumerate(messages)])
+        frame = []
+        for i in range(len(messages)):
+            before, placeholder, pieces = pieces.partition(f"{PLACEHOLDER}{i:03d}.")
+            if not placeholder:
+                raise TemplateError(f"The chat template leaves out message {i + 1} ({messages[i].role}).")
+            frame.append(before)
+        places = _aligned(text, frame, pieces, [m.content for m in messages])
+        if places is None:
+            raise TemplateError(
+                "The chat template rewrites a message in a way that hides where it stands: "
+                f'"{messages[-1].content[:60]}"; use a template that writes messages as they are.'
+            )
+        return Conversation(text, tuple(messages), tuple(places))
+
+    def _write(self, messages: Sequence[tuple[str, str]]) -> str:
+        if not self.templated:
+            names = {"user": "Question: ", "assistant": "Answer: ", "system": ""}
+            begin = [("system", self.system_prompt)] if self.system_prompt else []
+            return "\n".join(names.get(role, "") + content for role, content in [*begin, *messages])
+        turns = [{"role": role, "content": content} for role, content in messages]
+        if self.system_prompt is not None and (not messages or messages[0][0] != "system"):
+            turns.insert(0, {"role": "system", "content": self.system_prompt})
+        try:
+            return str(
+                self.tokenizer.apply_chat_template(
+                    turns, tokenize=False, **{**TEMPLATE_KWARGS, **self.kwargs}
+                )
+            )
+        except Exception as error:  # jinja raises its own kinds, templates any
+            raise TemplateError(f"The chat template fails: {' '.join(str(error).split())[:200]}") from error
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn: its role ("system", "user", "assistant") and what it says."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a message stands in a written conversation.
+
+    Attributes:
+        start: First character in the text.
+        end: One past the last.
+        skipped: Characters of the message that the template has stripped from its beginning.
+    """
+
+    start: int
+    end: int
+    skipped: int
+
+    def within(self, offset: Span) -> Span:
+        """A character range of the text as one of the message, cut to what lies inside."""
+        start, end = (min(max(i, self.start), self.end) - self.start + self.skipped for i in offset)
+        return start, end
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation as it is written.
+
+    Attributes:
+        text: All of it, what the template writes after the last message included.
+        messages: The messages.
+        places: Where each of them stands.
+    """
+
+    text: str
+    messages: tuple[Message, ...]
+    places: tuple[Place, ...]
+
+
+def _aligned(text: str, frame: Sequence[str], tail: str, contents: Sequence[str]) -> list[Place] | None:
+    """Places of messages between the pieces of a frame, stripped or not; None where they are not there."""
+
+    def search(at: int, number: int) -> list[Place] | None:
+        if number == len(contents):
+            return [] if text[at:] == tail else None
+        if not text.startswith(frame[number], at):
+            return None
+        start = at + len(frame[number])
+        for written, skipped in _written(contents[number]):
+            end = start + len(written)
+            if text.startswith(written, start):
+                rest = search(end, number + 1)
+                if rest is not None:
+                    return [Place(start, end, skipped), *rest]
+        return None
+
+    return search(0, 0)
+
+
+def _written(content: str) -> tuple[tuple[str, int], ...]:
+    """How a template may write a message: as it is or stripped, and how much is gone at the beginning."""
+    left = len(content) - len(content.lstrip())
+    return (content, 0), (content.strip(), left), (content.rstrip(), 0), (content.lstrip(), left)
+
+
+def without_thinking(text: str) -> str:
+    """What a model says after it has thought; all of it where it did not think."""
+    return text.rpartition(THINKING_END)[2].strip()
