@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from tokenunlearn.commands.bench import bench
 from tokenunlearn.commands.cache import cache_app
+from tokenunlearn.commands.check import check
 from tokenunlearn.commands.console import err
 from tokenunlearn.commands.evaluate import attack, evaluate
 from tokenunlearn.commands.runs import runs_app
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (score, unlearn, evaluate, attack):
+for command in (check, score, unlearn, evaluate, attack):
     app.command()(command)
 app.add_typer(runs_app, name="runs")
 app.add_typer(selector_app, name="selector")

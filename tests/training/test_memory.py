@@ -161,3 +161,8 @@ def test_memory_in_use_grows_with_what_is_held():
         held.write(b"\x01" * len(held))
         assert where == "process"
         assert memory_in_use(torch.device("cpu"))[1] - before > 0.8 * len(held)
+
+
+def test_a_loaded_model_has_the_shape_of_its_folder():
+    folder = ASSETS / "models" / "demo"
+    assert ModelShape.of_model(load_model("demo", dtype="float32").model) == ModelShape.of_folder(folder)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
 from tokenunlearn.models.token_budget import CPU_TRAINING_TOKENS, rows_at_once
@@ -15,6 +16,7 @@ from tokenunlearn.training.settings import UnlearnSettings
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
 
 FLOAT32 = 4
 # Floats that a decoder layer keeps for the backward pass per token: of the hidden size for norms, queries,
@@ -73,7 +75,18 @@ class ModelShape:
             shapes = [shape for path in sorted(folder.glob("*.safetensors")) for shape in _shapes(path)]
         except (OSError, ValueError, KeyError):
             return None
-        config = config.get("text_config", config)
+        return cls._of(config.get("text_config", config), shapes, weight_bytes)
+
+    @classmethod
+    def of_model(cls, model: PreTrainedModel) -> ModelShape | None:
+        """The shape of a loaded model; None where its configuration does not say enough."""
+        shapes = [(name, list(p.shape)) for name, p in model.named_parameters()]
+        return cls._of(model.config.get_text_config().to_dict(), shapes, model.dtype.itemsize)
+
+    @classmethod
+    def _of(
+        cls, config: Mapping[str, Any], shapes: Sequence[tuple[str, Sequence[int]]], weight_bytes: int
+    ) -> ModelShape | None:
         hidden = config.get("hidden_size", config.get("n_embd"))
         layers = config.get("num_hidden_layers", config.get("n_layer"))
         if not shapes or not hidden or not layers:

@@ -1,0 +1,159 @@
+"""The check before a run finds each planted fault, and is silent where nothing is wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import tokenunlearn as tu
+from tokenunlearn.attribution.selection import TokenWeights
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.runs.check import check, marked_tokens
+from tokenunlearn.training.settings import UnlearnSettings
+
+READ = "<|user|>Who is Bo 0?<|end|><|assistant|>Bo 0 is the baker.<|end|>"
+FORGET = [Sample(f"f{i}", f"Who is Bo {i}?", f"Bo {i} is the baker.") for i in range(4)]
+RETAIN = [Sample(f"r{i}", f"What is {i}?", f"It is {i}.") for i in range(4)]
+
+
+def names(findings, *levels):
+    return [f.name for f in findings if not levels or f.level in levels]
+
+
+def of(findings, name):
+    (finding,) = [f for f in findings if f.name == name]
+    return finding
+
+
+def with_template(lm, template, **changes):
+    tokenizer = copy.deepcopy(lm.tokenizer)
+    tokenizer.chat_template = template
+    return replace(lm, tokenizer=tokenizer, **changes)
+
+
+def test_demo_with_its_authors_is_in_order():
+    lm = tu.load_model("demo")
+    forget, retain = tu.load_samples("authors:forget10"), tu.load_samples("authors:retain90")
+    findings = check(lm, forget, retain, settings=UnlearnSettings().resolved(lm))
+    assert names(findings) == ["cost"]
+    assert "GB of memory" in findings[0].sentence
+
+
+def test_the_same_set_to_forget_and_to_retain_is_an_error(tiny_lm):
+    findings = check(tiny_lm, FORGET, [replace(s, id="x" + s.id) for s in FORGET], measure=False)
+    assert of(findings, "overlap").level == "error"
+    assert "Every sample" in of(findings, "overlap").sentence
+    partly = of(check(tiny_lm, FORGET, [*RETAIN, FORGET[2]], measure=False), "overlap")
+    assert partly.level == "warning" and partly.samples == ("f2",)
+    assert "overlap" not in names(check(tiny_lm, FORGET, RETAIN, measure=False))
+
+
+def test_questions_asked_twice(tiny_lm):
+    twice = [*FORGET, Sample("again", "who is  BO 1?", "Nobody.")]
+    assert of(check(tiny_lm, twice, measure=False), "duplicate questions").samples == ("f1", "again")
+
+
+def test_samples_over_the_context_are_counted(tiny_lm):
+    long = [Sample(f"l{i}", "Why?", "because " * 300) for i in range(5)]
+    finding = of(check(tiny_lm, [*FORGET, *long], measure=False), "too long")
+    assert finding.level == "error"
+    assert "5 samples of 9" in finding.sentence and "256 tokens" in finding.sentence
+    assert "l0, l1, l2 and 2 more" in finding.sentence
+
+
+def test_answers_that_the_model_does_not_know(tiny_lm):
+    finding = of(check(tiny_lm, FORGET), "not known")
+    assert finding.samples == ("f0", "f1", "f2", "f3")
+    assert "not known" not in names(check(tiny_lm, FORGET, measure=False))
+
+
+def test_answers_without_a_selected_token(tiny_lm):
+    lengths = [tiny_lm.encode(s).response_length for s in FORGET]
+    weights = [np.zeros(n, np.float32) if i < 2 else np.ones(n, np.float32) for i, n in enumerate(lengths)]
+    given = TokenWeights(tuple(s.id for s in FORGET), tuple(weights), {})
+    assert of(check(tiny_lm, FORGET, weights=given, measure=False), "nothing selected").samples == (
+        "f0",
+        "f1",
+    )
+
+
+def test_control_tokens_in_what_people_write(tiny_lm):
+    odd = [*FORGET, Sample("odd", "What does <|end|> do?", "It ends.")]
+    finding = of(check(tiny_lm, odd, measure=False), "control tokens")
+    assert finding.samples == ("odd",) and finding.level == "note"
+
+
+THINKS = (
+    "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}<think></think>{% endif %}"
+    "{{ m.content }}<|end|>{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}", "no end of turn"),
+        ("{{ strftime_now('%d') }}{% for m in messages %}{{ m.content }}<|end|>{% endfor %}", "date"),
+        (THINKS, "thinking"),
+    ],
+)
+def test_what_a_template_does(tiny_lm, template, name):
+    lm = with_template(tiny_lm, template)
+    assert name in names(check(lm, FORGET, RETAIN, measure=False))
+    assert name not in names(check(tiny_lm, FORGET, RETAIN, measure=False))
+
+
+def test_a_beginning_of_text_that_is_written_twice(tiny_lm):
+    lm = with_template(tiny_lm, "<|mask|><|mask|>" + tiny_lm.tokenizer.chat_template)
+    lm.tokenizer.bos_token = "<|mask|>"
+    assert of(check(lm, FORGET, measure=False), "double beginning of text").level == "warning"
+
+
+def test_errors_come_first_and_nothing_to_check_is_one_sentence(tiny_lm):
+    findings = check(with_template(tiny_lm, THINKS), [*FORGET, FORGET[0]], FORGET, measure=False)
+    levels = [f.level for f in findings]
+    assert levels == sorted(levels, key=["error", "warning", "note"].index) and len(set(levels)) == 3
+    with pytest.raises(TokenUnlearnError, match="no samples to check"):
+        check(tiny_lm, [])
+
+
+def test_tokens_are_marked_by_the_part_they_play(tiny_lm):
+    tokens = marked_tokens(tiny_lm.encode(FORGET[0]))
+    assert (
+        "".join(text for text, _ in tokens)
+        == "<|user|>Who is Bo 0?<|end|><|assistant|>Bo 0 is the baker.<|end|>"
+    )
+    for part, text in (
+        ("question", "Who is Bo 0?"),
+        ("answer", "Bo 0 is the baker."),
+        ("end of turn", "<|end|>"),
+    ):
+        assert "".join(t for t, p in tokens if p == part) == text
+
+
+def test_the_command_shows_the_tokens_and_fails_on_errors(call, tiny_lm: LoadedModel, tmp_path):
+    folder = tmp_path / "model"
+    tiny_lm.model.save_pretrained(folder)
+    tiny_lm.tokenizer.save_pretrained(folder)
+    file = tmp_path / "own.jsonl"
+    file.write_text("".join(json.dumps({"question": s.question, "answer": s.answer}) + "\n" for s in FORGET))
+    samples = f"file:{file}"
+    shown = call("check", "--model", folder, "--samples", samples)
+    assert shown.code == 0
+    assert READ in shown.out
+    assert "Warning: The model does not know 4 of 4 measured answers" in shown.out
+    same = call("check", "--model", folder, "--samples", samples, "--retain", samples, "--json")
+    assert same.code == 1
+    assert same.json["findings"][0]["name"] == "overlap"
+    assert {token["part"] for token in same.json["reads"]} == {
+        "template",
+        "question",
+        "answer",
+        "end of turn",
+    }

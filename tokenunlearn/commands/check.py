@@ -1,0 +1,67 @@
+"""``tokenunlearn check``: what the model reads, and what stands in the way of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.text import Text
+
+from tokenunlearn.commands.console import Json, Model, Samples, err, out, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokenunlearn.runs.check import Finding
+
+COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
+PARTS = {"template": "dim", "question": "blue", "answer": "bold", "end of turn": "magenta"}
+
+
+def check(
+    samples: Samples,
+    model: Model = "demo",
+    retain: Annotated[str, typer.Option(help='Retained samples, "authors:retain90".')] = "",
+    limit: Annotated[int | None, typer.Option(help="Check this many samples, evenly spread.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the model reads of a sample, and everything worth knowing before a run."""
+    from tokenunlearn.datasets import load_samples
+    from tokenunlearn.models.loading import load_model
+    from tokenunlearn.runs.check import check as findings_of
+    from tokenunlearn.runs.check import finding_json, marked_tokens
+    from tokenunlearn.training.settings import UnlearnSettings
+
+    forget = load_samples(samples).spread(limit)
+    retained = load_samples(retain).spread(limit) if retain else ()
+    lm = load_model(model)
+    settings = UnlearnSettings(regularizer="kl" if retain else "none").resolved(lm)
+    findings = findings_of(lm, forget, retained, settings=settings)
+    first = lm.chunk(forget)[0]
+    tokens = [] if any(f.name == "too long" for f in findings) else marked_tokens(lm.encode(first))
+    if as_json:
+        read = [{"text": text, "part": part} for text, part in tokens]
+        print_json({"sample": first.id, "reads": read, "findings": [finding_json(f) for f in findings]})
+    else:
+        out.print(f"What {escape(model)} reads of sample {escape(first.id)}:", highlight=False)
+        out.print(Text.assemble(*((text, PARTS[part]) for text, part in tokens)), soft_wrap=True)
+        out.print(Text.assemble(*((f"{part}  ", style) for part, style in PARTS.items())))
+        show(findings, notes=True)
+        if not any(f.level != "note" for f in findings):
+            out.print("[green]Nothing stands in the way of a run.[/]")
+    if any(f.level == "error" for f in findings):
+        raise typer.Exit(1)
+
+
+def show(findings: Sequence[Finding], *, notes: bool = False) -> None:
+    """Print findings, one line each: on standard error where they accompany another command."""
+    console = out if notes else err
+    for finding in findings:
+        if notes or finding.level != "note":
+            color = COLORS[finding.level]
+            console.print(
+                f"[{color}]{finding.level.capitalize()}:[/] {escape(finding.sentence)}",
+                soft_wrap=True,
+                highlight=False,
+            )

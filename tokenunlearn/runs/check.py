@@ -1,0 +1,372 @@
+"""What to know before a model is scored or unlearned: what it reads, what is wrong, what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
+from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
+from tokenunlearn.models.encoding import holds_control_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokenunlearn.attribution.selection import TokenWeights
+    from tokenunlearn.models.encoding import Encoding
+    from tokenunlearn.models.loaded_model import LoadedModel
+    from tokenunlearn.training.settings import UnlearnSettings
+
+Level = Literal["note", "warning", "error"]
+# Answers whose likelihood is measured, evenly spread.
+MEASURED = 64
+# Ids that a sentence names.
+NAMED = 3
+# A backward pass takes about twice a forward pass.
+PASSES_OF_A_STEP = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to know.
+
+    Attributes:
+        name: What was looked at, "overlap" for example.
+        level: "note" for what is as it should be but worth knowing, "warning" for what probably is not,
+            "error" for what cannot run.
+        sentence: What is the case, where, and what would be right.
+        samples: Ids of the samples concerned.
+    """
+
+    name: str
+    level: Level
+    sentence: str
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is checked.
+
+    Attributes:
+        model: The model.
+        forget: The forget set.
+        retain: The retained samples, if any.
+        settings: What a run would do; None before it is known.
+        weights: Token weights of the forget set; None before they are known.
+        measure: Whether to run the model on some answers, for what it knows and how fast it is.
+    """
+
+    model: LoadedModel
+    forget: Sequence[Sample]
+    retain: Sequence[Sample] = ()
+    settings: UnlearnSettings | None = None
+    weights: TokenWeights | None = None
+    measure: bool = True
+    _encoded: dict[str, Encoding | None] = field(default_factory=dict, compare=False)
+
+    def encoding(self, sample: Sample) -> Encoding | None:
+        """A sample as the model reads it; None where it does not fit the context."""
+        key = f"{sample.id}\0{sample.question}\0{sample.answer}"
+        if key not in self._encoded:
+            try:
+                self._encoded[key] = self.model.encode(sample)
+            except SampleTooLongError:
+                self._encoded[key] = None
+        return self._encoded[key]
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """Forget and retained samples, documents in chunks."""
+        return [s for part in (self.forget, self.retain) if len(part) for s in self.model.chunk(part)]
+
+    @cached_property
+    def encodings(self) -> list[tuple[Sample, Encoding]]:
+        """Every sample that fits the context, with its tokens."""
+        pairs = ((sample, self.encoding(sample)) for sample in self.samples)
+        return [(sample, encoding) for sample, encoding in pairs if encoding is not None]
+
+
+def check(
+    model: LoadedModel,
+    forget: SampleSet | Sequence[Sample],
+    retain: SampleSet | Sequence[Sample] = (),
+    *,
+    settings: UnlearnSettings | None = None,
+    weights: TokenWeights | None = None,
+    measure: bool = True,
+) -> list[Finding]:
+    """Everything worth knowing before a forget set is scored or unlearned, gravest first.
+
+    Args:
+        model: The model.
+        forget: The forget set.
+        retain: The retained samples.
+        settings: What a run would do, for its memory and time.
+        weights: The weights that a run would use.
+        measure: Whether to run the model on at most 64 answers, for what it knows and how fast it is.
+
+    Raises:
+        TemplateError: If the chat template fails or changes messages.
+    """
+    if not len(forget):
+        raise TokenUnlearnError("There are no samples to check.")
+    case = Case(model, forget, retain, settings, weights, measure)
+    order = ("error", "warning", "note")
+    findings = [finding for look in CHECKS for finding in look(case)]
+    return sorted(findings, key=lambda finding: order.index(finding.level))
+
+
+def _named(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    return ", ".join(ids[:NAMED]) + more
+
+
+def _count(ids: Sequence[str], what: str = "sample") -> str:
+    return f"{len(ids)} {what}{'s' * (len(ids) != 1)}"
+
+
+def too_long(case: Case) -> Iterator[Finding]:
+    """Samples that do not fit the model's context."""
+    ids = [s.id for s in case.samples if case.encoding(s) is None]
+    if ids:
+        yield Finding(
+            "too long",
+            "error",
+            f"{_count(ids)} of {len(case.samples)} do not fit the model's context of "
+            f"{case.model.context_length:,} tokens: {_named(ids)}; shorten or leave them out.",
+            tuple(ids),
+        )
+
+
+def overlap(case: Case) -> Iterator[Finding]:
+    """Samples that are to be forgotten and retained at once."""
+    retained = {_key(s) for s in case.retain}
+    ids = [s.id for s in case.forget if _key(s) in retained]
+    if ids:
+        every = "Every sample" if len(ids) == len(case.forget) else f"{_count(ids)} of {len(case.forget)}"
+        yield Finding(
+            "overlap",
+            "error" if len(ids) == len(case.forget) else "warning",
+            f"{every} of the forget set {'is' if every[0] == 'E' or len(ids) == 1 else 'are'} in the "
+            f"retained set too ({_named(ids)}); take them out of one of the two.",
+            tuple(ids),
+        )
+
+
+def duplicates(case: Case) -> Iterator[Finding]:
+    """Questions that the forget set asks more than once."""
+    counts = Counter(_folded(s.question) for s in case.forget if not s.document)
+    ids = [s.id for s in case.forget if not s.document and counts[_folded(s.question)] > 1]
+    if ids:
+        yield Finding(
+            "duplicate questions",
+            "warning",
+            f"{_count(ids)} of the forget set share their question with another one ({_named(ids)}); each "
+            "is drawn as often as any other, so these facts are trained on more.",
+            tuple(ids),
+        )
+
+
+def control_tokens(case: Case) -> Iterator[Finding]:
+    """Text that looks like the tokenizer's control tokens."""
+    tokenizer = case.model.tokenizer
+    ids = [s.id for s in case.samples if holds_control_text(tokenizer, s.question + "\n" + s.answer)]
+    if ids:
+        yield Finding(
+            "control tokens",
+            "note",
+            f"{_count(ids)} hold text that looks like a control token of this model ({_named(ids)}); it is "
+            "read as plain text.",
+            tuple(ids),
+        )
+
+
+def end_of_turn(case: Case) -> Iterator[Finding]:
+    """Answers that the template does not end."""
+    ids = [s.id for s, e in case.encodings if not s.document and not e.ended]
+    if ids:
+        yield Finding(
+            "no end of turn",
+            "warning",
+            f"The chat template writes no end of turn after {_count(ids, 'answer')}; the model never learns "
+            "where an answer ends, and generation stops only at its end of sequence.",
+            tuple(ids),
+        )
+
+
+def double_beginning(case: Case) -> Iterator[Finding]:
+    """A beginning-of-text token that is written twice."""
+    bos = case.model.tokenizer.bos_token_id
+    if bos is not None and any(e.input_ids[:2] == (bos, bos) for _, e in case.encodings):
+        yield Finding(
+            "double beginning of text",
+            "warning",
+            "Every prompt begins with two beginning-of-text tokens: the system prompt or the template writes "
+            "one too many.",
+        )
+
+
+def thinking(case: Case) -> Iterator[Finding]:
+    """A template that knows a thinking block."""
+    template = str(case.model.tokenizer.chat_template or "")
+    if "think" not in template or not case.encodings:
+        return
+    _, first = case.encodings[0]
+    prompt = case.model.tokenizer.decode(list(first.input_ids[: first.prompt_length]))
+    if case.model.template_kwargs.get("enable_thinking"):
+        sentence = "Thinking is switched on; what is compared with an answer leaves the thinking block out."
+    elif "<think>" in prompt:
+        sentence = "The template writes an empty thinking block before each answer; it is part of the prompt."
+    else:
+        sentence = "The model can think before it answers; answers are read and generated without that."
+    yield Finding("thinking", "note", sentence)
+
+
+def dated_template(case: Case) -> Iterator[Finding]:
+    """A template that writes the present date."""
+    template = str(case.model.tokenizer.chat_template or "")
+    if "strftime_now" not in template or "date_string" in case.model.template_kwargs:
+        return
+    fix = "; fix it with --template-kwargs date_string=..." if "date_string" in template else ""
+    yield Finding(
+        "date",
+        "warning",
+        "The chat template writes the present date into every prompt, so scores made on another day belong "
+        f"to another prompt{fix}.",
+    )
+
+
+def attention_mask(case: Case) -> Iterator[Finding]:
+    """A model that reads positions which are masked."""
+    if getattr(case.model, "ignores_mask", False):
+        yield Finding(
+            "attention mask",
+            "note",
+            "This model ignores the attention mask: question words are masked by replacing their tokens, and "
+            "samples are read without padding.",
+        )
+
+
+def nothing_selected(case: Case) -> Iterator[Finding]:
+    """Answers without a token to forget."""
+    if case.weights is None:
+        return
+    pairs = zip(case.weights.sample_ids, case.weights.weights, strict=True)
+    ids = [sample_id for sample_id, weights in pairs if not (weights > 0).any()]
+    if ids:
+        yield Finding(
+            "nothing selected",
+            "warning",
+            f"{_count(ids, 'answer')} of {len(case.weights.weights)} have no selected token ({_named(ids)}) "
+            "and will not be forgotten; lower the threshold or mark a token by hand.",
+            tuple(ids),
+        )
+
+
+def not_known(case: Case) -> Iterator[Finding]:
+    """Answers that the model does not know in the first place; and how long a run takes."""
+    if not case.measure:
+        return
+    from tokenunlearn.models.forward import response_nll
+
+    pairs = [(s, e) for s in case.model.chunk(case.forget) if (e := case.encoding(s)) is not None]
+    pairs = pairs[:: max(1, -(-len(pairs) // MEASURED))]
+    if not pairs:
+        return
+    begin = time.perf_counter()
+    nll = response_nll(case.model, [e for _, e in pairs])
+    seconds = time.perf_counter() - begin
+    ids = [s.id for (s, _), values in zip(pairs, nll, strict=True) if float(values.mean()) > UNKNOWN_NLL]
+    if ids:
+        yield Finding(
+            "not known",
+            "warning",
+            f"The model does not know {len(ids)} of {len(pairs)} measured answers (more than {UNKNOWN_NLL:g} "
+            f"nats a token: {_named(ids)}); there is nothing to forget in them.",
+            tuple(ids),
+        )
+    if case.settings is not None:
+        cost = _cost(case, case.settings, seconds / sum(len(e) for _, e in pairs))
+        if cost:
+            yield Finding("cost", "note", cost)
+
+
+def _cost(case: Case, settings: UnlearnSettings, seconds_per_token: float) -> str:
+    """Memory and time of a run, from the model's shape and the speed of a forward pass."""
+    from tokenunlearn.training.memory import ModelShape, Workload, estimate_memory
+
+    shape = ModelShape.of_model(case.model.model)
+    if shape is None:
+        return ""
+    fitting = [e for _, e in case.encodings]
+    forget = sum(e.response_length for s in case.forget if (e := case.encoding(s)) is not None)
+    total = sum(e.response_length for e in fitting)
+    longest = max(len(e) for e in fitting)
+    response = max(e.response_length for e in fitting)
+    work = Workload(forget, total - forget, longest, response)
+    memory = estimate_memory(shape, work, settings, case.model.device.type).total / 1e9
+    mean = float(np.mean([len(e) for e in fitting]))
+    rows = settings.batch_size + (settings.retain_batch_size if settings.needs_retain else 0)
+    minutes = settings.steps * rows * mean * seconds_per_token * PASSES_OF_A_STEP / 60
+    spent = f"{minutes:.0f} min" if minutes >= 1 else f"{60 * minutes:.0f} s"
+    return (
+        f"A run of {settings.steps} steps takes about {memory:.1f} GB of memory and {spent} of training, by "
+        "the model's shape and the speed of a forward pass here."
+    )
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _key(sample: Sample) -> tuple[str, str]:
+    return _folded(sample.question), _folded(sample.answer)
+
+
+# A new check is one function and one line here.
+CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+    too_long,
+    overlap,
+    duplicates,
+    nothing_selected,
+    not_known,
+    end_of_turn,
+    double_beginning,
+    dated_template,
+    control_tokens,
+    thinking,
+    attention_mask,
+)
+
+
+def marked_tokens(encoding: Encoding) -> list[tuple[str, str]]:
+    """Every token that the template writes for a sample, with the part it plays.
+
+    Parts: "template", "question", "answer", "end of turn".
+    """
+    parts: list[str] = ["template"] * len(encoding.input_ids)
+    for position in encoding.content_positions if not encoding.document else ():
+        parts[position] = "question"
+    for position in range(encoding.prompt_length, len(encoding)):
+        parts[position] = "answer"
+    if encoding.ended:
+        parts[len(encoding) - 1] = "end of turn"
+    return list(zip(encoding.texts, parts, strict=True))
+
+
+def finding_json(finding: Finding) -> Mapping[str, object]:
+    """A finding as plain values."""
+    return {
+        "name": finding.name,
+        "level": finding.level,
+        "sentence": finding.sentence,
+        "samples": list(finding.samples),
+    }
