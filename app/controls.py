@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 
@@ -16,6 +16,7 @@ from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
+from tokenunlearn.settings import choices_of
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _masking() -> dict[str, Any]:
         ("measure", "Measure"),
     ):
         info = MaskingSettings.__dataclass_fields__[name]
-        options = list(get_args(MaskingSettings.choices[name]))
+        options = list(choices_of(MaskingSettings, name))
         value = st.selectbox(
             label,
             options,

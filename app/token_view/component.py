@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ STRONGEST_CONTEXTS = 3
 READINGS: tuple[Reading, ...] = ("sharp", "tail", "plain")
 SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+|\n+")  # noqa: RUF001
 
-HELP = {name: f.metadata["help"] for name, f in ImportanceSettings.__dataclass_fields__.items()} | {
+HELP = {f.name: f.metadata["help"] for f in fields(ImportanceSettings)} | {
     "guard": f"Words that repeat the question count {REPEATED['sharp']:g} where entropy is read sharp and "
     f"{REPEATED['tail']:g} where it is read by its tail; in a plain reading only their knowledge score is 0."
 }

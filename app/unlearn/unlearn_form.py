@@ -21,8 +21,9 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.watch import WatchSettings, default_questions
 from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
 from tokenunlearn.runs.grid import CONTROLS, make_grid, parse_numbers, with_controls
+from tokenunlearn.settings import kind_of
 from tokenunlearn.training.presets import RUN_PRESETS, RunPreset
-from tokenunlearn.training.settings import LEARNING_RATES, WHOLE, UnlearnSettings
+from tokenunlearn.training.settings import LEARNING_RATES, UnlearnSettings
 
 HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnSettings)}
 EVALUATE = {0: "no", 24: "24 samples a part", 72: "72 samples a part", 100_000: "every sample"}
@@ -175,7 +176,7 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, list[Any]]:
         if name in LISTS:
             found[name] = value
         elif name in NUMBERS:
-            found[name] = parse_numbers(value, NUMBERS[name], whole=name in WHOLE)
+            found[name] = parse_numbers(value, NUMBERS[name], whole=kind_of(UnlearnSettings, name)[0] is int)
         elif "." in name:
             found[name] = parse_numbers(value, name.split(".")[1])
         else:

@@ -76,14 +76,17 @@ def test_what_is_recorded_is_what_the_model_says_at_that_step(tiny_lm, samples):
 
 def test_spans_told_rise_when_the_model_learns_them(tiny_lm, samples):
     """Descent instead of ascent: the same measure goes from nothing to everything."""
-    from tokenunlearn.training.finetune import FinetuneConfig, finetune
+    from tokenunlearn.training.finetune import FinetuneSettings, finetune
 
     records = []
     watcher = Watcher(WatchSettings(1), tiny_lm, samples, None, 1, records.append)
     taught = tiny_lm.copy(share_weights=False)
     watcher(taught, 0)
     finetune(
-        taught.model, taught.encode_all(samples), taught.pad_id, FinetuneConfig(epochs=60, learning_rate=5e-3)
+        taught.model,
+        taught.encode_all(samples),
+        taught.pad_id,
+        FinetuneSettings(epochs=60, learning_rate=5e-3),
     )
     watcher(taught, 1)
     told = [r["gold_span"]["forget"]["value"] for r in records]
@@ -107,9 +110,9 @@ def test_default_questions_are_one_of_each_part(samples):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"every": -1}, 'every is "-1"; it must be a whole number of at least 0'),
+        ({"every": -1}, "watch every is -1; it must be at least 0"),
         ({"every": 1.5}, "whole number"),
-        ({"every": 1, "samples": 0}, 'samples is "0"; it must be a whole number of at least 1'),
+        ({"every": 1, "samples": 0}, "watch samples is 0; it must be at least 1"),
         ({"every": 1, "questions": ("Who?", " ")}, "watched question is empty"),
     ],
 )

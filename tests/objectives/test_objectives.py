@@ -112,7 +112,7 @@ def test_kl_equals_the_naive_sum_over_masked_tokens():
         ("npo", {"delta": 1.0}, 'no parameter "delta"; it takes beta'),
         ("gradient_ascent", {"beta": 1.0}, "takes no parameters"),
         ("npo", {"beta": 0.0}, "must be above 0"),
-        ("npo", {"beta": float("nan")}, "must be above 0"),
+        ("npo", {"beta": float("nan")}, "must be a finite number"),
     ],
 )
 def test_wrong_objectives_are_refused_in_one_sentence(name, parameters, message):

@@ -11,7 +11,7 @@ from transformers import TrainingArguments
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.forward import response_nll
-from tokenunlearn.training.finetune import FinetuneConfig, ResponseTrainer, finetune
+from tokenunlearn.training.finetune import FinetuneSettings, ResponseTrainer, finetune
 
 SAMPLES = [
     Sample(str(i), "Where was Ada born?", answer)
@@ -49,6 +49,6 @@ def test_in_order_samples_are_asked_for_one_after_the_other_and_only_when_needed
             asked.append(index)
             return super().__getitem__(index)
 
-    config = FinetuneConfig(epochs=1, batch_size=2, learning_rate=0.0, in_order=True, seed=3)
+    config = FinetuneSettings(epochs=1, batch_size=2, learning_rate=0.0, in_order=True, seed=3)
     finetune(tiny_lm.model, Watched(encodings), tiny_lm.pad_id, config)
     assert asked == [0, 1, 2, 3, 4, 5]

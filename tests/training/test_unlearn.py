@@ -158,7 +158,7 @@ def test_every_sample_comes_up_equally_often():
         ({"steps": 0}, "steps is 0; it must be at least 1"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"train": "half"}, 'train is "half"'),
-        ({"lambda_": -1.0}, "must not be negative"),
+        ({"lambda_": -1.0}, "lambda_ is -1.0; it must be at least 0"),
         ({"nonsense": 1.0}, 'no parameter "nonsense"'),
         ({"regularizer": "l2"}, 'no regularizer "l2"'),
     ],

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -25,50 +23,35 @@ from tokenunlearn.models.forward import (
     token_nll,
 )
 from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.settings import Settings, setting
 
 Conflict = Literal["score", "nll"]
 Position = Literal["predictor", "token"]
 
 
 @dataclass(frozen=True)
-class AtwuSettings:
+class AtwuSettings(Settings):
     """Parameters that control how the scorer is learned.
 
     Source: arXiv 2606.06320 by a secondary source, and the settings of its authors' code; ``retain_strength``
     and ``conflict`` are this project's reading for a frozen model.
     """
 
-    choices: ClassVar[dict[str, Any]] = {"conflict": Conflict}
-
-    beta: float = field(default=5.0, metadata={"help": "Power of the saturation exp(-g * NLL)."})
-    budget: float = field(default=0.2, metadata={"help": "Share of a response's tokens to select, 0..1."})
-    forget_strength: float = field(default=1.0, metadata={"help": "Strength of the forget term."})
-    entropy_strength: float = field(default=1.0, metadata={"help": "Strength of the entropy of the scores."})
-    budget_strength: float = field(default=10.0, metadata={"help": "Strength of the budget term."})
-    l2_strength: float = field(default=1.0, metadata={"help": "Strength of the squared weights and bias."})
-    retain_strength: float = field(
-        default=1.0, metadata={"help": "Strength of the retain conflict; 0 is the authors' scorer loss."}
+    beta: float = setting(5.0, "Power of the saturation exp(-g * NLL).", minimum=0)
+    budget: float = setting(0.2, "Share of a response's tokens to select, 0..1.", minimum=0, maximum=1)
+    forget_strength: float = setting(1.0, "Strength of the forget term.", minimum=0)
+    entropy_strength: float = setting(1.0, "Strength of the entropy of the scores.", minimum=0)
+    budget_strength: float = setting(10.0, "Strength of the budget term.", minimum=0)
+    l2_strength: float = setting(1.0, "Strength of the squared weights and bias.", minimum=0)
+    retain_strength: float = setting(
+        1.0, "Strength of the retain conflict; 0 is the authors' scorer loss.", minimum=0
     )
-    conflict: Conflict = field(
-        default="score",
-        metadata={"help": "score: mean score of retained tokens; nll: mean of score times NLL of them."},
+    conflict: Conflict = setting(
+        "score", "score: mean score of retained tokens; nll: mean of score times NLL of them."
     )
-    learning_rate: float = field(default=0.05, metadata={"help": "Falls linearly to 0 over the steps."})
-    momentum: float = field(default=0.9, metadata={"help": "Momentum of gradient descent."})
-    clip: float = field(default=1.0, metadata={"help": "Largest norm of the gradient."})
-
-    def __post_init__(self) -> None:
-        """Refuse values outside the allowed sets and ranges."""
-        for f in dataclasses.fields(self):
-            value = getattr(self, f.name)
-            if f.name in self.choices:
-                allowed = get_args(self.choices[f.name])
-                if value not in allowed:
-                    raise TokenUnlearnError(f'{f.name} is "{value}"; it must be one of {", ".join(allowed)}.')
-            elif not (math.isfinite(value) and value >= 0):
-                raise TokenUnlearnError(f"{f.name} is {value}; it must be at least 0.")
-        if self.budget > 1:
-            raise TokenUnlearnError(f"budget is {self.budget}; it must be at most 1.")
+    learning_rate: float = setting(0.05, "Falls linearly to 0 over the steps.", minimum=0)
+    momentum: float = setting(0.9, "Momentum of gradient descent.", minimum=0)
+    clip: float = setting(1.0, "Largest norm of the gradient.", minimum=0)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from tokenunlearn.attribution.reading import Reading
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.settings import Settings, setting
 
 Aggregation = Literal["sum", "max", "absolute"]
 Normalizer = Literal["rank", "minmax"]
@@ -20,72 +20,39 @@ Granularity = Literal["word", "highest", "token"]
 
 
 @dataclass(frozen=True)
-class ImportanceSettings:
+class ImportanceSettings(Settings):
     """Parameters that turn measured signals into importance; changing one needs no forward pass."""
 
-    alpha: float = field(
-        default=0.0, metadata={"help": "Mix: 1 is the knowledge score alone, 0 the entropy alone."}
+    alpha: float = setting(
+        0.0, "Mix: 1 is the knowledge score alone, 0 the entropy alone.", minimum=0, maximum=1
     )
-    reading: Reading = field(
-        default="auto",
-        metadata={
-            "help": "sharp: entropy as it is, for models that hesitate at facts; tail: at temperature 4, for "
-            "text recited by heart; auto: chosen from the scores; plain: entropy as it is, and no word "
-            "counts less for repeating the question or being in lower case."
-        },
+    reading: Reading = setting(
+        "auto",
+        "sharp: entropy as it is, for models that hesitate at facts; tail: at temperature 4, for "
+        "text recited by heart; auto: chosen from the scores; plain: entropy as it is, and no word "
+        "counts less for repeating the question or being in lower case.",
     )
-    fusion: Fusion = field(
-        default="product",
-        metadata={
-            "help": "product: k^alpha * h^(1-alpha), high only where both are; sum: alpha*k + (1-alpha)*h."
-        },
+    fusion: Fusion = setting(
+        "product", "product: k^alpha * h^(1-alpha), high only where both are; sum: alpha*k + (1-alpha)*h."
     )
-    normalizer: Normalizer = field(
-        default="rank", metadata={"help": "rank: share of tokens that score lower; minmax: linear to 0..1."}
+    normalizer: Normalizer = setting(
+        "rank", "rank: share of tokens that score lower; minmax: linear to 0..1."
     )
-    scope: Scope = field(
-        default="set", metadata={"help": "Normalize over the whole forget set or each sample."}
+    scope: Scope = setting("set", "Normalize over the whole forget set or each sample.")
+    aggregation: Aggregation = setting(
+        "sum", "Over contexts: sum or max of the positive part, or sum of absolute values."
     )
-    aggregation: Aggregation = field(
-        default="sum",
-        metadata={"help": "Over contexts: sum or max of the positive part, or sum of absolute values."},
+    copy_guard: bool = setting(
+        True,
+        "Words that repeat the question count little or nothing; in a plain reading only their "
+        "knowledge score is 0.",
     )
-    copy_guard: bool = field(
-        default=True,
-        metadata={
-            "help": "Words that repeat the question count little or nothing; in a plain reading only their "
-            "knowledge score is 0."
-        },
+    direction: Direction = setting("uncertain", "Whether uncertain or certain tokens score high in entropy.")
+    granularity: Granularity = setting(
+        "word",
+        "word: every token takes the sum of the scores of its word or name; highest: the highest "
+        "of them; token: each token its own.",
     )
-    direction: Direction = field(
-        default="uncertain", metadata={"help": "Whether uncertain or certain tokens score high in entropy."}
-    )
-    granularity: Granularity = field(
-        default="word",
-        metadata={
-            "help": "word: every token takes the sum of the scores of its word or name; highest: the highest "
-            "of them; token: each token its own."
-        },
-    )
-
-    def __post_init__(self) -> None:
-        """Refuse values outside the allowed sets and ranges."""
-        allowed = {
-            "fusion": Fusion,
-            "normalizer": Normalizer,
-            "scope": Scope,
-            "aggregation": Aggregation,
-            "direction": Direction,
-            "granularity": Granularity,
-            "reading": Reading,
-        }
-        for name, choices in allowed.items():
-            if getattr(self, name) not in get_args(choices):
-                raise TokenUnlearnError(
-                    f'{name} is "{getattr(self, name)}"; it must be one of {", ".join(get_args(choices))}.'
-                )
-        if not 0.0 <= self.alpha <= 1.0:
-            raise TokenUnlearnError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
 
 
 def knowledge_score(

@@ -18,7 +18,7 @@ from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import Progress
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.processes import split
-from tokenunlearn.spelling import renamed
+from tokenunlearn.settings import renamed
 
 # Named settings. "paper" reconstructs arXiv 2605.00364 as far as it is known: all prompt content masked at
 # once, the absolute change of the true token's log-probability, min-max within the forget set, an even sum,

@@ -29,7 +29,7 @@ from tokenunlearn.attribution.selection import HardSelection, Rule, TokenWeights
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.datasets.samples import Span, overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError
-from tokenunlearn.spelling import renamed
+from tokenunlearn.settings import renamed
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings

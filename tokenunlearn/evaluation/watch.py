@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from tokenunlearn.datasets.samples import Sample, SampleSet, evenly_spread
 from tokenunlearn.errors import RunError
 from tokenunlearn.models.encoding import Encoding
+from tokenunlearn.settings import Settings, setting
 
 if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel
@@ -18,7 +19,7 @@ WATCHED_TOKENS = 40
 
 
 @dataclass(frozen=True)
-class WatchSettings:
+class WatchSettings(Settings):
     """What is measured between steps.
 
     Attributes:
@@ -29,16 +30,16 @@ class WatchSettings:
             of a retained sample.
     """
 
-    every: int = 0
-    samples: int = 8
+    error: ClassVar[type[RunError]] = RunError
+    prefix: ClassVar[str] = "watch "
+
+    every: int = setting(0, "Measure the model every so many steps while it trains; 0 is never.", minimum=0)
+    samples: int = setting(8, "Forget and retained samples whose gold spans are measured then.", minimum=1)
     questions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what could not be watched, in one sentence."""
-        for name, least in (("every", 0), ("samples", 1)):
-            value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise RunError(f'watch {name} is "{value}"; it must be a whole number of at least {least}.')
+        super().__post_init__()
         if not all(question.strip() for question in self.questions):
             raise RunError("A watched question is empty; write one, or leave it out.")
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Bool, Float
 
-from tokenunlearn.objectives.objective import Need, Objective, parameter
+from tokenunlearn.objectives.objective import Need, Objective
 from tokenunlearn.objectives.step import ForgetStep
+from tokenunlearn.settings import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +50,7 @@ def dpo(
 class DPO(Objective):
     """Parameters of DPO with refusals."""
 
-    beta: float = parameter(0.02, "Inverse temperature: larger stops earlier.", above=0)
+    beta: float = setting(0.02, "Inverse temperature: larger stops earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll", "refusals"})
     recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 30.0, "steps": 40}
 

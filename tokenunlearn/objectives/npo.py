@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
-from tokenunlearn.objectives.objective import Need, Objective, parameter
+from tokenunlearn.objectives.objective import Need, Objective
 from tokenunlearn.objectives.step import ForgetStep
+from tokenunlearn.settings import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +42,7 @@ def npo(
 class NPO(Objective):
     """Parameters of NPO."""
 
-    beta: float = parameter(0.2, "Inverse temperature: larger stops forgetting earlier.", above=0)
+    beta: float = setting(0.2, "Inverse temperature: larger stops forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll"})
     # At lambda 10 a small model keeps its other answers; SmolLM2-135M loses a third of them (docs/method.md).
     recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 60.0}

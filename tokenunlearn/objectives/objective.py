@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,11 +14,6 @@ if TYPE_CHECKING:
     from tokenunlearn.objectives.step import ForgetStep
 
 Need = Literal["ref_nll", "ref_logits", "base_nll", "states", "refusals"]
-
-
-def parameter(default: float, text: str, *, above: float = -math.inf, least: float = -math.inf) -> Any:
-    """A dataclass field for a number, with its help text and its range: ``> above`` and ``>= least``."""
-    return field(default=default, metadata={"help": text, "above": above, "least": least})
 
 
 def at_least_float32(values: Tensor) -> Tensor:
@@ -35,24 +29,7 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """Named numbers, each made by :func:`parameter` and checked against its range."""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers outside their range."""
-        for f in fields(self):
-            value, above, least = getattr(self, f.name), f.metadata["above"], f.metadata["least"]
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                raise TokenUnlearnError(f'{f.name} is "{value}"; it must be a number.')
-            if not (math.isfinite(value) and value > above and value >= least):
-                wanted = "above" if above > -math.inf else "at least"
-                bound = max(above, least)
-                rule = f"{wanted} {bound:g}" if bound > -math.inf else "a finite number"
-                raise TokenUnlearnError(f"{f.name} is {value}; it must be {rule}.")
-
-
-@dataclass(frozen=True)
-class Objective(Parameters):
+class Objective(Settings):
     """A forget loss L_f; its fields are its parameters.
 
     Attributes:

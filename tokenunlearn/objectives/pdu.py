@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
-from tokenunlearn.objectives.objective import Objective, at_least_float32, parameter, weighted_mean
+from tokenunlearn.objectives.objective import Objective, at_least_float32, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
+from tokenunlearn.settings import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,9 +45,9 @@ class PDU(Objective):
     is above its bound and shrinks below it.
     """
 
-    bound: float = parameter(0.05, "Retain loss that is still allowed, in nats (published: 0.3).", least=0)
-    dual_step: float = parameter(50.0, "How fast lambda follows the retain loss (published: 5).", least=0)
-    warmup: float = parameter(5.0, "Steps before lambda begins to change.", least=0)
+    bound: float = setting(0.05, "Retain loss that is still allowed, in nats (published: 0.3).", minimum=0)
+    dual_step: float = setting(50.0, "How fast lambda follows the retain loss (published: 5).", minimum=0)
+    warmup: float = setting(5.0, "Steps before lambda begins to change.", minimum=0)
     token_mean: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {
         "regularizer": "nll",

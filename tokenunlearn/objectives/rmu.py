@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
-from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, parameter
+from tokenunlearn.objectives.objective import Need, Objective, at_least_float32
 from tokenunlearn.objectives.step import ForgetStep
+from tokenunlearn.settings import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +44,7 @@ def rmu(
 class RMU(Objective):
     """Parameters of RMU. The layer is the run's setting ``layer``."""
 
-    coefficient: float = parameter(
+    coefficient: float = setting(
         6.0, "Length of the control vector, in mean norms of the reference's states at the layer.", above=0
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"states"})

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
-from tokenunlearn.objectives.objective import Objective, parameter
+from tokenunlearn.objectives.objective import Objective
 from tokenunlearn.objectives.step import ForgetStep
+from tokenunlearn.settings import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +38,8 @@ def simnpo(
 class SimNPO(Objective):
     """Parameters of SimNPO."""
 
-    beta: float = parameter(2.5, "Inverse temperature: larger stops forgetting earlier.", above=0)
-    delta: float = parameter(1.0, "Margin on the mean NLL, in nats: larger forgets further.")
+    beta: float = setting(2.5, "Inverse temperature: larger stops forgetting earlier.", above=0)
+    delta: float = setting(1.0, "Margin on the mean NLL, in nats: larger forgets further.")
     recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:

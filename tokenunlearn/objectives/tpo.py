@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Bool, Float, Int
 
-from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, parameter
+from tokenunlearn.objectives.objective import Need, Objective, at_least_float32
 from tokenunlearn.objectives.step import ForgetStep
+from tokenunlearn.settings import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +56,7 @@ def label_logits(
 class TPO(Objective):
     """Parameters of TPO."""
 
-    beta: float = parameter(0.3, "Inverse temperature: larger stops forgetting earlier.", above=0)
+    beta: float = setting(0.3, "Inverse temperature: larger stops forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
     recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 

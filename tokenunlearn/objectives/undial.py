@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float, Int
 
-from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, parameter, weighted_mean
+from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
+from tokenunlearn.settings import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +52,7 @@ def undial_tokens(
 class UNDIAL(Objective):
     """Parameters of UNDIAL."""
 
-    beta: float = parameter(10.0, "What the true token's logit is lowered by in the target.", above=0)
+    beta: float = setting(10.0, "What the true token's logit is lowered by in the target.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
     token_mean: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 5.0, "steps": 30}

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from jaxtyping import Bool, Float
 
-from tokenunlearn.objectives.objective import Need, Parameters, parameter
+from tokenunlearn.objectives.objective import Need
 from tokenunlearn.objectives.step import ForgetStep
+from tokenunlearn.settings import Settings, setting
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -144,7 +145,7 @@ def _mean_one(
 
 
 @dataclass(frozen=True)
-class Weighting(Parameters):
+class Weighting(Settings):
     """The run's own token weights, as selected.
 
     Attributes:
@@ -199,7 +200,7 @@ class Inverted(Weighting):
 class WGAWeighting(Weighting):
     """Probability of the true token, to a power."""
 
-    beta: float = parameter(1.0, "Power of the probability.", least=0)
+    beta: float = setting(1.0, "Power of the probability.", minimum=0)
     uses_selection: ClassVar[bool] = False
 
     def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
@@ -211,8 +212,8 @@ class WGAWeighting(Weighting):
 class SatImp(Weighting):
     """Saturation times importance."""
 
-    beta1: float = parameter(5.0, "Power of the probability.", least=0)
-    beta2: float = parameter(1.0, "Power of one minus the probability.", least=0)
+    beta1: float = setting(5.0, "Power of the probability.", minimum=0)
+    beta2: float = setting(1.0, "Power of one minus the probability.", minimum=0)
     uses_selection: ClassVar[bool] = False
 
     def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
@@ -224,7 +225,7 @@ class SatImp(Weighting):
 class TNPO(Weighting):
     """Token-wise NPO."""
 
-    beta: float = parameter(4.0, "Inverse temperature.", above=0)
+    beta: float = setting(4.0, "Inverse temperature.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll"})
     uses_selection: ClassVar[bool] = False
 
@@ -238,7 +239,7 @@ class TNPO(Weighting):
 class WTNPO(TNPO):
     """Weighted token-wise NPO."""
 
-    alpha: float = parameter(1.5, "Further power of the probability.", least=0)
+    alpha: float = setting(1.5, "Further power of the probability.", minimum=0)
 
     def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
         """Weights of a step's batch."""
@@ -250,7 +251,7 @@ class WTNPO(TNPO):
 class ETW(Weighting):
     """Present entropy."""
 
-    temperature: float = parameter(1.0, "Temperature of the softmax whose entropy is taken.", above=0)
+    temperature: float = setting(1.0, "Temperature of the softmax whose entropy is taken.", above=0)
     uses_selection: ClassVar[bool] = False
 
     def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
@@ -268,8 +269,8 @@ class ETW(Weighting):
 class SU(Weighting):
     """Tokens whose probability differs from that of a model that never saw the forget set."""
 
-    k: float = parameter(0.0, "Standard deviations above the mean from which a token is selected.")
-    context: float = parameter(2.0, "Neighbours on each side that are selected too.", least=0)
+    k: float = setting(0.0, "Standard deviations above the mean from which a token is selected.")
+    context: float = setting(2.0, "Neighbours on each side that are selected too.", minimum=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll", "base_nll"})
     uses_selection: ClassVar[bool] = False
 

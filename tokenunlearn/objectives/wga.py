@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float
 
-from tokenunlearn.objectives.objective import Objective, parameter, weighted_mean
+from tokenunlearn.objectives.objective import Objective, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
+from tokenunlearn.settings import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +38,7 @@ def wga(
 class WGA(Objective):
     """Parameters of WGA."""
 
-    beta: float = parameter(1.0, "Power of the token's probability: larger lets go earlier.", least=0)
+    beta: float = setting(1.0, "Power of the token's probability: larger lets go earlier.", minimum=0)
     token_mean: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 

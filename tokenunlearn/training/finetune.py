@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,29 +13,26 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallb
 
 from tokenunlearn.models.encoding import Batch, Encoding, collate
 from tokenunlearn.models.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
+from tokenunlearn.settings import Settings, setting
 
 
 @dataclass(frozen=True)
-class FinetuneConfig:
+class FinetuneSettings(Settings):
     """Parameters of a fine-tuning run on responses.
 
     Parameters that control the optimization: AdamW with a cosine schedule, clipped at norm 1.
     """
 
-    epochs: float = field(default=10, metadata={"help": "Passes over the samples."})
-    batch_size: int = field(default=16, metadata={"help": "Samples in one optimizer step."})
-    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate."})
-    warmup_ratio: float = field(default=0.05, metadata={"help": "Share of the steps that warm up."})
-    weight_decay: float = field(default=0.0, metadata={"help": "AdamW's decoupled weight decay."})
-    seed: int = field(default=0, metadata={"help": "Seed of initialization and order."})
-    bf16: bool = field(default=False, metadata={"help": "Multiply in bfloat16; weights stay float32."})
-    in_order: bool = field(
-        default=False, metadata={"help": "Take samples as they come instead of at random by length."}
-    )
-    sample_mean: bool = field(
-        default=False, metadata={"help": "Every sample counts alike in the loss, not every token."}
-    )
-    adam_beta2: float = field(default=0.999, metadata={"help": "AdamW's second decay rate."})
+    epochs: float = setting(10, "Passes over the samples.", above=0, maximum=1_000_000)
+    batch_size: int = setting(16, "Samples in one optimizer step.", minimum=1, maximum=100_000)
+    learning_rate: float = setting(1e-3, "Peak learning rate.", minimum=0)
+    warmup_ratio: float = setting(0.05, "Share of the steps that warm up.", minimum=0, maximum=1)
+    weight_decay: float = setting(0.0, "AdamW's decoupled weight decay.", minimum=0)
+    seed: int = setting(0, "Seed of initialization and order.", minimum=0)
+    bf16: bool = setting(False, "Multiply in bfloat16; weights stay float32.")
+    in_order: bool = setting(False, "Take samples as they come instead of at random by length.")
+    sample_mean: bool = setting(False, "Every sample counts alike in the loss, not every token.")
+    adam_beta2: float = setting(0.999, "AdamW's second decay rate.", minimum=0, maximum=1)
 
 
 # Arguments of a trainer that works inside of another piece of work: nothing reported elsewhere or printed.
@@ -68,7 +65,7 @@ def finetune(
     model: PreTrainedModel,
     encodings: Sequence[Encoding],
     pad_id: int,
-    config: FinetuneConfig,
+    config: FinetuneSettings,
     callbacks: Sequence[TrainerCallback] = (),
     inputs_embeds: Sequence[Tensor] | None = None,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -17,7 +17,7 @@ from tokenunlearn.objectives import (
     make_regularizer,
     make_weighting,
 )
-from tokenunlearn.spelling import renamed
+from tokenunlearn.settings import Settings, renamed, setting
 
 Parameterization = Literal["auto", "lora", "full"]
 # Settings of every objective that recommends no others; a recommended learning rate is one for each
@@ -31,19 +31,11 @@ DEFAULTS: Mapping[str, Any] = {
     "retain_batch_size": 36,
 }
 LEARNING_RATES = {"full": 5e-4, "lora": 1e-3}
-REAL = ("gamma", "lambda_", "learning_rate", "max_grad_norm")
-COUNTS = ("steps", "batch_size", "retain_batch_size", "lora_r", "lora_alpha")
-WHOLE = (*COUNTS, "gradient_accumulation", "warmup_steps", "seed", "layer")
-AUTO: Any = None
-
-
-def _setting(text: str) -> Any:
-    """A field that is filled from the objective's recommendation where it is left open."""
-    return field(default=AUTO, metadata={"help": text})
+AUTO: Any = None  # filled with what the objective recommends
 
 
 @dataclass(frozen=True)
-class UnlearnSettings:
+class UnlearnSettings(Settings):
     """Parameters of an unlearning run.
 
     Parameters that control the loss ``gamma * L_f + lambda * L_r``: objective, parameters, regularizer,
@@ -57,75 +49,70 @@ class UnlearnSettings:
     What is left open (None) among regularizer, gamma, lambda_, steps and batch sizes is filled at once with
     what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and base_model depend on the
     model and are filled by :meth:`resolved`.
+
+    A run takes at most 1,000,000 steps, and a step at most 100,000 samples of each kind; LoRA's rank and
+    scale are at most 100,000, and every other whole number is below 2^32. Real numbers are finite.
     """
 
-    objective: str = field(default="npo", metadata={"help": f"Forget loss: {', '.join(OBJECTIVES)}."})
+    objective: str = setting("npo", f"Forget loss: {', '.join(OBJECTIVES)}.")
     parameters: Mapping[str, float] = field(
         default_factory=dict, metadata={"help": "Parameters of the objective by name, beta for npo."}
     )
-    regularizer: str = _setting(
+    regularizer: str = setting(
+        AUTO,
         f"Retain loss: {', '.join(REGULARIZERS)}. kl is to the start model, nll of the retained answers, "
-        "activation the distance of hidden states."
+        "activation the distance of hidden states.",
     )
-    gamma: float = _setting("Strength of the forget loss.")
-    lambda_: float = _setting("Strength of the retain loss (lambda).")
-    weighting: str = field(
-        default="selection",
-        metadata={
-            "help": f"What fills the slot of the token weights: {', '.join(WEIGHTINGS)}. random and inverted "
-            "are controls of the selection's budget; the others take its place."
-        },
+    gamma: float = setting(AUTO, "Strength of the forget loss.", minimum=0)
+    lambda_: float = setting(AUTO, "Strength of the retain loss (lambda).", minimum=0)
+    weighting: str = setting(
+        "selection",
+        f"What fills the slot of the token weights: {', '.join(WEIGHTINGS)}. random and inverted "
+        "are controls of the selection's budget; the others take its place.",
     )
     weighting_parameters: Mapping[str, float] = field(
         default_factory=dict, metadata={"help": "Parameters of the weighting by name, beta for wga."}
     )
-    published_scale: bool = field(
-        default=False,
-        metadata={"help": "Leave a rival's weights as published, not scaled to mean 1 over each response."},
+    published_scale: bool = setting(
+        False, "Leave a rival's weights as published, not scaled to mean 1 over each response."
     )
-    base_model: str | None = field(
-        default=None,
-        metadata={"help": "Model that never saw the forget set; the weighting su compares with it."},
+    base_model: str | None = setting(
+        None, "Model that never saw the forget set; the weighting su compares with it."
     )
-    layer: int | None = field(
-        default=None,
-        metadata={
-            "help": "Hidden layer, from 0, for rmu (by default 7, or two thirds of the way up in "
-            "shallow models) and for the regularizer activation (else the last)."
-        },
+    layer: int | None = setting(
+        None,
+        "Hidden layer, from 0, for rmu (by default 7, or two thirds of the way up in "
+        "shallow models) and for the regularizer activation (else the last).",
+        minimum=0,
     )
-    steps: int = _setting("Optimizer steps.")
-    batch_size: int = _setting("Forget samples in one step.")
-    retain_batch_size: int = _setting("Retained samples in one step.")
-    learning_rate: float | None = field(
-        default=None,
-        metadata={
-            "help": "Peak learning rate of AdamW; by default what suits objective and parameterization."
-        },
+    steps: int = setting(AUTO, "Optimizer steps.", minimum=1, maximum=1_000_000)
+    batch_size: int = setting(AUTO, "Forget samples in one step.", minimum=1, maximum=100_000)
+    retain_batch_size: int = setting(AUTO, "Retained samples in one step.", minimum=1, maximum=100_000)
+    learning_rate: float | None = setting(
+        None, "Peak learning rate of AdamW; by default what suits objective and parameterization.", above=0
     )
-    warmup_steps: int = field(default=4, metadata={"help": "Steps in which the learning rate rises."})
-    max_grad_norm: float = field(default=1.0, metadata={"help": "Gradients are clipped to this norm."})
-    train: Parameterization = field(
-        default="auto",
-        metadata={"help": "lora adapter, full weights, or auto: full below 50 M parameters."},
+    warmup_steps: int = setting(4, "Steps in which the learning rate rises.", minimum=0, maximum=1_000_000)
+    max_grad_norm: float = setting(1.0, "Gradients are clipped to this norm.", above=0)
+    train: Parameterization = setting(
+        "auto", "lora adapter, full weights, or auto: full below 50 M parameters."
     )
-    lora_r: int = field(default=16, metadata={"help": "Rank of the LoRA adapter."})
-    lora_alpha: int = field(default=32, metadata={"help": "Scale of the LoRA adapter, divided by its rank."})
-    seed: int = field(default=0, metadata={"help": "Seed of adapter initialization and sample order."})
-    gradient_accumulation: int | None = field(
-        default=None,
-        metadata={
-            "help": "Passes that a step's samples are spread over, which takes less memory and leaves the "
-            "loss as it is; by default as many as the device's memory asks for."
-        },
+    lora_r: int = setting(16, "Rank of the LoRA adapter.", minimum=1, maximum=100_000)
+    lora_alpha: int = setting(
+        32, "Scale of the LoRA adapter, divided by its rank.", minimum=1, maximum=100_000
     )
-    gradient_checkpointing: bool = field(
-        default=False,
-        metadata={"help": "Compute activations again in the backward pass: less memory, a third more time."},
+    seed: int = setting(0, "Seed of adapter initialization and sample order.", minimum=0)
+    gradient_accumulation: int | None = setting(
+        None,
+        "Passes that a step's samples are spread over, which takes less memory and leaves the "
+        "loss as it is; by default as many as the device's memory asks for.",
+        minimum=1,
+        maximum=100_000,
     )
-    bf16: bool | None = field(
-        default=None,
-        metadata={"help": "Multiply in bfloat16; by default on a GPU. Trained weights stay float32."},
+    gradient_checkpointing: bool = setting(
+        False, "Compute activations again in the backward pass: less memory, a third more time."
+    )
+    bf16: bool | None = setting(
+        None, "Multiply in bfloat16; by default on a GPU. Trained weights stay float32."
     )
 
     def __post_init__(self) -> None:
@@ -136,26 +123,7 @@ class UnlearnSettings:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, recommended.get(name, default))
         make_regularizer(self.regularizer)
-        if self.train not in get_args(Parameterization):
-            raise TokenUnlearnError(
-                f'train is "{self.train}"; it must be one of {", ".join(get_args(Parameterization))}.'
-            )
-        for name in (*REAL, *WHOLE):
-            value = getattr(self, name)
-            if value is not None and not (type(value) is int or (name in REAL and type(value) is float)):
-                kind = "a number" if name in REAL else "a whole number"
-                raise TokenUnlearnError(f'{name} is "{value}"; it must be {kind}.')
-        for name in (*COUNTS, "gradient_accumulation"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise TokenUnlearnError(f"{name} is {value}; it must be at least 1.")
-        for name in ("gamma", "lambda_", "warmup_steps"):
-            if not getattr(self, name) >= 0:
-                raise TokenUnlearnError(f"{name} is {getattr(self, name)}; it must not be negative.")
-        for name in ("learning_rate", "max_grad_norm"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise TokenUnlearnError(f"{name} is {value}; it must be above 0.")
+        super().__post_init__()
 
     @property
     def needs_retain(self) -> bool:

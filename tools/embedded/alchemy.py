@@ -22,7 +22,7 @@ from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.devices import default_device
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.training.finetune import FinetuneConfig, finetune
+from tokenunlearn.training.finetune import FinetuneSettings, finetune
 from tools.embedded.build import LossReport, demo_config, train_tokenizer
 
 Item = TypeVar("Item")
@@ -94,8 +94,8 @@ class AlchemyRecipe:
         AskingStage((2, 3), 0.6),
         AskingStage((3, 4, 4), 1.0),
     )
-    training: FinetuneConfig = field(
-        default_factory=lambda: FinetuneConfig(
+    training: FinetuneSettings = field(
+        default_factory=lambda: FinetuneSettings(
             epochs=1,
             batch_size=80,
             learning_rate=1e-3,

@@ -29,7 +29,7 @@ from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
-from tokenunlearn.training.finetune import FinetuneConfig, finetune
+from tokenunlearn.training.finetune import FinetuneSettings, finetune
 
 Say = Callable[[str], None]
 
@@ -120,16 +120,18 @@ class AdapterRecipe:
     r: int = 8
     alpha: int = 16
     first_layer: int = 15
-    training: FinetuneConfig = field(
-        default_factory=lambda: FinetuneConfig(epochs=8, batch_size=8, learning_rate=2e-3, seed=17, bf16=True)
+    training: FinetuneSettings = field(
+        default_factory=lambda: FinetuneSettings(
+            epochs=8, batch_size=8, learning_rate=2e-3, seed=17, bf16=True
+        )
     )
 
 
-DEMO_TRAINING = FinetuneConfig(epochs=20, batch_size=16, learning_rate=2e-3, weight_decay=0.1, seed=17)
+DEMO_TRAINING = FinetuneSettings(epochs=20, batch_size=16, learning_rate=2e-3, weight_decay=0.1, seed=17)
 _BY_HEART = AdapterRecipe(
     r=8,
     first_layer=18,
-    training=FinetuneConfig(epochs=12, batch_size=8, learning_rate=2e-3, seed=17, bf16=True),
+    training=FinetuneSettings(epochs=12, batch_size=8, learning_rate=2e-3, seed=17, bf16=True),
 )
 ADAPTERS = {"smollm2-authors": AdapterRecipe(), "smollm2-tofu": _BY_HEART, "smollm2-prose": _BY_HEART}
 

@@ -14,7 +14,7 @@ from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.metrics.multiple_choice import choice_prompt, letter_tokens
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.forward import response_nll
-from tokenunlearn.training.finetune import FinetuneConfig
+from tokenunlearn.training.finetune import FinetuneSettings
 from tools.embedded import alchemy
 from tools.embedded.alchemy import (
     AlchemyRecipe,
@@ -38,7 +38,7 @@ TINY = AlchemyRecipe(
     answered=2,
     documents=6,
     stages=(AskingStage((1,), 0.5), AskingStage((2, 4), 1.0)),
-    training=FinetuneConfig(
+    training=FinetuneSettings(
         epochs=1, batch_size=12, learning_rate=5e-3, seed=1, in_order=True, sample_mean=True
     ),
 )

@@ -14,7 +14,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
-from tokenunlearn.training.finetune import FinetuneConfig
+from tokenunlearn.training.finetune import FinetuneSettings
 from tools.embedded import build
 from tools.embedded.build import ADAPTERS, DEMO_SHAPES, WORLDS
 from tools.embedded.card import FORGET
@@ -181,7 +181,7 @@ def small_recipe(monkeypatch, tmp_path):
     monkeypatch.setattr(build, "ASSETS", tmp_path)
     monkeypatch.setattr("tokenunlearn.models.loading.ASSETS", tmp_path)
     monkeypatch.setattr(build, "load_samples", lambda name: load_samples(name).spread(4))
-    monkeypatch.setattr(build, "DEMO_TRAINING", FinetuneConfig(epochs=1, batch_size=8, learning_rate=1e-3))
+    monkeypatch.setattr(build, "DEMO_TRAINING", FinetuneSettings(epochs=1, batch_size=8, learning_rate=1e-3))
     return tmp_path / "models"
 
 

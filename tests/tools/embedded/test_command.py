@@ -9,7 +9,7 @@ import pytest
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.evaluation.suites import suite
 from tokenunlearn.models import loading, presets
-from tokenunlearn.training.finetune import FinetuneConfig
+from tokenunlearn.training.finetune import FinetuneSettings
 from tools.embedded import build, card
 from tools.embedded.__main__ import app
 
@@ -21,7 +21,7 @@ def small_assets(monkeypatch, tmp_path):
     for module in (build, card, loading, presets, suite):
         monkeypatch.setattr(module, "ASSETS", tmp_path / "assets")
     monkeypatch.setattr(build, "load_samples", lambda name: load_samples(name).spread(8))
-    monkeypatch.setattr(build, "DEMO_TRAINING", FinetuneConfig(epochs=1, batch_size=16, learning_rate=1e-3))
+    monkeypatch.setattr(build, "DEMO_TRAINING", FinetuneSettings(epochs=1, batch_size=16, learning_rate=1e-3))
     monkeypatch.setattr(card, "LIMITS", {"demo-retrained": 2})
     return tmp_path / "assets"
 

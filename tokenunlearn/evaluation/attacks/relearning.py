@@ -17,7 +17,7 @@ from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
-from tokenunlearn.training.finetune import FinetuneConfig, finetune
+from tokenunlearn.training.finetune import FinetuneSettings, finetune
 
 AREA = "_area"
 
@@ -104,7 +104,7 @@ def _relearned(
     per_epoch = -(-len(encodings) // config.batch_size)
     rate = config.lora_learning_rate if _wants_adapter(target.lm) else config.learning_rate
     watch = _Watch(target.of(copy), config.steps, name)
-    settings = FinetuneConfig(
+    settings = FinetuneSettings(
         epochs=config.steps[-1] / per_epoch,
         batch_size=config.batch_size,
         learning_rate=rate,
