@@ -26,9 +26,10 @@ PARAMETERIZATION = ("train", "lora_r", "lora_alpha")
 def _of(name: str) -> Any:
     """A field with the default and the help of the setting of this name."""
     setting = _SETTINGS[name]
+    metadata = {"help": setting.metadata["help"]}  # parsers of TrainingArguments take nothing else
     if setting.default_factory is not MISSING:
-        return field(default_factory=setting.default_factory, metadata=setting.metadata)
-    return field(default=setting.default, metadata=setting.metadata)
+        return field(default_factory=setting.default_factory, metadata=metadata)
+    return field(default=setting.default, metadata=metadata)
 
 
 @dataclass
