@@ -54,11 +54,11 @@ def confirm(plan: run_plan.Plan) -> None:
     if count > 1:
         st.text(f"The grid has {count} runs; they go one after another.")
         with st.expander("The runs"):
-            st.dataframe(plan.rows(), hide_index=True, width="stretch")
+            st.dataframe(plan.runs.rows(), hide_index=True, width="stretch")
     if st.button(name, type="primary", icon=":material/play_arrow:"):
         with st.spinner("Making the runs"):
             before = plan.start()
-        what = f"{count} runs are" if count > 1 else f"{plan.labels[0] or 'The run'} is"
+        what = f"{count} runs are" if count > 1 else f"{plan.runs.labels[0] or 'The run'} is"
         if before:
             st.session_state["notice"] = (
                 f"{what} queued behind {before} other run{'s' if before > 1 else ''}."

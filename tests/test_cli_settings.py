@@ -1,15 +1,21 @@
 """Settings of objectives and weightings on the command line reach the run as typed."""
 
 import json
+from dataclasses import fields
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from tokenunlearn.attribution.importance import ImportanceSettings
+from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.cli import app
 from tokenunlearn.commands.console import assigned
+from tokenunlearn.commands.options import flag_of
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
 from tokenunlearn.runs.store import RunStore
+from tokenunlearn.training.settings import UnlearnSettings
 
 
 def test_assignments_are_numbers_truth_values_or_text():
@@ -82,3 +88,85 @@ def test_what_is_watched_is_kept_with_the_run(arguments, tmp_path):
     assert [answer["question"] for answer in run.watched[0]["answers"]] == ["Who?"]
     refused = CliRunner().invoke(app, [*arguments, "--watch-every", "-1"])
     assert "watch every" in str(refused.exception)
+
+
+def test_a_grid_with_controls_is_one_run_and_one_line_each(arguments, tmp_path):
+    extra = ["--learning-rate", "5e-4,1e-3", "--with-controls", "--threshold", "0.3", "--label", "mine"]
+    result = CliRunner().invoke(app, [*arguments, *extra], env={"COLUMNS": "400"})
+    assert result.exit_code == 0, result.output
+    runs = RunStore(tmp_path / "runs").runs()
+    specs = sorted((run.spec for run in runs), key=lambda spec: result.output.index(spec.id))
+    rates_and_weights = [(spec.config["learning_rate"], spec.config["weighting"]) for spec in specs]
+    kinds = ("selection", "uniform", "random", "inverted")
+    assert rates_and_weights == [(rate, kind) for rate in (5e-4, 1e-3) for kind in kinds]
+    assert specs[0].label == "mine: weighting selection, learning_rate 0.0005"
+    lines = [line for line in result.output.splitlines() if line.startswith("completed ")]
+    assert len(lines) == 8 and all(spec.id in line for spec, line in zip(specs, lines, strict=True))
+    assert all(run.state.status == "completed" for run in runs)
+    assert len({run.scores.hash for run in runs}) == 1
+
+
+def test_a_cancelled_run_ends_its_grid(arguments, tmp_path, monkeypatch):
+    cancelled = lambda run, load, between: run.set_state(status="cancelled", message="Cancelled.")  # noqa: E731
+    monkeypatch.setattr("tokenunlearn.runs.runner.execute", cancelled)
+    result = CliRunner().invoke(app, [*arguments, "--selection", "uniform", "--seed", "0,1,2", "--json"])
+    assert result.exit_code == 0, result.output
+    assert [row["status"] for row in json.loads(result.stdout)] == ["cancelled"]
+    assert len(RunStore(tmp_path / "runs").runs()) == 1
+
+
+def test_a_grid_prints_its_runs_as_one_list(arguments, tmp_path):
+    extra = ["--selection", "uniform", "--set", "beta=0.1,0.2", "--seed", "3", "--json"]
+    result = CliRunner().invoke(app, [*arguments, *extra])
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert [row["status"] for row in shown] == ["completed", "completed"]
+    store = RunStore(tmp_path / "runs")
+    assert [store.get(row["run"]).spec.config["parameters"]["beta"] for row in shown] == [0.1, 0.2]
+    assert all(row["last_step"]["step"] == 1 for row in shown)
+
+
+def test_a_run_of_a_grid_that_fails_leaves_the_others(arguments, tmp_path):
+    extra = ["--selection", "uniform", "--train", "full", "--learning-rate", "1e38,1e-3", "--steps", "3"]
+    result = CliRunner().invoke(app, [*arguments, *extra], env={"COLUMNS": "400"})
+    assert result.exit_code == 1
+    assert {run.state.status for run in RunStore(tmp_path / "runs").runs()} == {"completed", "failed"}
+    assert "failed " in result.output and "completed " in result.output
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--steps", "1,two"], '--steps has "two"; give whole numbers separated by commas'),
+        (["--learning-rate", "inf"], '--learning-rate has "inf"; give numbers'),
+        (["--set", "learning_rate=1e999"], "learning_rate is inf; it must be a finite number"),
+        (["--steps", "1" + 30 * "0"], "it must be at most 1,000,000"),
+        (["--seed", ",".join(map(str, range(101)))], "The grid has 101 runs"),
+        (["--set", "objective=[1]"], 'There is no objective "[1]"'),
+    ],
+)
+def test_what_cannot_be_a_grid_is_one_sentence(arguments, tmp_path, extra, message):
+    result = CliRunner().invoke(app, [*arguments, *extra])
+    assert isinstance(result.exception, TokenUnlearnError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_every_setting_has_an_option_with_its_help():
+    command = typer.main.get_command(app)
+    classes = {"unlearn": [UnlearnSettings], "score": [MaskingSettings, ImportanceSettings]}
+    for name, kinds in classes.items():
+        options = {option.name: option for option in command.commands[name].params}
+        for field in (f for kind in kinds for f in fields(kind) if not f.name.endswith("parameters")):
+            assert flag_of(field.name) in options[field.name].opts
+            assert options[field.name].help.startswith(field.metadata["help"])
+    found = {flag for option in command.commands["unlearn"].params for flag in option.opts}
+    assert {"--lambda", "--regularizer", "--regulariser", "--set", "--with-controls"} <= found
+
+
+def test_a_path_with_a_comma_is_one_base_model(arguments, tmp_path):
+    extra = ["--selection", "uniform", "--base-model", "a,b", "--set", "base_model=c,d"]
+    result = CliRunner().invoke(app, [*arguments, *extra])
+    assert result.exit_code == 0, result.output
+    (run,) = RunStore(tmp_path / "runs").runs()
+    assert run.spec.config["base_model"] == "c,d"

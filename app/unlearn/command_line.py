@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from tokenunlearn.commands.options import flag_of
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.runs.spec import RunSpec
 
@@ -112,7 +113,7 @@ def _line(subcommand: str, values: Mapping[str, Any], settable: Collection[str])
     for name, value in values.items():
         if value is None:
             continue
-        if _flag(name) in options:
+        if flag_of(name) in options:
             words += [
                 w for one in (value if isinstance(value, list) else [value]) for w in _option(name, one)
             ]
@@ -123,13 +124,9 @@ def _line(subcommand: str, values: Mapping[str, Any], settable: Collection[str])
     return shlex.join(words) + "".join(comments)
 
 
-def _flag(name: str) -> str:
-    return f"--{name.rstrip('_').replace('_', '-')}"
-
-
 def _option(name: str, value: Any) -> list[str]:
     """A setting as words; a value that begins with a dash is tied to its option."""
-    flag = _flag(name)
+    flag = flag_of(name)
     if isinstance(value, bool):
         return [flag if value else f"--no-{flag[2:]}"]
     text = f"{value:g}" if isinstance(value, float) else str(value)

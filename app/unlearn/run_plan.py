@@ -1,4 +1,4 @@
-"""A plan of runs: what the form describes, as frozen specs, command lines, and the memory they will take."""
+"""What the form describes: a plan of runs, its command lines, and the memory it will take."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from app import selectors, services
 from app.controls import Source
@@ -18,8 +17,7 @@ from tokenunlearn.attribution.selection import Rule, describe_rule
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.models.presets import local_folder
-from tokenunlearn.runs.grid import differences
-from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.runs.plan import RunPlan
 from tokenunlearn.training.memory import FLOAT32, MemoryEstimate, ModelShape, Workload, estimate_memory
 from tokenunlearn.training.settings import UnlearnSettings
 
@@ -58,41 +56,24 @@ class Plan:
     watch: WatchSettings = field(default_factory=WatchSettings)
 
     @cached_property
-    def labels(self) -> list[str]:
-        """What each run is called: the label, and in a grid what it differs in."""
-        found = differences(self.configs)
-        return [": ".join(filter(None, (self.label, different))) for different in found]
-
-    def specs(self) -> list[RunSpec]:
-        """The frozen specs; no two have the same id."""
-        from tokenunlearn.evaluation.report import versions
-
-        shared: dict[str, Any] = {
-            "model": self.source.model,
-            "samples": self.source.samples,
-            "rule": describe_rule(self.rule),
-            "score_hash": self.scores.hash,
-            "evaluate": self.evaluate,
-            "watch": self.watch.described(),
-            "versions": versions(),
-        }
-        found: dict[str, RunSpec] = {}
-        for config, label in zip(self.configs, self.labels, strict=True):
-            values: dict[str, Any] = shared | {
-                "label": label,
-                "retain": self._retain(config),
-                "config": asdict(config),
-            }
-            spec = RunSpec.new(**values)
-            while spec.id in found:
-                spec = RunSpec.new(**values)
-            found[spec.id] = spec
-        return list(found.values())
+    def runs(self) -> RunPlan:
+        """The same as names and values, without the score set."""
+        return RunPlan(
+            model=self.source.model,
+            samples=self.source.samples,
+            retain=self.retain if any(config.needs_retain for config in self.configs) else "",
+            rule=describe_rule(self.rule),
+            configs=self.configs,
+            label=self.label,
+            score_hash=self.scores.hash,
+            evaluate=self.evaluate,
+            watch=self.watch,
+        )
 
     def start(self) -> int:
         """Make the runs and queue them; how many others are to end before the first of them."""
         before = sum(run.state.active for run in services.store().runs())
-        for spec in self.specs():
+        for spec in self.runs.specs():
             services.worker().submit(services.store().create(spec, self.scores))
         return before
 
@@ -103,42 +84,24 @@ class Plan:
         changed = {k: v for k, v in mix.items() if v != default_mix[k]}
         if self.scores.selector:
             changed["selector"] = str(selectors.file_of(self.scores.selector) or "selector.json")
-        lines = [
-            command_line.score_line(
-                self.source.model, self.source.samples, self.source.masking | changed, kept
+        runs = self.runs
+        lines = [command_line.score_line(runs.model, runs.samples, self.source.masking | changed, kept)]
+        lines += [
+            command_line.unlearn_line(
+                model=runs.model,
+                samples=runs.samples,
+                retain=runs.retain,
+                rule=runs.rule,
+                config=asdict(config),
+                scores=kept,
+                label=label,
+                evaluate=runs.evaluate,
+                watch=runs.watch.described(),
+                out=out,
             )
+            for config, label in zip(runs.configs, runs.labels, strict=True)
         ]
-        for config, label in zip(self.configs, self.labels, strict=True):
-            lines.append(
-                command_line.unlearn_line(
-                    model=self.source.model,
-                    samples=self.source.samples,
-                    retain=self._retain(config),
-                    rule=describe_rule(self.rule),
-                    config=asdict(config),
-                    scores=kept,
-                    label=label,
-                    evaluate=self.evaluate,
-                    watch=self.watch.described(),
-                    out=out,
-                )
-            )
         return "\n".join(lines)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The runs as rows of a table, in order."""
-        return [
-            {
-                "run": number,
-                "objective": config.objective,
-                "weights": config.weighting,
-                "differs in": different or "–",
-                "steps": config.steps,
-            }
-            for number, (config, different) in enumerate(
-                zip(self.configs, differences(self.configs), strict=True), start=1
-            )
-        ]
 
     def memory(self) -> MemoryEstimate | None:
         """The estimate of the run that takes most; None where the model is not on this machine."""
@@ -153,9 +116,6 @@ class Plan:
             for config in self.configs
         ]
         return max(estimates, key=lambda found: found.total)
-
-    def _retain(self, config: UnlearnSettings) -> str:
-        return self.retain if config.needs_retain else ""
 
 
 def workload(scores: ScoreSet, retained: Sequence[Sample], config: UnlearnSettings) -> Workload:

@@ -53,6 +53,36 @@ def test_a_parameter_belongs_to_its_own_objective_and_weighting():
     assert {c.weighting_parameters.get("beta") for c in grid if c.weighting == "wga"} == {1.0, 5.0}
 
 
+def test_a_parameter_without_an_owner_goes_to_all_that_have_it():
+    values = {
+        "objective": ["npo", "graddiff", "simnpo"],
+        "beta": [0.1, 0.2],
+        "weighting": ["wga", "uniform"],
+        "weighting_beta": [1.0, 5.0],
+    }
+    owned = {"npo.beta": [0.1, 0.2], "simnpo.beta": [0.1, 0.2], "weighting_wga.beta": [1.0, 5.0]}
+    named = {name: values[name] for name in ("objective", "weighting")}
+    assert make_grid(values) == make_grid(named | owned)
+    assert len(make_grid(values)) == (2 + 1 + 2) * (2 + 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"beta": [1.0], "objective": ["graddiff"]}, 'objective "graddiff" has no parameter "beta"'),
+        ({"weighting_beta": [1.0]}, 'weighting "selection" has no parameter "beta"'),
+        ({"objective": ["wish"], "beta": [1.0]}, 'no objective "wish"'),
+    ],
+)
+def test_a_parameter_that_nothing_has_is_one_sentence(values, sentence):
+    with pytest.raises(TokenUnlearnError, match=sentence):
+        make_grid(values)
+
+
+def test_old_names_make_grids_too():
+    assert [c.regularizer for c in make_grid({"regulariser": ["kl", "nll"]})] == ["kl", "nll"]
+
+
 def test_what_an_objective_recommends_is_filled_for_each():
     npo, graddiff = make_grid({"objective": ["npo", "graddiff"]})
     assert (npo.regularizer, graddiff.regularizer) == ("kl", "nll")

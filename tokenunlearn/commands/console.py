@@ -38,17 +38,26 @@ Out = Annotated[Path, typer.Option(help="Folder of the runs.")]
 
 def assigned(assignments: list[str]) -> dict[str, Any]:
     """Settings written as NAME=VALUE; numbers, true and false are read as such, all else is text."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not (name and equals):
             raise TokenUnlearnError(f'--set takes NAME=VALUE, coefficient=4 for example, not "{assignment}".')
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            value = text
-        found["lambda_" if name == "lambda" else name.replace("-", "_")] = value
-    return found
+        values["lambda_" if name == "lambda" else name.replace("-", "_")] = _value(text)
+    return values
+
+
+def listed(value: Any) -> list[Any]:
+    """The values of a setting; a text holds several where commas separate them."""
+    return [_value(text.strip()) for text in value.split(",")] if isinstance(value, str) else [value]
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if isinstance(value, list | dict) else value
 
 
 def check_writable(path: Path) -> None:

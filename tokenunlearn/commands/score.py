@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from tokenunlearn.attribution.importance import ImportanceSettings
+from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.commands.console import (
     Json,
     Model,
@@ -19,12 +21,15 @@ from tokenunlearn.commands.console import (
     out,
     print_json,
 )
+from tokenunlearn.commands.options import with_settings
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
 
 
+@with_settings({"What is measured": MaskingSettings, "Importance": ImportanceSettings})
 def score(
+    settings: dict[str, Any],
     samples: Samples,
     model: Model = "demo",
     out_path: Annotated[Path, typer.Option("--out", help="Score set to write, .parquet.")] = Path(
@@ -37,40 +42,16 @@ def score(
             "takes a pass for every word of the question."
         ),
     ] = "default",
-    mask: Annotated[
-        str | None,
-        typer.Option(
-            help="What is hidden of the question: prompt (all of it, one pass; the default), leave-one-out "
-            "(each word alone, a pass for each) or random."
-        ),
-    ] = None,
-    unit: Annotated[str | None, typer.Option(help="word or token.")] = None,
-    operator: Annotated[str | None, typer.Option(help="attention, token or embedding.")] = None,
-    measure: Annotated[str | None, typer.Option(help="drop or kl.")] = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Mix: 1 is the knowledge score alone, 0 the entropy.")
-    ] = None,
-    reading: Annotated[
-        str | None,
-        typer.Option(
-            help="How entropy is read: sharp, tail, plain, or auto to go by the scores (the default)."
-        ),
-    ] = None,
     selector: Annotated[
         Path | None,
         typer.Option(help="A selector made by selector fit; the importance comes from it."),
-    ] = None,
-    fusion: Annotated[str | None, typer.Option(help="product or sum.")] = None,
-    copy_guard: Annotated[
-        bool | None, typer.Option(help="Words that repeat the question count little or nothing.")
     ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Any other score setting (normalizer=minmax, scope=sample, subsets=32); can be given "
-            "several times.",
+            help="Any score setting by its name (scope=sample); can be given several times.",
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Score this many samples, evenly spread.")] = None,
@@ -88,8 +69,6 @@ def score(
     from tokenunlearn.models.processes import is_main_process
 
     loaded = load_samples(samples).spread(limit)
-    settings: dict[str, Any] = {"mask": mask, "unit": unit, "operator": operator, "measure": measure}
-    settings |= {"alpha": alpha, "reading": reading, "fusion": fusion, "copy_guard": copy_guard}
     settings |= assigned(assignments or [])
     split_settings(preset, **settings)
     learned = Selector.load(selector) if selector else None

@@ -1,8 +1,9 @@
-"""``tokenunlearn unlearn``: a run, from scores to an unlearned model."""
+"""``tokenunlearn unlearn``: a run or a grid of runs, from scores to unlearned models."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
@@ -19,50 +20,56 @@ from tokenunlearn.commands.console import (
     bars,
     executed,
     last_step,
+    listed,
     out,
     print_json,
 )
+from tokenunlearn.commands.options import numbers_option, with_settings
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
 from tokenunlearn.training.settings import UnlearnSettings
 
 if TYPE_CHECKING:
-    pass
+    from tokenunlearn.attribution.score_set import ScoreSet
+    from tokenunlearn.models.loaded_model import LoadedModel
+    from tokenunlearn.runs.plan import RunPlan
+    from tokenunlearn.runs.store import Run
 
-RUN_HELP = {f.name: f.metadata["help"] for f in fields(UnlearnSettings)}
+# Free text, in which a comma separates nothing.
+TEXTS = ("base_model",)
 
 
+@with_settings(
+    {"Settings of the run": UnlearnSettings},
+    several=True,
+    without=("parameters", "weighting_parameters"),
+    single=TEXTS,
+)
 def unlearn(
+    settings: dict[str, Any],
     samples: Samples,
     retain: Annotated[
         str, typer.Option(help='Retained samples, "authors:retain90"; "" with --regularizer none.')
     ] = "",
     model: Model = "demo",
-    objective: Annotated[str, typer.Option(help=f"{', '.join(OBJECTIVES)}.")] = "npo",
-    beta: Annotated[float | None, typer.Option(help="The objective's beta, where it has one.")] = None,
-    regularizer: Annotated[
-        str | None,
-        typer.Option(
-            "--regularizer",
-            "--regulariser",
-            help=f"{', '.join(REGULARIZERS)}; by default what suits the objective.",
-        ),
-    ] = None,
-    weighting: Annotated[
-        str | None,
-        typer.Option(help=f"What fills the slot of the token weights: {', '.join(WEIGHTINGS)}."),
+    beta: Annotated[
+        str | None, numbers_option("--beta", help="The objective's beta, where it has one.")
     ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Any other parameter of the objective, of the weighting (weighting_beta=5) or of the run "
-            "(layer=3, lora_r=8); can be given several times.",
+            help="A parameter of the objective (coefficient=4) or of the weighting (weighting_beta=5), or "
+            "any setting of the run; can be given several times.",
         ),
     ] = None,
-    gamma: Annotated[float | None, typer.Option(help=RUN_HELP["gamma"])] = None,
-    lambda_: Annotated[float | None, typer.Option("--lambda", help=RUN_HELP["lambda_"])] = None,
+    controls: Annotated[
+        bool,
+        typer.Option(
+            "--with-controls",
+            help="Add control runs: uniform, random and inverted weights, the same in all else.",
+        ),
+    ] = False,
     selection: Annotated[
         str | None,
         typer.Option(help="hard, soft or uniform; by default hard, uniform where a weighting replaces it."),
@@ -89,17 +96,6 @@ def unlearn(
         Path | None,
         typer.Option(help="A selector made by selector fit; the importance comes from it."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help=RUN_HELP["steps"])] = None,
-    batch_size: Annotated[int | None, typer.Option(help=RUN_HELP["batch_size"])] = None,
-    retain_batch_size: Annotated[int | None, typer.Option(help=RUN_HELP["retain_batch_size"])] = None,
-    learning_rate: Annotated[float | None, typer.Option(help=RUN_HELP["learning_rate"])] = None,
-    train: Annotated[str | None, typer.Option(help=RUN_HELP["train"])] = None,
-    seed: Annotated[int | None, typer.Option(help=RUN_HELP["seed"])] = None,
-    gradient_accumulation: Annotated[int | None, typer.Option(help=RUN_HELP["gradient_accumulation"])] = None,
-    gradient_checkpointing: Annotated[
-        bool | None, typer.Option(help=RUN_HELP["gradient_checkpointing"])
-    ] = None,
-    bf16: Annotated[bool | None, typer.Option(help=RUN_HELP["bf16"])] = None,
     label: Annotated[str, typer.Option(help="What to call the run.")] = "",
     evaluate_samples: Annotated[
         int, typer.Option("--evaluate", help="Evaluate this many samples a part.")
@@ -120,42 +116,33 @@ def unlearn(
     out_folder: Annotated[Path, typer.Option("--out", help="Folder of the runs.")] = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """Unlearn samples with token weights; everything about the run is kept under --out."""
+    """Unlearn samples with token weights; everything about the run is kept under --out.
+
+    Several values of a setting, separated by commas, make a grid: one run for each combination.
+    """
     from tokenunlearn.attribution.score import split_settings
     from tokenunlearn.attribution.score_set import ScoreSet
     from tokenunlearn.attribution.selector import Selector
     from tokenunlearn.datasets import load_samples
-    from tokenunlearn.evaluation.report import versions
     from tokenunlearn.evaluation.watch import WatchSettings
     from tokenunlearn.models.loading import load_model
     from tokenunlearn.models.processes import is_main_process
-    from tokenunlearn.runs.runner import execute
-    from tokenunlearn.runs.spec import RunSpec, make_rule
-    from tokenunlearn.runs.store import RunStore
+    from tokenunlearn.runs.grid import make_grid, with_controls
+    from tokenunlearn.runs.plan import RunPlan
+    from tokenunlearn.runs.spec import make_rule
 
-    given = {
-        "objective": objective,
-        "beta": beta,
-        "regularizer": regularizer,
-        "weighting": weighting,
-        "gamma": gamma,
-        "lambda_": lambda_,
-        "steps": steps,
-        "batch_size": batch_size,
-        "retain_batch_size": retain_batch_size,
-        "learning_rate": learning_rate,
-        "train": train,
-        "seed": seed,
-        "gradient_accumulation": gradient_accumulation,
-        "gradient_checkpointing": gradient_checkpointing,
-        "bf16": bf16,
-    }
-    given = {k: v for k, v in given.items() if v is not None} | assigned(assignments or [])
-    config = UnlearnSettings.from_settings(given)
-    selection = selection or ("hard" if config.uses_selection else "uniform")
-    if config.needs_retain and not retain:
+    values: dict[str, Any] = {k: v if isinstance(v, list) else [v] for k, v in settings.items()}
+    values |= {"beta": beta} if beta else {}
+    for name, value in assigned(assignments or []).items():
+        values[name] = [value] if name in TEXTS else listed(value)
+    configs = make_grid(values)
+    if controls:
+        configs = with_controls(configs)
+    selection = selection or ("hard" if any(c.uses_selection for c in configs) else "uniform")
+    needy = next((config for config in configs if config.needs_retain), None)
+    if needy and not retain:
         raise TokenUnlearnError(
-            f'The regularizer "{config.regularizer}" needs --retain; name samples, or use --regularizer none.'
+            f'The regularizer "{needy.regularizer}" needs --retain; name samples, or use --regularizer none.'
         )
     watch = WatchSettings(watch_every, watch_samples, tuple(watch_question or ()))
     for name in filter(None, (samples, retain)):
@@ -172,40 +159,72 @@ def unlearn(
     if score_set is not None:  # what cannot run is refused before a run exists
         score_set.check_model(lm.revision)
         score_set.weights(make_rule(rule))
-    spec = RunSpec.new(
-        label=label,
+    plan = RunPlan(
         model=model,
         samples=samples,
         retain=retain,
         rule=rule,
-        config=asdict(config),
+        configs=configs,
+        label=label,
         scoring={"preset": preset} | ({"selector": learned.to_json()} if learned else {}),
         score_hash=score_set.hash if score_set else "",
         evaluate=evaluate_samples if is_main_process() else 0,
-        watch=watch.described(),
-        versions=versions(),
+        watch=watch,
     )
-    with tempfile.TemporaryDirectory() as scratch, bars() as phase:
-        folder = out_folder if is_main_process() else Path(scratch)  # one process writes the run
-        run = RunStore(folder).create(spec, score_set)
-        state = executed(run, partial(execute, run, lambda _: lm), phase)
-    if not is_main_process():
-        return
-    result = {"run": run.id, "folder": str(run.folder), **asdict(state)}
-    if as_json:
-        print_json(result | {"last_step": last_step(run)})
-    else:
-        color = {"completed": "green", "cancelled": "yellow"}.get(state.status, "red")
-        out.print(f"[{color}]{state.status}[/] {run.id}: {escape(str(run.folder))}")
-        if state.message:
-            out.print(escape(state.message), soft_wrap=True)
-        if run.resolved:
-            out.print(f"trained: {escape(', '.join(run.resolved['trained']))}", soft_wrap=True)
-        if run.metrics:
-            last = run.metrics[-1]
-            out.print(", ".join(f"{k} {v:.4g}" for k, v in last.items() if v is not None))
-    if state.status == "failed":
+    results, failed = [], False
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = out_folder if is_main_process() else Path(scratch)  # one process writes the runs
+        for different, run in zip(plan.differences, _carry_out(plan, folder, lm, score_set), strict=False):
+            if not is_main_process():
+                continue
+            failed |= run.state.status == "failed"
+            results.append({"run": run.id, "folder": str(run.folder), **asdict(run.state)})
+            if as_json:
+                results[-1]["last_step"] = last_step(run)
+            else:
+                _show(run, different)
+    if as_json and results:
+        print_json(results[0] if len(configs) == 1 else results)
+    if failed:
         raise typer.Exit(1)
+
+
+def _carry_out(plan: RunPlan, folder: Path, lm: LoadedModel, scores: ScoreSet | None) -> Iterator[Run]:
+    """The runs one after another, each once it has ended; after a cancelled one there are no more.
+
+    Runs that are given no score set take the one that the first of them makes.
+    """
+    from tokenunlearn.runs.runner import execute
+    from tokenunlearn.runs.store import RunStore
+
+    store = RunStore(folder)
+    for spec in plan.specs():
+        run = store.create(replace(spec, score_hash=scores.hash if scores else ""), scores)
+        with bars() as phase:
+            state = executed(run, partial(execute, run, lambda _: lm), phase)
+        yield run
+        if state.status == "cancelled":
+            return
+        scores = scores or run.scores
+
+
+def _show(run: Run, different: str) -> None:
+    """How a run ended: several lines for a single run, one for a run of a grid."""
+    state = run.state
+    color = {"completed": "green", "cancelled": "yellow"}.get(state.status, "red")
+    line = f"[{color}]{state.status}[/] {run.id}: {escape(str(run.folder))}"
+    if different:
+        remarks = "; ".join(filter(None, (different, state.message)))
+        out.print(f"{line} ({escape(remarks)})", soft_wrap=True)
+        return
+    out.print(line)
+    if state.message:
+        out.print(escape(state.message), soft_wrap=True)
+    if run.resolved:
+        out.print(f"trained: {escape(', '.join(run.resolved['trained']))}", soft_wrap=True)
+    if run.metrics:
+        last = run.metrics[-1]
+        out.print(", ".join(f"{k} {v:.4g}" for k, v in last.items() if v is not None))
 
 
 def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:

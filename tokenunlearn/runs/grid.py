@@ -10,6 +10,7 @@ from typing import Any
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
+from tokenunlearn.settings import renamed
 from tokenunlearn.training.settings import UnlearnSettings
 
 MOST_RUNS = 100
@@ -54,18 +55,20 @@ def make_grid(values: Values) -> list[UnlearnSettings]:
 
     Args:
         values: Setting -> its values; settings without values stay open. "OBJECTIVE.NAME" is a parameter of
-            an objective, "weighting_WEIGHTING.NAME" one of a weighting.
+            an objective, "weighting_WEIGHTING.NAME" one of a weighting; "NAME" and "weighting_NAME" are
+            parameters of every one among the values that has them.
 
     Raises:
         TokenUnlearnError: If there are more than 100 combinations, or one is not allowed.
     """
-    common = {name: list(found) for name, found in values.items() if found and "." not in name}
-    objectives = common.pop("objective", ["npo"])
-    weightings = common.pop("weighting", ["selection"])
+    given = renamed({name: listed for name, listed in values.items() if listed})
+    objectives, weightings = given.pop("objective", ["npo"]), given.pop("weighting", ["selection"])
+    addressed = _addressed(given, objectives, weightings)
+    common = {name: listed for name, listed in addressed.items() if "." not in name}
     plans: list[tuple[dict[str, Any], Values]] = []
     for objective, weighting in product(objectives, weightings):
-        own = _own(values, f"{objective}.", OBJECTIVES.get(objective), "")
-        own |= _own(values, f"weighting_{weighting}.", WEIGHTINGS.get(weighting), "weighting_")
+        own = _own(addressed, f"{objective}.", OBJECTIVES.get(objective), "")
+        own |= _own(addressed, f"weighting_{weighting}.", WEIGHTINGS.get(weighting), "weighting_")
         plans.append(({"objective": objective, "weighting": weighting}, own | common))
     count = sum(math.prod(len(found) for found in axes.values()) for _, axes in plans)
     _check_count(count)
@@ -76,10 +79,28 @@ def make_grid(values: Values) -> list[UnlearnSettings]:
     )
 
 
+def _addressed(values: Values, objectives: Sequence[str], weightings: Sequence[str]) -> dict[str, Any]:
+    """The values with "beta" as "npo.beta" for every objective that has one, weightings likewise."""
+    settings = {f.name for f in fields(UnlearnSettings)}
+    addressed: dict[str, Any] = {}
+    for name, listed in values.items():
+        of_weighting = name.startswith("weighting_")
+        prefix, owners = ("weighting_", weightings) if of_weighting else ("", objectives)
+        known: Mapping[str, type[Any]] = WEIGHTINGS if of_weighting else OBJECTIVES
+        parameter = name.removeprefix(prefix)
+        owned = [f"{prefix}{owner}.{parameter}" for owner in owners if parameter in _names(known.get(owner))]
+        addressed |= dict.fromkeys(owned if owned and name not in settings else [name], listed)
+    return addressed
+
+
 def _own(values: Values, prefix: str, kind: type[Any] | None, rename: str) -> dict[str, Sequence[Any]]:
     """The values of the parameters of one objective or weighting."""
-    names = [f.name for f in fields(kind)] if kind else []
-    return {rename + name: values[prefix + name] for name in names if values.get(prefix + name)}
+    return {rename + name: values[prefix + name] for name in _names(kind) if prefix + name in values}
+
+
+def _names(kind: type[Any] | None) -> list[str]:
+    """The parameters of an objective or a weighting; none of an unknown one."""
+    return [f.name for f in fields(kind)] if kind else []
 
 
 def with_controls(configs: Sequence[UnlearnSettings]) -> list[UnlearnSettings]:

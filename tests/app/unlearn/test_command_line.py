@@ -31,8 +31,8 @@ def test_the_command_line_reads_back_the_spec(run):
     assert found["model"] == "demo"
     assert (found["samples"], found["retain"]) == ("authors:forget10", "authors:retain90")
     assert (found["selection"], found["threshold"]) == ("hard", 0.6)
-    assert (found["steps"], found["learning_rate"], found["seed"]) == (7, 2e-05, 3)
-    assert (found["lambda_"], found["beta"], found["regularizer"]) == (0.5, 0.25, "kl")
+    assert (found["steps"], found["learning_rate"], found["seed"]) == ([7], [2e-05], [3])
+    assert (found["lambda_"], found["beta"], found["regularizer"]) == ([0.5], [0.25], ["kl"])
     assert found["label"] == "a 'b'; rm -rf $HOME"
     assert found["scores"] is None
     assert found["preset"] == "default"
@@ -58,14 +58,14 @@ def test_what_the_command_line_cannot_take_is_said(run):
     spec = replace(run.spec, config=dict(run.spec.config) | {"unheard_of": "1\n--evil"})
     line = command_lines(spec, run.folder)
     assert "\n# unheard_of: 1 --evil (no option of the command line)" in line
-    assert parsed(line)["steps"] == 7
+    assert parsed(line)["steps"] == [7]
 
 
 def test_settings_without_an_option_go_through_set(run):
     config = dict(run.spec.config) | {"weighting": "wga", "weighting_parameters": {"beta": 2.0}, "lora_r": 4}
     found = parsed(command_lines(replace(run.spec, config=config), run.folder))
-    assert found["weighting"] == "wga"
-    assert set(found["assignments"]) == {"weighting_beta=2.0", "lora_r=4"}
+    assert (found["weighting"], found["lora_r"]) == (["wga"], [4])
+    assert found["assignments"] == ["weighting_beta=2.0"]
 
 
 def test_what_is_watched_is_part_of_the_line(run):
@@ -85,5 +85,5 @@ def test_mix_settings_are_options_of_score(tmp_path):
     words = shlex.split(line)
     command = typer.main.get_command(app).commands["score"]
     found = command.make_context("score", words[4:]).params
-    assert (found["mask"], found["copy_guard"]) == ("prompt", False)
-    assert found["assignments"] == ["normalizer=minmax"]
+    assert (found["mask"], found["copy_guard"], found["normalizer"]) == ("prompt", False, "minmax")
+    assert not found["assignments"]

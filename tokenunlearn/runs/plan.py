@@ -1,0 +1,89 @@
+"""A plan of runs: configurations that share everything else, as frozen specs with names for what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from tokenunlearn.evaluation.report import versions
+from tokenunlearn.evaluation.watch import WatchSettings
+from tokenunlearn.runs.grid import differences
+from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.training.settings import UnlearnSettings
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One or more runs, in the order in which they are carried out.
+
+    Attributes:
+        model: Name that loads the start model.
+        samples: Name that loads the forget set.
+        retain: Name that loads the retained samples, or "".
+        rule: Rule of the token weights, {"selection": "hard", "threshold": 0.8}.
+        configs: One configuration a run.
+        label: What to call the runs.
+        scoring: Score settings by name, for runs that score the forget set themselves.
+        score_hash: Hash of the score set that the runs are given, or "".
+        evaluate: Samples a part to evaluate afterwards.
+        watch: What is measured while they train.
+    """
+
+    model: str
+    samples: str
+    retain: str
+    rule: Mapping[str, Any]
+    configs: Sequence[UnlearnSettings]
+    label: str = ""
+    scoring: Mapping[str, Any] = field(default_factory=dict)
+    score_hash: str = ""
+    evaluate: int = 0
+    watch: WatchSettings = field(default_factory=WatchSettings)
+
+    @cached_property
+    def differences(self) -> list[str]:
+        """What each run differs in from the others, "seed 1"; "" for a single run."""
+        return differences(self.configs)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """What each run is called: the label, and what it differs in."""
+        return [": ".join(filter(None, (self.label, different))) for different in self.differences]
+
+    def specs(self) -> list[RunSpec]:
+        """The frozen specs; no two have the same id."""
+        shared: dict[str, Any] = {
+            "model": self.model,
+            "samples": self.samples,
+            "retain": self.retain,
+            "rule": self.rule,
+            "scoring": self.scoring,
+            "score_hash": self.score_hash,
+            "evaluate": self.evaluate,
+            "watch": self.watch.described(),
+            "versions": versions(),
+        }
+        specs: dict[str, RunSpec] = {}
+        for config, label in zip(self.configs, self.labels, strict=True):
+            spec = RunSpec.new(label=label, config=asdict(config), **shared)
+            while spec.id in specs:
+                spec = RunSpec.new(label=label, config=asdict(config), **shared)
+            specs[spec.id] = spec
+        return list(specs.values())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The runs as rows of a table, in order."""
+        return [
+            {
+                "run": number,
+                "objective": config.objective,
+                "weights": config.weighting,
+                "differs in": different or "–",
+                "steps": config.steps,
+            }
+            for number, (config, different) in enumerate(
+                zip(self.configs, self.differences, strict=True), start=1
+            )
+        ]
