@@ -13,7 +13,7 @@ from app.errors import show_error
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
-from tokenunlearn.errors import DatasetError, TokenUnlearnError
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
 from tokenunlearn.settings import choices_of
@@ -100,7 +100,7 @@ def _upload() -> None:
         return
     try:
         name = services.keep_upload(upload.getvalue(), upload.name)
-    except DatasetError as error:
+    except TokenUnlearnError as error:
         show_error(error)
         return
     if st.session_state.get("uploaded") != name:

@@ -19,6 +19,7 @@ from app.present.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
+from tokenunlearn.files import replaced
 from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
 from tokenunlearn.runs.store import Run, RunStore, write_json
@@ -158,18 +159,18 @@ def keep_upload(content: bytes, name: str) -> str:
 
     parse_samples(content, name)
     folder = store().root / "uploads"
-    folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(content).hexdigest()[:12]
     stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).stem)[:40]
     path = folder / f"{stem}-{digest}{Path(name).suffix.lower()}"
     if not path.exists():
-        path.write_bytes(content)
+        with replaced(path) as file:
+            file.write(content)
     return f"file:{path}"
 
 
 def uploads() -> list[str]:
     """Names of the files uploaded before."""
-    return [f"file:{p}" for p in sorted((store().root / "uploads").glob("*.*"))]
+    return [f"file:{p}" for p in sorted((store().root / "uploads").glob("[!.]*.*"))]
 
 
 def _pairs(model: str) -> dict[str, str]:

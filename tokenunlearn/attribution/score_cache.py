@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.files import replaced
 from tokenunlearn.folders import cache_folder
 
 if TYPE_CHECKING:
@@ -87,19 +87,10 @@ class ScoreCache:
 
     def write(self, key: str, scores: SampleScores) -> None:
         """Keep a sample's scores; a full or read-only disk keeps nothing and is no error."""
-        path = self.path(key)
         texts = json.dumps({name: getattr(scores, name) for name in TEXTS}).encode()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-                np.savez(
-                    file,
-                    texts=np.frombuffer(texts, np.uint8),
-                    **{name: getattr(scores, name) for name in ARRAYS},
-                )
-            os.replace(file.name, path)
-        except OSError:
-            return
+        arrays: dict[str, Any] = {name: getattr(scores, name) for name in ARRAYS}
+        with suppress(TokenUnlearnError), replaced(self.path(key), synced=False) as file:
+            np.savez(file, texts=np.frombuffer(texts, np.uint8), **arrays)
 
     def files(self) -> list[Path]:
         """All files, the least recently used first."""

@@ -29,6 +29,7 @@ from tokenunlearn.attribution.selection import HardSelection, Rule, TokenWeights
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.datasets.samples import Span, overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError
+from tokenunlearn.files import replaced
 from tokenunlearn.settings import renamed
 
 if TYPE_CHECKING:
@@ -330,10 +331,9 @@ class ScoreSet:
         table = pa.Table.from_pylist(rows, schema=_schema())
         meta = json.dumps(self._header() | {"hash": self.hash}, ensure_ascii=False)
         table = table.replace_schema_metadata({"tokenunlearn": meta})
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, path, compression="zstd")
-        return path
+        with replaced(path) as file:
+            pq.write_table(table, file, compression="zstd")
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | Path) -> ScoreSet:

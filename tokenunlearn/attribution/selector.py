@@ -14,6 +14,7 @@ import numpy as np
 from tokenunlearn.attribution.importance import normalize, over_words
 from tokenunlearn.attribution.signals import SIGNALS
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.files import replaced
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -69,11 +70,10 @@ class Selector:
 
     def save(self, path: str | Path) -> Path:
         """Write it as JSON."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.to_json(), indent=2, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")
-        return path
+        with replaced(path) as file:
+            file.write(f"{text}\n".encode())
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | Path) -> Selector:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -58,20 +57,6 @@ def _value(text: str) -> Any:
     except ValueError:
         return text
     return text if isinstance(value, list | dict) else value
-
-
-def check_writable(path: Path) -> None:
-    """Make a result's folder; refuse a place that cannot be written before hours of work are spent on it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise TokenUnlearnError(
-            f'"{path}" cannot be written: {error.strerror}; choose another place.'
-        ) from None
-    if path.is_dir():
-        raise TokenUnlearnError(f'"{path}" is a folder; give the path of a file.')
 
 
 def executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, int, int], None]) -> RunState:

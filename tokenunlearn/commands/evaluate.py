@@ -9,7 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from tokenunlearn.commands.console import Model, bars, check_writable, out, print_json
+from tokenunlearn.commands.console import Model, bars, out, print_json
+from tokenunlearn.files import check_writable
 
 if TYPE_CHECKING:
     from tokenunlearn.evaluation.report import Report

@@ -17,11 +17,11 @@ from tokenunlearn.commands.console import (
     Samples,
     assigned,
     bars,
-    check_writable,
     out,
     print_json,
 )
 from tokenunlearn.commands.options import with_settings
+from tokenunlearn.files import check_writable
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet

@@ -11,8 +11,9 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tokenunlearn.commands.console import Json, bars, check_writable, out, print_json
+from tokenunlearn.commands.console import Json, bars, out, print_json
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.files import check_writable
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet

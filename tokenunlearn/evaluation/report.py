@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -17,6 +15,7 @@ from typing import Any
 from tokenunlearn import __version__
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.result import MetricResult
+from tokenunlearn.files import replaced
 
 
 @dataclass(frozen=True)
@@ -68,19 +67,10 @@ class Report:
 
     def save(self, path: str | Path) -> Path:
         """Write the report as JSON, whole or not at all."""
-        path = Path(path)
         text = json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            try:
-                file.write(text + "\n")
-                file.close()
-                os.chmod(file.name, 0o644)
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-        return path
+        with replaced(path) as file:
+            file.write(f"{text}\n".encode())
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | Path) -> Report:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.files import replaced
 
 if TYPE_CHECKING:
     from tokenunlearn.models.encoding import Encoding
@@ -137,7 +138,8 @@ def save_changes(changes: Sequence[TokenChange], path: str | Path) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pylist([asdict(c) for c in changes]), path)
+    with replaced(path) as file:
+        pq.write_table(pa.Table.from_pylist([asdict(c) for c in changes]), file)
     return Path(path)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.watch import Watcher, WatchSettings
+from tokenunlearn.files import replaced
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.store import Run, RunState
 
@@ -47,7 +48,8 @@ def execute(run: Run, load: LoadModel | None = None, between: Between | None = N
     except TokenUnlearnError as error:
         return run.set_state(status="failed", message=str(error))
     except Exception as error:
-        (run.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        with replaced(run.folder / "error.txt") as file:
+            file.write(traceback.format_exc().encode())
         return run.set_state(
             status="failed", message=f"{type(error).__name__}: {str(error)[:300]} (see error.txt)"
         )

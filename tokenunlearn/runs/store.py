@@ -29,6 +29,7 @@ from typing import Any, Literal
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
+from tokenunlearn.files import replaced
 from tokenunlearn.runs.spec import RunSpec
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
@@ -162,7 +163,8 @@ class Run:
         """Give the run another label; the frozen spec stays as it is, and "" brings its label back."""
         label = " ".join(label.split())[:LONGEST_LABEL]
         if label and label != self.spec.label:
-            _replace_text(self.folder / "label.txt", label)
+            with replaced(self.folder / "label.txt") as file:
+                file.write(label.encode())
         else:
             (self.folder / "label.txt").unlink(missing_ok=True)
 
@@ -211,7 +213,7 @@ class Run:
         elif changes.get("status") in ("completed", "failed", "cancelled"):
             values["ended"] = now()
         state = RunState(**values | {"pid": os.getpid()})
-        self.write("state.json", asdict(state))
+        write_json(self.folder / "state.json", asdict(state), synced=not state.active)
         return state
 
     def append_metrics(self, record: Mapping[str, float]) -> None:
@@ -315,17 +317,11 @@ class RunStore:
             raise RunError("The runs that came with TokenUnlearn can be read only; make and delete your own.")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, synced: bool = True) -> None:
     """Write JSON so that a reader sees the old file or the new one, never a part."""
-    _replace_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
-
-
-def _replace_text(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
-    ) as file:
-        file.write(text)
-    os.replace(file.name, path)
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    with replaced(path, synced=synced) as file:
+        file.write(f"{text}\n".encode())
 
 
 def now() -> str:

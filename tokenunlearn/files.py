@@ -1,0 +1,69 @@
+"""Writing files: whole or not at all, and one sentence where they cannot be written."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from tokenunlearn.errors import TokenUnlearnError
+
+
+@contextmanager
+def replaced(path: str | Path, *, synced: bool = True) -> Iterator[BinaryIO]:
+    """A new file that takes the place of ``path`` when the block ends; a failed block changes nothing.
+
+    Readers see the old content or the new one, never a part. Folders that are missing are made.
+
+    Args:
+        path: The file to write.
+        synced: Wait until the content is on the disk; not worth its 10 ms where a file is written many times
+            a second or can be made again.
+
+    Raises:
+        TokenUnlearnError: If the file cannot be written.
+    """
+    path = Path(path)
+    scratch = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch.open("xb") as file:
+            yield file
+            file.flush()
+            if synced:
+                os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except OSError as error:
+        raise _refusal(path, error) from error
+    finally:
+        with suppress(OSError):
+            scratch.unlink()
+
+
+def check_writable(path: Path) -> None:
+    """Make a result's folder; refuse a place that cannot be written before hours of work are spent on it.
+
+    Raises:
+        TokenUnlearnError: If the file could not be written there.
+    """
+    scratch = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.touch(exist_ok=False)
+        scratch.unlink()
+    except OSError as error:
+        raise _refusal(path, error) from error
+    if path.is_dir():
+        raise TokenUnlearnError(f'"{path}" is a folder; give the path of a file.')
+
+
+def _beside(path: Path) -> Path:
+    """A new name in the folder of a path."""
+    return path.parent / f".{secrets.token_hex(8)}.tmp"
+
+
+def _refusal(path: Path, error: OSError) -> TokenUnlearnError:
+    return TokenUnlearnError(f'"{path}" cannot be written: {error.strerror or error}; choose another place.')
