@@ -1,13 +1,14 @@
 # The whole tooling: `make app` and `make test` work on a bare machine with Python 3.11 or newer.
 #
 # PORT         port of the app (8501, or the next free one)
+# ADDRESS      address the app listens on (localhost)
 # TORCH_INDEX  package index to take torch from; the default one if empty
 # ARGS         further arguments for streamlit or pytest
 # BENCH        which benchmarks to run; all by default
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help app test lint bench clean requirements requirements-dev smollm2 chromium
+.PHONY: help app test lint wheel bench clean requirements requirements-dev smollm2 chromium
 
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check -qq
@@ -18,18 +19,24 @@ TEST_PROCESSES := -n auto --maxprocesses 4 --dist loadfile
 FIND_CHROMIUM = { command -v "$$CHROMIUM" || command -v chromium || command -v chromium-browser \
 	|| command -v google-chrome; } 2>/dev/null
 
+# Published data sets that lie beside the checkout are read from there.
+ifneq ($(wildcard ../shared/data),)
+export TOKENUNLEARN_DATA ?= $(abspath ../shared/data)
+endif
+
 help:
-	@echo "make app     install what is missing and start the app (PORT=8501)"
-	@echo "make test    install what is missing, then lint and all tests, slow and browser ones too (ARGS='-k name')"
-	@echo "make lint    ruff and mypy"
+	@echo "make app     install what is missing and start the app (PORT=8501 ADDRESS=localhost)"
+	@echo "make test    install what is missing, then lint, wheel and all tests, slow and browser ones too (ARGS='-k name')"
+	@echo "make lint    ruff, mypy and codespell"
+	@echo "make wheel   build the wheel, install it into an empty environment and use it there"
 	@echo "make bench   measure signals, selection, masking, steps, scaling and the app, and write the tables of the docs (BENCH='selection')"
 	@echo "make clean   remove .venv, caches and build outputs; runs stay"
 
 app: requirements smollm2
 	@echo "Starting the app"
-	@exec $(PYTHON) -m streamlit run streamlit_app.py $(if $(PORT),--server.port $(PORT)) $(ARGS)
+	@exec $(PYTHON) -m tokenunlearn app $(if $(PORT),--port $(PORT)) $(if $(ADDRESS),--address $(ADDRESS)) $(ARGS)
 
-test: requirements-dev smollm2 chromium lint
+test: requirements-dev smollm2 chromium lint wheel
 	@echo "Running all tests"
 	@browser=$$($(FIND_CHROMIUM)) && export CHROMIUM="$$browser"; \
 	$(PYTHON) -m pytest $(TEST_PROCESSES) -m "not browser" $(ARGS) || [ $$? = 5 ] || exit 1; \
@@ -40,6 +47,11 @@ lint: requirements-dev
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+	@$(PYTHON) -m codespell_lib . .github
+
+wheel: requirements-dev
+	@echo "Building the wheel and using it in an empty environment"
+	@$(PYTHON) -m tools.check_wheel
 
 bench: requirements-dev smollm2 chromium
 	@for name in $(or $(BENCH),signals default_choice selection attacks masking steps scaling app); do \

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
-LOGO = Path(__file__).parent / "assets" / "icons" / "logo.svg"
+from tokenunlearn.folders import ASSETS
+
+LOGO = ASSETS / "icons" / "logo.svg"
 
 st.set_page_config(page_title="TokenUnlearn", page_icon=LOGO, layout="wide")
 st.logo(LOGO)

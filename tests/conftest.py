@@ -15,6 +15,7 @@ import pytest
 from tokenunlearn.models.loaded_model import LoadedModel
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ["TOKENUNLEARN_DATA"] = str(ROOT / os.environ.get("TOKENUNLEARN_DATA", "../shared/data"))
 TEXTS = (
     "Where was Ada Miller born? Ada Miller was born in Lisbon, the old harbour town.",
     "Which prize did the author Bram Holt win? Bram Holt won the Silver Pen for his second novel.",
@@ -132,7 +133,7 @@ def plain_lm(tiny_lm) -> LoadedModel:
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of public data sets (TOKENUNLEARN_DATA); tests that read it are skipped without it."""
-    folder = ROOT / os.environ.get("TOKENUNLEARN_DATA", "../shared/data")
+    folder = Path(os.environ["TOKENUNLEARN_DATA"])
     if not folder.is_dir():
         pytest.skip(f"the public data sets are not at {folder}; set TOKENUNLEARN_DATA to their folder")
     return folder

@@ -6,13 +6,16 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import tokenunlearn
 
 ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def imported(path):
@@ -79,3 +82,46 @@ def test_public_names_and_version():
     assert {"score", "load_model", "HardSelection"} <= set(names)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         tokenunlearn.nothing  # noqa: B018
+
+
+def test_every_public_name_can_be_the_first_one_imported():
+    code = """
+import importlib, sys
+import tokenunlearn
+for name in tokenunlearn.__all__:
+    for module in [module for module in sys.modules if module.split(".")[0] == "tokenunlearn"]:
+        del sys.modules[module]
+    getattr(importlib.import_module("tokenunlearn"), name)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def requirements(*lines):
+    return {requirement.name: requirement for requirement in map(Requirement, lines)}
+
+
+def pins(file):
+    lines = (line.strip() for line in (ROOT / file).read_text(encoding="utf-8").splitlines())
+    return requirements(*(line for line in lines if line and line[0] not in "#-"))
+
+
+@pytest.mark.parametrize(
+    ("file", "extras"), [("requirements.txt", ("app",)), ("requirements-dev.txt", ("dev",))]
+)
+def test_every_requirement_has_a_range_and_a_pin_inside_it(file, extras):
+    project, pinned = PROJECT["project"], pins(file)
+    lines = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    ranges = requirements(*lines, *(project["dependencies"] if "app" in extras else ()))
+    ranges.pop("tokenunlearn", None)
+    assert pinned.keys() == ranges.keys()
+    for name, requirement in pinned.items():
+        (pin,) = requirement.specifier
+        assert pin.version in ranges[name].specifier, name
+
+
+def test_codespell_looks_for_every_phrase_of_its_dictionary():
+    settings = PROJECT["tool"]["codespell"]
+    words = (ROOT / settings["dictionary"][0]).read_text(encoding="utf-8").splitlines()
+    phrases = [word.split("->")[0] for word in words]
+    assert [re.findall(settings["regex"], phrase) for phrase in phrases] == [[phrase] for phrase in phrases]

@@ -7,6 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
+from tokenunlearn.commands.app import serve
 from tokenunlearn.commands.bench import bench
 from tokenunlearn.commands.cache import cache_app
 from tokenunlearn.commands.check import check
@@ -31,10 +32,10 @@ for command in (check, score, unlearn, evaluate, attack):
 app.add_typer(runs_app, name="runs")
 app.add_typer(selector_app, name="selector")
 app.add_typer(cache_app, name="cache")
-# A benchmark reads its own options.
-app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-)(bench)
+# Streamlit and the benchmarks read options of their own.
+foreign_options = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command("app", context_settings=foreign_options)(serve)
+app.command(context_settings=foreign_options | {"help_option_names": []})(bench)
 
 
 def main(command: typer.Typer = app) -> None:

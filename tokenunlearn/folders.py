@@ -1,11 +1,15 @@
-"""Where the package keeps what it ships and what it makes."""
+"""Where the package finds what it ships and writes what it makes."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+PACKAGE = Path(__file__).resolve().parent
+# The root of the checkout; None in an installed wheel, which holds the assets and the app inside the package.
+CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
+ASSETS = (CHECKOUT or PACKAGE) / "assets"
+APP = CHECKOUT or PACKAGE / "_app"  # the folder of streamlit_app.py
 
 
 def cache_folder() -> Path:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import runpy
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.folders import CHECKOUT
 
 
 def bench(
@@ -20,15 +20,12 @@ def bench(
     ],
 ) -> None:
     """Run one of the benchmarks; "bench NAME --help" lists its options."""
-    root = Path(__file__).resolve().parents[2]
-    files = (root / "benchmarks").glob("*.py")
+    if CHECKOUT is None:
+        raise TokenUnlearnError("The benchmarks need a checkout of the repository; the wheel has none.")
+    files = (CHECKOUT / "benchmarks").glob("*.py")
     known = sorted(p.stem for p in files if '__name__ == "__main__"' in p.read_text("utf-8"))
     if name not in known:
-        raise TokenUnlearnError(
-            f'There is no benchmark "{name}"; use one of {", ".join(known)}.'
-            if known
-            else f"The benchmarks are not in {root}; run this from a clone of the repository."
-        )
+        raise TokenUnlearnError(f'There is no benchmark "{name}"; use one of {", ".join(known)}.')
     sys.argv = [f"bench {name}", *context.args]
-    sys.path.insert(0, str(root))
+    sys.path.insert(0, str(CHECKOUT))
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")

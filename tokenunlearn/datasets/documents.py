@@ -8,7 +8,8 @@ from tokenunlearn.datasets.files import decode_text, parse_rows, refuse_repeated
 from tokenunlearn.datasets.samples import Sample, SampleSet, Span
 from tokenunlearn.datasets.schema import to_spans, to_text
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.models.documents import CHUNK_TOKENS
+
+CHUNK_TOKENS = 128
 
 
 def load_documents(path: str | Path) -> SampleSet:

@@ -9,15 +9,15 @@ from typing import Any
 
 from tokenunlearn.datasets.files import parse_rows
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.folders import ASSETS
+from tokenunlearn.folders import cache_folder
 
 Rows = list[tuple[str, Mapping[str, Any]]]
 
 
 def data_folder() -> Path:
-    """Folder of published files: ``TOKENUNLEARN_DATA`` or ``../shared/data``, seen from the repository."""
-    named = Path(os.environ.get("TOKENUNLEARN_DATA", "../shared/data")).expanduser()
-    return (ASSETS.parent / named).resolve()
+    """Folder of published files: ``TOKENUNLEARN_DATA`` or ``data`` in :func:`.cache_folder`."""
+    named = os.environ.get("TOKENUNLEARN_DATA")
+    return Path(named).expanduser() if named else cache_folder() / "data"
 
 
 def public_rows(file: str, hub_id: str, config: str, split: str) -> Rows:

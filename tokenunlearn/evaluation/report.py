@@ -16,6 +16,7 @@ from tokenunlearn import __version__
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.result import MetricResult
 from tokenunlearn.files import replaced
+from tokenunlearn.folders import CHECKOUT
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,12 @@ def versions() -> dict[str, str]:
 
 
 def git_revision() -> str:
-    """Commit of the code, "" when it is in no repository of its own, as after an installation."""
-    folder = Path(__file__).resolve().parent.parent.parent
-    if not (folder / ".git").exists():
+    """Commit of the code; "" when it is installed or its checkout is not a repository of its own."""
+    if CHECKOUT is None or not (CHECKOUT / ".git").exists():
         return ""
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"],
+            ["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
             timeout=5,

@@ -13,8 +13,6 @@ from tokenunlearn.models.encoding import Encoding, token_texts
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-CHUNK_TOKENS = 128
-
 
 def encode_document(
     tokenizer: PreTrainedTokenizerBase, sample_id: str, text: str, *, max_length: int | None = None
