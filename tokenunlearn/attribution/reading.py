@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 
 Reading = Literal["auto", "sharp", "tail", "plain"]
+# The temperature at which the entropies of a recited answer still differ.
+TAIL_TEMPERATURE = 4.0
 
 # Share of the variance that two groups must explain before the entropies count as two groups. One hump
 # explains less, whatever its form: 0.64 normal, 0.65 exponential, 0.55 lognormal.

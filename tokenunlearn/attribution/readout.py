@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tokenunlearn.attribution.entropy import TAIL_TEMPERATURE, token_entropy
+from tokenunlearn.attribution.reading import TAIL_TEMPERATURE
+from tokenunlearn.models.entropy import token_entropy
 from tokenunlearn.models.forward import token_nll
 
 Head = Callable[[Tensor], Tensor]

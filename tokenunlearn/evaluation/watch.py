@@ -91,8 +91,8 @@ class Watcher:
         """Measure the model after ``step`` steps if that is due."""
         if not self.due(step):
             return
+        from tokenunlearn.models.devices import memory_in_use
         from tokenunlearn.models.generation import generate
-        from tokenunlearn.training.memory import memory_in_use
 
         started = time.monotonic()
         training = model.model.training

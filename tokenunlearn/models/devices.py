@@ -1,4 +1,4 @@
-"""Where models go by default, and in which dtype."""
+"""Where models go by default, in which dtype, and how much memory is in use there."""
 
 from __future__ import annotations
 
@@ -55,3 +55,14 @@ def dtype_named(name: str, device: str) -> torch.dtype:
     if name not in known:
         raise ModelNotFoundError(f'Unknown dtype "{name}"; use auto, {", ".join(known)}.')
     return known[name]
+
+
+def memory_in_use(device: torch.device) -> tuple[str, int]:
+    """Where the model is, "gpu" or "process", and the bytes in use there now."""
+    if device.type == "cuda":
+        import torch
+
+        return "gpu", torch.cuda.memory_allocated(device)
+    import psutil
+
+    return "process", psutil.Process().memory_info().rss

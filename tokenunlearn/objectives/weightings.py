@@ -85,7 +85,7 @@ def etw_weights(
 
     Source: entropy-guided token weighting, arXiv 2604.17785; the published temperature is not known to us.
     """
-    from tokenunlearn.attribution.entropy import token_entropy
+    from tokenunlearn.models.entropy import token_entropy
 
     return _mean_one(token_entropy(logits.detach() / temperature) * mask, mask)
 
@@ -258,7 +258,7 @@ class ETW(Weighting):
         """Weights of a step's batch."""
         import torch
 
-        from tokenunlearn.attribution.entropy import token_entropy
+        from tokenunlearn.models.entropy import token_entropy
 
         with torch.no_grad():
             entropy = step.per_token(lambda logits, _: token_entropy(logits / self.temperature))

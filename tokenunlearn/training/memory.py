@@ -1,4 +1,4 @@
-"""How much memory a run will take, from shapes alone, and how much the process takes now."""
+"""How much memory a run will take, from shapes alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.training.settings import UnlearnSettings
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
 
 FLOAT32 = 4
@@ -217,14 +216,3 @@ def reference_bytes(shape: ModelShape, work: Workload, config: UnlearnSettings) 
     states = shape.hidden * shape.weight_bytes
     on_forget = FLOAT32 * len(needs & {"ref_nll", "base_nll"}) + states * ("ref_logits" in needs)
     return work.forget * on_forget + work.retain * states * len(kept & {"ref_logits", "ref_states"})
-
-
-def memory_in_use(device: torch.device) -> tuple[str, int]:
-    """Where the model is, "gpu" or "process", and the bytes in use there now."""
-    if device.type == "cuda":
-        import torch
-
-        return "gpu", torch.cuda.memory_allocated(device)
-    import psutil
-
-    return "process", psutil.Process().memory_info().rss

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from tokenunlearn.attribution.entropy import token_entropy
+from tokenunlearn.models.entropy import token_entropy
 
 
 def two_way(p: float) -> tuple[list[float], float]:

@@ -1,13 +1,10 @@
-"""Entropy score h_t: how uncertain the model is at each response token."""
+"""Entropy of next-token distributions: how uncertain the model is at each position."""
 
 from __future__ import annotations
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-
-# The temperature at which a recited answer's entropies still differ; see `tokenunlearn.attribution.reading`.
-TAIL_TEMPERATURE = 4.0
 
 
 def token_entropy(
