@@ -31,6 +31,8 @@ from tokenunlearn.datasets.samples import Span, overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.files import replaced
 from tokenunlearn.settings import renamed
+from tokenunlearn.notebook import score_set_html
+from tokenunlearn.spelling import renamed
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
@@ -199,6 +201,9 @@ class ScoreSet:
 
     def __hash__(self) -> int:
         return hash(self.hash)
+
+    def _repr_html_(self) -> str:
+        return score_set_html(self)
 
     @cached_property
     def knowledge(self) -> list[np.ndarray]:

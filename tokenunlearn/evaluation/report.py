@@ -17,6 +17,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.result import MetricResult
 from tokenunlearn.files import replaced
 from tokenunlearn.folders import CHECKOUT
+from tokenunlearn.notebook import report_html
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class Report:
 
     def __getitem__(self, name: str) -> MetricResult:
         return self.metrics[name]
+
+    def _repr_html_(self) -> str:
+        return report_html(self)
 
     def table(self) -> list[dict[str, Any]]:
         """One row a metric: metric, value, low, high, n, reference, better."""

@@ -1,0 +1,88 @@
+"""What notebooks show: every figure, every text escaped, and no interface imported."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.evaluation.report import Report
+from tokenunlearn.evaluation.result import MetricResult
+from tokenunlearn.notebook import SHOWN_SAMPLES, SHOWN_STEPS, history_html
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = "<script>alert('x')</script>"
+ESCAPED = "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;"
+
+
+@pytest.fixture(scope="module")
+def scores() -> ScoreSet:
+    return ScoreSet.load(ROOT / "assets" / "scores" / "demo-authors-forget10.parquet")
+
+
+def changed(scores: ScoreSet, **changes) -> ScoreSet:
+    """The set with its first sample changed."""
+    return replace(scores, samples=(replace(scores.samples[0], **changes), *scores.samples[1:]))
+
+
+def test_markup_in_tokens_questions_and_names_stays_text(scores):
+    texts = (SCRIPT, *scores.samples[0].texts[1:])
+    hostile = replace(changed(scores, question=SCRIPT, texts=texts), source=SCRIPT, model=SCRIPT)
+    html = hostile._repr_html_()
+    assert "<script" not in html
+    assert html.count(ESCAPED) == 4
+
+
+def test_the_strongest_tint_is_the_most_important_token(scores):
+    html, importance = scores._repr_html_(), scores.importance[0]
+    tokens = html.split("<span title=")[1 : 1 + len(importance)]
+    tints = [float(token.split("217, 119, 6, ")[1].split(")")[0]) for token in tokens]
+    assert np.allclose(tints, 0.62 * importance, atol=1e-3)
+    assert f"importance {importance[0]:.2f}, NLL {scores.samples[0].nll[0]:.2f} nats" in tokens[0]
+
+
+def test_a_large_set_shows_its_first_samples_and_says_how_many_more(scores):
+    html = scores._repr_html_()
+    assert html.count("<br>") == SHOWN_SAMPLES
+    assert f"and {len(scores) - SHOWN_SAMPLES} more" in html
+    assert "more" not in replace(scores, samples=scores.samples[:2])._repr_html_()
+
+
+def test_scores_that_are_not_numbers_have_no_tint(scores):
+    nothing = np.full(len(scores.samples[0].texts), np.nan, dtype=np.float32)
+    assert "nan)" not in changed(scores, entropy=nothing, tail_entropy=nothing)._repr_html_()
+
+
+def test_a_report_shows_interval_n_reference_and_notes_and_escapes_them():
+    metrics = {
+        "forget/x": MetricResult("forget/x", 0.25, 12, (0.125, 0.5), "lower", reference=0.2),
+        SCRIPT: MetricResult(SCRIPT, math.nan, 3, None, "higher"),
+    }
+    html = Report(SCRIPT, "abc", "authors", {}, metrics, notes=[SCRIPT])._repr_html_()
+    cells = ["forget/x", "0.25", "0.125 to 0.5", "12", "lower", "0.2"]
+    assert "".join(f"<td>{cell}</td>" for cell in cells) in html
+    assert f"<td>{ESCAPED}</td><td>–</td><td></td><td>3</td><td>higher</td><td>–</td>" in html
+    assert "<script" not in html and html.count(ESCAPED) == 3
+
+
+def test_a_history_shows_its_first_and_last_step():
+    html = history_html([{"step": float(i), "loss": 100.0 - i} for i in range(1, 42)])
+    assert "<td>1</td><td>99</td>" in html and "<td>41</td><td>59</td>" in html
+    assert html.count("<tr>") == 1 + SHOWN_STEPS
+    assert "No steps" in history_html([])
+
+
+def test_a_record_without_a_figure_has_a_dash():
+    assert "<td>2</td><td>–</td>" in history_html([{"step": 1, "loss": 1}, {"step": 2, "loss": math.inf}])
+
+
+def test_no_interface_is_imported():
+    code = "import sys, tokenunlearn.notebook; print({'streamlit', 'torch'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
