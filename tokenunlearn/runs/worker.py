@@ -101,6 +101,7 @@ class Worker:
         return self._models[key]
 
     def _loop(self) -> None:
+        """Execute queued runs in order, and serve short requests before, between and during them."""
         while True:
             self._wake.wait()
             self._wake.clear()
