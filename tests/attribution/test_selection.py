@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -148,3 +150,11 @@ def test_without_a_criterion_a_score_set_is_needed():
 def test_bad_temperature(temperature):
     with pytest.raises(TokenUnlearnError, match=r"temperature is .*above 0"):
         SoftWeighting(temperature)
+
+
+def test_a_rule_that_is_not_listed_goes_by_its_class():
+    @dataclass(frozen=True)
+    class LongTokens(UniformWeighting):
+        least: int = 4
+
+    assert make_weights(["a", "b"], IMPORTANCE, LongTokens()).rule == {"selection": "LongTokens", "least": 4}

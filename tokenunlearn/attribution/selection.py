@@ -168,11 +168,18 @@ class TokenWeights:
         return sum(len(w) for w in self.weights)
 
 
+# A new rule is one class and one line here.
+RULES: dict[str, type[Any]] = {"hard": HardSelection, "soft": SoftWeighting, "uniform": UniformWeighting}
+
+
 def describe_rule(rule: Rule) -> dict[str, Any]:
-    """A rule's name and parameters, as stored with a run: {"selection": "hard", "threshold": 0.8}."""
-    names = {HardSelection: "hard", SoftWeighting: "soft", UniformWeighting: "uniform"}
+    """A rule's name and parameters, as stored with a run: {"selection": "hard", "threshold": 0.8}.
+
+    A rule that is not listed in ``RULES`` goes by the name of its class.
+    """
+    names = {kind: name for name, kind in RULES.items()}
     parameters = {k: v for k, v in asdict(rule).items() if v is not None}  # type: ignore[call-overload]
-    return {"selection": names[type(rule)], **parameters}
+    return {"selection": names.get(type(rule), type(rule).__name__), **parameters}
 
 
 def make_weights(

@@ -229,8 +229,8 @@ def _show(run: Run, different: str) -> None:
 
 def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:
     """The rule of the weights; without a parameter a hard selection takes its threshold from the scores."""
-    from tokenunlearn.attribution.selection import DEFAULT_TEMPERATURE
-    from tokenunlearn.runs.spec import RULES, make_rule
+    from tokenunlearn.attribution.selection import DEFAULT_TEMPERATURE, RULES
+    from tokenunlearn.runs.spec import make_rule
 
     if selection not in RULES:
         raise TokenUnlearnError(f'There is no selection "{selection}"; use one of {", ".join(RULES)}.')

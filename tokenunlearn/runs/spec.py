@@ -8,11 +8,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tokenunlearn.attribution.selection import HardSelection, Rule, SoftWeighting, UniformWeighting
+from tokenunlearn.attribution.selection import RULES, Rule
 from tokenunlearn.errors import RunError
 from tokenunlearn.objectives import WEIGHTINGS
-
-RULES: dict[str, type[Any]] = {"hard": HardSelection, "soft": SoftWeighting, "uniform": UniformWeighting}
 
 
 @dataclass(frozen=True)
