@@ -8,7 +8,7 @@
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help app test lint wheel bench clean requirements requirements-dev smollm2 chromium
+.PHONY: help app test lint wheel docs bench bench-gpu clean requirements requirements-dev smollm2 chromium
 
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check -qq
@@ -30,6 +30,7 @@ help:
 	@echo "make lint    ruff, mypy and codespell"
 	@echo "make wheel   build the wheel, install it into an empty environment and use it there"
 	@echo "make bench   measure signals, selection, masking, steps, scaling and the app, and write the tables of the docs (BENCH='selection')"
+	@echo "make docs    build the documentation as a site in the folder site"
 	@echo "make clean   remove .venv, caches and build outputs; runs stay"
 
 app: requirements smollm2
@@ -59,8 +60,12 @@ bench: requirements-dev smollm2 chromium
 	done
 	@$(PYTHON) -m benchmarks.performance
 
+docs: requirements-dev
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
 clean:
-	rm -rf .venv build dist *.egg-info test-results .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist site *.egg-info test-results .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What the targets above stand on. Each step is skipped when it is done; a copy of each requirements file is kept

@@ -38,8 +38,7 @@ def load_samples(name: str) -> SampleSet:
 
     Args:
         name: "authors:SPLIT" or "prose:SPLIT" with a split of the embedded data, "tofu:SPLIT" with a split of
-        TOFU,
-            "file:PATH" with a .jsonl, .json or .csv file, "documents:PATH" with a file of texts, or
+            TOFU, "file:PATH" with a .jsonl, .json or .csv file, "documents:PATH" with a file of texts, or
             "alchemy:forget" or "alchemy:retain", the embedded documents.
 
     Raises:
