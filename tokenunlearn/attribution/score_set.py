@@ -30,9 +30,8 @@ from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.datasets.samples import Span, overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.files import replaced
-from tokenunlearn.settings import renamed
 from tokenunlearn.notebook import score_set_html
-from tokenunlearn.spelling import renamed
+from tokenunlearn.settings import renamed
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
