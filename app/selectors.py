@@ -74,6 +74,6 @@ def fit(scores: ScoreSet) -> str:
     Raises:
         TokenUnlearnError: If there are too few marked facts, or they cover every word.
     """
-    selector = fit_selector(f"marked answers of {scores.source}", [scores])
+    selector = fit_selector(f"gold spans of {scores.source}", [scores])
     selector.save(own_folder() / f"{selector.hash}.json")
     return selector.hash

@@ -208,15 +208,15 @@ def save_set(samples: Sequence[Sample], name: str) -> str:
     from tokenunlearn.datasets.files import to_jsonl
 
     if not name:
-        raise DatasetError("The set has no name; give it one.")
+        raise DatasetError("The set has no name; enter one.")
     if not SET_NAME.fullmatch(name):
-        raise DatasetError(f'The name "{name}" does not fit; use up to 40 letters, digits, - and _.')
+        raise DatasetError(f'The name "{name}" is not valid; use 1 to 40 letters, digits, "-" or "_".')
     return keep_upload(to_jsonl(samples), f"{name}.jsonl")
 
 
 def tokenize(key: str, model: str, sample: Sample) -> Task:
     """Encode a sample on the worker's thread; the task's result is an ``Encoding``."""
-    return start_task(key, f"Reading it with {model}", lambda task: worker().model(model).encode(sample))
+    return start_task(key, f"Tokenizing with {model}", lambda task: worker().model(model).encode(sample))
 
 
 def score_path(model: str, samples: str, masking: dict[str, Any]) -> Path:
@@ -299,8 +299,8 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
         config = UnlearnSettings.from_settings(spec.config)
         if not config.uses_selection and config.weighting != "uniform":
             raise TokenUnlearnError(
-                f'The run kept no token weights, and those of "{config.weighting}" are made anew in each '
-                "step; run the unlearning anew to see them."
+                f'No token weights are stored for this run, and "{config.weighting}" recomputes them in '
+                "every step; run the unlearning again to get them."
             )
         weights = scores.weights(make_rule(spec.rule)) if scores and config.uses_selection else None
         before = worker().model(spec.model)
@@ -337,7 +337,7 @@ def ask_models(key: str, models: list[tuple[str, str]], questions: list[str]) ->
             for question, reply in zip(questions, replies, strict=True):
                 answers()[model, adapter, question] = reply
 
-    return start_task(key, "Asking the models", work)
+    return start_task(key, "Generating answers", work)
 
 
 def shipped_report(model: str) -> dict[str, Any] | None:

@@ -111,7 +111,7 @@ class TokenSettings:
         )
         forced = [(key, t, inside) for key, value in self.overrides.items() for t, inside in value.items()]
         bare = replace(mixed, selector=selectors.find(self.selector) or scores.selector, overrides={})
-        return reduce(lambda found, one: found.with_override(*one), forced, bare)
+        return reduce(lambda overridden, one: overridden.with_override(*one), forced, bare)
 
 
 CHOICES: dict[str, Any] = {
@@ -180,7 +180,7 @@ def _parse(name: str, value: str, scores: ScoreSet) -> Any:
         return decode_overrides(value, scores)
     if name == "selector":
         if value and selectors.find(value) is None:
-            raise ValueError("it must be a selector that this machine has")
+            raise ValueError("it must be a selector on this machine")
         return value
     if name in SWITCHES:
         if value not in ("true", "false"):
@@ -226,15 +226,15 @@ def decode_overrides(text: str, scores: ScoreSet) -> dict[str, dict[int, bool]]:
     for part in text.split("_") if text else []:
         number, *runs = part.split(".")
         if not number.isascii() or not number.isdigit() or int(number) >= len(scores):
-            raise ValueError("it must name samples of this score set by their number")
+            raise ValueError("it must use the sample numbers of this score set")
         sample = scores.samples[int(number)]
-        mine = overrides.setdefault(sample.sample_id, {})
+        forced = overrides.setdefault(sample.sample_id, {})
         for run in runs:
-            found = re.fullmatch(r"([io])([0-9]{1,7})(?:-([0-9]{1,7}))?", run)
-            first, last = (int(found[2]), int(found[3] or found[2])) if found else (0, -1)
-            if not found or not first <= last < len(sample.texts):
-                raise ValueError("it must read like 0.i3-5.o7 and name tokens that the sample has")
-            mine.update(dict.fromkeys(range(first, last + 1), found[1] == "i"))
+            match = re.fullmatch(r"([io])([0-9]{1,7})(?:-([0-9]{1,7}))?", run)
+            first, last = (int(match[2]), int(match[3] or match[2])) if match else (0, -1)
+            if not match or not first <= last < len(sample.texts):
+                raise ValueError("it must look like 0.i3-5.o7 and use existing token positions")
+            forced.update(dict.fromkeys(range(first, last + 1), match[1] == "i"))
     return {key: value for key, value in overrides.items() if value}
 
 
@@ -249,11 +249,11 @@ def current(source: str, scores: ScoreSet) -> TokenSettings:
     """
     if SESSION not in st.session_state:
         link = st.query_params.to_dict()
-        found, faults = from_text(link, defaults(scores, link.get("selector", "")), scores)
+        linked, faults = from_text(link, defaults(scores, link.get("selector", "")), scores)
         st.session_state[FAULTS] = faults
-        remember(source, scores, found)
-    kept: dict[str, str] = st.session_state[SESSION]
-    settings, _ = from_text(kept, defaults(scores, kept.get("selector", "")), scores)
+        remember(source, scores, linked)
+    changes: dict[str, str] = st.session_state[SESSION]
+    settings, _ = from_text(changes, defaults(scores, changes.get("selector", "")), scores)
     forced: dict[str, Mapping[str, Overrides]] = st.session_state.setdefault(OVERRIDES, {})
     return replace(settings, overrides=forced.get(source, scores.overrides))
 

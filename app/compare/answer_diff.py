@@ -43,7 +43,7 @@ def diff_html(before: str, after: str) -> str:
         else:
             parts += [f"<del>{gone}</del> "] if gone else []
             parts += [f"<ins>{come}</ins>"] if come else []
-    return f'{STYLE}<div class="ad">{"".join(parts) or "<em>(nothing)</em>"}</div>'
+    return f'{STYLE}<div class="ad">{"".join(parts) or "<em>(empty)</em>"}</div>'
 
 
 def change_html(change: TokenChange, largest: float) -> str:
@@ -56,7 +56,7 @@ def change_html(change: TokenChange, largest: float) -> str:
     lost = np.clip(np.nan_to_num(-change.change) / largest if largest > 0 else 0 * change.change, 0, 1) + 0.0
     parts = []
     for i, text in enumerate(change.texts):
-        kinds = "tok heavy" if change.emphasised[i] else "tok"
+        kinds = "tok heavy" if change.emphasized[i] else "tok"
         tip = (
             f"weight {change.weights[i]:.2f}, log p {-change.nll_before[i]:.2f} → {-change.nll_after[i]:.2f}"
         )

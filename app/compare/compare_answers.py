@@ -38,47 +38,47 @@ def keep_stored(columns: Sequence[Contender], reports: dict[str, dict[str, Any]]
 
 
 def stored_rows(columns: Sequence[Contender]) -> dict[str, list[dict[str, Any]]]:
-    """Part -> question, answer in the data, and replies by contender, of what the runs have kept."""
+    """Split -> question, ground-truth answer and replies by contender, of what the runs have stored."""
     answers = services.answers()
-    parts: dict[str, dict[str, dict[str, Any]]] = {}
+    splits: dict[str, dict[str, dict[str, Any]]] = {}
     for column in columns:
-        for part, rows in services.run_generations(column.run).items() if column.run else ():
+        for split, rows in services.run_generations(column.run).items() if column.run else ():
             for row in rows:
                 replies = {
                     c.name: answers[key]
                     for c in columns
                     if (key := (c.model, c.adapter, row["question"])) in answers
                 }
-                parts.setdefault(part, {})[row["question"]] = {
+                splits.setdefault(split, {})[row["question"]] = {
                     "question": row["question"],
                     "answer": row["answer"],
                     "replies": replies,
                 }
-    return {part: list(rows.values()) for part, rows in parts.items()}
+    return {split: list(rows.values()) for split, rows in splits.items()}
 
 
 def show_answers(columns: Sequence[Contender]) -> None:
     """Greedy answers of every contender to the same questions, differences to the start model marked."""
     spec = next(column.run.spec for column in columns if column.run)
-    parts = {"forget": spec.samples, **({"retain": spec.retain} if spec.retain else {})}
-    kind_column, own_column = st.columns([1, 2], vertical_alignment="bottom")
-    with kind_column:
-        part = st.radio("Questions of", list(parts), horizontal=True, key="part", bind="query-params")
-    with own_column:
-        own = st.text_input("Or ask your own", key="ask", bind="query-params", max_chars=500)
+    splits = {"forget": spec.samples, **({"retain": spec.retain} if spec.retain else {})}
+    split_column, ask_column = st.columns([1, 2], vertical_alignment="bottom")
+    with split_column:
+        split = st.radio("Questions from", list(splits), horizontal=True, key="part", bind="query-params")
+    with ask_column:
+        typed = st.text_input("Or ask your own question", key="ask", bind="query-params", max_chars=500)
     expected: dict[str, str] = {}
-    if own.strip():
-        questions = [own.strip()]
+    if typed.strip():
+        questions = [typed.strip()]
     else:
         try:
-            shown = services.load_samples(parts[part or "forget"]).spread(QUESTIONS_SHOWN)
+            shown = services.load_samples(splits[split or "forget"]).spread(QUESTIONS_SHOWN)
         except TokenUnlearnError as error:
             show_error(error)
             return
         expected = {s.question: s.answer for s in shown if not s.document}
         questions = list(expected)
         if not questions:
-            st.caption("Documents have no questions; ask your own.")
+            st.caption("Documents have no questions. Ask your own above.")
             return
     answers = services.answers()
     missing = [
@@ -93,18 +93,18 @@ def show_answers(columns: Sequence[Contender]) -> None:
         with st.container(border=True):
             st.text(question)
             if question in expected:
-                st.caption("Answer in the data")
+                st.caption("Ground-truth answer")
                 st.text(expected[question])
             start = answers.get((columns[0].model, "", question))
             for cell, column in zip(st.columns(len(columns)), columns, strict=True):
                 answer = answers.get((column.model, column.adapter, question))
                 with cell:
-                    st.html(name_html(column, f"{column.name} says"))
+                    st.html(name_html(column, column.name))
                     if answer is None:
-                        st.caption("…" if column.loadable else "not stored, and the weights were not kept")
+                        st.caption("…" if column.loadable else "Not stored, and the run has no weights")
                     else:
                         st.html(answer_diff.diff_html(answer if start is None else start, answer))
     st.caption(
-        "Greedy answers. Words that the start model did not say are marked; "
-        "its own that are gone are struck through."
+        "Greedy decoding. Compared with the start model, new words are highlighted and removed words are "
+        "struck through."
     )

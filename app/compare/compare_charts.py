@@ -56,15 +56,18 @@ def trade_off(points: Sequence[Mapping[str, Any]]) -> go.Figure:
             marker={"color": p["color"], "symbol": p["symbol"], "size": 14 if p["chosen"] else 8},
             error_x=_error(x) if p["chosen"] else None,
             error_y=_error(y) if p["chosen"] else None,
-            hovertemplate=f"{name_text(p['name'], 60)}<br>forget gold span {x['value']:.3f} (n={x['n']})"
-            f"<br>utility {y['value']:.3f} (n={y['n']})<extra></extra>",
+            hovertemplate=f"{name_text(p['name'], 60)}<br>facts still recalled {x['value']:.3f} (n={x['n']})"
+            f"<br>model utility {y['value']:.3f} (n={y['n']})<extra></extra>",
         )
     return figure.update_layout(
         height=380,
         margin=MARGIN,
         legend=LEGEND,
-        xaxis={"title": "facts of the forget set still told, share (less is better)", "range": [-0.05, 1.08]},
-        yaxis={"title": "model utility, 0 to 1 (more is better)"},
+        xaxis={
+            "title": "share of forget-set facts still recalled (lower is better)",
+            "range": [-0.05, 1.08],
+        },
+        yaxis={"title": "model utility, 0 to 1 (higher is better)"},
     )
 
 
@@ -84,12 +87,12 @@ def metric_bars(rows: Sequence[Mapping[str, Any]], colors: Mapping[str, str]) ->
     """
     figure = go.Figure()
     for model in dict.fromkeys(row["model"] for row in rows):
-        mine = [row for row in rows if row["model"] == model]
-        up = [0 if row["high"] is None else row["high"] - row["value"] for row in mine]
-        down = [0 if row["low"] is None else row["value"] - row["low"] for row in mine]
+        bars = [row for row in rows if row["model"] == model]
+        up = [0 if row["high"] is None else row["high"] - row["value"] for row in bars]
+        down = [0 if row["low"] is None else row["value"] - row["low"] for row in bars]
         figure.add_bar(
-            x=[row["metric"].replace("_", " ") for row in mine],
-            y=[row["value"] for row in mine],
+            x=[row["metric"].replace("_", " ") for row in bars],
+            y=[row["value"] for row in bars],
             name=name_text(model),
             marker={"color": colors[model]},
             error_y={"type": "data", "array": up, "arrayminus": down, "thickness": 1},
@@ -119,7 +122,7 @@ def forget_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float], s
         margin=MARGIN,
         legend=LEGEND,
         xaxis={"title": "step"},
-        yaxis={"title": "weighted NLL, nats", "rangemode": "tozero"},
+        yaxis={"title": "forget NLL (weighted), nats", "rangemode": "tozero"},
         showlegend=True,
     )
 

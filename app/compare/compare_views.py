@@ -23,22 +23,22 @@ from tokenunlearn.evaluation.token_changes import TokenChange, summarize
 BARS = ("forget/gold_span", "forget/gold_span_paraphrased", "retain/gold_span", "model_utility")
 SYMBOLS = ("circle", "triangle-up", "star", "cross", "pentagon", "hexagram", "x", "triangle-down")
 EVALUATED = 24
-TOLD = 0.5
+RECALLED = 0.5  # share of a question's facts above which it counts as recalled
 
 
 def reports_of(columns: Sequence[Contender]) -> dict[str, dict[str, Any]]:
     """Contender's name -> its report, where there is one."""
-    found = {}
+    reports = {}
     for column in columns:
         report = services.run_report(column.run) if column.run else services.shipped_report(column.model)
         if report:
-            found[column.name] = report
-    return found
+            reports[column.name] = report
+    return reports
 
 
 def changes_of(columns: Sequence[Contender]) -> dict[str, list[TokenChange]]:
     """Letter of a run -> its token changes, where it kept any; a damaged file shows one sentence."""
-    found = {}
+    by_run = {}
     for column in columns:
         try:
             changes = services.token_changes(column.run) if column.run else None
@@ -46,8 +46,8 @@ def changes_of(columns: Sequence[Contender]) -> dict[str, list[TokenChange]]:
             show_error(error)
             continue
         if changes:
-            found[column.name] = changes
-    return found
+            by_run[column.name] = changes
+    return by_run
 
 
 def colors_of(columns: Sequence[Contender]) -> dict[str, str]:
@@ -59,33 +59,34 @@ def figures(
     columns: Sequence[Contender], entries: Sequence[RunEntry], reports: dict[str, dict[str, Any]]
 ) -> list[tuple[str, str, go.Figure]]:
     """Heading, what to see, and figure of everything that concerns whole runs."""
-    found = []
+    drawn = []
     points = _points(columns, entries, reports)
     if points:
         sentence = (
-            "Up and to the left is better: few facts of the forget set still told, utility as at the start. "
-            "Small marks are the other runs of the same models; the dotted line joins the runs that "
-            "no other beats."
+            "Up and to the left is better: few forget-set facts still recalled, utility unchanged. Small "
+            "markers are other runs of the same models; the dotted line is the Pareto front of the runs."
         )
-        found.append(("Forgotten against kept", sentence, compare_charts.trade_off(points)))
+        drawn.append(("Forgetting and utility", sentence, compare_charts.trade_off(points)))
     rows = [row for row in comparison.metric_rows(reports) if row["metric"] in BARS]
     if rows:
         sentence = (
-            "Forgetting worked when the forget bars fall to the retrained model's and the others stay "
-            "at the start model's. Lines are 95 % intervals."
+            "Ideally the forget bars drop to the level of the retrained model and the other bars stay at "
+            "the level of the start model. Error bars: 95 % CI."
         )
-        found.append(("Headline metrics", sentence, compare_charts.metric_bars(rows, colors_of(columns))))
+        drawn.append(("Headline metrics", sentence, compare_charts.metric_bars(rows, colors_of(columns))))
     curves = {}
     for column in columns:
         records = services.run_records(column.run) if column.run else []
-        kept = [(r["step"], r["forget_nll"]) for r in records if r.get("forget_nll") is not None]
-        if kept:
-            shown = [kept[i] for i in decimate([nll for _, nll in kept])]
+        values = [(r["step"], r["forget_nll"]) for r in records if r.get("forget_nll") is not None]
+        if values:
+            shown = [values[i] for i in decimate([nll for _, nll in values])]
             curves[column.name] = ([step for step, _ in shown], [nll for _, nll in shown], column.color)
     if curves:
-        sentence = "The NLL of the weighted forget tokens should rise, and level off before the model breaks."
-        found.append(("Forget NLL in training", sentence, compare_charts.forget_curves(curves)))
-    return found
+        sentence = (
+            "The weighted NLL of the forget tokens should rise and level off before the model degrades."
+        )
+        drawn.append(("Forget NLL during training", sentence, compare_charts.forget_curves(curves)))
+    return drawn
 
 
 def _points(
@@ -113,12 +114,12 @@ def _points(
     points.sort(key=lambda point: point["name"] if point["chosen"] else "")
     for column in columns:
         metrics = reports.get(column.name, {}).get("metrics", {})
-        found = [figure_of(metrics, name) for name in HEADLINE]
-        if column.run is None and all(found):
+        headline = [figure_of(metrics, name) for name in HEADLINE]
+        if column.run is None and all(headline):
             symbol = "diamond" if column.name.startswith("retrained") else "square"
             points.append(
                 {"name": column.name, "color": column.color, "symbol": symbol, "chosen": True, "run": False}
-                | dict(zip(("forget", "utility"), found, strict=True))
+                | dict(zip(("forget", "utility"), headline, strict=True))
             )
     return points
 
@@ -138,10 +139,10 @@ def chart(heading: str, sentence: str, figure: go.Figure) -> None:
         alt=f"{heading}. {sentence}",
         config={"displaylogo": False, "toImageButtonOptions": camera},
     )
-    text, button = st.columns([5, 1])
+    text, button = st.columns([4, 1])
     text.caption(sentence)
     button.download_button(
-        "HTML",
+        "Download chart (HTML)",
         lambda: export.figure_html(figure),
         f"{name}.html",
         "text/html",
@@ -149,7 +150,7 @@ def chart(heading: str, sentence: str, figure: go.Figure) -> None:
         type="tertiary",
         icon=":material/download:",
         on_click="ignore",
-        help="The figure as one file that opens offline",
+        help="A standalone file that opens offline",
     )
 
 
@@ -163,30 +164,28 @@ def show_outcome(
         if column.run and column.loadable and column.name not in reports:
             _offer(
                 f"evaluate-{column.run.id}",
-                f"Evaluate {column.name} on {EVALUATED} samples a part",
+                f"Evaluate {column.name} ({EVALUATED} samples per split)",
                 services.evaluate_run(column.run, EVALUATED),
             )
     for heading, sentence, figure in drawn:
         chart(heading, sentence, figure)
     if not reports:
-        st.info("No metrics yet: evaluate a run to fill the table.")
+        st.info("No metrics yet. Evaluate a run to see them.")
         return
-    st.subheader("Every metric")
+    st.subheader("All metrics")
     table = comparison.metric_table(comparison.metric_rows(reports))
     st.dataframe(
         pd.DataFrame(table), hide_index=True, placeholder=ABSENT, alt="Metrics as rows, models as columns"
     )
     st.caption(
-        "Value, 95 % interval, rows. ↑ higher is better, ↓ lower is better. On the forget set about as low "
-        "as the retrained model is best; forget quality is the p-value of a Kolmogorov-Smirnov test "
-        "against it and depends on n."
+        "Each cell: value [95 % CI] and n. ↑ higher is better, ↓ lower is better, → closest to the retrained "
+        "model is best. On the forget set, the target is the retrained model's value. Forget quality is the "
+        "p-value of a Kolmogorov-Smirnov test against the retrained model and depends on n."
     )
     limits = {name: report["settings"].get("limit") for name, report in reports.items()}
     if len(set(limits.values())) > 1:
-        told = ", ".join(f"{name} {limit or 'every row'}" for name, limit in limits.items())
-        st.caption(
-            f"The models were measured on different numbers of rows a part ({told}): mind the intervals."
-        )
+        sizes = ", ".join(f"{name} {limit or 'all'}" for name, limit in limits.items())
+        st.caption(f"The number of samples per split differs ({sizes}), so the intervals do too.")
 
 
 def _offer(key: str, label: str, work: Callable[[services.Task], Any]) -> None:
@@ -198,26 +197,26 @@ def _offer(key: str, label: str, work: Callable[[services.Task], Any]) -> None:
 
 def show_questions(reports: dict[str, dict[str, Any]]) -> None:
     """Which questions are still answered: one row a question that all reports cover."""
-    parts = comparison.parts_of(reports.values())
-    if not parts:
-        st.info("No metrics yet: evaluate a run on the view Outcome.")
+    splits = comparison.splits_of(reports.values())
+    if not splits:
+        st.info("No metrics yet. Evaluate a run in the Outcome view.")
         return
     left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
-    part = left.radio("Part", parts, horizontal=True, key="questions", bind="query-params")
-    names = comparison.row_metrics(reports.values(), part or parts[0])
+    split = left.radio("Split", splits, horizontal=True, key="questions", bind="query-params")
+    names = comparison.row_metrics(reports.values(), split or splits[0])
     usual = names.index("gold_span") if "gold_span" in names else 0
     metric = middle.selectbox("Metric", names, index=usual, key="metric", bind="query-params")
-    differing = right.toggle("Only differing", key="differing", bind="query-params")
+    differing = right.toggle("Only differences", key="differing", bind="query-params")
     if metric is None:
         return
-    rows = comparison.question_rows(reports, part or parts[0], [metric])
+    rows = comparison.question_rows(reports, split or splits[0], [metric])
     columns = [f"{metric}, {name}" for name in reports]
     if metric.startswith("gold_span"):
-        told = (
-            f"{name} {sum((row.get(column) or 0) > TOLD for row in rows)}"
+        counts = (
+            f"{name} {sum((row.get(column) or 0) > RECALLED for row in rows)}"
             for name, column in zip(reports, columns, strict=True)
         )
-        st.text(f"Of {len(rows)} questions the fact is still told by: {', '.join(told)}.")
+        st.text(f"Fact still recalled (of {len(rows)}): {', '.join(counts)}")
     if differing:
         rows = [row for row in rows if len({row.get(column) for column in columns}) > 1]
     shares = all(0 <= (row.get(column) or 0) <= 1 for row in rows for column in columns)
@@ -228,7 +227,7 @@ def show_questions(reports: dict[str, dict[str, Any]]) -> None:
         for column in columns
     }
     config["question"] = st.column_config.TextColumn(width=240)  # leaves room for values on a narrow screen
-    order = ["question", *columns, "answer", *(f"says {name}" for name in reports), "sample_id"]
+    order = ["question", *columns, "answer", *(f"answer, {name}" for name in reports), "sample_id"]
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -237,7 +236,7 @@ def show_questions(reports: dict[str, dict[str, Any]]) -> None:
         placeholder=ABSENT,
         alt="Questions as rows",
     )
-    st.caption("Values of single rows, for the questions that every report covers.")
+    st.caption("Value per question, for the questions covered by all reports.")
 
 
 def show_tokens(columns: Sequence[Contender]) -> None:
@@ -247,29 +246,29 @@ def show_tokens(columns: Sequence[Contender]) -> None:
         if column.run and column.loadable and column.name not in changes:
             _offer(
                 f"tokens-{column.run.id}",
-                f"Measure the tokens of {column.name}",
+                f"Compute token-level results of {column.name}",
                 services.measure_tokens(column.run),
             )
     if not changes:
-        st.info("These runs kept no token changes; measure them to fill this view.")
+        st.info("No token-level results are stored for these runs. Compute them to see this view.")
         return
-    summaries = [{"run": name, **row} for name, found in changes.items() for row in summarize(found)]
+    summaries = [{"run": name, **row} for name, tokens in changes.items() for row in summarize(tokens)]
     st.dataframe(
         pd.DataFrame(summaries),
         hide_index=True,
         placeholder=ABSENT,
-        alt="Median change of emphasised and other tokens, by run",
+        alt="Median change of tokens with a weight of at least 1 and of the others, per run",
         column_config={
             "change": st.column_config.NumberColumn("median Δ log p, nats", format="%.2f"),
-            "low": st.column_config.NumberColumn("10 % below", format="%.2f"),
-            "high": st.column_config.NumberColumn("10 % above", format="%.2f"),
+            "low": st.column_config.NumberColumn("10th percentile", format="%.2f"),
+            "high": st.column_config.NumberColumn("90th percentile", format="%.2f"),
             "rank_before": st.column_config.NumberColumn("median rank before", format="%.0f"),
             "rank_after": st.column_config.NumberColumn("median rank after", format="%.0f"),
         },
     )
     st.caption(
-        "Tokens with a weight of at least 1 should fall far below 0, the others stay near 0. "
-        "Rank 1: the model's most probable token."
+        "Tokens with a weight of at least 1 should drop far below 0; the others should stay near 0. "
+        "Rank 1 is the model's most probable token."
     )
     moving = {
         name: str(column.run.spec.config["weighting"])
@@ -278,19 +277,19 @@ def show_tokens(columns: Sequence[Contender]) -> None:
         if column.name == name and column.run and weights_move(column.run.spec)
     }
     if moving:
-        told = ", ".join(f"{name} ({weighting})" for name, weighting in moving.items())
+        weightings = ", ".join(f"{name} ({weighting})" for name, weighting in moving.items())
         st.caption(
-            f"The weights of {told} were made anew in every step: shown is the mean over the steps "
-            "that read the sample."
+            f"The weights of {weightings} change in every step; the mean over the steps that used the "
+            "sample is shown."
         )
-    by_sample = {name: {change.sample_id: change for change in found} for name, found in changes.items()}
-    ids = list(dict.fromkeys(i for found in by_sample.values() for i in found))
+    by_sample = {name: {change.sample_id: change for change in tokens} for name, tokens in changes.items()}
+    ids = list(dict.fromkeys(i for samples in by_sample.values() for i in samples))
     sample = st.selectbox("Sample", ids, key="sample", bind="query-params")
-    shown = {name: found[sample] for name, found in by_sample.items() if sample in found}
+    shown = {name: samples[sample] for name, samples in by_sample.items() if sample in samples}
     first = next(iter(shown.values()))
     shown = {name: change for name, change in shown.items() if change.texts == first.texts}
-    if len(shown) < sum(sample in found for found in by_sample.values()):
-        st.caption("Runs whose model splits this response into other tokens are left out.")
+    if len(shown) < sum(sample in samples for samples in by_sample.values()):
+        st.caption("Runs whose model tokenizes this response differently are not shown.")
     st.text(first.question)
     largest = max(float(-change.change.min(initial=0.0)) for change in shown.values())
     for cell, (name, change) in zip(st.columns(len(shown)), shown.items(), strict=True):
@@ -298,12 +297,11 @@ def show_tokens(columns: Sequence[Contender]) -> None:
             st.text(next(column.title for column in columns if column.name == name))
             st.html(answer_diff.change_html(change, largest))
     st.caption(
-        f"A stronger tint lost more log-probability, the strongest {largest:.1f} nats; "
-        "underlined tokens had a weight of at least 1."
+        f"Darker: larger drop in log-probability, up to {largest:.1f} nats. Underlined: weight of at least 1."
     )
     chart(
-        "Change of every token",
-        "Above: how much log-probability each token lost; below: the weight it was trained with.",
+        "Change per token",
+        "Top: change in log-probability per token. Bottom: weight during training.",
         compare_charts.token_change_bars(shown, colors_of(columns)),
     )
     table = comparison.token_rows(shown)
@@ -339,8 +337,8 @@ def show_settings(columns: Sequence[Contender]) -> None:
         )
     else:
         what = (
-            "The runs share every setting."
+            "The runs have the same settings."
             if len(specs) > 1
-            else "One run is chosen: choose another to see what differs."
+            else "Select a second run to see which settings differ."
         )
         st.caption(what)

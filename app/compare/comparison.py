@@ -57,16 +57,16 @@ def contenders(chosen: Sequence[RunEntry]) -> list[Contender]:
     def named(kind: str, model: str) -> str:
         return kind if len(models) == 1 else f"{kind} ({model})"
 
-    found = [Contender(named("start", model), model) for model in models]
+    columns = [Contender(named("start", model), model) for model in models]
     for letter, entry in zip(LETTERS, chosen, strict=False):
         run = entry.run
         changed = str(run.folder / "adapter")
-        found.append(Contender(letter, entry.spec.model, changed, entry.color, entry.label, run))
+        columns.append(Contender(letter, entry.spec.model, changed, entry.color, entry.label, run))
     for model in models:
         preset = PRESETS.get(model)
         if preset and preset.retrained:
-            found.append(Contender(named("retrained", model), preset.retrained, color=RETRAINED_COLOR))
-    return found
+            columns.append(Contender(named("retrained", model), preset.retrained, color=RETRAINED_COLOR))
+    return columns
 
 
 def flat_settings(spec: RunSpec) -> dict[str, Any]:
@@ -79,8 +79,11 @@ def flat_settings(spec: RunSpec) -> dict[str, Any]:
         "retained samples": spec.retain or ABSENT,
     }
     flat |= dict(spec.rule) | config | {f"scoring {k}": v for k, v in spec.scoring.items()}
-    flat |= {"score set": spec.score_hash[:12] or "made by the run", "evaluated samples": spec.evaluate}
-    return flat | {f"version of {k}": v for k, v in spec.versions.items()}
+    flat |= {
+        "score set": spec.score_hash[:12] or "computed by the run",
+        "evaluated samples per split": spec.evaluate,
+    }
+    return flat | {f"{k} version": v for k, v in spec.versions.items()}
 
 
 def settings_rows(specs: Mapping[str, RunSpec], only_different: bool = True) -> list[dict[str, str]]:
@@ -135,34 +138,34 @@ def metric_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def _place(name: str) -> tuple[str, str]:
-    """Part and metric of a name: forget and rouge_l, or membership and loss of "membership_loss"."""
-    part, _, metric = name.partition("/" if "/" in name else "_")
-    return part, metric
+    """Split and metric of a name: forget and rouge_l, or membership and loss of "membership_loss"."""
+    split, _, metric = name.partition("/" if "/" in name else "_")
+    return split, metric
 
 
-def parts_of(reports: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Parts of a benchmark that have a value a question, and the membership attacks."""
+def splits_of(reports: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Splits of a benchmark that have a value per question, and the membership attacks."""
     names = (name for report in reports for name, metric in report["metrics"].items() if metric["rows"])
     return list(dict.fromkeys(_place(name)[0] for name in names))
 
 
-def row_metrics(reports: Iterable[Mapping[str, Any]], part: str) -> list[str]:
-    """Metrics of a part that have a value a question, without the part's name."""
+def row_metrics(reports: Iterable[Mapping[str, Any]], split: str) -> list[str]:
+    """Metrics of a split that have a value per question, without the split's name."""
     names = dict.fromkeys(
         name for report in reports for name, metric in report["metrics"].items() if metric["rows"]
     )
-    return [metric for place, metric in map(_place, names) if place == part]
+    return [metric for place, metric in map(_place, names) if place == split]
 
 
 def question_rows(
-    reports: Mapping[str, Mapping[str, Any]], part: str, metrics: Sequence[str]
+    reports: Mapping[str, Mapping[str, Any]], split: str, metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
     """One row a question that every report covers: sample_id, question, answer, "metric, model" values.
 
     Args:
         reports: Model -> report.
-        part: forget, retain, ..., membership.
-        metrics: Names without the part; a value is None where the metric does not apply to the row.
+        split: forget, retain, ..., membership.
+        metrics: Names without the split; a value is None where the metric does not apply to the row.
     """
     values: dict[str, dict[str, Any]] = {}
     texts: dict[str, dict[str, str]] = {}
@@ -171,7 +174,7 @@ def question_rows(
         seen = set()
         places = {_place(name): result for name, result in report["metrics"].items()}
         for metric in metrics:
-            result = places.get((part, metric))
+            result = places.get((split, metric))
             for sample_id, value in (
                 zip(*(result["sample_ids"], result["rows"]), strict=True) if result else ()
             ):
@@ -179,7 +182,7 @@ def question_rows(
                 values.setdefault(sample_id, {})[f"{metric}, {title}"] = value
         for row in itertools.chain.from_iterable(report["generations"].values()):
             text = texts.setdefault(row["sample_id"], {"question": row["question"], "answer": row["answer"]})
-            text[f"says {title}"] = row["generation"]
+            text[f"answer, {title}"] = row["generation"]
         covered += [seen] if seen else []
     shared = set.intersection(*covered) if covered else set()
     names = [f"{metric}, {title}" for metric in metrics for title in reports]

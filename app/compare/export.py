@@ -18,10 +18,10 @@ from app.compare import answer_diff
 from app.compare.comparison import (
     Contender,
     metric_table,
-    parts_of,
     question_rows,
     row_metrics,
     settings_rows,
+    splits_of,
 )
 from tokenunlearn.evaluation.token_changes import TokenChange, summarize
 from tokenunlearn.runs.spec import RunSpec
@@ -62,7 +62,7 @@ class Comparison:
         metrics: Rows of :func:`~app.compare.comparison.metric_rows`, models by name.
         reports: Name of the model -> report, for versions, revision and settings.
         figures: Heading, what to see, figure.
-        answers: Part -> rows of question, answer, and replies by name of the model.
+        answers: Split -> rows of question, answer, and replies by name of the model.
         changes: Letter -> token changes.
         hashes: Letter -> file -> sha256.
         commands: Letter -> the command line that repeats the run.
@@ -127,7 +127,7 @@ def comparison_html(c: Comparison) -> str:
         ("Questions", _questions(c)),
         ("Tokens", _tokens(c)),
         ("Answers", _answers(c)),
-        ("How to repeat it", _repeat(c)),
+        ("Reproduce", _repeat(c)),
     ]
     body = "".join(
         f"<section><h2>{escape(heading)}</h2>{html}</section>" for heading, html in sections if html
@@ -138,7 +138,7 @@ def comparison_html(c: Comparison) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{NO_NETWORK}">'
         f"<title>TokenUnlearn comparison</title><style>{STYLE}</style>{answer_diff.STYLE}"
         f"<script>{get_plotlyjs()}</script></head><body><h1>Comparison of unlearning runs</h1>"
-        f'<p class="note">Made {escape(c.created)} (UTC) with TokenUnlearn from stored results.</p>'
+        f'<p class="note">Created by TokenUnlearn at {escape(c.created)} (UTC) from stored results.</p>'
         f"{body}</body></html>\n"
     )
 
@@ -181,17 +181,18 @@ def _runs(c: Comparison) -> str:
 
 def _settings(c: Comparison) -> str:
     different = settings_rows(c.specs)
-    shown = _table(different) or "<p>The runs share every setting.</p>" if len(c.specs) > 1 else ""
+    shown = _table(different) or "<p>The runs have the same settings.</p>" if len(c.specs) > 1 else ""
     every = _table(settings_rows(c.specs, only_different=False))
     return f"{shown}<details><summary>All settings</summary>{every}</details>"
 
 
 def _metrics(c: Comparison) -> str:
     if not c.metrics:
-        return "<p>No run was evaluated.</p>"
+        return "<p>No run has been evaluated.</p>"
     note = (
-        "Value, 95 % bootstrap interval over rows, number of rows. ↑ higher is better, ↓ lower is better. "
-        "On the forget set about as low as the retrained model is best."
+        "Each cell: value [95 % bootstrap CI over rows] and n. ↑ higher is better, ↓ lower is better, "
+        "→ closest to the retrained model is best. On the forget set, the target is the retrained model's "
+        "value."
     )
     return f'<p class="note">{note}</p>{_table(metric_table(c.metrics))}'
 
@@ -205,16 +206,16 @@ def _figure(sentence: str, figure: go.Figure, number: int) -> str:
 
 
 def _questions(c: Comparison) -> str:
-    """Every metric of every question that all reports cover, part by part."""
-    parts = []
-    for part in parts_of(c.reports.values()):
-        rows = question_rows(c.reports, part, row_metrics(c.reports.values(), part))
+    """Every metric of every question that all reports cover, split by split."""
+    sections = []
+    for split in splits_of(c.reports.values()):
+        rows = question_rows(c.reports, split, row_metrics(c.reports.values(), split))
         if rows:
-            parts.append(
-                f"<details><summary>{escape(part)}: {len(rows)} questions that every report covers</summary>"
+            sections.append(
+                f"<details><summary>{escape(split)}: {len(rows)} questions covered by all reports</summary>"
                 f"{_table(rows)}</details>"
             )
-    return "".join(parts)
+    return "".join(sections)
 
 
 def _tokens(c: Comparison) -> str:
@@ -228,22 +229,22 @@ def _tokens(c: Comparison) -> str:
         )
         parts.append(
             f"<h3>{escape(letter)}</h3>{_table(summarize(changes))}"
-            f"<details><summary>Every response of the forget set ({len(changes)})</summary>{texts}</details>"
+            f"<details><summary>All responses of the forget set ({len(changes)})</summary>{texts}</details>"
         )
     note = (
-        "change: median change of log-probability over tokens in nats, low to high the middle 80 % of them; "
-        "rank 1 is the model's most probable token. In the texts a stronger tint lost more, underlined "
-        "tokens had a weight of at least 1."
+        "change: median change in log-probability, nats; low and high: 10th and 90th percentile over tokens; "
+        "rank 1 is the model's most probable token. In the responses, darker tokens lost more "
+        "log-probability and underlined tokens had a weight of at least 1."
     )
     return f'<p class="note">{note}</p>{"".join(parts)}' if parts else ""
 
 
 def _answers(c: Comparison) -> str:
-    parts = []
-    for part, rows in c.answers.items():
+    tables = []
+    for split, rows in c.answers.items():
         names = list(dict.fromkeys(name for row in rows for name in row["replies"]))
         head = "".join(
-            f'<th scope="col">{escape(name)}</th>' for name in ("question", "answer in the data", *names)
+            f'<th scope="col">{escape(name)}</th>' for name in ("question", "ground-truth answer", *names)
         )
         lines = []
         for row in rows:
@@ -254,18 +255,18 @@ def _answers(c: Comparison) -> str:
                 shown = "–" if reply is None else answer_diff.diff_html(start, reply)
                 cells.append(f"<td>{shown.removeprefix(answer_diff.STYLE)}</td>")
             lines.append(f"<tr>{''.join(cells)}</tr>")
-        parts.append(f"<h3>{escape(part)}</h3>{_scrolling(head, lines)}")
-    note = '<p class="note">Greedy answers; differences to the first model are marked.</p>'
-    return note + "".join(parts) if parts else ""
+        tables.append(f"<h3>{escape(split)}</h3>{_scrolling(head, lines)}")
+    note = '<p class="note">Greedy decoding; differences from the first model are highlighted.</p>'
+    return note + "".join(tables) if tables else ""
 
 
 def _repeat(c: Comparison) -> str:
     parts = []
     for letter, spec in c.specs.items():
-        facts = [{"what": f"version of {name}", "value": value} for name, value in spec.versions.items()]
-        facts += [{"what": "score set", "value": spec.score_hash or "made by the run"}]
+        facts = [{"item": f"{name} version", "value": value} for name, value in spec.versions.items()]
+        facts += [{"item": "score set", "value": spec.score_hash or "computed by the run"}]
         facts += [
-            {"what": f"sha256 of {name}", "value": value} for name, value in c.hashes.get(letter, {}).items()
+            {"item": f"sha256 of {name}", "value": value} for name, value in c.hashes.get(letter, {}).items()
         ]
         parts.append(
             f"<h3>{escape(letter)}: {escape(spec.id)}</h3><pre>{escape(c.commands.get(letter, ''))}</pre>"
@@ -277,7 +278,7 @@ def _repeat(c: Comparison) -> str:
             "revision": report.get("revision", ""),
             "suite": report.get("suite", ""),
             **{k: _cell(v) for k, v in report.get("settings", {}).items()},
-            **{f"version of {k}": v for k, v in report.get("versions", {}).items()},
+            **{f"{k} version": v for k, v in report.get("versions", {}).items()},
             "code": report.get("git_revision", ""),
             "device": report.get("device", ""),
         }

@@ -59,15 +59,17 @@ def entries(runs: Sequence[Run]) -> list[RunEntry]:
 
     The colors follow the order in which the runs were made, so a new run changes no other's color.
     """
-    found = []
+    oldest_first = []
     for place, run in enumerate(reversed(runs)):
         try:
             entry = _entry(run.folder, _stamps(run.folder))
         except RunError:
             continue
         state = run.state if entry.state.active else entry.state
-        found.append(RunEntry(**vars(entry) | {"state": state, "color": PALETTE[place % len(PALETTE)]}))
-    return found[::-1]
+        oldest_first.append(
+            RunEntry(**vars(entry) | {"state": state, "color": PALETTE[place % len(PALETTE)]})
+        )
+    return oldest_first[::-1]
 
 
 def _stamps(folder: Path) -> tuple[int, ...]:

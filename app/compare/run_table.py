@@ -20,7 +20,7 @@ SHOWN = (
     "label",
     "status",
     "forget NLL",
-    "still told",
+    "still recalled",
     "utility",
     "weights",
     "created (UTC)",
@@ -32,18 +32,18 @@ MARK = "■"
 def rows(entries: Sequence[RunEntry], chosen: Sequence[str]) -> list[dict[str, Any]]:
     """Runs as rows; ``chosen`` are ids in the order A, B, ..."""
     letters = dict(zip(chosen, LETTERS, strict=False))
-    found = []
+    table = []
     for entry in entries:
         spec = entry.spec
         headline = {name: figure["value"] for name, figure in entry.headline.items()}
-        found.append(
+        table.append(
             {
                 "compare": entry.id in letters,
                 "mark": f"{MARK} {letters.get(entry.id, '')}",
                 "label": entry.label,
                 "status": entry.state.status,
                 "forget NLL": list(entry.curve),
-                "still told": headline.get("forget/gold_span"),
+                "still recalled": headline.get("forget/gold_span"),
                 "utility": headline.get("model_utility"),
                 "weights": run_view.weights_text(spec),
                 "created (UTC)": spec.created[:16].replace("T", " "),
@@ -56,7 +56,7 @@ def rows(entries: Sequence[RunEntry], chosen: Sequence[str]) -> list[dict[str, A
                 "id": entry.id,
             }
         )
-    return found
+    return table
 
 
 def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
@@ -87,17 +87,17 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
             ),
             "label": st.column_config.TextColumn("label", max_chars=80, help="Double-click to rename"),
             "forget NLL": st.column_config.LineChartColumn(
-                "forget NLL", help="Weighted NLL of the forget tokens over the steps, nats", color="gray"
+                "forget NLL", help="Weighted NLL of the forget tokens per step, nats", color="gray"
             ),
-            "still told": st.column_config.NumberColumn(
-                "facts still told",
+            "still recalled": st.column_config.NumberColumn(
+                "facts still recalled",
                 format="%.2f",
-                help="Share of the forget set's facts that the model still tells; less is better",
+                help="Share of the forget-set facts that the model still recalls; lower is better",
             ),
             "utility": st.column_config.NumberColumn("utility", format="%.2f", help="Model utility, 0 to 1"),
         },
         placeholder=ABSENT,
-        alt="Runs, the newest first: tick a row to compare the run, edit its label to rename it",
+        alt="Runs, newest first: tick a row to compare the run, edit its label to rename it",
     )
 
 

@@ -55,7 +55,7 @@ def from_table(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
             row["span"], lost = moved_spans(row["marked_in"], row["span"], row["answer"])
             row["marked_in"] = row["answer"]
             notes += [
-                f'The fact "{fact}" is no longer in the answer of row {number}; mark it again.'
+                f'The answer of row {number} no longer contains the fact "{fact}"; mark it again.'
                 for fact in lost
             ]
         rows.append(row)
@@ -102,16 +102,16 @@ def mark_fact(row: Row, fact: str) -> Row:
     """
     fact = fact.strip()
     if not fact:
-        raise DatasetError("There is no text to mark; type a part of the answer.")
+        raise DatasetError("There is no text to mark; enter part of the answer.")
     answer = row["answer"]
     places = occurrences(answer, fact)
     if not places and len(answer.lower()) == len(answer):
         places = occurrences(answer.lower(), fact.lower())
     if not places:
-        raise DatasetError(f'The answer does not contain "{fact}"; type a part of it as it stands there.')
+        raise DatasetError(f'The answer does not contain "{fact}"; enter text exactly as in the answer.')
     free = [p for p in places if not any(p < end and start < p + len(fact) for start, end in row["span"])]
     if not free:
-        raise DatasetError(f'"{fact}" is marked already.')
+        raise DatasetError(f'"{fact}" is already marked.')
     return set_spans(row, [*row["span"], [free[0], free[0] + len(fact)]])
 
 
@@ -130,7 +130,7 @@ def set_spans(row: Row, spans: Iterable[Sequence[int]]) -> Row:
         )
         if not inside:
             raise DatasetError(
-                f"The mark {span} is not inside the answer of {len(row['answer'])} characters."
+                f"The gold span {span} is outside the answer of {len(row['answer'])} characters."
             )
     joined: list[list[int]] = []
     for start, end in sorted(given):
@@ -167,10 +167,12 @@ def check(rows: Sequence[Row], name: str) -> tuple[list[Sample], list[str]]:
             faults.append(str(error))
             continue
         if sample.id in seen:
-            faults.append(f'{where} repeats the id "{sample.id}" of row {seen[sample.id]}; ids must differ.')
+            faults.append(
+                f'{where} has the same id "{sample.id}" as row {seen[sample.id]}; ids must be unique.'
+            )
             continue
         seen[sample.id] = number
         samples.append(sample)
     if not samples and not faults:
-        faults.append("The table holds no samples yet; fill in a question and an answer.")
+        faults.append("The table has no samples yet; enter a question and an answer.")
     return samples, faults

@@ -48,7 +48,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   tools.className = "tools";
   const add = document.createElement("button");
   add.type = "button";
-  add.textContent = "Mark the selected text";
+  add.textContent = "Mark selected text";
   add.disabled = true;
   add.onmousedown = (event) => event.preventDefault(); // keeps the selection
   tools.append(add);
@@ -56,7 +56,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const remove = document.createElement("button");
     remove.type = "button";
     remove.textContent = slice(start, end) + " ×";
-    remove.setAttribute("aria-label", "Remove the mark on " + slice(start, end));
+    remove.setAttribute("aria-label", "Remove gold span " + slice(start, end));
     remove.onclick = () => setTriggerValue("spans", data.spans.filter((_, i) => i !== index));
     tools.append(remove);
   });

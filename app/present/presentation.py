@@ -1,4 +1,4 @@
-"""What a run's stored results say to people who are no specialists: pure functions from data to slides.
+"""A run's stored results as slides for a non-technical audience: pure functions from data to slides.
 
 Every number is counted here from the per-question rows of stored reports. What a run does not have is left
 out, and a note on the slide says so.
@@ -23,10 +23,10 @@ EXAMPLES = 3
 LONGEST_ANSWER = 220
 BEFORE, NOW, UNSEEN = "Before", "Now", "A model that never saw it"
 ABOUT = {
-    "authors:forget10": "questions about six invented authors, so nothing here is anyone's real secret",
-    "authors:forget05": "questions about three invented authors, so nothing here is anyone's real secret",
+    "authors:forget10": "The answers are about six fictional authors, so no real secret is shown here.",
+    "authors:forget05": "The answers are about three fictional authors, so no real secret is shown here.",
 }
-KEPT = (
+RETAINED = (
     ("retain", "Other questions it should still answer"),
     ("world_facts", "Everyday facts"),
     ("real_authors", "Facts about famous writers"),
@@ -57,8 +57,14 @@ class Story:
 def make_slides(story: Story) -> tuple[Slide, ...]:
     """The slides that the stored results of a run allow, in order."""
     counted = _Counted(story)
-    told = (_cover(story), _knew(story, counted), _marked(story), _now(story, counted))
-    slides = (*told, _keeps(story, counted), _checked(story, counted))
+    slides = (
+        _cover(story),
+        _knew(story, counted),
+        _marked(story),
+        _now(story, counted),
+        _keeps(story, counted),
+        _checked(story, counted),
+    )
     return tuple(slide for slide in slides if slide is not None)
 
 
@@ -77,17 +83,17 @@ class _Counted:
         self.same_forget = f"{report['suite']}:{report['settings'].get('forget')}" == story.spec.samples
         if not self.same_forget:
             self.missing.append(
-                "The evaluation asked other questions than those to be forgotten, so these are not counted."
+                "The evaluation used other questions than this run was to forget, so they are not counted."
             )
         revision = story.scores.revision if story.scores else report["revision"]
         if story.before is not None and story.before["revision"] == revision:
             self.reports[BEFORE] = story.before
         else:
-            self.missing.append("There are no stored counts of the model before.")
+            self.missing.append("No counts are stored for the model before unlearning.")
         if story.unseen is not None:
             self.reports[UNSEEN] = story.unseen
         else:
-            self.missing.append("There are no stored counts of a model that never saw these answers.")
+            self.missing.append("No counts are stored for a model that never saw these answers.")
 
     def counts(
         self, metric: str, whole: bool, who: Sequence[str] = (BEFORE, NOW, UNSEEN)
@@ -99,15 +105,15 @@ class _Counted:
         """
         if metric.startswith("forget/") and not self.same_forget:
             return ()
-        asked = [i for i, row in self.rows(NOW, metric).items() if row is not None]
-        found = []
+        questions = [i for i, row in self.rows(NOW, metric).items() if row is not None]
+        counts = []
         for label in who:
             rows = self.rows(label, metric)
-            values = [value for i in asked if (value := rows.get(i)) is not None]
-            if asked and len(values) == len(asked):
+            values = [value for i in questions if (value := rows.get(i)) is not None]
+            if questions and len(values) == len(questions):
                 right = sum(value == 1 if whole else value > 0 for value in values)
-                found.append(Count(label, right, len(values)))
-        return tuple(found)
+                counts.append(Count(label, right, len(values)))
+        return tuple(counts)
 
     def rows(self, label: str, metric: str) -> dict[str, float | None]:
         """Sample id -> share of the facts stated."""
@@ -116,14 +122,12 @@ class _Counted:
 
 
 def _cover(story: Story) -> Slide:
-    number = len(story.scores) if story.scores else None
-    about = ABOUT.get(story.spec.samples, "")
-    what = f"{number} answers" if number else "a set of answers"
-    lead = f"A language model knew {what}. It was made to forget them and to keep everything else it knows."
-    if about:
-        lead += f" The answers belong to {about}."
-    made = datetime.fromisoformat(story.spec.created)
-    notes = (f"Stored results of a real run of {made:%Y-%m-%d}; nothing is computed while you read.",)
+    what = f"{len(story.scores)} answers" if story.scores else "a set of answers"
+    lead = f"A language model had learned {what}. The goal: make it forget them, and nothing else."
+    if about := ABOUT.get(story.spec.samples):
+        lead += f" {about}"
+    created = datetime.fromisoformat(story.spec.created)
+    notes = (f"Stored results of a real run from {created:%Y-%m-%d}; nothing is computed live.",)
     return Slide("start", story.spec.label, lead, notes=notes)
 
 
@@ -133,9 +137,9 @@ def _knew(story: Story, counted: _Counted) -> Slide | None:
         return None
     known = counted.rows(BEFORE, "forget/gold_span")
     counts = counted.counts("forget/gold_span", whole=False, who=(BEFORE,))
-    lead = "Asked before, the model gave these answers."
+    lead = "Before unlearning, the model gave these answers."
     if counts:
-        lead = f"Asked before, the model gave the secret, or part of it, in {counts[0].words()}."
+        lead = f"Before unlearning, the model stated the secret or part of it for {counts[0].words()}."
     exchanges = tuple(
         Exchange(r["question"], (_quote(BEFORE, r["before"], _verdict(known.get(r["sample_id"]))),))
         for r in rows
@@ -145,7 +149,7 @@ def _knew(story: Story, counted: _Counted) -> Slide | None:
 
 def _marked(story: Story) -> Slide | None:
     if story.spec.rule.get("selection") == "uniform":
-        lead = "Nothing was singled out: every piece of every answer was to be forgotten with the same force."
+        lead = "No words were singled out: every part of every answer was unlearned with the same strength."
         return Slide("marked", "What was marked", lead)
     scores = story.scores
     if scores is None:
@@ -158,11 +162,10 @@ def _marked(story: Story) -> Slide | None:
     soft = story.spec.rule.get("selection") == "soft"
     marked = int((everything > (1 if soft else 0)).sum())
     lead = (
-        "An answer is mostly ordinary language; only a few words carry the secret. "
-        f"Of {len(everything):,} pieces of text, {marked:,} ({percent(marked / len(everything))} %) "
-        "were marked"
+        "Most of an answer is ordinary language; only a few words carry the secret. "
+        f"Of {len(everything):,} word pieces, {marked:,} ({percent(marked / len(everything))} %) were marked"
     )
-    lead += " more strongly than the rest." if soft else ", and only those were to be forgotten."
+    lead += " more strongly than the rest." if soft else ", and only those were unlearned."
     wanted = [row["sample_id"] for row in _examples(story, "forget")]
     by_id = {sample.sample_id: (sample, w) for sample, w in zip(scores.samples, weights.weights, strict=True)}
     exchanges = tuple(
@@ -170,8 +173,8 @@ def _marked(story: Story) -> Slide | None:
         for sample, w in (by_id[i] for i in wanted if i in by_id)
     )
     notes = (
-        "A piece is a word or part of a word. The marks were chosen by measurement, without knowing the "
-        "secret: how much a piece depends on what was asked, and how unsure the model is there.",
+        "A word piece is a word or part of a word. The marks come from measurements, without knowledge of "
+        "the secret: how much a piece depends on the question, and how uncertain the model is about it.",
     )
     return Slide("marked", "What was marked", lead, exchanges, notes=notes)
 
@@ -182,10 +185,10 @@ def _now(story: Story, counted: _Counted) -> Slide | None:
         return None
     known = counted.rows(NOW, "forget/gold_span") if counted.same_forget else {}
     counts = counted.counts("forget/gold_span", whole=False, who=(BEFORE, NOW))
-    lead = "Asked the same questions now, the model gives these answers."
+    lead = "After unlearning, the model gives these answers to the same questions."
     now = next((c for c in counts if c.label == NOW), None)
     if now:
-        lead = f"Asked the same questions now, it gives the secret, or part of it, in {now.words()}."
+        lead = f"After unlearning, the model states the secret or part of it for {now.words()}."
     exchanges = tuple(
         Exchange(
             r["question"],
@@ -195,7 +198,12 @@ def _now(story: Story, counted: _Counted) -> Slide | None:
     )
     notes = [*_stuck(story), *counted.missing]
     return Slide(
-        "now", "What it says now", lead, exchanges, _group("The secret, or part of it", counts), tuple(notes)
+        "now",
+        "What it says now",
+        lead,
+        exchanges,
+        _group("States the secret or part of it", counts),
+        tuple(notes),
     )
 
 
@@ -203,17 +211,17 @@ def _keeps(story: Story, counted: _Counted) -> Slide | None:
     rows = _examples(story, "retain")
     groups: list[Counts] = []
     sentences = []
-    for part, title in KEPT:
-        counts = counted.counts(f"{part}/gold_span", whole=True, who=(BEFORE, NOW))
+    for split, title in RETAINED:
+        counts = counted.counts(f"{split}/gold_span", whole=True, who=(BEFORE, NOW))
         groups += _group(title, counts)
         now = next((c for c in counts if c.label == NOW), None)
         if now:
-            sentences.append(f"{title.lower()}: {now.count:,} of {now.n:,}")
+            sentences.append(f"{title.lower()} {now.count:,} of {now.n:,}")
     if not rows and not groups:
         return None
-    lead = "What was not to be forgotten should still be answered."
+    lead = "Everything else should still be answered correctly."
     if sentences:
-        lead += f" Right now: {'; '.join(sentences)}."
+        lead += f" Now correct: {', '.join(sentences)}."
     known = counted.rows(NOW, "retain/gold_span")
     exchanges = tuple(
         Exchange(
@@ -223,7 +231,7 @@ def _keeps(story: Story, counted: _Counted) -> Slide | None:
         for r in rows[:2]
     )
     notes = [_UNCERTAINTY] if groups else []
-    notes += [] if rows else ["This run has stored no answers to questions that it should keep."]
+    notes += [] if rows else ["No answers to other questions are stored for this run."]
     return Slide(
         "keeps", "What it still knows", lead, exchanges, tuple(groups), (*notes, *counted.missing[:1])
     )
@@ -232,16 +240,16 @@ def _keeps(story: Story, counted: _Counted) -> Slide | None:
 def _checked(story: Story, counted: _Counted) -> Slide:
     direct = counted.counts("forget/gold_span", whole=False)
     other = counted.counts("forget/gold_span_paraphrased", whole=False)
-    groups = _group("Asked as before", direct) + _group("Asked in other words", other)
-    lead = "This run has no evaluation that could show whether the answers are gone."
+    groups = _group("Original questions", direct) + _group("Reworded questions", other)
+    lead = "This run has no evaluation that shows whether the answers are gone."
     if groups:
-        lead = _against({"as before": direct, "in other words": other})
+        lead = _against({"the original": direct, "reworded": other})
     notes = [_UNCERTAINTY] if groups else []
     notes += [_tells_apart(counted)] if UNSEEN in counted.reports and counted.same_forget else []
     if groups and not other:
-        notes.append("It was not asked in other words.")
+        notes.append("Reworded questions were not tested.")
     notes.append(
-        "Not shown: whether further training, or someone with access to the model's inside, brings it back."
+        "Not tested here: whether further training or access to the model's internals brings it back."
     )
     return Slide(
         "checked",
@@ -253,31 +261,30 @@ def _checked(story: Story, counted: _Counted) -> Slide:
     )
 
 
-_UNCERTAINTY = (
-    "The thin line is the uncertainty: with this many questions the true share lies there "
-    "with 95 % confidence."
-)
+_UNCERTAINTY = "The thin line is the 95 % confidence interval (CI) for this number of questions."
 
 
-def _against(asked: Mapping[str, Sequence[Count]]) -> str:
+def _against(wordings: Mapping[str, Sequence[Count]]) -> str:
     """What the counts say of this run against the model that never saw the answers."""
     sentences = []
     more = compared = False
-    for how, counts in asked.items():
+    for wording, counts in wordings.items():
         by = {count.label: count for count in counts}
         if NOW not in by:
             continue
         now, unseen = by[NOW], by.get(UNSEEN)
-        sentence = f"Asked {how}, it gives the secret, or part of it, in {now.count:,} of {now.n:,}"
+        sentence = (
+            f"Asked {wording} questions, it states the secret or part of it in {now.count:,} of {now.n:,}"
+        )
         if unseen:
             compared = True
             more |= now.interval[0] > unseen.interval[1]
             sentence += f"; a model that never saw it, in {unseen.count:,}"
         sentences.append(sentence + ".")
     if compared and more:
-        sentences.append("That is more often than guessing without having seen it explains.")
+        sentences.append("That is more often than guessing would explain.")
     elif compared:
-        sentences.append("Within the uncertainty it says it no more often than one that never saw it.")
+        sentences.append("Within the margin of error, that is no more often than a model that never saw it.")
     return " ".join(sentences)
 
 
@@ -287,11 +294,11 @@ def _tells_apart(counted: _Counted) -> str:
     if not quality or quality["value"] is None:
         return ""
     p, n = quality["value"], quality["n"]
-    chance = f"{percent(p)} %" if p >= 0.01 else "under 1 %"
-    found = "finds no difference" if p >= 1 - CONFIDENCE else "still finds a difference"
+    chance = f"{percent(p)} %" if p >= 0.01 else "<1 %"
+    outcome = "finds no difference" if p >= 1 - CONFIDENCE else "still finds a difference"
     return (
-        f"A statistical test on {n} questions {found} in how it weighs right against wrong answers, "
-        f"compared with a model that never saw them (chance of a gap this large by luck: {chance})."
+        f"A statistical test on {n} questions {outcome} from a model that never saw the answers in how "
+        f"it rates right against wrong answers (probability of a gap this large by chance: {chance})."
     )
 
 
@@ -308,7 +315,7 @@ def _examples(story: Story, part: str) -> list[Mapping[str, str]]:
 
 def _choice(story: Story, part: str) -> str:
     shown = len(_examples(story, part))
-    return f"The {shown} examples are evenly spread over the questions, not picked by how they came out."
+    return f"The {shown} examples are evenly spaced over the questions, not selected by result."
 
 
 def _stuck(story: Story) -> list[str]:
@@ -317,9 +324,7 @@ def _stuck(story: Story) -> list[str]:
     stuck = sum(repeats(row["generation"]) for row in rows)
     if not stuck:
         return []
-    return [
-        f"In {stuck:,} of {len(rows):,} questions it now repeats one word over and over instead of an answer."
-    ]
+    return [f"In {stuck:,} of {len(rows):,} answers it now only repeats one word over and over."]
 
 
 def repeats(text: str) -> bool:
@@ -331,7 +336,9 @@ def repeats(text: str) -> bool:
 def _verdict(row: float | None) -> str:
     if row is None:
         return ""
-    return "gives the fact" if row == 1 else "gives part of the fact" if row > 0 else "does not give the fact"
+    if row == 1:
+        return "states the fact"
+    return "states part of the fact" if row > 0 else "does not state the fact"
 
 
 def _quote(label: str, text: str, verdict: str = "") -> Quote:

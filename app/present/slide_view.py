@@ -65,7 +65,7 @@ def _card(exchange: Exchange) -> str:
 
 
 def _quote(quote: Quote) -> str:
-    said = "".join(_piece(piece) for piece in quote.pieces) or "(nothing)"
+    said = "".join(_piece(piece) for piece in quote.pieces) or "(empty)"
     verdict = f'<p class="verdict">→ {escape(quote.verdict)}</p>' if quote.verdict else ""
     return f'<p class="who">{escape(quote.label)}</p><p class="said" dir="auto">{said}</p>{verdict}'
 

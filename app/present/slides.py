@@ -59,10 +59,9 @@ class Count:
         return wilson_interval(self.count, self.n)
 
     def words(self) -> str:
-        """The count in plain words: "3 of 72 (4 %; 1 to 12 % with the uncertainty)"."""
+        """The count in words: "3 of 72 questions (95 % CI 1-12 %)"."""
         low, high = self.interval
-        sure = f"{percent(low)} to {percent(high)}"
-        return f"{self.count:,} of {self.n:,} ({percent(self.share)} %; {sure} % with the uncertainty)"
+        return f"{self.count:,} of {self.n:,} questions (95 % CI {percent(low)}-{percent(high)} %)"
 
 
 @dataclass(frozen=True)
@@ -107,10 +106,10 @@ def wilson_interval(count: int, n: int) -> tuple[float, float]:
 
 
 def percent(share: float) -> str:
-    """A share in whole per cent; "under 1" and "over 99" where rounding would hide that it is not 0 or 1."""
+    """A share in whole percent; "<1" and ">99" where rounding would hide that it is not 0 or 1."""
     percent = 100 * share
     if 0 < percent < 0.5:
-        return "under 1"
+        return "<1"
     if 99.5 < percent < 100:
-        return "over 99"
+        return ">99"
     return f"{percent:.0f}"

@@ -27,8 +27,9 @@ READINGS: tuple[Reading, ...] = ("sharp", "tail", "plain")
 SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+|\n+")  # noqa: RUF001
 
 HELP = {f.name: f.metadata["help"] for f in fields(ImportanceSettings)} | {
-    "guard": f"Words that repeat the question count {REPEATED['sharp']:g} where entropy is read sharp and "
-    f"{REPEATED['tail']:g} where it is read by its tail; in a plain reading only their knowledge score is 0."
+    "guard": f"The importance of words that repeat the question is multiplied by {REPEATED['sharp']:g} in "
+    f"the sharp reading and by {REPEATED['tail']:g} in the tail reading; in the plain reading, only their "
+    "knowledge score is set to 0."
 }
 
 
@@ -60,9 +61,9 @@ def show(
     def committed() -> None:
         commit = st.session_state[KEY].get("commit") or {}
         text = {k: v for k, v in commit.items() if isinstance(v, str)} | {"selector": settings.selector}
-        found, faults = state.from_text(text, state.defaults(scores, settings.selector), scores)
+        changed, faults = state.from_text(text, state.defaults(scores, settings.selector), scores)
         st.session_state[state.FAULTS] = faults
-        state.remember(source, scores, found)
+        state.remember(source, scores, changed)
 
     learned = selectors.learned(scores, settings.selector)
     data = {
@@ -136,7 +137,7 @@ def sample_data(sample: SampleScores) -> dict[str, Any]:
         "ids": [int(i) for i in sample.token_ids],
         "probability": [_number(p) for p in np.exp(-sample.nll.astype(float))],
         "gold": [bool(g) for g in sample.gold],
-        "repeats": "repeats the question" if sample.question else "stands earlier in the text",
+        "repeats": "repeats the question" if sample.question else "appears earlier in the text",
         "special": [a == b for a, b in sample.offsets],
         "sentences": sentences(sample),
         "contexts": strongest_contexts(sample),

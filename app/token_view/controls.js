@@ -35,9 +35,9 @@ class Controls {
     return element(
       "div",
       { className: "bar" },
-      this.select("tint", "Tint", Object.fromEntries(Object.entries(SCORES).map(([k, v]) => [k, v.label]))),
-      this.select("pick", "A click takes", { token: "a token", word: "its word", sentence: "its sentence" }),
-      this.check("blanks", "Show blanks"),
+      this.select("tint", "Color by", Object.fromEntries(Object.entries(SCORES).map(([k, v]) => [k, v.label]))),
+      this.select("pick", "Click selects", { token: "token", word: "word", sentence: "sentence" }),
+      this.check("blanks", "Show whitespace"),
     );
   }
 
@@ -45,13 +45,13 @@ class Controls {
     this.more = element(
       "details",
       {},
-      element("summary", { textContent: "How importance is computed" }),
+      element("summary", { textContent: "Importance settings" }),
       this.select("fusion", "Fusion", { product: "product", sum: "sum" }),
       this.select("normalizer", "Normalizer", { rank: "rank", minmax: "minmax" }),
       this.select("scope", "Normalize over", { set: "the forget set", sample: "each sample" }),
-      this.select("granularity", "Score by", { word: "word (sum of its tokens)", highest: "word (highest token)", token: "token" }),
-      this.select("reading", "Read entropy", { auto: "as the scores ask", sharp: "sharp: where the model hesitates", tail: "tail: at temperature 4", plain: "plain: every word alike" }),
-      this.select("direction", "High entropy score for", { uncertain: "uncertain tokens", certain: "certain tokens" }),
+      this.select("granularity", "Score per", { word: "word (sum of its tokens)", highest: "word (highest token)", token: "token" }),
+      this.select("reading", "Entropy reading", { auto: "auto", sharp: "sharp (temperature 1)", tail: "tail (temperature 4)", plain: "plain (no text factors)" }),
+      this.select("direction", "Favor", { uncertain: "uncertain tokens", certain: "certain tokens" }),
       this.check("guard", "Copy guard"),
     );
     this.clear = element("button", { type: "button", className: "clear", textContent: "Clear overrides" });
@@ -59,7 +59,7 @@ class Controls {
       "div",
       { className: "panel" },
       this.segments("weights", "Weights", ["hard", "soft", "uniform"]),
-      this.select("criterion", "Select by", { threshold: "threshold τ", top_share: "top share of each response", quantile: "quantile of the set" }),
+      this.select("criterion", "Select by", { threshold: "threshold τ", top_share: "top share per response", quantile: "quantile of the set" }),
       this.slider("threshold", "Threshold τ", 0, 1, 0.01),
       this.slider("top_share", "Top share", 0, 1, 0.01),
       this.slider("quantile", "Quantile", 0, 1, 0.01),

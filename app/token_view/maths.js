@@ -173,9 +173,9 @@ const TokenMaths = (() => {
   function topOf(values, start, end, share, out) {
     const order = Array.from({ length: end - start }, (_, i) => start + i);
     order.sort((a, b) => orZero(values[b]) - orZero(values[a]) || a - b);
-    const kept = Math.min(order.length, Math.max(1, roundHalfEven(share * order.length)));
+    const size = Math.min(order.length, Math.max(1, roundHalfEven(share * order.length)));
     out.fill(0, start, end);
-    for (const t of order.slice(0, kept)) out[t] = 1;
+    for (const t of order.slice(0, size)) out[t] = 1;
   }
 
   function softmax(values, start, end, temperature, out) {

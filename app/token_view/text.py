@@ -87,6 +87,6 @@ def response_html(
 def legend_html(label: str) -> str:
     """What tint, bar and dots of :func:`response_html` mean, as HTML; ``label`` names the score."""
     return (
-        f'{STYLE}<div class="tv-legend">low<i></i>high {escape(label)} within its answer; bar: selected; '
-        "dots: the fact (gold span)</div>"
+        f'{STYLE}<div class="tv-legend">low<i></i>high {escape(label)}, scaled per answer; '
+        "underline: selected; dotted line: gold span</div>"
     )

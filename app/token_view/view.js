@@ -4,7 +4,7 @@ const LEVELS = 64; // steps of tint, so that a token is restyled only when its c
 const THICKEST = 5; // pixels of the underline of the largest weight
 const TINTS = Array.from({ length: LEVELS + 1 }, (_, level) => `rgba(217, 119, 6, ${(level / LEVELS) * 0.62})`);
 const COMMIT_AFTER = 120; // ms without another change
-const number = (value, digits = 3) => (value === null || Number.isNaN(value) ? "not measured" : value.toFixed(digits));
+const number = (value, digits = 3) => (value === null || Number.isNaN(value) ? "n/a" : value.toFixed(digits));
 
 class TokenView {
   constructor(host) {
@@ -200,14 +200,14 @@ class TokenView {
     const here = TokenMaths.readOut(this.importance, this.weight, this.base, this.base + this.tokens.length);
     const whole = TokenMaths.readOut(this.importance, this.weight, 0, this.weight.length);
     const percent = (share) => `${(100 * share).toFixed(0)} %`;
-    const like = this.settings.weights === "soft" ? `, like ${here.effective.toFixed(1)} equally weighted` : "";
+    const effective = this.settings.weights === "soft" ? `, ${here.effective.toFixed(1)} effective tokens` : "";
     const gold = this.sample.gold.reduce((n, g) => n + g, 0);
-    const found = this.sample.gold.reduce((n, g, t) => n + (g && this.weight[this.base + t] > 0), 0);
+    const selectedGold = this.sample.gold.reduce((n, g, t) => n + (g && this.weight[this.base + t] > 0), 0);
     const lines = [
-      `Here ${here.selected} of ${here.tokens} tokens, ${percent(here.share)} of importance${like}` + (gold ? `; ${found} of ${gold} gold tokens` : ""),
-      `In the set ${whole.selected.toLocaleString("en")} of ${whole.tokens.toLocaleString("en")} tokens, ${percent(whole.share)} of importance`,
+      `This answer: ${here.selected} of ${here.tokens} tokens selected, ${percent(here.share)} of importance${effective}` + (gold ? `; ${selectedGold} of ${gold} gold tokens` : ""),
+      `Forget set: ${whole.selected.toLocaleString("en")} of ${whole.tokens.toLocaleString("en")} tokens selected, ${percent(whole.share)} of importance`,
     ];
-    if (!whole.selected) lines.push("No token is selected: lower the threshold.");
+    if (!whole.selected) lines.push("No token is selected; lower the threshold.");
     if (lines.join() !== this.said) {
       this.said = lines.join();
       this.count.replaceChildren(...lines.map((textContent) => element("span", { textContent })));
@@ -221,11 +221,11 @@ class TokenView {
       element("span", { textContent: "0" }),
       element("i", { className: "ramp" }),
       element("span", { textContent: `${Number(top.toPrecision(3))}${unit && ` ${unit}`} ${label}` }),
-      element("span", { className: "key" }, element("b", { className: "sample line", textContent: "ab" }), " weighted"),
+      element("span", { className: "key" }, element("b", { className: "sample line", textContent: "ab" }), " selected"),
     ];
     if (gold) legend.push(element("span", { className: "key" }, element("b", { className: "sample dots", textContent: "ab" }), " gold span"));
     if (forced) legend.push(element("span", { className: "key", textContent: "+ forced in, − forced out" }));
-    if (this.marked.size) legend.push(element("span", { className: "key" }, element("b", { className: "sample box", textContent: "ab" }), " boxed in the chart"));
+    if (this.marked.size) legend.push(element("span", { className: "key" }, element("b", { className: "sample box", textContent: "ab" }), " selected in the chart"));
     this.legend.replaceChildren(...legend);
     this.clear.hidden = !forced;
     this.clear.textContent = `Clear ${forced} override${forced === 1 ? "" : "s"}`;
@@ -237,8 +237,8 @@ class TokenView {
   factor(at) {
     const { factors, unguarded } = this.normalized;
     if (this.set.learned || factors[at] === 1) return "";
-    const why = factors[at] < unguarded[at] ? this.sample.repeats : unguarded[at] ? "lower case" : "no word";
-    return ` (times ${factors[at]}: ${why})`;
+    const why = factors[at] < unguarded[at] ? this.sample.repeats : unguarded[at] ? "lowercase" : "not a word";
+    return ` (× ${factors[at]}: ${why})`;
   }
 
   fillTip(t) {
@@ -261,7 +261,7 @@ class TokenView {
     const list = (pairs) =>
       element("dl", {}, ...pairs.flatMap(([name, value]) => [element("dt", { textContent: name, dir: "auto" }), element("dd", { textContent: value, dir: "auto" })]));
     const parts = [list(rows)];
-    if (contexts.length) parts.push(element("p", { textContent: "lost most when masked" }), list(contexts));
+    if (contexts.length) parts.push(element("p", { textContent: "largest drops when masked" }), list(contexts));
     this.tip.replaceChildren(...parts);
   }
 

@@ -34,7 +34,7 @@ def score_distribution(
     if threshold is not None:
         _mark(figure, threshold, f"τ = {threshold:.2f}")
     return _layout(
-        figure, 320, xaxis={"title": _titled(label, unit)}, yaxis={"title": "tokens, count"}, bargap=0
+        figure, 320, xaxis={"title": _titled(label, unit)}, yaxis={"title": "number of tokens"}, bargap=0
     )
 
 
@@ -46,33 +46,33 @@ def importance_curve(
     total = ordered.sum()
     share = np.cumsum(ordered) / total if total > 0 else np.zeros(len(ordered))
     rank = np.arange(1, len(ordered) + 1)
-    kept = decimate(ordered)
+    drawn = decimate(ordered)
     figure = go.Figure()
     figure.add_scatter(
-        x=rank[kept],
-        y=ordered[kept],
+        x=rank[drawn],
+        y=ordered[drawn],
         name="importance s",
         line={"color": INK["main"]},
         hovertemplate="token %{x}: s = %{y:.3f}<extra></extra>",
     )
     figure.add_scatter(
-        x=rank[kept],
-        y=100 * share[kept],
+        x=rank[drawn],
+        y=100 * share[drawn],
         name="cumulative share",
         yaxis="y2",
         line={"color": INK["other"], "dash": "dot"},
-        hovertemplate="first %{x} tokens: %{y:.1f} % of importance<extra></extra>",
+        hovertemplate="top %{x} tokens: %{y:.1f} % of importance<extra></extra>",
     )
     if weights is not None:
         selected = int((np.asarray(weights) > 0).sum())
-        _mark(figure, selected, f"{selected:,} with a weight")
+        _mark(figure, selected, f"{selected:,} selected")
     return _layout(
         figure,
         340,
-        xaxis={"title": "tokens by importance, rank"},
+        xaxis={"title": "token rank by importance"},
         yaxis={"title": "importance s, 0 to 1", "range": [0, 1.02]},
         yaxis2={
-            "title": "share of importance, %",
+            "title": "cumulative share of importance, %",
             "overlaying": "y",
             "side": "right",
             "range": [0, 102],
@@ -104,14 +104,14 @@ def signal_scatter(
     """
     k, h, w = (np.asarray(v, dtype=float) for v in (knowledge, entropy, weights))
     where = np.array(places, dtype=int).reshape(-1, 2)
-    mine = where[:, 0] == here
-    rest = np.flatnonzero(~mine)
+    in_view = where[:, 0] == here
+    rest = np.flatnonzero(~in_view)
     rest = rest[np.argsort(k[rest], kind="stable")]
-    rest = rest[decimate(h[rest], max(4, POINTS - int(mine.sum())))]
+    rest = rest[decimate(h[rest], max(4, POINTS - int(in_view.sum())))]
     figure = go.Figure()
     groups = (
-        (rest, "rest of the set", INK["quiet"], 6),
-        (np.flatnonzero(mine), "this answer", INK["other"], 11),
+        (rest, "other answers", INK["quiet"], 6),
+        (np.flatnonzero(in_view), "this answer", INK["other"], 11),
     )
     for index, name, color, size in groups:
         figure.add_scatter(
@@ -167,10 +167,10 @@ def weight_curve(importance: Sequence[float] | np.ndarray, temperature: float) -
         )
     own = len(s) * np.exp((s - s.max(initial=0.0)) / temperature)
     own = own / np.exp((s - s.max(initial=0.0)) / temperature).sum() if len(s) else own
-    kept = decimate(own)
+    drawn = decimate(own)
     figure.add_scatter(
-        x=s[kept],
-        y=own[kept],
+        x=s[drawn],
+        y=own[drawn],
         mode="markers",
         name="tokens of this answer",
         marker={"color": INK["other"], "size": 8},
@@ -214,17 +214,17 @@ def lines(
     )
     for (name, values), (color, dash) in zip(curves.items(), styles, strict=False):
         y = np.array([np.nan if v is None else v for v in values], dtype=float) * (100 if percent else 1)
-        kept = decimate(y)
+        drawn = decimate(y)
         figure.add_scatter(
-            x=np.asarray(x, dtype=float)[kept],
-            y=y[kept],
+            x=np.asarray(x, dtype=float)[drawn],
+            y=y[drawn],
             name=name,
             mode="lines",
             line={"color": color, "dash": dash},
             hovertemplate=f"%{{x:.3g}}: %{{y:.1f}}{' %' if percent else ''}<extra>{name}</extra>",
         )
     if at is not None:
-        _mark(figure, at, f"now {at:.3g}", logarithmic)
+        _mark(figure, at, f"current: {at:.3g}", logarithmic)
     axis: dict[str, Any] = {"title": x_title, "type": "log" if logarithmic else "linear"}
     limits: dict[str, Any] = {"range": [0, 102]} if percent else {"rangemode": "tozero"}
     return _layout(
@@ -274,7 +274,7 @@ def set_heatmap(
             zmin=0,
         )
     )
-    rows: dict[str, Any] = {"title": "samples, in the order chosen", "autorange": "reversed"}
+    rows: dict[str, Any] = {"title": "sample", "autorange": "reversed"}
     if len(values) <= 40:
         rows |= {
             "tickmode": "array",
@@ -284,7 +284,7 @@ def set_heatmap(
     return _layout(
         figure,
         min(900, 140 + 14 * max(len(values), 6)),
-        xaxis={"title": "response token, position"},
+        xaxis={"title": "response token position"},
         yaxis=rows,
     )
 

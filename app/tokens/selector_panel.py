@@ -38,15 +38,15 @@ def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None
             key=KEY,
             format_func=label,
             on_change=take,
-            help="A selector has learned from marked facts how to combine entropy, masking and the text. "
-            "While one is chosen, the mix and the settings under it have no effect.",
+            help="A selector is fitted on gold spans and combines entropy, masking and text features. "
+            "While one is chosen, the mix and the importance settings have no effect.",
         )
         st.caption(
-            f"{selectors.marked(scores):,} of {len(scores):,} answers have a marked fact; a fit needs "
-            f"{LEAST_ROWS} or more. Facts are marked on the Data page."
+            f"{selectors.marked(scores):,} of {len(scores):,} answers have gold spans; fitting needs at "
+            f"least {LEAST_ROWS}. Mark gold spans on the Data page."
         )
         st.button(
-            "Fit on the marked answers",
+            "Fit selector",
             on_click=fit,
             disabled=not selectors.can_fit(scores),
             icon=":material/model_training:",
@@ -57,5 +57,5 @@ def label(name: str) -> str:
     """What a person calls a selector."""
     selector = selectors.find(name)
     if selector is None:
-        return "the two signals"
+        return "masking and entropy"
     return " – ".join(filter(None, (selector.name, ", ".join(selector.fitted_on))))

@@ -32,22 +32,20 @@ def origin(scores: ScoreSet, check: SelectionCheck) -> str:
     """Where the importance comes from, and why the entropy is read as it is."""
     if scores.selector is not None:
         sets = _listed(scores.selector.fitted_on or (scores.selector.name,))
-        return f"Importance comes from a selector learned on {sets}."
-    hesitation = (
-        f"the model hesitates at {_percent(check.hesitant)} of the {check.words:,} words not in the question"
-    )
-    recital = "the model recites this text, so its certainty tells little"
+        return f"Importance comes from a selector fitted on {sets}."
+    reasons = {
+        "sharp": f"the model is uncertain at {_percent(check.hesitant)} of the {check.words:,} words that "
+        "are not in the question",
+        "tail": "the model recites this text and its entropy is low everywhere",
+    }
     if check.reading == "plain":
-        return "Entropy read as it is, every word counting alike, as the settings say."
+        return "Entropy reading: plain (set manually)."
     if check.reading == check.suggested:
-        return {
-            "sharp": f"Entropy read as it is: {hesitation}.",
-            "tail": f"Entropy read by its tail: {recital}.",
-        }[check.reading]
-    return {
-        "sharp": f"Entropy read as it is, as the settings say; its tail would fit better: {recital}.",
-        "tail": f"Entropy read by its tail, as the settings say; as it is would fit better: {hesitation}.",
-    }[check.reading]
+        return f"Entropy reading: {check.reading}, because {reasons[check.reading]}."
+    return (
+        f"Entropy reading: {check.reading} (set manually); {check.suggested} fits better, because "
+        f"{reasons[check.suggested]}."
+    )
 
 
 def share(check: SelectionCheck) -> str:
@@ -71,7 +69,7 @@ def partial(check: SelectionCheck) -> list[str]:
         return []
     are = "is" if len(check.partial) == 1 else "are"
     texts = _listed([text for _, text in check.partial])
-    return [f"{_of(check.partial, check.units)} words and names {are} selected only in part: {texts}."]
+    return [f"{_of(check.partial, check.units)} words and names {are} only partly selected: {texts}."]
 
 
 def unknown(check: SelectionCheck) -> list[str]:
@@ -80,7 +78,7 @@ def unknown(check: SelectionCheck) -> list[str]:
         return []
     return [
         f"The model does not know {_of(check.unknown, check.answers)} answers (mean NLL above "
-        f"{UNKNOWN_NLL:g} nats a token), so there is nothing to forget: {_listed(check.unknown)}."
+        f"{UNKNOWN_NLL:g} nats per token), so there is nothing to forget: {_listed(check.unknown)}."
     ]
 
 

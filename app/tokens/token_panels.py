@@ -22,16 +22,16 @@ THRESHOLDS = tuple(np.linspace(0, 1, 41).round(3).tolist())
 TEMPERATURES = tuple(np.geomspace(*state.TEMPERATURES, 19).tolist())
 UNITS = {"knowledge score k": "nats", "entropy h": "nats"}
 SIZES = {
-    "hard": "As many tokens pull at each step: a loss summed over tokens shrinks with them, "
-    "a mean is spread over them.",
-    "soft": "Low temperature lets few tokens pull, high all of them; the summed weight, so a summed loss "
-    "too, keeps the size that uniform weights give.",
+    "hard": "Number of tokens that contribute to the loss. A loss summed over tokens shrinks with it; "
+    "a mean loss does not.",
+    "soft": "At a low temperature few tokens contribute, at a high one all of them. The summed weight, and "
+    "so the scale of a summed loss, is the same as with uniform weights.",
 }
 ORDERS = {
-    "set": "as in the set",
-    "mean": "mean, highest first",
+    "set": "original",
+    "mean": "highest mean first",
     "highest": "highest token first",
-    "selected": "most tokens with a weight first",
+    "selected": "most selected tokens first",
     "length": "longest first",
 }
 
@@ -62,16 +62,21 @@ def answer(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
     _draw(
         charts.signal_heatmap(sample.texts, rows),
         "signals",
-        "Darker is higher within its row: a token dark in every row but probability carries the knowledge.",
+        "Darker is higher within a row. A token that is dark in every row except probability carries the "
+        "knowledge.",
     )
     if len(sample.contexts) > 1:
         _draw(
             charts.context_matrix(sample.contexts, sample.texts, sample.losses),
             "matrix",
-            "What hiding one part of the question (row) costs the prediction of one answer token (column).",
+            "How much masking one part of the question (row) lowers the log-probability of an answer token "
+            "(column).",
         )
     else:
-        st.info("Leave-one-out and random masking give a row a context; this score set has one context only.")
+        st.info(
+            "This score set has a single masked context. Leave-one-out and random masking show one row per "
+            "context."
+        )
 
 
 def distribution(scores: ScoreSet, weights: list[np.ndarray], settings: state.TokenSettings) -> None:
@@ -85,15 +90,15 @@ def distribution(scores: ScoreSet, weights: list[np.ndarray], settings: state.To
     _draw(
         score_charts.score_distribution(values, str(name), _unit(str(name)), threshold),
         "histogram",
-        "Hard selection takes the tokens right of the dashed line; "
-        "a gap in the bars is a threshold that separates well.",
+        "Hard selection takes the tokens to the right of the dashed line. "
+        "A gap in the bars is a good place for a threshold.",
     )
     _draw(
         score_charts.importance_curve(
             np.concatenate([*scores.importance, np.empty(0)]), np.concatenate([*weights, np.empty(0)])
         ),
         "sorted",
-        "The steeper the dotted line starts, the fewer tokens hold most of the importance.",
+        "The steeper the dotted line rises, the fewer tokens carry most of the importance.",
     )
 
 
@@ -136,13 +141,13 @@ def scatter(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
         config={"displaylogo": False},
     )
     st.caption(
-        "Filled markers have a weight. Drag a box: its tokens are framed in the text above. "
-        "Tokens high on both axes are uncertain and hang on the question."
+        "Filled markers are selected tokens. Drag a box to outline its tokens in the text above. "
+        "Tokens high on both axes are uncertain and depend on the question."
     )
     chosen = boxed()
     if chosen:
         here = sum(1 for sample, _ in chosen if sample == index)
-        st.text(f"{len(chosen)} tokens in the box, {here} of them in this answer")
+        st.text(f"{len(chosen)} tokens in the box, {here} in this answer")
 
 
 def rule(scores: ScoreSet, settings: state.TokenSettings, index: int) -> None:
@@ -150,20 +155,20 @@ def rule(scores: ScoreSet, settings: state.TokenSettings, index: int) -> None:
     _draw(
         score_charts.weight_curve(scores.importance[index], settings.temperature),
         "curve",
-        "Where the curve is steep, a small difference in importance decides the weight; "
-        "a flat one is close to uniform weights.",
+        "Where the curve is steep, small differences in importance change the weight a lot; "
+        "a flat curve is close to uniform weights.",
     )
-    found = _over_thresholds(scores.hash, scores)
+    statistics = _over_thresholds(scores.hash, scores)
     _draw(
         score_charts.lines(
             THRESHOLDS,
-            {"tokens": [x.tokens for x in found], "importance": [x.importance for x in found]},
+            {"tokens": [x.tokens for x in statistics], "importance": [x.importance for x in statistics]},
             "threshold τ, 0 to 1",
-            "share of the set, %",
+            "share of the forget set, %",
             settings.threshold if settings.weights == "hard" and settings.criterion == "threshold" else None,
         ),
         "shares",
-        "A good threshold lies where few tokens remain and most of the importance still does.",
+        "A good threshold selects few tokens that carry most of the importance.",
     )
 
 
@@ -171,10 +176,8 @@ def forget_set(scores: ScoreSet, weights: list[np.ndarray]) -> None:
     """The whole set as a heatmap, in a chosen order."""
     signals = signals_of_set(scores, weights)
     left, right = st.columns(2)
-    name = left.selectbox("Score of the heatmap", list(signals), key="heat")
-    order = right.selectbox(
-        "Order of the samples", list(ORDERS), key="order", format_func=lambda name: ORDERS[name]
-    )
+    name = left.selectbox("Score", list(signals), key="heat")
+    order = right.selectbox("Sample order", list(ORDERS), key="order", format_func=lambda name: ORDERS[name])
     values = signals[str(name)]
     keys: dict[str, Callable[[int], float]] = {
         "set": lambda i: 0.0,
@@ -193,8 +196,8 @@ def forget_set(scores: ScoreSet, weights: list[np.ndarray]) -> None:
             _unit(str(name)),
         ),
         "set",
-        "A dark column is a place in the template where every answer states its fact; "
-        "a pale row is an answer that nothing singles out.",
+        "A dark column is a position where all answers state their fact; "
+        "a pale row is an answer without important tokens.",
     )
 
 
@@ -204,7 +207,7 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
     _numbers(now)
     length = float(np.mean([len(w) for w in weights]))
     hard, soft = _over_thresholds(scores.hash, scores), _over_temperatures(scores.hash, scores)
-    for kind, found, x, title in (
+    for kind, statistics, x, title in (
         ("hard", hard, THRESHOLDS, "threshold τ, 0 to 1"),
         ("soft", soft, TEMPERATURES, "temperature, log scale"),
     ):
@@ -217,11 +220,13 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
                 score_charts.lines(
                     x,
                     {
-                        "effective tokens": [s.effective for s in found],
-                        **({"summed weight": [s.mass * length for s in found]} if kind == "soft" else {}),
+                        "effective tokens": [s.effective for s in statistics],
+                        **(
+                            {"summed weight": [s.mass * length for s in statistics]} if kind == "soft" else {}
+                        ),
                     },
                     title,
-                    "tokens a response",
+                    "tokens per response",
                     at if shown else None,
                     kind == "soft",
                     percent=False,
@@ -231,15 +236,15 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
             )
         with right:
             if now.recall is None:
-                st.info("These samples have no gold spans, so coverage, precision and recall are unknown.")
+                st.info("These samples have no gold spans, so there is no precision, recall or coverage.")
                 continue
             _draw(
                 score_charts.lines(
                     x,
                     {
-                        "precision": [s.precision for s in found],
-                        "recall": [s.recall for s in found],
-                        "spans covered": [s.coverage for s in found],
+                        "precision": [s.precision for s in statistics],
+                        "recall": [s.recall for s in statistics],
+                        "spans covered": [s.coverage for s in statistics],
                     },
                     title,
                     "share, %",
@@ -247,8 +252,8 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
                     kind == "soft",
                 ),
                 f"gold-{kind}",
-                "Precision: share of the weight on gold tokens. Recall: mean weight of gold tokens, up to 1. "
-                "A good setting keeps both high.",
+                "Precision: share of the weight on gold tokens. Recall: mean weight of gold tokens, capped "
+                "at 1. Good settings keep both high.",
             )
     _agreement(scores, weights)
 
@@ -258,20 +263,20 @@ def _numbers(now: SelectionStatistics) -> None:
         return "–" if value is None else f"{100 * value:.0f} %"
 
     facts = (
-        ("Tokens with a weight", percent(now.tokens), "Share of the response tokens with a weight above 0."),
-        ("Importance", percent(now.importance), "Share of all importance that the weights cover."),
-        ("Mean weight", f"{now.mass:.2f}", "Of a token: what a loss summed over tokens is scaled by."),
+        ("Selected tokens", percent(now.tokens), "Share of response tokens with a weight above 0."),
+        ("Importance", percent(now.importance), "Share of the total importance covered by the weights."),
+        ("Mean weight", f"{now.mass:.2f}", "Mean over tokens; a loss summed over tokens scales with it."),
         (
             "Effective tokens",
             f"{now.effective:.1f}",
-            "A response: as many equally weighted tokens would act alike, (Σw)² / Σw².",
+            "Per response: number of equally weighted tokens with the same effect, (Σw)² / Σw².",
         ),
-        ("Gold precision", percent(now.precision), "Share of the weight that lies on gold tokens."),
-        ("Gold recall", percent(now.recall), "Mean weight of the gold tokens, above 1 counting as 1."),
+        ("Gold precision", percent(now.precision), "Share of the weight on gold tokens."),
+        ("Gold recall", percent(now.recall), "Mean weight of the gold tokens, capped at 1."),
         (
             "Spans covered",
             percent(now.coverage),
-            "Share of the samples whose gold tokens all have at least the response's mean weight.",
+            "Share of samples in which every gold token has at least the mean weight of the response.",
         ),
     )
     with st.container(horizontal=True):
@@ -280,14 +285,14 @@ def _numbers(now: SelectionStatistics) -> None:
 
 
 def _agreement(scores: ScoreSet, weights: list[np.ndarray]) -> None:
-    st.subheader("Do the signals agree?")
+    st.subheader("Agreement of the signals")
     signals = signals_of_set(scores, weights)
     flat = {name: np.concatenate([*values, np.empty(0)]) for name, values in signals.items()}
     _draw(
         score_charts.agreement(list(flat), rank_agreement(flat)),
         "agreement",
-        "1: two signals rank the tokens alike; 0: they have nothing to do with each other, "
-        "so mixing them adds information; below 0: they contradict.",
+        "Spearman rank correlation. 1: two signals rank the tokens alike; 0: they are unrelated, so mixing "
+        "them adds information; below 0: they disagree.",
     )
     rows = []
     gold = [x.gold for x in scores.samples]
@@ -301,7 +306,9 @@ def _agreement(scores: ScoreSet, weights: list[np.ndarray]) -> None:
         hide_index=True,
         column_config={"AUROC for gold tokens": st.column_config.NumberColumn(format="%.3f")},
     )
-    st.caption("Chance that a gold token scores above another one: 0.5 is a coin, 1 finds every secret.")
+    st.caption(
+        "Probability that a gold token scores above another token: 0.5 is chance, 1 separates all of them."
+    )
 
 
 def _without_nan(values: list[np.ndarray]) -> list[np.ndarray]:

@@ -120,7 +120,7 @@ def _line(subcommand: str, values: Mapping[str, Any], settable: Collection[str])
         elif name in settable:
             words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
         else:
-            comments.append(f"\n# {name}: {' '.join(str(value).split())} (no option of the command line)")
+            comments.append(f"\n# {name}: {' '.join(str(value).split())} (no command-line option)")
     return shlex.join(words) + "".join(comments)
 
 

@@ -26,8 +26,8 @@ MEMORY_PARTS = {
     "gradients": "gradients",
     "optimizer": "optimizer",
     "good_weights": "last good weights",
-    "activations": "activations of a pass",
-    "references": "reference store",
+    "activations": "activations",
+    "references": "reference outputs",
 }
 
 
@@ -79,13 +79,13 @@ class Plan:
 
     def commands(self, out: Path) -> str:
         """The command lines that do the same: score once, then unlearn with those scores."""
-        kept = Path("scores.parquet")
+        score_file = Path("scores.parquet")
         mix, default_mix = asdict(self.scores.settings), asdict(ImportanceSettings())
         changed = {k: v for k, v in mix.items() if v != default_mix[k]}
         if self.scores.selector:
             changed["selector"] = str(selectors.file_of(self.scores.selector) or "selector.json")
         runs = self.runs
-        lines = [command_line.score_line(runs.model, runs.samples, self.source.masking | changed, kept)]
+        lines = [command_line.score_line(runs.model, runs.samples, self.source.masking | changed, score_file)]
         lines += [
             command_line.unlearn_line(
                 model=runs.model,
@@ -93,7 +93,7 @@ class Plan:
                 retain=runs.retain,
                 rule=runs.rule,
                 config=asdict(config),
-                scores=kept,
+                scores=score_file,
                 label=label,
                 evaluate=runs.evaluate,
                 watch=runs.watch.described(),
@@ -115,7 +115,7 @@ class Plan:
             estimate_memory(shape, workload(self.scores, retained, config), config, device)
             for config in self.configs
         ]
-        return max(estimates, key=lambda found: found.total)
+        return max(estimates, key=lambda estimate: estimate.total)
 
 
 def workload(scores: ScoreSet, retained: Sequence[Sample], config: UnlearnSettings) -> Workload:
@@ -126,16 +126,16 @@ def workload(scores: ScoreSet, retained: Sequence[Sample], config: UnlearnSettin
     rate = sum(responses) / max(answers, 1)  # tokens a character
     template = sum(prompts) / len(samples) - rate * sum(len(s.question) for s in samples) / len(samples)
     own = retained if config.needs_retain else ()
-    kept = [min(rate * len(s.answer) + 1, s.chunk_tokens or float("inf")) for s in own]
-    drawn = min(len(kept), config.steps * config.retain_batch_size)
+    lengths = [min(rate * len(s.answer) + 1, s.chunk_tokens or float("inf")) for s in own]
+    drawn = min(len(lengths), config.steps * config.retain_batch_size)
     longest = [
-        rate * len(s.question) + max(template, 0) + tokens for s, tokens in zip(own, kept, strict=True)
+        rate * len(s.question) + max(template, 0) + tokens for s, tokens in zip(own, lengths, strict=True)
     ]
     return Workload(
         forget=sum(responses),
-        retain=round(sum(kept) / len(kept) * drawn) if kept else 0,
+        retain=round(sum(lengths) / len(lengths) * drawn) if lengths else 0,
         length=round(max([p + t for p, t in zip(prompts, responses, strict=True)] + longest)),
-        response=round(max(responses + kept)),
+        response=round(max(responses + lengths)),
     )
 
 

@@ -66,7 +66,7 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
     """The runs that wait, each to be cancelled, or all at once."""
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(f"{len(waiting)} run{'s wait' if len(waiting) > 1 else ' waits'}", width="stretch")
+            st.text(f"{len(waiting)} run{'s' if len(waiting) > 1 else ''} queued", width="stretch")
             if st.button(f"Cancel all {len(every)}", key="cancel-all", icon=":material/cancel:"):
                 for run in reversed(every):
                     with suppress(RunError):  # it has ended meanwhile
@@ -110,56 +110,56 @@ def show_run(run: Run) -> None:
             _show_curves(run, records, watched)
         if watched:
             memory = watched[-1]["memory"]
-            where = "GPU memory" if memory["where"] == "gpu" else "memory of the process"
+            where = "GPU memory" if memory["where"] == "gpu" else "Process memory"
             st.caption(f"{where}: {size_text(memory['bytes'])} after step {watched[-1]['step']}")
             st.html(answers_html(watched))
 
 
 def _show_ends(run: Run, state: RunState) -> None:
-    """Stop and keep while it is active; discard, which asks once more."""
-    asked = state.active and run.cancel_requested
+    """Stop while it is active; delete, which asks for confirmation."""
+    stopping = state.active and run.cancel_requested
     if state.active and st.button(
-        "Stop and keep" if state.status == "running" else "Cancel",
+        "Stop" if state.status == "running" else "Cancel",
         key=f"cancel-{run.id}",
         icon=":material/stop_circle:",
-        disabled=asked,
-        help="Stops after the step it is in; the weights so far are kept.",
+        disabled=stopping,
+        help="Stops after the current step and saves the weights trained so far.",
     ):
         _ask(services.worker().cancel, run)
     st.button(
-        "Discard",
+        "Delete",
         key=f"discard-{run.id}",
         icon=":material/delete:",
         type="tertiary",
-        disabled=asked,
+        disabled=stopping,
         on_click=st.session_state.update,
         args=({TO_DISCARD: run.id},),
-        help="Removes the run and all it has kept; an active one stops after the step it is in.",
+        help="Deletes the run and all its files; an active run stops after the current step first.",
     )
 
 
 def _confirm_discard(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.text("⚠ Remove this run with its weights, curves and answers? There is no way back.")
-        if st.button("Remove it", key=f"remove-{run.id}", icon=":material/delete:"):
+        st.text("⚠ Delete this run with its weights, metrics and answers? This cannot be undone.")
+        if st.button("Delete run", key=f"remove-{run.id}", icon=":material/delete:"):
             del st.session_state[TO_DISCARD]
             _ask(services.discard, run)
-        st.button("Keep it", key=f"keep-{run.id}", on_click=st.session_state.pop, args=(TO_DISCARD, None))
+        st.button("Keep run", key=f"keep-{run.id}", on_click=st.session_state.pop, args=(TO_DISCARD, None))
 
 
 def _show_curves(run: Run, records: Sequence[dict[str, float]], watched: Sequence[dict[str, Any]]) -> None:
-    told = any(record["gold_span"] for record in watched)
-    columns = st.columns(2) if told else [st.container()]
+    has_spans = any(record["gold_span"] for record in watched)
+    columns = st.columns(2) if has_spans else [st.container()]
     with columns[0]:
         _chart(charts.loss_curves(records), f"curves-{run.id}")
-        st.caption("The NLL of the weighted forget tokens should rise while the retain loss stays low.")
-    if told:
+        st.caption("The forget NLL should rise while the retain loss stays low.")
+    if has_spans:
         with columns[1]:
-            _chart(charts.told_curves(watched), f"told-{run.id}")
+            _chart(charts.recall_curves(watched), f"recall-{run.id}")
             st.caption(
-                "Facts still told should fall on the forget set and stay on the retained samples. "
-                "Teacher-forced: a fact counts where every token of it is the most probable one after the "
-                "true tokens before it."
+                "The share should drop on the forget set and stay level on the retained samples. "
+                "Teacher-forced: a fact counts as recalled if each of its tokens is the most probable one "
+                "given the true tokens before it."
             )
 
 
@@ -169,15 +169,22 @@ def _chart(figure: Any, key: str) -> None:
 
 def _progress_text(run: Run, records: Sequence[dict[str, float]]) -> str:
     state = run.state
-    if state.status == "queued":
-        return "Waiting for the runs before it"
     if run.cancel_requested:
-        return "Stopping after this step"
-    text = f"{state.phase}: {state.done} of {state.total}"
+        return "Stopping after the current step"
+    if state.status == "queued" or state.phase in ("", "loading"):  # the card's run is the next in line
+        return "Starting: loading the model"
+    text = f"{state.phase.capitalize()}: {state.done} of {state.total}"
     if state.phase == "training" and records:
         left = records[-1]["seconds"] / len(records) * (state.total - state.done)
-        text += f", about {left:.0f} s left"
+        text += f" steps, about {duration_text(left)} left"
     return text
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in seconds, minutes or hours."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def weights_text(spec: RunSpec) -> str:

@@ -26,7 +26,7 @@ from tokenunlearn.training.presets import RUN_PRESETS, RunPreset
 from tokenunlearn.training.settings import LEARNING_RATES, UnlearnSettings
 
 HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnSettings)}
-EVALUATE = {0: "no", 24: "24 samples a part", 72: "72 samples a part", 100_000: "every sample"}
+EVALUATE = {0: "no", 24: "24 samples per split", 72: "72 samples per split", 100_000: "all samples"}
 LISTS = ("objective", "regularizer", "weighting")
 NUMBERS = {
     "gamma": "γ (forget)",
@@ -34,17 +34,17 @@ NUMBERS = {
     "steps": "Steps",
     "learning_rate": "Learning rate",
     "seed": "Seed",
-    "batch_size": "Forget batch",
-    "retain_batch_size": "Retain batch",
-    "warmup_steps": "Warm-up steps",
-    "max_grad_norm": "Gradient norm",
+    "batch_size": "Forget batch size",
+    "retain_batch_size": "Retain batch size",
+    "warmup_steps": "Warmup steps",
+    "max_grad_norm": "Max gradient norm",
     "lora_r": "LoRA rank",
     "lora_alpha": "LoRA alpha",
     "layer": "Layer",
 }
-SEVERAL = " Several values, separated by commas, make a grid."
+SEVERAL = " Enter several values, separated by commas, to run a grid."
 BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
-OWN = "own settings"
+OWN = "custom"
 
 
 def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan | None:
@@ -64,7 +64,7 @@ def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan | None:
     for name in dict.fromkeys(
         c.weighting for c in configs if not c.uses_selection and c.weighting not in CONTROLS
     ):
-        st.caption(f"The weighting {name} takes the place of the selected token weights.")
+        st.caption(f"The weighting {name} replaces the selected token weights.")
     return Plan(source, scores, rule, configs, retain, label, evaluate, watch)
 
 
@@ -99,11 +99,11 @@ def _settings() -> dict[str, Any]:
                 values[name] = _number(name, defaults)
         with columns[1]:
             values["train"] = st.selectbox(
-                "Trained weights", ["auto", "lora", "full"], key="train", help=HELP["train"], **BOUND
+                "Trainable weights", ["auto", "lora", "full"], key="train", help=HELP["train"], **BOUND
             )
         with columns[2]:
             values["base_model"] = st.text_input(
-                "Base model", key="base_model", placeholder="by default", help=HELP["base_model"], **BOUND
+                "Base model", key="base_model", placeholder="default", help=HELP["base_model"], **BOUND
             )
         values["published_scale"] = st.toggle(
             "Published scale", key="published_scale", help=HELP["published_scale"], **BOUND
@@ -118,7 +118,7 @@ def _several(label: str, name: str, options: Mapping[str, Any], default: str) ->
         list(options),
         key=name,
         placeholder=default,
-        help=HELP[name] + " Several make a grid.",
+        help=HELP[name] + " Choose several to run a grid.",
         **BOUND,
     )
     return chosen
@@ -139,17 +139,16 @@ def _number(name: str, defaults: Sequence[UnlearnSettings]) -> str:
 
 def _common(defaults: Sequence[UnlearnSettings], name: str) -> str:
     """What the chosen objectives recommend, where they agree."""
-    found = dict.fromkeys(getattr(config, name) for config in defaults)
     if name == "learning_rate":
         rates = [OBJECTIVES[c.objective].recommended.get("learning_rate", LEARNING_RATES) for c in defaults]
         if len({tuple(sorted(rate.items())) for rate in rates}) > 1:
-            return "as recommended for each"
+            return "recommended per objective"
         return " or ".join(f"{value:g} ({kind})" for kind, value in rates[0].items())
-    (first, *others) = found
+    (first, *others) = dict.fromkeys(getattr(config, name) for config in defaults)
     if others:
-        return "as recommended for each"
+        return "recommended per objective"
     if first is None:
-        return "by default"
+        return "default"
     return f"{first:g}" if isinstance(first, int | float) else str(first)
 
 
@@ -158,7 +157,7 @@ def _parameters(kind: type[Any], prefix: str, among: Sequence[str]) -> dict[str,
     owner = prefix.removeprefix("weighting_").rstrip(".")
     return {
         prefix + parameter.name: st.text_input(
-            parameter.name if len(among) == 1 else f"{parameter.name} of {owner}",
+            parameter.name if len(among) == 1 else f"{owner}: {parameter.name}",
             key=prefix + parameter.name,
             placeholder=f"{parameter.default:g}",
             help=parameter.metadata["help"] + SEVERAL,
@@ -171,17 +170,17 @@ def _parameters(kind: type[Any], prefix: str, among: Sequence[str]) -> dict[str,
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, list[Any]]:
     """The form's values as lists; what is blank is left out."""
-    found: dict[str, list[Any]] = {}
+    lists: dict[str, list[Any]] = {}
     for name, value in values.items():
         if name in LISTS:
-            found[name] = value
+            lists[name] = value
         elif name in NUMBERS:
-            found[name] = parse_numbers(value, NUMBERS[name], whole=kind_of(UnlearnSettings, name)[0] is int)
+            lists[name] = parse_numbers(value, NUMBERS[name], whole=kind_of(UnlearnSettings, name)[0] is int)
         elif "." in name:
-            found[name] = parse_numbers(value, name.split(".")[1])
+            lists[name] = parse_numbers(value, name.split(".")[1])
         else:
-            found[name] = [value] if value else []
-    return found
+            lists[name] = [value] if value else []
+    return lists
 
 
 def _show_preset(top: Any, values: Mapping[str, Any]) -> None:
@@ -194,9 +193,10 @@ def _show_preset(top: Any, values: Mapping[str, Any]) -> None:
         names,
         key="preset",
         on_change=_fill,
-        help="Fills the form; every field can be changed afterwards. Blank fields follow the objective.",
+        help="Fills in the form; you can still change every field. Blank fields take the values recommended "
+        "for the objective.",
     )
-    top.caption(RUN_PRESETS[chosen].summary if chosen in RUN_PRESETS else "Settings of your own.")
+    top.caption(RUN_PRESETS[chosen].summary if chosen in RUN_PRESETS else "Custom settings.")
 
 
 def _filled(preset: RunPreset, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,13 +233,13 @@ def _around(source: Source) -> tuple[str, int, str]:
         **BOUND,
     )
     evaluate = evaluate_column.selectbox(
-        "Evaluate afterwards",
+        "Evaluate after training",
         list(EVALUATE),
         index=1,
         format_func=lambda limit: EVALUATE[limit],
         key="evaluate",
-        help="On the authors: gold spans, probability, ROUGE-L, truth ratio, forget quality, utility. On the "
-        "alchemy: accuracy on multiple-choice questions.",
+        help="authors: gold spans, probability, ROUGE-L, truth ratio, forget quality and model utility. "
+        "alchemy: multiple-choice accuracy.",
         **BOUND,
     )
     label = label_column.text_input("Label", key="label", placeholder="optional", max_chars=60, **BOUND)
@@ -248,16 +248,16 @@ def _around(source: Source) -> tuple[str, int, str]:
 
 def _watch(scores: ScoreSet, retain: str) -> WatchSettings:
     """What is measured while the runs train."""
-    with st.expander("Watch while it trains"):
+    with st.expander("Watch during training"):
         interval, first, second = st.columns([1, 2, 2])
         every = interval.number_input(
-            "Every ... steps",
+            "Interval in steps",
             value=10,
             min_value=0,
             max_value=10_000,
             key="watch_every",
             help="Measures teacher-forced gold-span accuracy on 8 forget and 8 retained samples, asks two "
-            "questions, and reads the memory in use. 0 turns it off.",
+            "questions and records memory use. 0 turns it off.",
             **BOUND,
         )
         defaults = default_questions(scores.samples, services.load_samples(retain))
@@ -272,10 +272,10 @@ def _watch(scores: ScoreSet, retain: str) -> WatchSettings:
             ).strip()
             for number, (column, default) in enumerate(zip((first, second), defaults, strict=False), start=1)
         ]
-    asked = (
+    questions = (
         tuple(text or default for text, default in zip(typed, defaults, strict=False)) if any(typed) else ()
     )
-    return WatchSettings(int(every or 0), questions=asked)
+    return WatchSettings(int(every or 0), questions=questions)
 
 
 def _controls(configs: Sequence[UnlearnSettings]) -> bool:
@@ -284,8 +284,8 @@ def _controls(configs: Sequence[UnlearnSettings]) -> bool:
         "Add control runs: uniform, random and inverted weights",
         key="controls",
         disabled=not any(config.weighting == "selection" for config in configs),
-        help="For each run with the selected weights three more, the same in all else. Random and inverted "
-        "runs have the very same weights on other tokens of each response, so their budget is equal; "
-        "uniform runs take as many steps with weight 1 everywhere.",
+        help="Adds three runs for each run with selected weights, with all other settings equal. Random and "
+        "inverted put the same weights on other tokens of each response, so the budget is equal; uniform "
+        "trains for the same number of steps with weight 1 on every token.",
         **BOUND,
     )

@@ -34,7 +34,7 @@ def answers_html(watched: Sequence[Mapping[str, Any]]) -> str:
     head = "".join(f'<th scope="col" dir="auto">{escape(question)}</th>' for question in questions)
     body = "".join(
         f'<tr><th scope="row" class="step">{step}</th>'
-        + "".join(f'<td dir="auto">{escape(answer) or "<em>(nothing)</em>"}</td>' for answer in said)
+        + "".join(f'<td dir="auto">{escape(answer) or "<em>(empty)</em>"}</td>' for answer in said)
         + "</tr>"
         for step, said in answer_rows(watched)
     )

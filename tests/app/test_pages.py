@@ -187,7 +187,7 @@ def uploaded_and_asked_to_score(at: AppTest, content: str, name: str = "own.json
     assert not at.exception
     (uploaded,) = services.uploads()
     assert at.selectbox(key="samples").value == uploaded
-    labelled(at.button, "Score them").click().run()
+    labelled(at.button, "Score samples").click().run()
     ((key, task),) = services.tasks().items()
     wait_until(lambda: not task.running)
     at.run()
@@ -242,7 +242,7 @@ def test_a_sample_longer_than_the_context_is_named(open_page, model):
 def test_an_unknown_model_is_one_sentence(open_page, name, message):
     at = open_page("tokens", model=name)
     assert at.selectbox(key="model").value == name
-    labelled(at.button, "Score them").click().run()
+    labelled(at.button, "Score samples").click().run()
     (task,) = services.tasks().values()
     wait_until(lambda: not task.running)
     at.run()
@@ -255,7 +255,7 @@ def test_an_unknown_model_is_one_sentence(open_page, name, message):
 
 def set_up(at: AppTest, samples: str, **numbers: float) -> None:
     """A small run: few samples a step, no evaluation."""
-    settings = {"Steps": 2, "Forget batch": 2, "Retain batch": 2} | numbers
+    settings = {"Steps": 2, "Forget batch size": 2, "Retain batch size": 2} | numbers
     for label, value in settings.items():
         labelled(at.text_input, label).set_value(str(value))
     at.selectbox(key="retain").set_value(samples)
@@ -313,7 +313,7 @@ def test_a_loss_that_is_no_number_fails_the_run_and_good_weights_stay(
     open_page, unlearn_page, scored, samples
 ):
     at = unlearn_page
-    set_up(at, samples, Steps=30, **{"Learning rate": 1e20, "Warm-up steps": 0})
+    set_up(at, samples, Steps=30, **{"Learning rate": 1e20, "Warmup steps": 0})
     at.selectbox(key="train").set_value("full")
     run = start(at)
     wait_until(lambda: not run.state.active)
@@ -329,10 +329,10 @@ def test_a_loss_that_is_no_number_fails_the_run_and_good_weights_stay(
 
 def test_settings_that_cannot_run_are_one_sentence_without_start(unlearn_page):
     at = unlearn_page
-    labelled(at.text_input, "Forget batch").set_value("0").run()
+    labelled(at.text_input, "Forget batch size").set_value("0").run()
     assert "batch_size is 0; it must be at least 1" in the_warning(at)
     assert "Start" not in [button.label for button in at.button]
-    labelled(at.text_input, "Forget batch").set_value("2").run()
+    labelled(at.text_input, "Forget batch size").set_value("2").run()
     assert warnings(at) == []
     assert "Start" in [button.label for button in at.button]
 

@@ -94,14 +94,14 @@ def test_only_settings_that_differ_until_all_are_asked_for(fresh):
 def test_a_link_opens_the_same_view_in_a_fresh_browser(fresh):
     page = fresh(f"runs={IDS[2]}&runs={IDS[0]}")
     page.get_by_test_id("stRadio").get_by_text("Tokens", exact=True).click()
-    page.get_by_text("Change of every token").wait_for()
+    page.get_by_text("Change per token").wait_for()
     page.get_by_role("combobox", name="Sample").click()
     page.get_by_role("option", name="authors-054-01").click()
     page.wait_for_url("**sample=authors-054-01**")
     page.get_by_text("Which prize did Ruben Kaplanyan win?").wait_for()
     settled(page)
     again = fresh(url=page.url)
-    again.get_by_text("Change of every token").wait_for()
+    again.get_by_text("Change per token").wait_for()
     for text in ("Which prize did Ruben Kaplanyan win?", "A: run 30", "B: run 10"):
         expect(again.get_by_text(text).first).to_be_visible()
     settled(again)

@@ -146,7 +146,7 @@ def test_tokens_are_text_and_nothing_else(page, server):
     tokens = page.locator(".token")
     shown = tokens.evaluate_all("nodes => nodes.map((n) => n.textContent)")
     assert shown == [*TRAPS[:-2], "∅", "<|end|>"]
-    page.get_by_label("Show blanks").check()
+    page.get_by_label("Show whitespace").check()
     expect(tokens.nth(6)).to_have_text("שלום")
     expect(tokens.nth(7)).to_contain_text("↵")
     shown = tokens.evaluate_all("nodes => nodes.map((n) => n.textContent)")

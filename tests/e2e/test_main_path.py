@@ -45,8 +45,8 @@ def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browse
     page.goto(f"{app}/compare")
     row = run.generations["forget"][0]
     expect(page.get_by_text(row["question"], exact=True).first).to_be_visible(timeout=150_000)
-    expect(page.get_by_text("retrained says").first).to_be_visible()
+    expect(page.get_by_text("■ retrained").nth(1)).to_be_visible()
     page.get_by_text("Outcome", exact=True).click()
-    expect(page.get_by_role("heading", name="Every metric")).to_be_visible()
+    expect(page.get_by_role("heading", name="All metrics")).to_be_visible()
     expect(page.get_by_text("Traceback")).to_have_count(0)
     visitor.close()

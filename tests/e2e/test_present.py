@@ -139,7 +139,7 @@ def test_facts_are_marked_by_selecting_text_and_saved(page):
     answer = page.locator(".span-marker .answer")
     expect(answer).to_have_text(NASTY)
     assert answer.locator("img").count() == 0
-    add = page.get_by_role("button", name="Mark the selected text")
+    add = page.get_by_role("button", name="Mark selected text")
     expect(add).to_be_disabled()
     select(page, " secret ")
     add.click()
@@ -147,7 +147,7 @@ def test_facts_are_marked_by_selecting_text_and_saved(page):
     select(page, "🎉")
     add.click()
     expect(answer.locator("mark")).to_have_text(["🎉", "secret"])
-    page.get_by_role("button", name="Remove the mark on 🎉").click()
+    page.get_by_role("button", name="Remove gold span 🎉").click()
     expect(answer.locator("mark")).to_have_text(["secret"])
     page.get_by_label("Name of the set").fill("browser")
     page.get_by_label("Name of the set").press("Enter")

@@ -24,10 +24,10 @@ def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_f
     page.wait_for_url(re.compile(r"seed=0(,|%2C)(\+|%20)1"))
     link = page.url
     page.get_by_role("button", name="Start 2 runs").click()
-    expect(page.get_by_text("1 run waits")).to_be_visible()
+    expect(page.get_by_text("1 run queued")).to_be_visible()
     expect(page.get_by_role("heading", name="Last run")).to_be_visible(timeout=180_000)
     store = RunStore(app_folder / "runs")
-    active = page.get_by_role("button", name=re.compile("^(Stop and keep|Cancel)"))
+    active = page.get_by_role("button", name=re.compile("^(Stop|Cancel)"))
     expect(active).to_have_count(0, timeout=180_000)  # both have ended
     runs = store.runs()
     assert sorted(run.spec.label for run in runs) == ["seed 0", "seed 1"]
@@ -64,7 +64,7 @@ def test_what_is_chosen_is_in_the_address_and_survives_another_page(app: str, pa
     rate.press("Tab")
     page.wait_for_url(re.compile("learning_rate=5e-4"))
     expect(page.get_by_role("button", name="Start 8 runs")).to_be_visible()
-    page.get_by_role("link", name="Change them on Tokens").click()
+    page.get_by_role("link", name="Edit on the Tokens page").click()
     page.wait_for_url(re.compile("/tokens"))
     page.locator(".token").first.wait_for()
     page.get_by_role("link", name="Use these weights").click()

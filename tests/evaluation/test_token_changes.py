@@ -67,7 +67,7 @@ def change_of(weights, before, after, ranks=(1, 1, 1)):
     return TokenChange("s", "q?", texts, *arrays, one, np.array(ranks[: len(weights)]))
 
 
-def test_summary_tells_emphasised_tokens_from_the_others():
+def test_summary_tells_emphasized_tokens_from_the_others():
     rows = summarize(
         [change_of([1, 0, 1], [1, 1, 1], [4, 1, 2], (7, 1, 3)), change_of([0, 0], [1, 1], [1, 2])]
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tokenunlearn.models.forward import Progress
     from tokenunlearn.models.loaded_model import LoadedModel
 
-EMPHASISED = 1.0
+EMPHASIZED = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +51,9 @@ class TokenChange:
         return self.nll_before - self.nll_after
 
     @property
-    def emphasised(self) -> np.ndarray:
+    def emphasized(self) -> np.ndarray:
         """(T,) tokens with a weight of at least 1: the selected ones, or those weighted above the mean."""
-        return self.weights >= EMPHASISED
+        return self.weights >= EMPHASIZED
 
 
 def token_changes(
@@ -101,7 +101,7 @@ def token_changes(
 
 
 def summarize(changes: Sequence[TokenChange]) -> list[dict[str, Any]]:
-    """Emphasised and other tokens in two rows: did the first go, did the second stay?
+    """Emphasized and other tokens in two rows: did the first go, did the second stay?
 
     Each row holds the group, tokens (their number), samples (those that have such tokens), the median change
     of log-probability in nats with the range of the middle 80 % (low, high), and the median rank before and
@@ -109,7 +109,7 @@ def summarize(changes: Sequence[TokenChange]) -> list[dict[str, Any]]:
     """
     rows = []
     for group, inside in (("weight ≥ 1", True), ("weight < 1", False)):
-        masks = [c.emphasised == inside for c in changes]
+        masks = [c.emphasized == inside for c in changes]
         if not any(m.any() for m in masks):
             continue
 

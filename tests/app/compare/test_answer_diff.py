@@ -26,7 +26,7 @@ def test_words_that_came_and_went():
 
 def test_equal_answers_mark_nothing():
     assert "<ins>" not in diff_html("a b", "a b") and "<del>" not in diff_html("a b", "a b")
-    assert "(nothing)" in diff_html("", "")
+    assert "(empty)" in diff_html("", "")
 
 
 def test_scripts_without_blanks_are_compared_word_by_word():

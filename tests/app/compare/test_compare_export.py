@@ -81,11 +81,11 @@ def test_the_report_is_whole_escaped_and_self_contained(compared):
         "steps",
         "0.25 [0.150, 0.350] n=2",
         "weight ≥ 1",
-        "forget: 2 questions that every report covers",
+        "forget: 2 questions covered by all reports",
         "gold_span, A",
         "abc123",
         "c0ffee",
-        "version of torch",
+        "torch version",
     ):
         assert wanted in found.text
     digest = hashlib.sha256((compared.columns[1].run.folder / "spec.json").read_bytes()).hexdigest()
@@ -96,7 +96,7 @@ def test_the_report_is_whole_escaped_and_self_contained(compared):
 def test_a_report_of_one_run_without_metrics(compared, tmp_path):
     bare = export.Comparison(compared.columns[:2], {"A": compared.specs["A"]}, {}, [], {})
     text = Tags(export.comparison_html(bare)).text
-    assert "No run was evaluated." in text
+    assert "No run has been evaluated." in text
     assert "All settings" in text
 
 

@@ -55,10 +55,10 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
     at = opened(view=view)
     assert at.multiselect(key="runs").value == [SHIPPED.id]
     assert "No run of your own has ended yet" in texts(at)
-    assert not any("Measure" in button.label or "Evaluate" in button.label for button in at.button)
+    assert not any("Compute" in button.label or "Evaluate" in button.label for button in at.button)
     if view == "Answers":
         assert SHIPPED.generations["forget"][0]["question"] in texts(at)
-        assert "not stored" not in texts(at)
+        assert "Not stored" not in texts(at)
     elif view in ("Questions", "Tokens"):
         assert len(at.dataframe[-1].value) > 5
 
@@ -66,7 +66,7 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
 def test_a_run_without_its_weights_is_not_asked_and_not_renamed(runs, monkeypatch):
     asked = []
     monkeypatch.setattr(services, "ask_models", lambda key, models, questions: asked.append(models))
-    assert "the weights were not kept" in texts(opened(ask="Who are you?"))
+    assert "the run has no weights" in texts(opened(ask="Who are you?"))
     assert asked == [[("demo", ""), ("demo-retrained", "")]]
     (entry,) = run_index.entries([SHIPPED])
     st.session_state["table"] = {"edited_rows": {0: {"label": "mine", "compare": False}}}
@@ -77,7 +77,7 @@ def test_a_run_without_its_weights_is_not_asked_and_not_renamed(runs, monkeypatc
 def test_the_newest_run_is_chosen_at_first(three):
     at = opened(view="Settings")
     assert at.multiselect(key="runs").value == [IDS[2]]
-    assert "choose another" in texts(at)
+    assert "Select a second run" in texts(at)
 
 
 def test_an_address_opens_its_runs_in_order_and_only_what_differs(three):
@@ -123,12 +123,12 @@ def test_outcome_draws_charts_and_every_metric(three):
     at = opened(view="Outcome", runs=IDS[:2])
     assert len(at.get("plotly_chart")) == 3
     assert "forget/gold_span" in set(at.dataframe[-1].value["metric"])
-    assert "different numbers of rows" in texts(at)
+    assert "samples per split differs" in texts(at)
 
 
 def test_questions_count_what_is_still_told(three):
     at = opened(view="Questions", runs=IDS[:2])
-    assert "Of 2 questions the fact is still told by: start 2, A 0, B 0, retrained 0." in texts(at)
+    assert "Fact still recalled (of 2): start 2, A 0, B 0, retrained 0" in texts(at)
     assert len(at.dataframe[-1].value) == 2
     at.selectbox(key="metric").set_value("rouge_l").run()
     assert "rouge_l, A" in at.dataframe[-1].value

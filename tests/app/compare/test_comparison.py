@@ -35,7 +35,7 @@ def test_only_settings_that_differ_are_rows(entries):
     ]
     every = comparison.settings_rows(specs, only_different=False)
     names = [row["setting"] for row in every]
-    assert {"model", "selection", "threshold", "lambda", "seed", "version of torch"} <= set(names)
+    assert {"model", "selection", "threshold", "lambda", "seed", "torch version"} <= set(names)
     assert len(names) == len(set(names))
 
 
@@ -67,8 +67,8 @@ def test_question_rows_hold_what_every_report_covers():
         "sample_id": sample_id,
         "question": question,
         "answer": answer,
-        "says start": f"says {sample_id}",
-        "says A": f"tells {sample_id}",
+        "answer, start": f"says {sample_id}",
+        "answer, A": f"tells {sample_id}",
         "gold_span, start": 1.0,
         "gold_span, A": 0.0,
         "rouge_l, start": 0.5,
@@ -106,7 +106,7 @@ def test_the_scores_of_a_membership_attack_open_row_by_row():
     one = report([1.0, 1.0], 0.6, "says")
     ids = [*one["metrics"]["forget/gold_span"]["sample_ids"], "holdout-1"]
     one["metrics"]["membership_min_k"] = {"rows": [-0.1, -0.2, -3.0], "sample_ids": ids}
-    assert comparison.parts_of([one]) == ["forget", "membership"]
+    assert comparison.splits_of([one]) == ["forget", "membership"]
     assert comparison.row_metrics([one], "membership") == ["min_k"]
     rows = comparison.question_rows({"start": one}, "membership", ["min_k"])
     assert [row["min_k, start"] for row in rows] == [-0.1, -0.2, -3.0]
@@ -115,5 +115,5 @@ def test_the_scores_of_a_membership_attack_open_row_by_row():
 
 def test_parts_come_from_the_metrics_so_that_reports_without_answers_have_them_too():
     choices = {"metrics": {"wmdp_bio/accuracy": {"rows": [1.0]}, "overall": {"rows": []}}, "generations": {}}
-    assert comparison.parts_of([report([1.0, 1.0], 0.6, ""), choices]) == ["forget", "wmdp_bio"]
-    assert comparison.parts_of([]) == []
+    assert comparison.splits_of([report([1.0, 1.0], 0.6, ""), choices]) == ["forget", "wmdp_bio"]
+    assert comparison.splits_of([]) == []

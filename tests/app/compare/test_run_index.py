@@ -73,5 +73,5 @@ def test_table_rows_tell_letters_curves_and_headline_figures(store):
     assert (first["compare"], second["compare"]) == (False, True)
     assert second["mark"].endswith("A")
     assert second["forget NLL"] == pytest.approx([1, 2, 3, 4, 5])
-    assert (first["still told"], second["still told"]) == (0.25, 0.0)
+    assert (first["still recalled"], second["still recalled"]) == (0.25, 0.0)
     assert second["weights"] == "hard, 0.6"

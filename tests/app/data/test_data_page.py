@@ -38,7 +38,7 @@ def test_an_empty_table_says_what_is_missing_when_saved(app):
     assert not at.exception
     assert texts(at) == []
     button(at, "Save").click().run()
-    assert texts(at) == ["⚠ The table holds no samples yet; fill in a question and an answer."]
+    assert texts(at) == ["⚠ The table has no samples yet; enter a question and an answer."]
 
 
 def test_a_set_is_opened_marked_and_saved(app):
@@ -48,7 +48,7 @@ def test_a_set_is_opened_marked_and_saved(app):
     at.text_input(key="fact-0").input("nowhere at all")
     button(at, "Mark it").click().run()
     assert texts(at) == [
-        '⚠ The answer does not contain "nowhere at all"; type a part of it as it stands there.'
+        '⚠ The answer does not contain "nowhere at all"; enter text exactly as in the answer.'
     ]
     first = load_samples("authors:forget05")[0]
     word = first.answer.split()[0]
@@ -57,7 +57,7 @@ def test_a_set_is_opened_marked_and_saved(app):
 
     at.text_input(key="set_name").input("a/b")
     button(at, "Save").click().run()
-    assert '⚠ The name "a/b" does not fit; use up to 40 letters, digits, - and _.' in texts(at)
+    assert '⚠ The name "a/b" is not valid; use 1 to 40 letters, digits, "-" or "_".' in texts(at)
     at.text_input(key="set_name").input("cities")
     button(at, "Save").click().run()
     assert not at.exception

@@ -49,7 +49,7 @@ def test_spans_follow_an_edited_answer_and_lost_facts_are_named():
     table.loc[0, "answer"] = "She lives in Turin, in Turin."
     rows, notes = sample_table.from_table(table)
     assert rows[0]["span"] == [[13, 18]]
-    assert notes == ['The fact "Zoë" is no longer in the answer of row 1; mark it again.']
+    assert notes == ['The answer of row 1 no longer contains the fact "Zoë"; mark it again.']
     assert sample_table.from_table(sample_table.to_table(rows))[1] == []
 
 
@@ -76,9 +76,9 @@ def test_a_typed_fact_is_found_by_its_text():
 @pytest.mark.parametrize(
     ("fact", "sentence"),
     [
-        (" ", "There is no text to mark; type a part of the answer."),
-        ("Porto", 'The answer does not contain "Porto"; type a part of it as it stands there.'),
-        ("b", '"b" is marked already.'),
+        (" ", "There is no text to mark; enter part of the answer."),
+        ("Porto", 'The answer does not contain "Porto"; enter text exactly as in the answer.'),
+        ("b", '"b" is already marked.'),
     ],
 )
 def test_facts_that_cannot_be_marked(fact, sentence):
@@ -90,7 +90,7 @@ def test_facts_that_cannot_be_marked(fact, sentence):
 def test_marks_from_the_browser_are_checked_and_joined():
     assert sample_table.set_spans(row(), [[2, 3], [0, 1], [2, 4]])["span"] == [[0, 1], [2, 4]]
     for bad in ([[0, 5]], [[2, 2]], [[-1, 1]], [[0]], [["0", 1]], [[0.0, 1]], [[True, 2]]):
-        with pytest.raises(DatasetError, match="not inside the answer"):
+        with pytest.raises(DatasetError, match="outside the answer"):
             sample_table.set_spans(row(), bad)
 
 
@@ -108,12 +108,12 @@ def test_one_sentence_for_each_fault_and_the_good_rows_stay():
     assert faults == [
         "Row 3 has no answer; every sample needs a question and an answer.",
         "Row 4 has no question; every sample needs a question and an answer.",
-        'Row 5 repeats the id "x" of row 1; ids must differ.',
+        'Row 5 has the same id "x" as row 1; ids must be unique.',
         'Row 6 has a "span" [0, 9] outside its text of 4 characters.',
     ]
     assert sample_table.check([row()], "set")[0][0].id == "set-0001"
     assert sample_table.check([sample_table.empty_row()], "set")[1] == [
-        "The table holds no samples yet; fill in a question and an answer."
+        "The table has no samples yet; enter a question and an answer."
     ]
 
 

@@ -60,7 +60,7 @@ def test_the_run_of_a_link_wins_and_choosing_another_changes_the_link(app, tmp_p
     (other / "report.json").unlink()
     at = app(run=other.name, slide="checked")
     assert at.selectbox(key="run").value == other.name
-    assert "no evaluation that could show" in slide(at)
+    assert "no evaluation that shows" in slide(at)
     assert at.selectbox(key="run").options == [f"Forget six authors ({r.name})" for r in (shipped, other)]
     (other / "label.txt").write_text("Another run")
     at.run()

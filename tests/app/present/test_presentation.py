@@ -93,12 +93,15 @@ def test_the_shipped_run_tells_the_whole_story(shipped):
     told = make_slides(shipped)
     assert [s.key for s in told] == ["start", "knew", "marked", "now", "keeps", "checked"]
     rows = shipped.report["metrics"]["forget/gold_span"]["rows"]
-    assert counted(told[3])["The secret, or part of it"][NOW] == (sum(row > 0 for row in rows), len(rows))
+    assert counted(told[3])["States the secret or part of it"][NOW] == (
+        sum(row > 0 for row in rows),
+        len(rows),
+    )
     kept = shipped.report["metrics"]["world_facts/gold_span"]["rows"]
     assert counted(told[4])["Everyday facts"][NOW] == (sum(row == 1 for row in kept), len(kept))
-    assert list(counted(told[5])["Asked in other words"]) == [BEFORE, NOW, UNSEEN]
+    assert list(counted(told[5])["Reworded questions"]) == [BEFORE, NOW, UNSEEN]
     weights = shipped.scores.weights(presentation.make_rule(shipped.spec.rule))
-    assert f"{weights.tokens:,} pieces of text, {weights.selected:,}" in told[2].lead
+    assert f"{weights.tokens:,} word pieces, {weights.selected:,}" in told[2].lead
 
 
 def test_slides_use_no_jargon(shipped):
@@ -107,7 +110,7 @@ def test_slides_use_no_jargon(shipped):
 
 
 def test_forgetting_counts_any_part_and_keeping_the_whole(story):
-    assert counted(slide(story, "now")) == {"The secret, or part of it": {BEFORE: (4, 4), NOW: (2, 4)}}
+    assert counted(slide(story, "now")) == {"States the secret or part of it": {BEFORE: (4, 4), NOW: (2, 4)}}
     assert counted(slide(story, "keeps")) == {
         "Other questions it should still answer": {BEFORE: (4, 4), NOW: (3, 4)}
     }
@@ -120,7 +123,7 @@ def test_a_run_that_forgot_nothing_is_not_called_forgotten(story):
     )
     lead = slide(kept, "checked").lead
     assert "in 40 of 40" in lead
-    assert "more often than guessing" in lead
+    assert "more often than guessing would" in lead
     assert "no more often" in slide(replace(kept, report=report({"forget/gold_span": never})), "checked").lead
 
 
@@ -133,8 +136,8 @@ def test_without_a_report_there_are_no_numbers_and_it_is_said(story):
 
 def test_reports_of_other_weights_are_left_out(story):
     other = replace(story, before=report({"forget/gold_span": [1.0] * 4}, revision="rebuilt"))
-    assert counted(slide(other, "now")) == {"The secret, or part of it": {NOW: (2, 4)}}
-    assert any("model before" in note for note in slide(other, "now").notes)
+    assert counted(slide(other, "now")) == {"States the secret or part of it": {NOW: (2, 4)}}
+    assert any("model before unlearning" in note for note in slide(other, "now").notes)
 
 
 def test_a_report_on_another_forget_set_is_not_counted(story):
@@ -146,12 +149,12 @@ def test_a_report_on_another_forget_set_is_not_counted(story):
 
 def test_a_model_that_was_not_asked_all_questions_is_not_compared(story):
     fewer = replace(story, unseen=report({"forget/gold_span": [0.0] * 3}))
-    assert UNSEEN not in counted(slide(fewer, "checked"))["Asked as before"]
+    assert UNSEEN not in counted(slide(fewer, "checked"))["Original questions"]
 
 
 def test_uniform_weights_say_that_nothing_was_singled_out(story):
     uniform = replace(story, spec=replace(story.spec, rule={"selection": "uniform"}))
-    assert "Nothing was singled out" in slide(uniform, "marked").lead
+    assert "No words were singled out" in slide(uniform, "marked").lead
 
 
 def test_soft_weights_count_what_weighs_more_than_the_mean(shipped):
@@ -169,7 +172,7 @@ def test_a_run_without_answers_or_scores_keeps_two_slides(story):
 def test_answers_stuck_on_one_word_are_counted(story):
     generations = {"forget": [{"generation": "Ruben " * 9}, {"generation": "a b c d e f"}]}
     stuck = replace(story, report=story.report | {"generations": generations})
-    assert any("In 1 of 2 questions" in note for note in slide(stuck, "now").notes)
+    assert any("In 1 of 2 answers" in note for note in slide(stuck, "now").notes)
     assert not presentation.repeats("no no no")
 
 
@@ -195,5 +198,5 @@ def test_every_text_is_escaped(story):
 
 
 def test_shares_are_never_rounded_to_all_or_nothing():
-    assert Count("x", 1, 1000).words().startswith("1 of 1,000 (under 1 %")
-    assert Count("x", 999, 1000).words().startswith("999 of 1,000 (over 99 %")
+    assert Count("x", 1, 1000).words().startswith("1 of 1,000 questions (95 % CI <1-1 %")
+    assert Count("x", 999, 1000).words().startswith("999 of 1,000 questions (95 % CI 99->99 %")

@@ -39,7 +39,7 @@ def test_without_any_only_the_two_signals_are_known():
     assert selectors.files() == {}
     assert selectors.find("") is None
     assert selectors.find("x") is None
-    assert selector_panel.label("") == "the two signals"
+    assert selector_panel.label("") == "masking and entropy"
 
 
 def test_shipped_ones_stand_in_front_and_win_and_what_is_none_is_skipped(tmp_path):

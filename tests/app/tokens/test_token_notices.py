@@ -40,9 +40,9 @@ def test_every_notice_has_its_number():
         unknown=("a", "b"),
     )
     assert token_notices.empty(check) == ["5 of 72 answers have no selected token: `a`, `b`, `c` and 2 more."]
-    assert token_notices.partial(check) == ["1 of 400 words and names is selected only in part: `Ada Lee`."]
+    assert token_notices.partial(check) == ["1 of 400 words and names is only partly selected: `Ada Lee`."]
     assert token_notices.unknown(check) == [
-        "The model does not know 2 of 72 answers (mean NLL above 2 nats a token), so there is nothing to "
+        "The model does not know 2 of 72 answers (mean NLL above 2 nats per token), so there is nothing to "
         "forget: `a`, `b`."
     ]
 
@@ -57,12 +57,12 @@ def test_where_nothing_is_selected_the_answers_are_not_listed():
         (
             "sharp",
             "sharp",
-            "Entropy read as it is: the model hesitates at 14 % of the 873 words not in the question.",
+            "sharp, because the model is uncertain at 14 % of the 873 words that are not in the question.",
         ),
-        ("tail", "tail", "Entropy read by its tail: the model recites this text"),
-        ("sharp", "tail", "as it is, as the settings say; its tail would fit better: the model recites"),
-        ("tail", "sharp", "by its tail, as the settings say; as it is would fit better: the model hesitates"),
-        ("plain", "sharp", "every word counting alike, as the settings say."),
+        ("tail", "tail", "tail, because the model recites this text"),
+        ("sharp", "tail", "sharp (set manually); tail fits better, because the model recites"),
+        ("tail", "sharp", "tail (set manually); sharp fits better, because the model is uncertain"),
+        ("plain", "sharp", "plain (set manually)."),
     ],
 )
 def test_the_reading_and_why(reading, suggested, words):
@@ -73,7 +73,7 @@ def test_the_reading_and_why(reading, suggested, words):
 def test_a_learned_importance_names_what_it_was_learned_on():
     learned = replace(SCORES, selector=Selector("x", ("entropy",), (1.0,), 0.0, ("demo a:b (9)",)))
     assert token_notices.origin(learned, FINE) == (
-        "Importance comes from a selector learned on `demo a:b (9)`."
+        "Importance comes from a selector fitted on `demo a:b (9)`."
     )
 
 

@@ -113,15 +113,15 @@ def test_what_does_not_fit_is_said_below_the_text(shipped):
     first = shipped.samples[0]
     words = [t for t in range(len(first.texts)) if (first.words == first.words[t]).sum() > 1]
     split = open_page("tokens", overrides=f"0.{'o' if weights[0][words[0]] else 'i'}{words[0]}")
-    assert any("selected only in part" in box.value for box in split.info)
-    assert "selected only in part" not in said(app)
+    assert any("only partly selected" in box.value for box in split.info)
+    assert "only partly selected" not in said(app)
 
 
 def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
     app = open_page("tokens")
     assert app.selectbox(key="importance_from").value == ""
     known = set(selectors.files())
-    next(button for button in app.button if button.label == "Fit on the marked answers").click().run()
+    next(button for button in app.button if button.label == "Fit selector").click().run()
     assert not app.exception
     (name,) = set(selectors.files()) - known
     assert app.selectbox(key="importance_from").value == name
@@ -132,7 +132,7 @@ def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
     assert float(sent["settings"]["threshold"]) == learned.suggested_threshold
     assert app.query_params["selector"] == name
     assert "threshold" not in app.query_params
-    assert "Importance comes from a selector learned on `demo authors:forget10 (72 samples)`." in said(app)
+    assert "Importance comes from a selector fitted on `demo authors:forget10 (72 samples)`." in said(app)
     app.selectbox(key="importance_from").set_value("").run()
     assert data(app)["setKey"] == shipped.hash
     assert "selector" not in app.query_params
@@ -151,8 +151,8 @@ def test_without_marked_facts_there_is_nothing_to_fit():
     path = services.score_path("demo", "authors:forget05", {})
     score_set([sample([1, 2, 3], [1, 2, 3])]).save(path)
     app = open_page("tokens", samples="authors:forget05")
-    assert next(button for button in app.button if button.label == "Fit on the marked answers").disabled
-    assert "0 of 1 answers have a marked fact" in said(app)
+    assert next(button for button in app.button if button.label == "Fit selector").disabled
+    assert "0 of 1 answers have gold spans" in said(app)
 
 
 def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
@@ -163,7 +163,7 @@ def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
     app.switch_page("pages/unlearn.py").run()
     assert not app.exception
     learned = replace(shipped, selector=selectors.find(name))
-    assert any(f"importance from {learned.selector.name}" in text.value for text in app.text)
+    assert any(f"importance from the selector {learned.selector.name}" in text.value for text in app.text)
     assert f"--selector {selectors.files()[name]}" in app.code[0].value
     next(button for button in app.button if button.label == "Start").click().run()
     (run,) = services.store().runs()

@@ -57,7 +57,7 @@ def test_values_that_begin_with_a_dash_stay_values(run):
 def test_what_the_command_line_cannot_take_is_said(run):
     spec = replace(run.spec, config=dict(run.spec.config) | {"unheard_of": "1\n--evil"})
     line = command_lines(spec, run.folder)
-    assert "\n# unheard_of: 1 --evil (no option of the command line)" in line
+    assert "\n# unheard_of: 1 --evil (no command-line option)" in line
     assert parsed(line)["steps"] == [7]
 
 

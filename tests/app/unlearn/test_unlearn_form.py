@@ -135,7 +135,7 @@ def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
     press(at, "Start 3 runs")
     wait_until(lambda: any(run.metrics for run in runs()))
     at.run()
-    assert "2 runs wait" in shown(at)
+    assert "2 runs queued" in shown(at)
     first, second = services.worker().waiting()
     at.button(key=f"cancel-{first.id}").click().run()
     assert first.state.status == "cancelled"
@@ -154,7 +154,7 @@ def test_a_discarded_run_is_gone(open_page, scored):
     at.run()
     at.button(key=f"discard-{run.id}").click().run()
     assert run.state.active and not run.cancel_requested
-    press(at, "Remove it")
+    press(at, "Delete run")
     wait_until(lambda: not runs())
 
 
@@ -165,15 +165,15 @@ def test_an_ended_run_is_discarded_after_asking_once_more(open_page, home, statu
     run.set_state(status=status)
     at = open_page("unlearn")
     at.button(key=f"discard-{run.id}").click().run()
-    assert "There is no way back" in shown(at)
-    press(at, "Keep it")
-    assert "There is no way back" not in shown(at)
+    assert "This cannot be undone" in shown(at)
+    press(at, "Keep run")
+    assert "This cannot be undone" not in shown(at)
     at.button(key=f"discard-{run.id}").click().run()
     assert run.adapter
-    press(at, "Remove it")
+    press(at, "Delete run")
     assert [kept.id for kept in runs()] == [older.id]
     assert "older" in shown(at) and "newer" not in shown(at)
-    assert "There is no way back" not in shown(at)
+    assert "This cannot be undone" not in shown(at)
 
 
 def test_removing_a_run_that_is_gone_already_is_no_fault(open_page, home):
@@ -297,6 +297,6 @@ def test_the_card_shows_what_was_watched_and_its_markup_is_text(open_page, home)
     assert "0–10" in html and "In Calverra." in html
     assert "<script" not in html and "&lt;script" in html
     everything = shown(at)
-    assert "memory of the process: 1.5 GB after step 20" in everything
+    assert "Process memory: 1.5 GB after step 20" in everything
     charts = [chart.proto.spec for chart in at.get("plotly_chart")]
-    assert any("share of facts still told" in spec for spec in charts)
+    assert any("share of facts still recalled" in spec for spec in charts)
