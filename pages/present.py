@@ -1,4 +1,4 @@
-"""Present: stored results of real runs as slides for people who are no specialists."""
+"""Present: stored results of real runs as slides for a non-technical audience."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tokenunlearn.runs.store import Run
 
 def stored_runs() -> dict[str, Run]:
     """Readable runs that have ended and kept their answers: evaluated ones first, then the newest."""
-    found = []
+    finished = []
     for run in [*services.store().runs(), *services.shipped_store().runs()]:
         if (run.folder / "generations.json").exists() and not run.state.active:
             with suppress(RunError):
-                found += [run] if run.spec else []
-    evaluated_first = sorted(found, key=lambda run: not (run.folder / "report.json").exists())
+                finished += [run] if run.spec else []
+    evaluated_first = sorted(finished, key=lambda run: not (run.folder / "report.json").exists())
     return {run.id: run for run in evaluated_first}
 
 
@@ -48,7 +48,7 @@ def turn(run: str, slides: tuple[Slide, ...], number: int) -> None:
             label,
             key=label.lower(),
             type="primary" if label == "Next" else "secondary",
-            help=f"Key {arrow}",
+            help=f"Shortcut: {arrow}",
             disabled=not 0 <= to <= last,
             on_click=go,
             args=(run, slides[min(max(to, 0), last)].key),
@@ -58,11 +58,11 @@ def turn(run: str, slides: tuple[Slide, ...], number: int) -> None:
 
 def present(runs: dict[str, Run]) -> None:
     """The slide and the run of the link, under a bar to turn them by."""
-    asked = st.query_params.get("run", "")
-    if asked in runs:
-        st.session_state["run"] = asked
-    elif asked:
-        st.text(f'There is no stored run "{asked}"; another one is shown.')
+    linked = st.query_params.get("run", "")
+    if linked in runs:
+        st.session_state["run"] = linked
+    elif linked:
+        st.text(f'There is no stored run "{linked}"; another one is shown.')
     bar = st.container(horizontal=True, vertical_alignment="center")
     with bar.container(width=320):
         chosen = st.selectbox(
@@ -82,7 +82,7 @@ def present(runs: dict[str, Run]) -> None:
     number = keys.index(st.query_params["slide"]) if st.query_params.get("slide") in keys else 0
     with bar:
         turn(chosen, slides, number)
-        st.page_link("pages/overview.py", label="Leave", icon=":material/close:")
+        st.page_link("pages/overview.py", label="Exit", icon=":material/close:")
     st.html(slide_view.slide_html(slides[number]))
     arrow_keys(number, len(slides) - 1, lambda wanted: go(chosen, keys[wanted]))
 
@@ -92,5 +92,5 @@ if stored:
     present(stored)
 else:
     st.title("Present")
-    st.info("No run has stored its answers yet.")
-    st.page_link("pages/unlearn.py", label="Start one", icon=":material/play_arrow:")
+    st.info("No run with stored answers yet.")
+    st.page_link("pages/unlearn.py", label="Start a run", icon=":material/play_arrow:")

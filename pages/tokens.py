@@ -43,7 +43,7 @@ def show_tabs(mixed: ScoreSet, weights: list[np.ndarray], settings: state.TokenS
         "Knowledge × entropy": lambda: token_panels.scatter(mixed, weights, index),
         "Rule": lambda: token_panels.rule(mixed, settings, index),
         "Forget set": lambda: token_panels.forget_set(mixed, weights),
-        "Before you train": lambda: token_panels.sensitivity(mixed, weights, settings),
+        "Sensitivity": lambda: token_panels.sensitivity(mixed, weights, settings),
     }
     for tab, draw in zip(
         st.tabs(list(tabs), key="charts", on_change="rerun", bind="query-params"), tabs.values(), strict=True
@@ -74,13 +74,13 @@ def explore(scores: ScoreSet, path: Path) -> None:
     right.page_link("pages/unlearn.py", label="Use these weights", icon=":material/ink_eraser:")
     selector_panel.choose(str(path), scores, settings)
     show_tabs(mixed, weights, settings, index)
-    with st.expander("This score set"):
+    with st.expander("Score set"):
         st.text(
             f"{len(mixed)} samples of {mixed.source}, model {mixed.model} {mixed.revision}\n"
             f"masking {mixed.masking}\nmix {mixed.settings}\nsha256 {mixed.hash}"
         )
         st.download_button(
-            "Download with settings and overrides (parquet)",
+            "Download with settings and overrides (Parquet)",
             lambda: parquet(mixed),
             f"{path.stem}.parquet",
             icon=":material/download:",
@@ -88,13 +88,13 @@ def explore(scores: ScoreSet, path: Path) -> None:
 
 
 with st.sidebar:
-    source, found, path = controls.scored_source()
+    source, stored, path = controls.scored_source()
 st.title("Tokens")
 if path is None:
     pass
-elif found is None:
+elif stored is None:
     controls.offer_scoring(source, path)
-elif len(found) == 0:
+elif len(stored) == 0:
     st.info("This forget set has no samples.")
 else:
-    explore(found, path)
+    explore(stored, path)

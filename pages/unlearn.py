@@ -29,17 +29,20 @@ def launch(source: Source, scores: ScoreSet, path: Path) -> None:
         show_error(error)
         return
     st.caption(
-        f"Token weights as on the page Tokens: {', '.join(f'{k} {v}' for k, v in weights.rule.items())}; "
-        f"{weights.selected:,} of {weights.tokens:,} tokens have a weight; score set {mixed.hash[:12]}."
+        f"Token weights from the Tokens page: {', '.join(f'{k} {v}' for k, v in weights.rule.items())}; "
+        f"{weights.selected:,} of {weights.tokens:,} tokens selected; score set {mixed.hash[:12]}."
     )
     plan = unlearn_form.choose(source, mixed, rule)
     if plan is None:
         return
     confirm(plan)
-    with st.expander("The same from the command line"):
+    with st.expander("Run from the command line"):
         st.code(plan.commands(services.store().root), language="bash", wrap_lines=True)
         if mixed.overrides:
-            st.caption("For the overrides, take scores.parquet from the page Tokens instead of scoring anew.")
+            st.caption(
+                "To include the overrides, download scores.parquet from the Tokens page instead of scoring "
+                "again."
+            )
 
 
 def confirm(plan: run_plan.Plan) -> None:
@@ -47,38 +50,38 @@ def confirm(plan: run_plan.Plan) -> None:
     count = len(plan.configs)
     estimate = plan.memory()
     if estimate is None:
-        st.caption("Memory: not known before the model is on this machine.", help=FORMULA)
+        st.caption("Memory: unknown until the model is downloaded.", help=FORMULA)
     else:
         st.caption(run_plan.memory_text(estimate), help=FORMULA)
     name = "Start" if count == 1 else f"Start {count} runs"
     if count > 1:
-        st.text(f"The grid has {count} runs; they go one after another.")
-        with st.expander("The runs"):
+        st.text(f"The grid has {count} runs, carried out one after another.")
+        with st.expander("Runs in the grid"):
             st.dataframe(plan.runs.rows(), hide_index=True, width="stretch")
     if st.button(name, type="primary", icon=":material/play_arrow:"):
-        with st.spinner("Making the runs"):
+        with st.spinner("Creating runs"):
             before = plan.start()
-        what = f"{count} runs are" if count > 1 else f"{plan.runs.labels[0] or 'The run'} is"
+        subject = f"{count} runs are" if count > 1 else f"{plan.runs.labels[0] or 'The run'} is"
         if before:
             st.session_state["notice"] = (
-                f"{what} queued behind {before} other run{'s' if before > 1 else ''}."
+                f"{subject} queued behind {before} other run{'s' if before > 1 else ''}."
             )
         st.rerun()
 
 
 with st.sidebar:
-    chosen_source, found, path = controls.scored_source()
+    chosen_source, stored, path = controls.scored_source()
 st.title("Unlearn")
 run_view.show_active(run_view.active_runs())
 if "notice" in st.session_state:
     with st.container(border=True):
         st.text(st.session_state.pop("notice"))
-if found is not None and path is not None:
-    launch(chosen_source, found, path)
+if stored is not None and path is not None:
+    launch(chosen_source, stored, path)
 elif path is not None:
     controls.offer_scoring(chosen_source, path)
 finished = [run for run in services.store().runs() if not run.state.active]
 if finished:
     st.subheader("Last run")
     run_view.show_run(finished[0])
-    st.page_link("pages/compare.py", label="Compare before and after", icon=":material/compare:")
+    st.page_link("pages/compare.py", label="Compare runs", icon=":material/compare:")

@@ -83,7 +83,7 @@ def test_overview_shows_three_scored_answers_and_that_nothing_ran_yet(open_page,
     everything = shown(open_page("overview"))
     questions = [sample.question for sample in demo_scores.samples if sample.question in everything]
     assert len(questions) == 3
-    assert "None yet." in everything
+    assert "No runs yet." in everything
 
 
 def test_overview_lists_recent_runs(open_page, samples):
@@ -380,4 +380,4 @@ def test_compare_shows_stored_answers_and_metrics_of_a_run(open_page, ended_run)
 
 
 def test_compare_without_a_run_of_ones_own_shows_the_shipped_one(open_page):
-    assert "No run of your own has ended yet" in shown(open_page("compare"))
+    assert "None of your runs has finished yet" in shown(open_page("compare"))

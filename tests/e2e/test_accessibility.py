@@ -13,7 +13,7 @@ PAGES = {
     "": "h1",
     "tokens": ".token",
     "unlearn": "h1",
-    **{f"compare?view={view}": "text=Export and repeat" for view in VIEWS},
+    **{f"compare?view={view}": "text=Export and reproduce" for view in VIEWS},
     "data": "h1",
     "present": ".sl h1",
 }

@@ -43,7 +43,7 @@ def fresh(browser, app, store):
 
 def settled(page) -> None:
     """Wait until the page has been drawn and no script runs."""
-    page.get_by_text("Export and repeat").wait_for(timeout=150_000)
+    page.get_by_text("Export and reproduce").wait_for(timeout=150_000)
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=150_000)
 
 
@@ -132,9 +132,9 @@ def test_rows_are_ticked_and_labels_edited_in_the_table(fresh, store):
 
 def test_the_report_opens_offline(fresh, browser, tmp_path):
     page = fresh(f"view=Outcome&runs={IDS[2]}&runs={IDS[1]}")
-    page.get_by_text("Export and repeat").click()
+    page.get_by_text("Export and reproduce").click()
     with page.expect_download(timeout=150_000) as download:
-        page.get_by_role("button", name="Report, HTML").click()
+        page.get_by_role("button", name="Download report (HTML)").click()
     path = tmp_path / "comparison.html"
     download.value.save_as(path)
     context = browser.new_context(offline=True)

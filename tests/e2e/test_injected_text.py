@@ -155,7 +155,7 @@ def test_tokens(visit):
     text = text_of(page)
     for trap in TRAPS:
         assert trap in text or trap.replace(" ", "␣") in text, trap
-    for tab in ("Distribution", "Knowledge × entropy", "Rule", "Forget set", "Before you train"):
+    for tab in ("Distribution", "Knowledge × entropy", "Rule", "Forget set", "Sensitivity"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(700)
         page.locator(IDLE).wait_for()
@@ -183,7 +183,7 @@ def test_overview_lists_the_label(visit):
 
 @pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
 def test_compare(visit, view):
-    page = visit(f"/compare?view={view}&runs={RUN}", "text=Export and repeat")
+    page = visit(f"/compare?view={view}&runs={RUN}", "text=Export and reproduce")
     wait_for(page, TRAPS[0])  # the label, at least
     if view in ("Answers", "Tokens"):
         shows_everything(page)
@@ -192,10 +192,10 @@ def test_compare(visit, view):
 def test_data_and_its_tokens(visit):
     from urllib.parse import quote
 
-    page = visit(f"/data?set={quote(services_name())}", "text=Facts")
+    page = visit(f"/data?set={quote(services_name())}", "text=Gold spans")
     shows_everything(page)
     page.get_by_text("Show tokens").click()
-    page.get_by_text("A box is a token").wait_for(timeout=180_000)  # the server imports torch first
+    page.get_by_text("Each box is a token").wait_for(timeout=180_000)  # the server imports torch first
     inert(page)
 
 

@@ -135,7 +135,7 @@ def test_facts_are_marked_by_selecting_text_and_saved(page):
     page.locator("input[type=file]").set_input_files(
         {"name": "x.jsonl", "mimeType": "application/json", "buffer": row.encode()}
     )
-    page.get_by_role("button", name="Add 1 samples").click()
+    page.get_by_role("button", name="Add 1 sample").click()
     answer = page.locator(".span-marker .answer")
     expect(answer).to_have_text(NASTY)
     assert answer.locator("img").count() == 0

@@ -20,7 +20,7 @@ def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_f
     page.wait_for_selector(IDLE)  # what is typed while the page is still built may be lost
     seed.fill("0, 1")
     seed.press("Tab")
-    expect(page.get_by_text("The grid has 2 runs; they go one after another.")).to_be_visible()
+    expect(page.get_by_text("The grid has 2 runs, carried out one after another.")).to_be_visible()
     page.wait_for_url(re.compile(r"seed=0(,|%2C)(\+|%20)1"))
     link = page.url
     page.get_by_role("button", name="Start 2 runs").click()
@@ -46,7 +46,7 @@ def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_f
     again.goto(link)
     expect(again.get_by_label("Seed", exact=True)).to_have_value("0, 1")
     expect(again.get_by_label("Steps", exact=True)).to_have_value("3")
-    expect(again.get_by_text("The grid has 2 runs; they go one after another.")).to_be_visible()
+    expect(again.get_by_text("The grid has 2 runs, carried out one after another.")).to_be_visible()
     again.wait_for_selector(IDLE)
     assert again.evaluate("document.documentElement.scrollWidth <= innerWidth")
     visitor.close()

@@ -54,7 +54,7 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
     monkeypatch.setattr(services, "start_task", lambda *_: pytest.fail("asks for a model"))
     at = opened(view=view)
     assert at.multiselect(key="runs").value == [SHIPPED.id]
-    assert "No run of your own has ended yet" in texts(at)
+    assert "None of your runs has finished yet" in texts(at)
     assert not any("Compute" in button.label or "Evaluate" in button.label for button in at.button)
     if view == "Answers":
         assert SHIPPED.generations["forget"][0]["question"] in texts(at)
@@ -170,7 +170,11 @@ def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
 
 def test_exports_and_commands_are_offered(three):
     at = opened(view="Settings", runs=IDS[:2])
-    assert {b.label for b in at.get("download_button")} >= {"Report, HTML", "Metrics, CSV", "Questions, JSON"}
+    assert {b.label for b in at.get("download_button")} >= {
+        "Download report (HTML)",
+        "Download metrics (CSV)",
+        "Download questions (JSON)",
+    }
     assert sum("tokenunlearn unlearn" in code.value for code in at.code) == 2
 
 

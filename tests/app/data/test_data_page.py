@@ -46,14 +46,14 @@ def test_a_set_is_opened_marked_and_saved(app):
     at.selectbox(key="set").select("authors:forget05").run()
     assert not at.exception
     at.text_input(key="fact-0").input("nowhere at all")
-    button(at, "Mark it").click().run()
+    button(at, "Mark fact").click().run()
     assert texts(at) == [
         '⚠ The answer does not contain "nowhere at all"; enter text exactly as in the answer.'
     ]
     first = load_samples("authors:forget05")[0]
     word = first.answer.split()[0]
     at.text_input(key="fact-0").input(word)
-    button(at, "Mark it").click().run()
+    button(at, "Mark fact").click().run()
 
     at.text_input(key="set_name").input("a/b")
     button(at, "Save").click().run()
@@ -77,14 +77,14 @@ def test_unsaved_changes_are_given_up_only_when_asked_to(app):
     at.selectbox(key="set").select("authors:forget05").run()
     first = load_samples("authors:forget05")[0]
     at.text_input(key="fact-0").input(first.answer.split()[0])
-    button(at, "Mark it").click().run()
+    button(at, "Mark fact").click().run()
     at.selectbox(key="set").select("authors:forget10").run()
     assert "⚠ The changes to authors:forget05 are not saved." in texts(at)
     button(at, "Keep editing").click().run()
     assert at.selectbox(key="set").value == "authors:forget05"
     assert at.session_state["rows"][0]["span"][0][0] == 0
     at.selectbox(key="set").select("authors:forget10").run()
-    button(at, "Give them up").click().run()
+    button(at, "Discard changes").click().run()
     assert not at.exception
     assert at.session_state["rows"][0]["id"] == load_samples("authors:forget10")[0].id
 
@@ -94,7 +94,7 @@ def test_edits_survive_a_visit_to_another_page(app):
     at.selectbox(key="set").select("authors:forget05").run()
     first = load_samples("authors:forget05")[0]
     at.text_input(key="fact-0").input(first.answer.split()[0])
-    button(at, "Mark it").click().run()
+    button(at, "Mark fact").click().run()
     at.switch_page("pages/present.py").run()
     at.switch_page("pages/data.py").run()
     assert not at.exception

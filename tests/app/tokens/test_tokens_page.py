@@ -70,7 +70,7 @@ TABS = {
     "Knowledge × entropy": 1,
     "Rule": 2,
     "Forget set": 1,
-    "Before you train": 5,
+    "Sensitivity": 5,
 }
 
 
