@@ -122,7 +122,7 @@ def test_evaluate_prints_a_table_or_the_report(call, model, tmp_path, monkeypatc
     words = ("evaluate", "--model", model, "--adapter", unlearned / "adapter", "--limit", "2")
     shown = call(*words)
     assert shown.code == 0, shown.err
-    assert "gold_span" in shown.out and "95 % interval" in shown.out
+    assert "gold_span" in shown.out and "95 % CI" in shown.out
     printed = call(*words, "--json", "-").json
     assert printed["metrics"]["forget/gold_span"]["n"] >= 2
     assert call(*words, "--json", tmp_path / "report.json").code == 0
@@ -355,7 +355,7 @@ def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_pat
         assert refused.code == 2
         assert "cancel it first" in refused.sentence
         asked = call("runs", "cancel", run.id, *out)
-        assert (asked.code, asked.out.strip()) == (0, f"{run.id} was asked to stop")
+        assert (asked.code, asked.out.strip()) == (0, f"{run.id} stops after its current step")
     finally:
         (run.folder / "cancel").touch()
         thread.join(timeout=60)

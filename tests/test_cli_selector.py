@@ -136,7 +136,12 @@ def test_score_names_the_selector(call, model, samples, fitted, tmp_path):
 
 @pytest.mark.parametrize(
     ("reading", "words"),
-    [("plain", "read plain; suggested"), ("sharp", "read sharp"), ("tail", "read tail"), (None, "read ")],
+    [
+        ("plain", "entropy reading plain; suggested"),
+        ("sharp", "reading sharp"),
+        ("tail", "reading tail"),
+        (None, "reading "),
+    ],
 )
 def test_score_says_how_the_entropy_is_read(call, model, samples, tmp_path, reading, words):
     path = tmp_path / "scores.parquet"
@@ -146,8 +151,8 @@ def test_score_says_how_the_entropy_is_read(call, model, samples, tmp_path, read
     assert scores.settings.reading == (reading or "auto")
     assert words in shown
     if scores.reading != "plain":
-        fits = ":" if scores.reading == scores.chosen_reading else ", although"
-        assert f"read {scores.reading}{fits} the model" in shown
+        relation = "because" if scores.reading == scores.chosen_reading else "although"
+        assert f"reading {scores.reading}, {relation} the model" in shown
     assert f"suggested threshold {scores.suggested_threshold:g}" in shown
 
 
@@ -176,7 +181,7 @@ def test_unlearn_takes_the_weights_from_the_selector(call, model, samples, fitte
         (["selector", "fit", "--samples", "{few}", "--model", "{model}"], "4 of the samples have a marked"),
         (
             ["selector", "fit", "--samples", "{few}", "--model", "demo", "--model", "demo"],
-            "There are 1 --samples and 2 --model",
+            "There are 1 --samples but 2 --model",
         ),
         (["selector", "show", "{few_file}"], "does not hold a selector"),
         (["score", "--samples", "{few}", "--selector", "none.json"], 'There is no selector "none.json"'),

@@ -22,7 +22,7 @@ from tokenunlearn.models.processes import launched, leave
 
 app = typer.Typer(
     name="tokenunlearn",
-    help="Score which tokens carry the knowledge, unlearn exactly those, evaluate the result.",
+    help="Score which tokens carry the knowledge, unlearn exactly those tokens and evaluate the result.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -16,10 +16,13 @@ def bench(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(help="methods, selection, signals, attacks, smollm2, masking, steps, scaling or app."),
+        typer.Argument(
+            help="Benchmark to run: methods, selection, signals, attacks, smollm2, masking, steps, scaling "
+            "or app."
+        ),
     ],
 ) -> None:
-    """Run one of the benchmarks; "bench NAME --help" lists its options."""
+    """Run a benchmark; "bench NAME --help" lists its options."""
     if CHECKOUT is None:
         raise TokenUnlearnError("The benchmarks need a checkout of the repository; the wheel has none.")
     files = (CHECKOUT / "benchmarks").glob("*.py")

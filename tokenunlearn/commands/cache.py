@@ -1,4 +1,4 @@
-"""``tokenunlearn cache``: the scores kept on disk."""
+"""``tokenunlearn cache``: the scores cached on disk."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from rich.markup import escape
 
 from tokenunlearn.commands.console import out
 
-cache_app = typer.Typer(help="Show or clear the scores kept on disk.", invoke_without_command=True)
+cache_app = typer.Typer(help="Show or clear the score cache.", invoke_without_command=True)
 
 
 @cache_app.callback()
 def cache_show(context: typer.Context) -> None:
-    """Show where the scores are, how many, and their size."""
+    """Show the location, number of files and size of the score cache."""
     from tokenunlearn.attribution.score_cache import ScoreCache
 
     if context.invoked_subcommand is None:
         store = ScoreCache.default()
-        size, most = (f"{x / 1e6:,.1f} MB" for x in (store.size(), store.limit))
-        out.print(f"{len(store.files()):,} files, {size} of at most {most}, in {escape(str(store.folder))}")
+        size, limit = (f"{x / 1e6:,.1f} MB" for x in (store.size(), store.limit))
+        out.print(f"{len(store.files()):,} files, {size} (limit {limit}), in {escape(str(store.folder))}")
 
 
 @cache_app.command("clear")
 def cache_clear() -> None:
-    """Remove all scores kept on disk; score sets of runs stay."""
+    """Delete all cached scores; the score sets of runs are not affected."""
     from tokenunlearn.attribution.score_cache import ScoreCache
 
-    out.print(f"{ScoreCache.default().clear():,} files were removed")
+    out.print(f"Deleted {ScoreCache.default().clear():,} files")

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 out = Console()
 err = Console(stderr=True)
 
-Model = Annotated[str, typer.Option(help="Preset, hub id or local folder.")]
-Samples = Annotated[str, typer.Option(help='"authors:forget10" or "file:my.jsonl".')]
+Model = Annotated[str, typer.Option(help="Preset, Hub id or local folder.")]
+Samples = Annotated[str, typer.Option(help='Forget set: "authors:forget10" or "file:my.jsonl".')]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Out = Annotated[Path, typer.Option(help="Folder of the runs.")]
 
@@ -41,7 +41,7 @@ def assigned(assignments: list[str]) -> dict[str, Any]:
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not (name and equals):
-            raise TokenUnlearnError(f'--set takes NAME=VALUE, coefficient=4 for example, not "{assignment}".')
+            raise TokenUnlearnError(f'--set takes NAME=VALUE, e.g. coefficient=4, not "{assignment}".')
         values["lambda_" if name == "lambda" else name.replace("-", "_")] = _value(text)
     return values
 
@@ -70,7 +70,7 @@ def executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, i
             phase(state.phase, state.done, state.total)
 
     def cancel(*_: object) -> None:
-        err.print("Stopping after this step ...")
+        err.print("Stopping after the current step ...")
         with suppress(RunError):  # it has just ended
             run.request_cancel()
         signal.signal(signal.SIGINT, signal.default_int_handler)

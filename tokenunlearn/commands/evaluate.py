@@ -19,27 +19,32 @@ if TYPE_CHECKING:
 def evaluate(
     model: Model = "demo",
     adapter: Annotated[Path | None, typer.Option(help="Adapter folder of a run.")] = None,
-    suite: Annotated[str, typer.Option(help="authors, tofu, wmdp, mmlu or alchemy.")] = "authors",
+    suite: Annotated[
+        str, typer.Option(help="Evaluation suite: authors, tofu, wmdp, mmlu or alchemy.")
+    ] = "authors",
     reference: Annotated[
         str | None,
-        typer.Option(help="Retrained model or its stored report; by default the one known for the model."),
+        typer.Option(help="Retrained model or its report (JSON); default: the known one for the model."),
     ] = None,
-    forget: Annotated[str | None, typer.Option(help="Forget split; by default forget10.")] = None,
+    forget: Annotated[str | None, typer.Option(help="Forget split; default: forget10.")] = None,
     retain: Annotated[
-        str | None, typer.Option(help="Retain split; by default retain90, of tofu retain_perturbed.")
+        str | None,
+        typer.Option(help="Retain split; default: retain90, or retain_perturbed for tofu."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(help="At most this many samples a part, evenly spread.")
+        int | None, typer.Option(help="Maximum number of samples per split, evenly spaced.")
     ] = None,
     truth_ratio: Annotated[
-        str, typer.Option(help="Mean over wrong answers: geometric_mean or prob_mean.")
+        str, typer.Option(help="Mean over the wrong answers: geometric_mean or prob_mean.")
     ] = "geometric_mean",
     extraction_strength: Annotated[
-        str, typer.Option(help="exact, which reaches 0, or published, which stops at 1/T.")
+        str, typer.Option(help="exact (can reach 0) or published (at least 1/T).")
     ] = "exact",
-    json_path: Annotated[Path | None, typer.Option("--json", help='Report to write; "-" prints it.')] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')
+    ] = None,
 ) -> None:
-    """Measure what was forgotten and what was kept."""
+    """Measure what was forgotten and what was retained."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
     from tokenunlearn.evaluation.suites.suite import known_reference
     from tokenunlearn.models.loading import load_model
@@ -73,16 +78,18 @@ def attack(
             help="Comma-separated: paraphrase, prefix, sampling, quantization, probe, relearning; or all."
         ),
     ] = "all",
-    samples: Annotated[str, typer.Option(help="What should be forgotten.")] = "authors:forget10",
+    samples: Annotated[str, typer.Option(help="Forget set to recover.")] = "authors:forget10",
     reference: Annotated[
         str | None,
-        typer.Option(help="Retrained model, attacked alike; by default the one known for the model."),
+        typer.Option(help="Retrained model to attack for comparison; default: the known one for the model."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="At most this many samples, evenly spread.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of samples, folds and relearning.")] = 0,
-    json_path: Annotated[Path | None, typer.Option("--json", help='Report to write; "-" prints it.')] = None,
+    limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of sampling, folds and relearning.")] = 0,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')
+    ] = None,
 ) -> None:
-    """Try to bring back what a model should have forgotten: is it gone, or hidden?"""
+    """Try to recover forgotten knowledge: is it gone, or only hidden?"""
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.attacks import ATTACKS
     from tokenunlearn.evaluation.attacks import attack as attack_model
@@ -111,14 +118,14 @@ def _show_report(report: Report, title: str, json_path: Path | None) -> None:
     if json_path is not None:
         report.save(json_path)
     table = Table(title=escape(title))
-    for column in ("metric", "value", "95 % interval", "retrained", "n", "better"):
+    for column in ("metric", "value", "95 % CI", "retrained", "n", "better"):
         table.add_column(column, overflow="fold")
     for row in report.table():
-        interval = "" if row["low"] is None else f"{row['low']:.3f} .. {row['high']:.3f}"
+        interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         retrained = "" if row["reference"] is None else f"{row['reference']:.4g}"
         cells = (f"{row['value']:.4g}", interval, retrained, str(row["n"]), ARROWS[row["better"]])
         table.add_row(row["metric"], *cells)
     out.print(table)
-    out.print("↑ higher is better, ↓ lower is better, → best at the retrained model's value")
+    out.print("↑ higher is better, ↓ lower is better, → closest to the retrained model is best")
     for note in report.notes:
         out.print(escape(note))

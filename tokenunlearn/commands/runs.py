@@ -18,7 +18,7 @@ runs_app = typer.Typer(help="List, show, cancel and delete runs.", no_args_is_he
 
 @runs_app.command("list")
 def runs_list(out_folder: Out = Path("runs"), as_json: Json = False) -> None:
-    """All runs, the newest first."""
+    """List all runs, newest first."""
     from tokenunlearn.runs.store import RunStore
 
     rows = [{"run": run.id, **asdict(run.state)} for run in RunStore(out_folder).runs()]
@@ -35,7 +35,7 @@ def runs_list(out_folder: Out = Path("runs"), as_json: Json = False) -> None:
 
 @runs_app.command("show")
 def runs_show(run_id: str, out_folder: Out = Path("runs"), as_json: Json = False) -> None:
-    """Spec, state and last step of a run."""
+    """Show spec, state and last step of a run."""
     from tokenunlearn.runs.store import RunStore
 
     run = RunStore(out_folder).get(run_id)
@@ -52,20 +52,20 @@ def runs_show(run_id: str, out_folder: Out = Path("runs"), as_json: Json = False
 
 @runs_app.command("cancel")
 def runs_cancel(run_id: str, out_folder: Out = Path("runs")) -> None:
-    """Ask a run to stop after the step it is in."""
+    """Stop a run after its current step."""
     from tokenunlearn.runs.store import RunStore
 
     run = RunStore(out_folder).get(run_id)
     run.request_cancel()
-    out.print(f"{run.id} was asked to stop")
+    out.print(f"{run.id} stops after its current step")
 
 
 @runs_app.command("delete")
 def runs_delete(run_id: str, out_folder: Out = Path("runs")) -> None:
-    """Remove a run that has ended, with its adapter."""
+    """Delete a finished run and its adapter."""
     from tokenunlearn.runs.store import RunStore
 
     store = RunStore(out_folder)
     run = store.get(run_id)
     store.delete(run.id)
-    out.print(f"{run.id} was deleted")
+    out.print(f"Deleted {run.id}")

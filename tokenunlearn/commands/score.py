@@ -32,31 +32,31 @@ def score(
     settings: dict[str, Any],
     samples: Samples,
     model: Model = "demo",
-    out_path: Annotated[Path, typer.Option("--out", help="Score set to write, .parquet.")] = Path(
+    out_path: Annotated[Path, typer.Option("--out", help="Score set to write (.parquet).")] = Path(
         "scores.parquet"
     ),
     preset: Annotated[
         str,
         typer.Option(
-            help="default, paper for the method as published, or leave-one-out for the former default, which "
-            "takes a pass for every word of the question."
+            help="Score settings: default, paper (as published) or leave-one-out (the former default; one "
+            "forward pass per word of the question)."
         ),
     ] = "default",
     selector: Annotated[
         Path | None,
-        typer.Option(help="A selector made by selector fit; the importance comes from it."),
+        typer.Option(help="Selector written by `selector fit`; it computes the importance."),
     ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Any score setting by its name (scope=sample); can be given several times.",
+            help="Any score setting by name (scope=sample); repeatable.",
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Score this many samples, evenly spread.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
     cache: Annotated[
-        bool, typer.Option(help="Keep scores on disk and reuse those that are there; goes on after a stop.")
+        bool, typer.Option(help="Cache scores on disk and reuse them, so that a stopped job can continue.")
     ] = True,
     as_json: Json = False,
 ) -> None:
@@ -107,10 +107,10 @@ def _reading(scores: ScoreSet) -> str:
         return f"importance from the selector {scores.selector.name} ({scores.selector.hash}); {threshold}"
     check = check_selection(scores, scores.weights().weights)
     if check.reading == "plain":
-        return f"read plain; {threshold}"
-    fits = ":" if check.reading == check.suggested else ", although"
+        return f"entropy reading plain; {threshold}"
+    relation = "because" if check.reading == check.suggested else "although"
     why = {
-        "sharp": f"the model hesitates at {100 * check.hesitant:.0f} % of the words",
-        "tail": "the model recites this text, so its certainty tells little",
+        "sharp": f"the model is uncertain at {100 * check.hesitant:.0f} % of the words",
+        "tail": "the model recites this text and its entropy is low everywhere",
     }
-    return f"read {check.reading}{fits} {why[check.suggested]}; {threshold}"
+    return f"entropy reading {check.reading}, {relation} {why[check.suggested]}; {threshold}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.selector import Selector
 
 selector_app = typer.Typer(
-    help="Fit and show selectors, which learn from marked facts how to combine the signals.",
+    help="Fit and show selectors, which learn from gold spans how to combine the signals.",
     no_args_is_help=True,
 )
 
@@ -29,23 +29,23 @@ selector_app = typer.Typer(
 def selector_fit(
     samples: Annotated[
         list[str],
-        typer.Option(help='Samples with gold spans, "authors:retain90"; can be given several times.'),
+        typer.Option(help='Samples with gold spans, e.g. "authors:retain90"; repeatable.'),
     ],
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Model that knows them: one for all samples, or one for each in the same order."),
+        typer.Option(help="Model trained on them: one for all --samples, or one each in the same order."),
     ] = None,
-    out_path: Annotated[Path, typer.Option("--out", help="Selector to write, .json.")] = Path(
+    out_path: Annotated[Path, typer.Option("--out", help="Selector to write (.json).")] = Path(
         "selector.json"
     ),
-    name: Annotated[str, typer.Option(help="What to call it; by default as the file.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the selector; default: the file name.")] = "",
     signals: Annotated[
         str,
-        typer.Option(help="Signals to learn from, separated by commas; all, or portable for other sets."),
+        typer.Option(help="Comma-separated signals to use; all, or portable (those that transfer)."),
     ] = "all",
     as_json: Json = False,
 ) -> None:
-    """Score samples and learn from their gold spans which signals tell the tokens of a fact."""
+    """Score samples and learn from their gold spans which signals identify the tokens of a fact."""
     from tokenunlearn.attribution.score import score
     from tokenunlearn.attribution.selector import fit_selector
     from tokenunlearn.attribution.signals import PORTABLE, SIGNALS
@@ -79,7 +79,7 @@ def selector_fit(
     if as_json:
         print_json({"selector": str(out_path), "name": selector.name, "hash": selector.hash, "sets": rows})
         return
-    table = Table("samples", "model", _right("rows used"), _right("AUROC"), _right("of the two signals"))
+    table = Table("samples", "model", _right("n"), _right("AUROC"), _right("AUROC without selector"))
     for row in rows:
         table.add_row(
             escape(row["samples"]),
@@ -89,16 +89,16 @@ def selector_fit(
             f"{row['auroc_of_the_two_signals']:.3f}",
         )
     out.print(table)
-    out.print("AUROC: chance that a gold token scores above another one, on the rows it was fitted on.")
+    out.print("AUROC: probability that a gold token scores above another token, on the training rows.")
     out.print(_weights(selector))
     out.print(f"{escape(selector.name)}, hash {selector.hash} -> {escape(str(out_path))}", soft_wrap=True)
 
 
 @selector_app.command("show")
 def selector_show(
-    file: Annotated[Path, typer.Argument(help="A selector made by selector fit.")], as_json: Json = False
+    file: Annotated[Path, typer.Argument(help="Selector written by `selector fit`.")], as_json: Json = False
 ) -> None:
-    """Signals and weights of a selector, what it was fitted on, and its hash."""
+    """Show signals, weights, training samples and hash of a selector."""
     from tokenunlearn.attribution.selector import Selector
 
     selector = Selector.load(file)
@@ -115,7 +115,7 @@ def _one_each(models: list[str], count: int) -> list[str]:
     """A model for each samples."""
     if len(models) not in (1, count):
         raise TokenUnlearnError(
-            f"There are {count} --samples and {len(models)} --model; give one model for all or one for each."
+            f"There are {count} --samples but {len(models)} --model; give one model for all or one for each."
         )
     return models if len(models) == count else models * count
 
@@ -141,7 +141,7 @@ def _weights(selector: Selector, explained: bool = False) -> Table:
     """The signals' weights, the largest first; ``explained`` adds what each signal is."""
     from tokenunlearn.attribution.signals import SIGNALS
 
-    table = Table("signal", _right("weight"), *(["what it is"] if explained else []))
+    table = Table("signal", _right("weight"), *(["description"] if explained else []))
     rows = zip(selector.signals, selector.weights, strict=True)
     for name, weight in sorted(rows, key=lambda row: -abs(row[1])):
         table.add_row(name, f"{weight:+.3f}", *([SIGNALS[name].help] if explained else []))

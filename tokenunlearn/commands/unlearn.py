@@ -48,11 +48,12 @@ def unlearn(
     settings: dict[str, Any],
     samples: Samples,
     retain: Annotated[
-        str, typer.Option(help='Retained samples, "authors:retain90"; "" with --regularizer none.')
+        str,
+        typer.Option(help='Retained samples, e.g. "authors:retain90"; not needed with --regularizer none.'),
     ] = "",
     model: Model = "demo",
     beta: Annotated[
-        str | None, numbers_option("--beta", help="The objective's beta, where it has one.")
+        str | None, numbers_option("--beta", help="beta of the objective, if it has one.")
     ] = None,
     assignments: Annotated[
         list[str] | None,
@@ -60,7 +61,7 @@ def unlearn(
             "--set",
             metavar="NAME=VALUE",
             help="A parameter of the objective (coefficient=4) or of the weighting (weighting_beta=5), or "
-            "any setting of the run; can be given several times.",
+            "any setting of the run; repeatable.",
         ),
     ] = None,
     controls: Annotated[
@@ -72,51 +73,56 @@ def unlearn(
     ] = False,
     selection: Annotated[
         str | None,
-        typer.Option(help="hard, soft or uniform; by default hard, uniform where a weighting replaces it."),
+        typer.Option(
+            help="Rule of the token weights: hard, soft or uniform; default: hard, or uniform if a weighting "
+            "replaces it."
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="Hard: importance from which a token is selected; without it, and without --quantile and "
-            "--top-share, the threshold comes from the scores."
+            help="Hard: minimum importance of a selected token; default: chosen from the scores, unless "
+            "--quantile or --top-share is given."
         ),
     ] = None,
     quantile: Annotated[
-        float | None, typer.Option(help="Hard: the threshold as a quantile of importance.")
+        float | None, typer.Option(help="Hard: threshold as a quantile of the importance.")
     ] = None,
-    top_share: Annotated[float | None, typer.Option(help="Hard: share of each response's tokens.")] = None,
+    top_share: Annotated[
+        float | None, typer.Option(help="Hard: share of tokens selected in each response.")
+    ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Soft: small puts all weight on the top tokens.")
+        float | None, typer.Option(help="Soft: low values concentrate the weight on the top tokens.")
     ] = None,
     scores: Annotated[
-        Path | None, typer.Option(help="A score set made by score; else the run scores first.")
+        Path | None, typer.Option(help="Score set written by `score`; without it the run scores first.")
     ] = None,
     preset: Annotated[str, typer.Option(help="Score settings: default, paper or leave-one-out.")] = "default",
     selector: Annotated[
         Path | None,
-        typer.Option(help="A selector made by selector fit; the importance comes from it."),
+        typer.Option(help="Selector written by `selector fit`; it computes the importance."),
     ] = None,
-    label: Annotated[str, typer.Option(help="What to call the run.")] = "",
+    label: Annotated[str, typer.Option(help="Name of the run.")] = "",
     evaluate_samples: Annotated[
-        int, typer.Option("--evaluate", help="Evaluate this many samples a part.")
+        int, typer.Option("--evaluate", help="Evaluate after training on this many samples per split.")
     ] = 0,
     watch_every: Annotated[
-        int, typer.Option(help="Measure the model every so many steps while it trains; 0 is never.")
+        int, typer.Option(help="Measure the model every this many steps during training; 0 turns it off.")
     ] = 0,
     watch_samples: Annotated[
-        int, typer.Option(help="Forget and retained samples whose gold spans are measured then.")
+        int, typer.Option(help="Number of forget and of retained samples whose gold spans are measured.")
     ] = 8,
     watch_question: Annotated[
         list[str] | None,
         typer.Option(
-            help="A question that is asked then; can be given several times. By default the first of the "
-            "forget set and the first retained one."
+            help="Question to ask at each measurement; repeatable. Default: the first question of the forget "
+            "set and of the retained samples."
         ),
     ] = None,
     out_folder: Annotated[Path, typer.Option("--out", help="Folder of the runs.")] = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """Unlearn samples with token weights; everything about the run is kept under --out.
+    """Unlearn samples with token weights; the run is stored under --out.
 
     Several values of a setting, separated by commas, make a grid: one run for each combination.
     """
@@ -142,7 +148,7 @@ def unlearn(
     needy = next((config for config in configs if config.needs_retain), None)
     if needy and not retain:
         raise TokenUnlearnError(
-            f'The regularizer "{needy.regularizer}" needs --retain; name samples, or use --regularizer none.'
+            f'The regularizer "{needy.regularizer}" needs --retain; name samples or use --regularizer none.'
         )
     watch = WatchSettings(watch_every, watch_samples, tuple(watch_question or ()))
     for name in filter(None, (samples, retain)):
