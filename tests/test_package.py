@@ -55,6 +55,11 @@ def test_what_the_pages_are_drawn_with_does_not_wait_for_torch():
     assert loaded_by(*(module(path) for path in (ROOT / "app").rglob("[a-z]*.py"))) == ["streamlit"]
 
 
+def test_data_sets_know_no_model():
+    wrong = [path for path in files("tokenunlearn/datasets") if "tokenunlearn.models" in path.read_text()]
+    assert wrong == []
+
+
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
