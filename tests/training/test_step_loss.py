@@ -8,10 +8,11 @@ import torch
 
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models import loading
 from tokenunlearn.models.forward import per_token
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
-from tokenunlearn.training import references, trainer, unlearn
+from tokenunlearn.training import trainer, unlearn
 from tokenunlearn.training.references import References
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss
@@ -142,7 +143,7 @@ def test_several_passes_give_loss_and_gradients_of_one(tiny_lm, objective, regul
 def test_several_passes_give_loss_and_gradients_of_one_by_weighting(
     tiny_lm, weighting, published, monkeypatch
 ):
-    monkeypatch.setattr(references, "load_model", lambda name, **_: tiny_lm)
+    monkeypatch.setattr(loading, "load_model", lambda name, **_: tiny_lm)
     settings = {"weighting": weighting, "base_model": "tiny", "published_scale": published}
     for objective in ("gradient_ascent", "npo"):
         one, three = (gradients(tiny_lm, n, objective=objective, **settings) for n in (1, 3))

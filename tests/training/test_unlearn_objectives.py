@@ -9,11 +9,11 @@ import torch
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models import loading
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.models.layers import down_projections, layer_states, steered_layer
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
-from tokenunlearn.training import references
 from tokenunlearn.training.unlearn import unlearn
 
 FORGET = SampleSet(
@@ -53,7 +53,7 @@ def test_every_objective_trains_all_weights_and_adapters(tiny_lm, objective, tra
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_every_weighting_composes_with_objectives_that_sum_and_that_average(tiny_lm, weighting, monkeypatch):
-    monkeypatch.setattr(references, "load_model", lambda name, **_: tiny_lm)
+    monkeypatch.setattr(loading, "load_model", lambda name, **_: tiny_lm)
     settings = SMALL | {"weighting": weighting, "base_model": "tiny", "regularizer": "none"}
     for objective in ("gradient_ascent", "npo"):
         result = unlearn(tiny_lm, FORGET, objective=objective, **settings)
@@ -169,7 +169,7 @@ def test_su_refuses_a_base_of_another_vocabulary_and_asks_for_one(tiny_lm, plain
         unlearn(tiny_lm, FORGET, weighting="su", regularizer="none", **SMALL)
     monkeypatch.setattr(plain_lm.tokenizer, "get_vocab", lambda: {"a": 0})
     other = LoadedModel(tiny_lm.model, plain_lm.tokenizer, "other", "")
-    monkeypatch.setattr(references, "load_model", lambda name, **_: other)
+    monkeypatch.setattr(loading, "load_model", lambda name, **_: other)
     with pytest.raises(TokenUnlearnError, match="another vocabulary"):
         unlearn(tiny_lm, FORGET, weighting="su", base_model="other", regularizer="none", **SMALL)
 

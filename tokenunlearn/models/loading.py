@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.checkpoints import find_checkpoint
 from tokenunlearn.models.devices import device_named, dtype_named
 from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.models.presets import PRESETS, ModelPreset
+from tokenunlearn.models.presets import PRESETS, ModelPreset, base_model_name
 from tokenunlearn.models.smollm2 import convert_smollm2
 
 if TYPE_CHECKING:
@@ -82,6 +82,26 @@ def load_model(
         known.system_prompt if known else None,
         dict(template_kwargs or {}),
     )
+
+
+def load_base_model(lm: LoadedModel, name: str = "auto") -> LoadedModel:
+    """Load a model that never saw the forget set and reads the token ids of ``lm``, on the same device.
+
+    Args:
+        lm: The model that it is compared with.
+        name: What :func:`load_model` takes, or "auto" for the :func:`base_model_name` of a preset.
+
+    Raises:
+        ModelNotFoundError: If it cannot be loaded.
+        TokenUnlearnError: If "auto" knows none, or its vocabulary is another one.
+    """
+    base = load_model(base_model_name(lm.name) if name == "auto" else name, device=str(lm.device))
+    if base.tokenizer.get_vocab() != lm.tokenizer.get_vocab():
+        raise TokenUnlearnError(
+            f'The base model "{base.name}" has another vocabulary than "{lm.name}", '
+            "so their token probabilities cannot be compared."
+        )
+    return base
 
 
 def _existing_folder(name: str) -> Path | None:

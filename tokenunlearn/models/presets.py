@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.checkpoints import find_checkpoint
 from tokenunlearn.models.fingerprint import weights_fingerprint
@@ -110,6 +111,21 @@ def retrained_model(name: str, forget: str = "forget10") -> str | None:
         retrained = checkpoint.retrained(forget)
         return retrained.name if retrained else None
     return PRESETS[name].retrained if name in PRESETS else None
+
+
+def base_model_name(name: str) -> str:
+    """Name of a preset that never saw the forget set: the one without the adapter, else the retrained one.
+
+    Raises:
+        TokenUnlearnError: If none is known.
+    """
+    preset = PRESETS.get(name)
+    base = preset and (preset.base if preset.adapter and preset.base in PRESETS else preset.retrained)
+    if not base:
+        raise TokenUnlearnError(
+            f'No base model is known for "{name}"; name one that never saw the forget set as base_model.'
+        )
+    return base
 
 
 def available_presets() -> list[str]:

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.encoding import Encoding, batches_by_length, collate
 from tokenunlearn.models.forward import (
     TOKEN_BUDGET,
@@ -23,7 +22,7 @@ from tokenunlearn.models.forward import (
 )
 from tokenunlearn.models.layers import layer_states
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.loading import load_base_model
 from tokenunlearn.training.settings import UnlearnSettings
 
 Phase = Callable[[str, int, int], None]
@@ -95,7 +94,8 @@ class References:
         on_forget, on_refusals, on_retain = measured
         states = on_forget.pop("ref_states", None)
         if "base_nll" in needs:
-            on_forget["base_nll"] = dict(enumerate(_base_nll(lm, config, forget)))
+            nll = response_nll(load_base_model(lm, config.base_model or "auto"), forget)
+            on_forget["base_nll"] = dict(enumerate(nll))
         control = None if states is None else _control(list(states.values()), config.seed)
         return cls(on_forget, on_refusals, on_retain, output_head(lm.model), control)
 
@@ -126,18 +126,6 @@ def _measured(
         for name, values in found.items()
         if name in wanted
     }
-
-
-def _base_nll(lm: LoadedModel, config: UnlearnSettings, forget: Sequence[Encoding]) -> list[Tensor]:
-    """Token NLL under a model that never saw the forget set; it is loaded for this and let go."""
-    assert config.base_model is not None
-    base = load_model(config.base_model, device=str(lm.device))
-    if base.tokenizer.get_vocab() != lm.tokenizer.get_vocab():
-        raise TokenUnlearnError(
-            f'The base model "{config.base_model}" has another vocabulary than "{lm.name}", '
-            "so their token probabilities cannot be compared."
-        )
-    return response_nll(base, forget)
 
 
 def _control(states: Sequence[Tensor], seed: int) -> Float[Tensor, " dim"]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.models.presets import LORA_FROM_PARAMETERS, PRESETS
+from tokenunlearn.models.presets import LORA_FROM_PARAMETERS, base_model_name
 from tokenunlearn.objectives import (
     OBJECTIVES,
     REGULARIZERS,
@@ -169,7 +169,7 @@ class UnlearnSettings(Settings):
             layer = default(model.model) if self.layer is None else self.layer
             values["layer"] = check_layer(model.model, layer)
         if "base_nll" in self.forget_needs and self.base_model is None:
-            values["base_model"] = _base_model(model.name)
+            values["base_model"] = base_model_name(model.name)
         weighting = make_weighting(self.weighting, self.weighting_parameters)
         values["parameters"], values["weighting_parameters"] = asdict(objective), asdict(weighting)
         return UnlearnSettings(**values)
@@ -194,14 +194,3 @@ class UnlearnSettings(Settings):
             kind = "weighting_parameters" if name.startswith("weighting_") else "parameters"
             found[kind][name.removeprefix("weighting_")] = settings[name]
         return cls(**values | found)
-
-
-def _base_model(name: str) -> str:
-    """A preset that never saw the forget set: the model without its adapter, else the retrained one."""
-    preset = PRESETS.get(name)
-    base = preset and (preset.base if preset.adapter and preset.base in PRESETS else preset.retrained)
-    if not base:
-        raise TokenUnlearnError(
-            f'No base model is known for "{name}"; name one that never saw the forget set as base_model.'
-        )
-    return base
