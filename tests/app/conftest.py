@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from app_pages import wait_until
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from app import services
+from tests.app.app_pages import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 

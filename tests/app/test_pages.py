@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
-from app_pages import shown, wait_until
 from streamlit.testing.v1 import AppTest
 
 from app import services
+from tests.app.app_pages import shown, wait_until
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection

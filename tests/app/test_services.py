@@ -8,9 +8,9 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from app_pages import wait_until
 
 from app import services
+from tests.app.app_pages import wait_until
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet

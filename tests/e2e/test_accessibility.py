@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
-from stored_run import write_run
+
+from tests.stored_run import write_run
 
 pytestmark = pytest.mark.browser
 VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Settings")

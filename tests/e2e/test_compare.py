@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
-from stored_run import HOSTILE, write_run
 
+from tests.stored_run import HOSTILE, write_run
 from tokenunlearn.runs.store import RunStore
 
 pytestmark = pytest.mark.browser

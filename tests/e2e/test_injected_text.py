@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from stored_run import changes, write_run
 
 from app import services
 from tests.app.scores import sample, score_set
+from tests.stored_run import changes, write_run
 from tokenunlearn.evaluation.token_changes import TokenChange, save_changes
 from tokenunlearn.runs.spec import RunSpec
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from stored_run import changes
 
 from app.compare.answer_diff import STYLE, change_html, diff_html
+from tests.stored_run import changes
 
 
 def body(html: str) -> str:

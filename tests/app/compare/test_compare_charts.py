@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from stored_run import HOSTILE, changes
-
 from app.compare import compare_charts
+from tests.stored_run import HOSTILE, changes
 
 
 def point(name, forget, utility, *, run=True, chosen=True, color="#123456"):

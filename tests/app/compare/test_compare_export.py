@@ -11,9 +11,9 @@ from html.parser import HTMLParser
 
 import plotly.graph_objects as go
 import pytest
-from stored_run import HOSTILE, changes, report, write_run
 
 from app.compare import compare_charts, comparison, export, run_index
+from tests.stored_run import HOSTILE, changes, report, write_run
 from tokenunlearn.runs.store import RunStore
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from stored_run import write_run
 from streamlit.testing.v1 import AppTest
 
 from app import services
 from app.compare import run_index, run_table
+from tests.stored_run import write_run
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.store import RunStore
 

@@ -6,9 +6,9 @@ import itertools
 import random
 
 import pytest
-from stored_run import ROWS, changes, report, write_run
 
 from app.compare import comparison, run_index
+from tests.stored_run import ROWS, changes, report, write_run
 from tokenunlearn.runs.store import RunStore
 
 

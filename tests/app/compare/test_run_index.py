@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from stored_run import write_run
 
 from app.compare import run_index, run_table
+from tests.stored_run import write_run
 from tokenunlearn.runs.store import Run, RunStore
 
 IDS = [f"2026010{i}-100000-npo-hard-000{i}" for i in range(1, 4)]

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 import typer
-from stored_run import write_run
 
 from app.unlearn.command_line import command_lines, score_line
+from tests.stored_run import write_run
 from tokenunlearn.cli import app
 
 

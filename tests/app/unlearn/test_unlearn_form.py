@@ -7,8 +7,6 @@ import shlex
 
 import pytest
 import typer
-from app_pages import shown, wait_until
-from stored_run import HOSTILE, write_run
 from streamlit.testing.v1 import AppTest
 
 from app import services
@@ -16,6 +14,8 @@ from app.controls import Source
 from app.unlearn.run_plan import Plan, memory_text, size_text, workload
 from app.unlearn.run_view import weights_text
 from app.unlearn.unlearn_form import OWN
+from tests.app.app_pages import shown, wait_until
+from tests.stored_run import HOSTILE, write_run
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
