@@ -30,6 +30,7 @@ help:
 	@echo "make lint    ruff, mypy and codespell"
 	@echo "make wheel   build the wheel, install it into an empty environment and use it there"
 	@echo "make bench   measure signals, selection, masking, steps, scaling and the app, and write the tables of the docs (BENCH='selection')"
+	@echo "make bench-gpu  measure what only a GPU can show, into benchmarks/results/gpu.json"
 	@echo "make docs    build the documentation as a site in the folder site"
 	@echo "make clean   remove .venv, caches and build outputs; runs stay"
 
@@ -59,6 +60,10 @@ bench: requirements-dev smollm2 chromium
 		echo "Measuring $$name"; CHROMIUM="$$($(FIND_CHROMIUM))" $(PYTHON) -m benchmarks.$$name || exit 1; \
 	done
 	@$(PYTHON) -m benchmarks.performance
+
+bench-gpu: requirements-dev smollm2
+	@echo "Measuring what only a GPU can show (under 25 minutes on one card)"
+	@$(PYTHON) -m benchmarks.gpu $(ARGS)
 
 docs: requirements-dev
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
