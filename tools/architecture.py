@@ -27,14 +27,6 @@ LEVELS = (
     ("errors",),
 )
 LEVEL = {room: depth for depth, rooms in enumerate(LEVELS) for room in rooms}
-# Files of the library that stand in no folder, by the room they belong to.
-FILES = {
-    "cli": "commands",
-    "__main__": "commands",
-    "folders": "errors",
-    "spelling": "errors",
-    "notebook": "errors",
-}
 # The longest path from a page to a loss, and what leads on where the next function is not called by name.
 PATH = (
     ("pages.unlearn:launch", ""),
@@ -69,12 +61,14 @@ class Import(NamedTuple):
 
 
 def room_of(module: str) -> str:
-    """The room of a module of the app or the library."""
+    """The room of a module; files of the library in no folder are at its top or at its bottom."""
     top, _, rest = module.partition(".")
     name = rest.partition(".")[0]
     if top != "tokenunlearn":
         return "pages" if top == "streamlit_app" else top
-    return FILES.get(name, name)
+    if name in LEVEL:
+        return name
+    return "commands" if name in ("cli", "__main__") else "errors"
 
 
 def sources() -> list[Path]:
