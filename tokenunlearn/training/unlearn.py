@@ -18,6 +18,7 @@ from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.processes import any_process, is_sharded, launched
+from tokenunlearn.notebook import history_html
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.finetune import QUIET
 from tokenunlearn.training.references import Phase
@@ -58,6 +59,10 @@ class Unlearned:
     good_step: int = 0
     token_weights: Sequence[np.ndarray] = ()
     _peft: PeftModel | None = None
+
+    def _repr_html_(self) -> str:
+        """The records as a table, in notebooks."""
+        return history_html(self.history)
 
     def save_adapter(self, folder: str | Path) -> Path:
         """Write what the run changed, adapter or full weights, for ``load_model(..., adapter=folder)``."""
