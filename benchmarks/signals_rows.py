@@ -20,7 +20,6 @@ from benchmarks.signals_measurements import (
 from benchmarks.signals_tables import (
     DEFAULT,
     FORMER_DEFAULT,
-    GAP,
     GROUPS,
     HELD_OUT,
     MODEL,
@@ -37,6 +36,8 @@ from benchmarks.token_labels import cluster
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
 from tokenunlearn.attribution.selector import LEAST_ROWS, Selector, fit_selector
 from tokenunlearn.attribution.signals import PORTABLE
+from tokenunlearn.attribution.signals.base import BASE_ENTROPY, GAP
+from tokenunlearn.attribution.signals.prefix import PREFIX
 from tokenunlearn.attribution.signals.text import (
     LENGTH,
     POSITION,
@@ -113,12 +114,23 @@ class Case:
             Row(OTHER_PRESETS, PAPER, earlier["paper"].importance),
             *model_rows(self.scores),
             Row(MODEL, "masking, leave-one-out, copy guard", earlier["leave-one-out"].knowledge),
+            self._prefix_row(),
             *self._learned_rows(),
             *weighting_rows(self.scores),
             *self._other_model_rows(),
             *text_rows(self.scores, [s.answer for s in self.retained]),
         ]
         return sorted(rows, key=lambda row: GROUPS.index(row.group))
+
+    def _prefix_row(self) -> Row:
+        """What the question and a short prefix tell of each word."""
+        from tokenunlearn.attribution.prefix import prefix_knowledge
+
+        make = partial(prefix_knowledge, self.model, self.model.encode_all(self.samples))
+        values = self.measurements.arrays(self.model, [self.samples], "prefix knowledge", make)
+        pairs = zip(self.scores.samples, values, strict=True)
+        samples = tuple(replace(x, prefix_knowledge=v) for x, v in pairs)
+        return Row(MODEL, PREFIX.name, PREFIX.of(replace(self.scores, samples=samples)))
 
     def _learned_rows(self) -> list[Row]:
         """Gradients and ATWU's scorer."""
@@ -146,30 +158,31 @@ class Case:
         rows = []
         base, retrained = base_of(self.model.name), retrained_of(self.model.name)
         if base:
-            scores = self._aligned(base)
+            scores = self._compared(base)
             rows += [
-                Row(RIVALS, "SU, against the base model", selective_weights(self.scores, scores)),
-                Row(OTHERS, GAP, gap(self.scores, scores)),
-                Row(OTHERS, "entropy of the base model", [x.entropy for x in scores.samples]),
+                Row(RIVALS, "SU, against the base model", selective_weights(scores)),
+                Row(OTHERS, "base gap", GAP.of(scores)),
+                Row(OTHERS, BASE_ENTROPY.name, BASE_ENTROPY.of(scores)),
             ]
         if retrained:
-            scores = self._aligned(retrained)
+            scores = self._compared(retrained)
             unseen = self.world.forget_ids
             inside = [x.sample_id in unseen for x in self.scores.samples]
-            su, difference = selective_weights(self.scores, scores), gap(self.scores, scores)
+            gap = [x.base_nll - x.nll for x in scores.samples]
             rows += [
-                Row(RIVALS, "SU, against the retrained model", where(su, inside)),
-                Row(OTHERS, RETRAIN_GAP, where(difference, inside)),
+                Row(RIVALS, "SU, against the retrained model", where(selective_weights(scores), inside)),
+                Row(OTHERS, RETRAIN_GAP, where(gap, inside)),
             ]
         return rows
 
-    def _aligned(self, name: str) -> ScoreSet:
-        """Scores of the same tokens by another model."""
+    def _compared(self, name: str) -> ScoreSet:
+        """The scores with those of the same tokens by another model as their base model."""
         scores = self.measurements.scores(self.measurements.load(name), self.samples)
-        pairs = zip(scores.samples, self.scores.samples, strict=True)
-        if any(a.token_ids != b.token_ids for a, b in pairs):
+        pairs = [*zip(self.scores.samples, scores.samples, strict=True)]
+        if any(x.token_ids != y.token_ids for x, y in pairs):
             raise ValueError(f'"{name}" cuts the answers into other tokens than "{self.model.name}".')
-        return scores
+        samples = tuple(replace(x, base_nll=y.nll, base_entropy=y.entropy) for x, y in pairs)
+        return replace(self.scores, samples=samples)
 
 
 def fitted_selectors(measurements: Measurements, limit: int | None = None) -> dict[tuple[str, ...], Selector]:
@@ -260,22 +273,14 @@ def weighting_rows(scores: ScoreSet) -> list[Row]:
     return rows
 
 
-def selective_weights(scores: ScoreSet, never: ScoreSet) -> Arrays:
-    """SU's weights, 0 or 1, against a model that never saw the samples."""
+def selective_weights(scores: ScoreSet) -> Arrays:
+    """SU's weights, 0 or 1, against the base model."""
     import torch
 
     from tokenunlearn.objectives.weightings import su_weights
 
-    pairs = [
-        (torch.tensor(x.nll)[None], torch.tensor(y.nll)[None])
-        for x, y in zip(scores.samples, never.samples, strict=True)
-    ]
+    pairs = [(torch.tensor(x.nll)[None], torch.tensor(x.base_nll)[None]) for x in scores.samples]
     return [su_weights(a, b, torch.ones_like(a, dtype=torch.bool), 0.0, 2)[0].numpy() for a, b in pairs]
-
-
-def gap(scores: ScoreSet, never: ScoreSet) -> Arrays:
-    """Log-probability that a token has more than under a model that never saw the samples, in nats."""
-    return [y.nll - x.nll for x, y in zip(scores.samples, never.samples, strict=True)]
 
 
 def where(values: Arrays, inside: Sequence[bool]) -> Arrays:

@@ -125,6 +125,32 @@ def test_some_signals_are_enough(call, model, samples, tmp_path):
         call(*words, "entropy,luck")
 
 
+def test_signals_on_request_are_measured_learned_and_used(call, model, samples, tmp_path):
+    fitted, path = tmp_path / "s.json", tmp_path / "scores.parquet"
+    given = ("--model", model, "--samples", samples, "--prefix", "--base-model", model)
+    call("selector", "fit", *given, "--out", fitted)
+    assert Selector.load(fitted).signals == tuple(SIGNALS)
+    call("score", *given, "--selector", fitted, "--out", path)
+    scores = ScoreSet.load(path)
+    assert scores.options == {"prefix", "base_model"} and scores.masking["base_model"] == model
+    expected = score(load_model(model), load_samples(samples), prefix=True, base_model=model)
+    assert scores == replace(expected, selector=Selector.load(fitted))
+    call(
+        "unlearn",
+        "--model",
+        model,
+        "--samples",
+        samples,
+        "--scores",
+        path,
+        *QUICK,
+        "--out",
+        tmp_path / "runs",
+    )
+    (run,) = RunStore(tmp_path / "runs").runs()
+    assert run.state.status == "completed" and run.scores == scores
+
+
 def test_score_names_the_selector(call, model, samples, fitted, tmp_path):
     path = tmp_path / "scores.parquet"
     shown = call("score", "--model", model, "--samples", samples, "--selector", fitted, "--out", path)
@@ -156,6 +182,7 @@ def test_score_says_how_the_entropy_is_read(call, model, samples, tmp_path, read
     assert f"suggested threshold {scores.suggested_threshold:g}" in shown
 
 
+NEEDS_BASE = '"gap" is not measured by default; score with the option base_model (--base-model '
 QUICK = ("--steps", "1", "--batch-size", "2", "--regularizer", "none")
 
 
@@ -186,6 +213,11 @@ def test_unlearn_takes_the_weights_from_the_selector(call, model, samples, fitte
         (["selector", "show", "{few_file}"], "does not hold a selector"),
         (["score", "--samples", "{few}", "--selector", "none.json"], 'There is no selector "none.json"'),
         (["unlearn", "--samples", "{few}", "--selector", "none.json", *QUICK], "There is no selector"),
+        (["selector", "fit", "--samples", "{few}", "--signals", "gap", "--prefix"], NEEDS_BASE),
+        (["score", "--samples", "{few}", "--selector", "{gap}", "--prefix"], NEEDS_BASE),
+        (["unlearn", "--samples", "{few}", "--selector", "{gap}", *QUICK], NEEDS_BASE),
+        (["score", "--samples", "{few}", "--model", "{model}", "--base-model", "auto"], "No base model is"),
+        (["score", "--samples", "{few}", "--model", "{model}", "--base-model", "demo"], "another vocabulary"),
         (["score", "--samples", "{few}", "--reading", "loud"], 'reading is "loud"; it must be one of'),
     ],
 )
@@ -194,6 +226,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(call, model, tmp_path, wor
         "unmarked": write_rows(tmp_path / "unmarked.jsonl", ROWS[MARKED:]),
         "few": write_rows(tmp_path / "few.jsonl", ROWS[:4]),
         "few_file": write_rows(tmp_path / "few.json", ROWS[:1]).removeprefix("file:"),
+        "gap": Selector("gap", ("gap",), (1.0,), 0.0).save(tmp_path / "gap.json"),
         "model": model,
     }
     where = [] if words[1] == "show" else ["--out", tmp_path / "out"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,13 @@ import tokenunlearn as tu
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking import measure_masking
 from tokenunlearn.attribution.masking_settings import MaskingSettings
+from tokenunlearn.attribution.prefix import prefix_knowledge
 from tokenunlearn.attribution.score import split_settings
+from tokenunlearn.attribution.signals import SIGNALS
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
+from tokenunlearn.models import loading
+from tokenunlearn.models.entropy import response_nll_and_entropy
 
 SAMPLES = SampleSet(
     "file:three.jsonl",
@@ -45,6 +51,66 @@ def test_score_end_to_end(tiny_lm, tmp_path):
 
 def test_scoring_again_gives_the_same_hash(tiny_lm):
     assert tu.score(tiny_lm, SAMPLES[:1]).hash == tu.score(tiny_lm, SAMPLES[:1]).hash
+
+
+@pytest.fixture
+def base(family_lm, monkeypatch):
+    """A model of another family and the same vocabulary, which loads as any base model."""
+    lm = replace(family_lm("qwen3"), revision="b" * 16)
+    monkeypatch.setattr(loading, "load_model", lambda name, **_: lm)
+    return lm
+
+
+def test_nothing_is_measured_that_was_not_asked_for(tiny_lm):
+    scores = tu.score(tiny_lm, SAMPLES)
+    assert scores.options == frozenset() and "base_model" not in scores.masking
+
+
+def test_prefix_and_base_model_on_request(tiny_lm, base, tmp_path):
+    calls = []
+    scores = tu.score(
+        tiny_lm, SAMPLES, prefix=True, base_model="any", progress=lambda *now: calls.append(now)
+    )
+    assert scores.options == {"prefix", "base_model"}
+    assert (scores.masking["base_model"], scores.masking["base_revision"]) == (base.name, base.revision)
+    assert calls == sorted(calls) and calls[-1] == (9, 9)  # three samples, three measurements each
+    encodings = tiny_lm.encode_all(SAMPLES)
+    measured = zip(
+        scores.samples,
+        prefix_knowledge(tiny_lm, encodings),
+        response_nll_and_entropy(base, encodings),
+        strict=True,
+    )
+    gaps, entropies, prefixes = (SIGNALS[n].of(scores) for n in ("gap", "base entropy", "prefix masking"))
+    for i, (x, prefix, (nll, entropy)) in enumerate(measured):
+        assert x.prefix_knowledge == pytest.approx(prefix, abs=1e-5)
+        assert (x.base_nll, x.base_entropy) == (
+            pytest.approx(nll, abs=1e-5),
+            pytest.approx(entropy, abs=1e-5),
+        )
+        for t, word in enumerate(x.words):
+            own = x.words == word
+            assert gaps[i][t] == pytest.approx((nll - x.nll)[own].sum(), abs=1e-4)
+            assert entropies[i][t] == pytest.approx(entropy[own].sum(), abs=1e-4)
+            gained = prefix.clip(0) * ~x.copied
+            assert prefixes[i][t] == pytest.approx(gained[own].sum(), abs=1e-4)
+    plain = tu.score(tiny_lm, SAMPLES)
+    assert plain.hash != scores.hash and not plain.options
+    assert [s.tolist() for s in plain.importance] == [s.tolist() for s in scores.importance]
+    loaded = tu.ScoreSet.load(scores.save(tmp_path / "s.parquet"))
+    assert loaded == scores and loaded.options == scores.options
+
+
+def test_a_base_model_of_another_vocabulary_is_refused(tiny_lm, plain_lm, monkeypatch):
+    monkeypatch.setattr(plain_lm.tokenizer, "get_vocab", lambda: {"a": 0})
+    monkeypatch.setattr(loading, "load_model", lambda name, **_: replace(plain_lm, name="other"))
+    with pytest.raises(TokenUnlearnError, match='"other" has another vocabulary than "tiny-llama"'):
+        tu.score(tiny_lm, SAMPLES, base_model="other")
+
+
+def test_a_base_model_that_is_not_known_is_refused(tiny_lm):
+    with pytest.raises(TokenUnlearnError, match='No base model is known for "tiny-llama"; name one'):
+        tu.score(tiny_lm, SAMPLES, base_model="auto")
 
 
 def test_preset_paper_is_the_published_formula(tiny_lm):

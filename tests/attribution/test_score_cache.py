@@ -10,11 +10,13 @@ import torch
 
 import tokenunlearn as tu
 from tests.conftest import build_lm
+from tokenunlearn.attribution import optional
 from tokenunlearn.attribution import score as score_module
 from tokenunlearn.attribution.masking_settings import MaskingSettings
-from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
+from tokenunlearn.attribution.score_cache import ScoreCache, measurement_keys, score_keys
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models import loading
 
 SAMPLES = SampleSet(
     "file:x.jsonl",
@@ -61,6 +63,75 @@ def test_a_second_look_measures_nothing_and_equals_the_first(tiny_lm, store, mea
     assert measured == ["a", "b", "c"] and third.settings.alpha == 0.9
     assert tu.score(tiny_lm, SAMPLES).hash == first.hash
     assert measured == [*"abcabc"] and len(store.files()) == 3
+
+
+@pytest.fixture
+def counts(monkeypatch) -> dict[str, int]:
+    """Samples that were measured on request, by the function that measures them."""
+    seen = {"prefix_knowledge": 0, "response_nll_and_entropy": 0}
+
+    def counted(name):
+        measure = getattr(optional, name)
+
+        def run(lm, encodings, **settings):
+            seen[name] += len(encodings)
+            return measure(lm, encodings, **settings)
+
+        monkeypatch.setattr(optional, name, run)
+
+    for name in seen:
+        counted(name)
+    return seen
+
+
+def test_what_is_asked_for_later_is_all_that_is_measured_then(
+    tiny_lm, family_lm, store, measured, counts, monkeypatch
+):
+    monkeypatch.setattr(loading, "load_model", lambda name, **_: family_lm(name))
+    tu.score(tiny_lm, SAMPLES[:2], cache=True)
+    first = tu.score(tiny_lm, SAMPLES, prefix=True, cache=True)
+    assert measured == ["a", "b", "c"] and [*counts.values()] == [3, 0]
+    both = tu.score(tiny_lm, SAMPLES, prefix=True, base_model="qwen3", cache=True)
+    assert measured == ["a", "b", "c"] and [*counts.values()] == [3, 3]
+    assert tu.score(tiny_lm, SAMPLES, prefix=True, cache=True).hash == first.hash
+    assert tu.score(tiny_lm, SAMPLES, prefix=True, base_model="qwen3", cache=True).hash == both.hash
+    assert [*counts.values()] == [3, 3] and not tu.score(tiny_lm, SAMPLES, cache=True).options
+    other = tu.score(tiny_lm, SAMPLES, base_model="gemma2", cache=True)
+    assert [*counts.values()] == [3, 6] and other.samples[0].base_nll[0] != both.samples[0].base_nll[0]
+
+
+def test_what_is_measured_on_request_is_stored_block_by_block(tiny_lm, store, counts, monkeypatch):
+    monkeypatch.setattr(optional, "BLOCK", 1)
+
+    def stop(done, total):
+        if (done, total) == (5, 6):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tu.score(tiny_lm, SAMPLES, prefix=True, cache=True, progress=stop)
+    tu.score(tiny_lm, SAMPLES, prefix=True, cache=True)
+    assert counts["prefix_knowledge"] == 3
+
+
+def test_whatever_changes_what_is_measured_on_request_changes_its_key(tiny_tokenizer):
+    lm = build_lm("llama", tiny_tokenizer)
+    encoding = lm.encode(SAMPLES[0])
+
+    def key(lm=lm, encoding=encoding, option="prefix"):
+        return measurement_keys(lm, [encoding], option)[0]
+
+    known = key()
+    assert known == key(encoding=replace(encoding, sample_id="q"))
+    others = [
+        key(option="base_model"),
+        key(lm=replace(lm, revision="1" * 16)),
+        key(encoding=replace(encoding, prompt_length=encoding.prompt_length - 1)),
+        key(encoding=lm.encode(SAMPLES[1])),
+    ]
+    with torch.no_grad():
+        lm.model.model.layers[1].mlp.up_proj.weight[3, 4] += 1e-3
+    others.append(key())
+    assert len({known, *others}) == 1 + len(others)
 
 
 def test_an_interrupted_scoring_goes_on_where_it_was(tiny_lm, store, measured):

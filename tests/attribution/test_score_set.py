@@ -12,11 +12,12 @@ import pytest
 
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
-from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
+from tokenunlearn.attribution.score_set import OPTIONAL_ARRAYS, SampleScores, ScoreSet, make_score_set
 from tokenunlearn.attribution.selection import HardSelection, UniformWeighting
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.datasets.samples import overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
+from tokenunlearn.folders import ASSETS
 
 
 def sample_scores(sample_id, answer, contexts):
@@ -46,7 +47,17 @@ def scores():
     return make_score_set(samples, "file:x", "demo", "abc", MaskingSettings(), ImportanceSettings(alpha=0.3))
 
 
-def test_round_trip_is_equal_in_every_field(scores, tmp_path):
+def with_optional(scores):
+    """The set with everything that is measured on request."""
+    samples = [
+        replace(x, **{name: x.nll + i for i, name in enumerate(OPTIONAL_ARRAYS)}) for x in scores.samples
+    ]
+    return replace(scores, samples=tuple(samples))
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_round_trip_is_equal_in_every_field(scores, tmp_path, optional):
+    scores = with_optional(scores) if optional else scores
     scores = scores.with_override("a", 2, True).with_override("b", 0, False)
     path = scores.save(tmp_path / "deep" / "scores.parquet")
     loaded = ScoreSet.load(path)
@@ -61,6 +72,25 @@ def test_round_trip_is_equal_in_every_field(scores, tmp_path):
             else:
                 assert got == wanted
     assert [s.tolist() for s in loaded.importance] == [s.tolist() for s in scores.importance]
+
+
+def test_files_have_only_what_was_measured(scores, tmp_path):
+    plain, whole = (
+        set(pq.read_schema(one.save(tmp_path / "s.parquet")).names) for one in (scores, with_optional(scores))
+    )
+    assert whole - plain == {*OPTIONAL_ARRAYS} and plain < whole
+
+
+@pytest.mark.parametrize("path", sorted((ASSETS / "scores").glob("*.parquet")), ids=lambda path: path.stem)
+def test_files_from_before_there_were_options_are_read_as_they_were_meant(path):
+    assert ScoreSet.load(path).options == frozenset()
+
+
+def test_an_option_counts_where_every_sample_has_its_arrays(scores):
+    whole = with_optional(scores)
+    assert (scores.options, whole.options) == (set(), {"prefix", "base_model"})
+    assert changed(whole, base_entropy=None).options == {"prefix"}
+    assert changed(whole, prefix_knowledge=None).options == {"base_model"}
 
 
 def test_importance_is_stored_for_readers_elsewhere(scores, tmp_path):
@@ -91,6 +121,8 @@ def changed(scores, **fields):
         lambda s: changed(s, copied=~s.samples[0].copied),
         lambda s: changed(s, answer="In der Ferne 老"),
         lambda s: changed(s, span=()),
+        with_optional,
+        *(lambda s, n=name: changed(s, **{n: s.samples[0].nll}) for name in OPTIONAL_ARRAYS),
     ],
 )
 def test_hash_follows_the_content(scores, change):
@@ -164,6 +196,13 @@ def rewrite(path, header=None, **columns):
             table.schema.get_field_index(name), name, pa.array(values, table.schema.field(name).type)
         )
     pq.write_table(table.replace_schema_metadata({"tokenunlearn": json.dumps(meta)}), path)
+
+
+def test_a_lost_column_is_damage(scores, tmp_path):
+    path = with_optional(scores).save(tmp_path / "s.parquet")
+    pq.write_table(pq.read_table(path).drop_columns(["base_nll"]), path)
+    with pytest.raises(ScoreSetError, match="changed or damaged"):
+        ScoreSet.load(path)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.app.scores import sample, score_set, word
+from tokenunlearn.attribution.score_set import OPTIONAL
 from tokenunlearn.attribution.selector import Selector, features_of, fit_selector
 from tokenunlearn.attribution.signals import SIGNALS
 from tokenunlearn.errors import TokenUnlearnError
@@ -29,13 +30,48 @@ def marked(count=24, time=20, name="m"):
     return score_set(samples)
 
 
+def measured(scores, *options):
+    """The set with arrays of these options."""
+    arrays = [name for option in options for name in OPTIONAL[option]]
+    samples = [
+        replace(x, **{n: RANDOM.gamma(1.0, 1.0, len(x.texts)) for n in arrays}) for x in scores.samples
+    ]
+    return replace(scores, samples=tuple(samples))
+
+
 @pytest.mark.parametrize("name", list(SIGNALS))
 def test_every_signal_gives_one_finite_number_a_token(name):
-    scores = marked(4)
+    scores = measured(marked(4), *OPTIONAL)
     values = SIGNALS[name].of(scores)
     assert [v.shape for v in values] == [(len(x.texts),) for x in scores.samples]
     assert all(np.isfinite(v).all() for v in values)
     assert SIGNALS[name].help.endswith(".")
+
+
+@pytest.mark.parametrize("name", [name for name, signal in SIGNALS.items() if signal.option])
+def test_a_signal_that_was_not_measured_names_its_option(name):
+    option = SIGNALS[name].option
+    others = measured(marked(6), *(o for o in OPTIONAL if o != option))
+    flag = {"prefix": "--prefix", "base_model": "--base-model"}[option]
+    message = f'"{name}" is not measured by default; score with the option {option} \\({flag} '
+    for refused in (
+        lambda: SIGNALS[name].of(others),
+        lambda: fit_selector("x", [others], (name,)),
+        lambda: Selector("x", (name,), (1.0,), 0.0).importance(others),
+        lambda: replace(others, selector=Selector("x", (name,), (1.0,), 0.0)).weights(),
+    ):
+        with pytest.raises(TokenUnlearnError, match=message):
+            refused()
+
+
+def test_a_fit_uses_the_signals_that_every_set_holds():
+    plain = tuple(name for name, signal in SIGNALS.items() if not signal.option)
+    whole, part = measured(marked(6), *OPTIONAL), measured(marked(6), "prefix")
+    assert fit_selector("x", [marked(6), whole]).signals == plain
+    assert set(fit_selector("x", [whole, part]).signals) == {*plain, "prefix masking"}
+    selector = fit_selector("x", [whole])
+    assert selector.signals == tuple(SIGNALS)
+    assert np.isfinite(np.concatenate(selector.importance(measured(marked(3), *OPTIONAL)))).all()
 
 
 def test_a_fit_on_some_rows_finds_the_facts_of_others():

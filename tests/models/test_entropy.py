@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from tokenunlearn.models.entropy import token_entropy
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.models.entropy import response_nll_and_entropy, token_entropy
 
 
 def two_way(p: float) -> tuple[list[float], float]:
@@ -47,3 +48,16 @@ def test_half_precision_logits_are_read_in_float32(dtype):
     assert entropy.dtype == torch.float32
     p = logits.double().softmax(-1)
     assert torch.allclose(entropy.double(), -(p * p.log()).sum(-1), atol=1e-5)
+
+
+def test_nll_and_entropy_of_responses_are_those_of_a_plain_forward(tiny_lm):
+    samples = [Sample("a", "Who?", "Ada Miller, in the old town."), Sample("b", "?", "x")]
+    encodings = tiny_lm.encode_all(samples)
+    for encoding, measured in zip(encodings, response_nll_and_entropy(tiny_lm, encodings), strict=True):
+        with torch.no_grad():
+            logits = tiny_lm.model(input_ids=torch.tensor([encoding.input_ids[: len(encoding)]])).logits[0]
+        log_p = logits[encoding.prompt_length - 1 : -1].log_softmax(-1)
+        labels = torch.tensor(encoding.response_ids)
+        expected = -log_p.gather(1, labels[:, None])[:, 0], -(log_p.exp() * log_p).sum(-1)
+        for values, wanted in zip(measured, expected, strict=True):
+            assert values == pytest.approx(wanted.numpy(), abs=1e-5)

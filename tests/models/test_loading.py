@@ -11,11 +11,12 @@ import torch
 
 import tokenunlearn as tu
 from tokenunlearn.datasets.samples import Sample
-from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
 from tokenunlearn.models import loading, presets, smollm2
 from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.fingerprint import weights_fingerprint
-from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.loading import load_base_model, load_model
+from tokenunlearn.models.presets import base_model_name
 
 SAMPLE = Sample("a", "Where was Ada Miller born?", "Ada Miller was born in Lisbon.")
 
@@ -246,6 +247,33 @@ def test_fingerprint_of_large_files_reads_first_and_last_block(tmp_path):
                 file.write(b"x")
         seen.add(weights_fingerprint(tmp_path, blocks=3))
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("smollm2-authors", "smollm2"),
+        ("smollm2-authors-retrained", "smollm2"),
+        ("demo", "demo-retrained"),
+        ("demo-prose", "demo-prose-retrained"),
+    ],
+)
+def test_the_base_model_of_a_preset_is_the_one_without_its_adapter_or_else_the_retrained(name, base):
+    assert base_model_name(name) == base
+
+
+@pytest.mark.parametrize("name", ["smollm2", "demo-retrained", "some/hub-id"])
+def test_no_base_model_is_made_up(name):
+    with pytest.raises(TokenUnlearnError, match=f'No base model is known for "{name}"'):
+        base_model_name(name)
+
+
+def test_a_base_model_is_loaded_by_name_or_as_the_preset_says(tiny_lm, folder, plain_lm, monkeypatch):
+    assert load_base_model(tiny_lm, str(folder)).name == str(folder)
+    with pytest.raises(TokenUnlearnError, match='"demo" has another vocabulary than "tiny-llama"'):
+        load_base_model(tiny_lm, "demo")
+    demo = load_model("demo")
+    assert load_base_model(demo).name == "demo-retrained"
 
 
 def test_public_name():

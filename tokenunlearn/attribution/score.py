@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking import Masking, copied_tokens, repeated_tokens, stream_masking
 from tokenunlearn.attribution.masking_settings import MaskingSettings
+from tokenunlearn.attribution.optional import measure_option
 from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
 from tokenunlearn.datasets.samples import Sample, SampleSet
@@ -17,6 +19,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import Progress
 from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.loading import load_base_model
 from tokenunlearn.models.processes import split
 from tokenunlearn.settings import renamed
 
@@ -71,6 +74,8 @@ def score(
     samples: SampleSet | Sequence[Sample],
     *,
     preset: str = "default",
+    prefix: bool = False,
+    base_model: str | None = None,
     token_budget: int | None = None,
     cache: bool = False,
     progress: Progress | None = None,
@@ -85,15 +90,21 @@ def score(
         model: The model before unlearning.
         samples: The forget set; documents are scored chunk by chunk.
         preset: "default", "paper" for the method as published, or "leave-one-out".
+        prefix: Measure prefix knowledge as well, at about a pass over the prompt for each response token; see
+            :func:`~tokenunlearn.attribution.prefix.prefix_knowledge`.
+        base_model: Name of a model that never saw the samples, whose NLL and entropy are measured as well;
+            "auto" takes a preset without its adapter, else its retrained model.
         token_budget: Most tokens in one forward pass; by default what suits the device.
         cache: Keep each sample's scores on disk as soon as they are measured, and measure none that are
             there: an interrupted scoring goes on where it was.
-        progress: Called with samples done and samples in all, of this process.
+        progress: Called with samples done and samples in all, of this process; a sample counts once for each
+            of prefix, base model and masking.
         **settings: Any field of :class:`MaskingSettings` or :class:`ImportanceSettings`, e.g.
             ``mask="prompt"``.
 
     Raises:
-        TokenUnlearnError: If there are no samples or a setting is unknown.
+        TokenUnlearnError: If there are no samples, a setting is unknown, or the base model is not known or
+            has another vocabulary.
         SampleTooLongError: If a sample does not fit the model's context.
     """
     masking, mixing = split_settings(preset, **settings)
@@ -101,18 +112,36 @@ def score(
         raise TokenUnlearnError("There are no samples to score.")
     samples = model.chunk(samples)
     store = ScoreCache.default() if cache else None
+    base = load_base_model(model, base_model) if base_model else None
+    optional = {"prefix": model if prefix else None, "base_model": base}
+    measured_on = {option: lm for option, lm in optional.items() if lm is not None}
 
     def work(numbers: range) -> list[SampleScores]:
-        mine = [samples[i] for i in numbers]
+        share = [samples[i] for i in numbers]
+
+        def report(before: int, done: int, total: int) -> None:
+            if progress:
+                progress(before * total + done, (1 + len(measured_on)) * total)
+
         try:
-            return _score_all(model, mine, masking, token_budget, store, progress)
+            scores = _score_all(model, share, masking, token_budget, store, partial(report, 0))
+            encodings = model.encode_all(share) if measured_on else []
+            for before, (option, lm) in enumerate(measured_on.items(), start=1):
+                arrays = measure_option(option, lm, encodings, token_budget, store, partial(report, before))
+                scores = [replace(x, **own) for x, own in zip(scores, arrays, strict=True)]
+            return scores
         finally:
             if store is not None:
                 store.shrink()
 
     source = samples.name if isinstance(samples, SampleSet) else "samples"
     scored = split(len(samples), work)
-    return make_score_set(scored, source, model.name, model.revision, masking, mixing)
+    scores = make_score_set(scored, source, model.name, model.revision, masking, mixing)
+    if base is None:
+        return scores
+    return replace(
+        scores, masking={**scores.masking, "base_model": base.name, "base_revision": base.revision}
+    )
 
 
 def _score_all(
@@ -121,7 +150,7 @@ def _score_all(
     masking: MaskingSettings,
     token_budget: int | None,
     store: ScoreCache | None,
-    progress: Progress | None,
+    progress: Progress,
 ) -> list[SampleScores]:
     """Scores of every sample, in order; those in the store are not measured."""
     keys = score_keys(model, samples, masking) if store else []
@@ -130,12 +159,11 @@ def _score_all(
         found = [store.read(k, s) for k, s in zip(keys, samples, strict=True)]
     missing = [i for i, scores in enumerate(found) if scores is None]
     known = len(samples) - len(missing)
-    if progress and known:
+    if known:
         progress(known, len(samples))
 
     def report(done: int, _: int) -> None:
-        if progress:
-            progress(known + done, len(samples))
+        progress(known + done, len(samples))
 
     window: deque[Encoding] = deque()  # encoded, but not measured yet
 

@@ -1,7 +1,8 @@
 """Scores on disk, one file a sample, named by the content they were measured from.
 
 A name is the sha256 of model weights, tokenizer, system prompt, question, answer and masking settings:
-whatever changes a score changes the name. The least recently used files go when the cache is full.
+whatever changes a score changes the name. What is measured on request has files of its own, named by model
+weights and token ids. The least recently used files go when the cache is full.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
     from tokenunlearn.attribution.score_set import SampleScores
     from tokenunlearn.datasets.samples import Sample
+    from tokenunlearn.models.encoding import Encoding
     from tokenunlearn.models.loaded_model import LoadedModel
 
 FORMAT = 3
@@ -70,17 +72,15 @@ class ScoreCache:
         """A sample's scores, or None when they are not there or cannot be read; marks them as just used."""
         from tokenunlearn.attribution.score_set import SampleScores
 
-        path = self.path(key)
+        arrays = self.read_arrays(key, ("texts", *ARRAYS))
+        if arrays is None:
+            return None
         try:
-            with np.load(path, allow_pickle=False) as file:
-                texts = json.loads(file["texts"].tobytes())
-                arrays = {name: file[name] for name in ARRAYS}
+            texts = json.loads(arrays.pop("texts").tobytes())
             pairs = tuple((a, b) for a, b in texts.pop("offsets"))
             lists: dict[str, Any] = {name: tuple(texts[name]) for name in TEXTS if name != "offsets"}
-        except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+        except (KeyError, ValueError, TypeError):
             return None
-        with suppress(OSError):  # a cache that may only be read is one too
-            os.utime(path)
         return SampleScores(
             sample.id, sample.question, sample.answer, sample.span, offsets=pairs, **lists, **arrays
         )
@@ -88,9 +88,25 @@ class ScoreCache:
     def write(self, key: str, scores: SampleScores) -> None:
         """Keep a sample's scores; a full or read-only disk keeps nothing and is no error."""
         texts = json.dumps({name: getattr(scores, name) for name in TEXTS}).encode()
-        arrays: dict[str, Any] = {name: getattr(scores, name) for name in ARRAYS}
+        arrays = {name: getattr(scores, name) for name in ARRAYS}
+        self.write_arrays(key, {"texts": np.frombuffer(texts, np.uint8), **arrays})
+
+    def read_arrays(self, key: str, names: Sequence[str]) -> dict[str, Any] | None:
+        """Arrays by name, or None when they are not there or cannot be read; marks them as just used."""
+        path = self.path(key)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in names}
+        except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+            return None
+        with suppress(OSError):  # a cache that may only be read is one too
+            os.utime(path)
+        return arrays
+
+    def write_arrays(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep arrays; a full or read-only disk keeps nothing and is no error."""
         with suppress(TokenUnlearnError), replaced(self.path(key), synced=False) as file:
-            np.savez(file, texts=np.frombuffer(texts, np.uint8), **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
     def files(self) -> list[Path]:
         """All files, the least recently used first."""
@@ -148,6 +164,15 @@ def score_keys(lm: LoadedModel, samples: Sequence[Sample], masking: MaskingSetti
             ).encode()
         ).hexdigest()
         for s in samples
+    ]
+
+
+def measurement_keys(lm: LoadedModel, encodings: Iterable[Encoding], option: str) -> list[str]:
+    """What an optional measurement of each encoding by a model is kept under, 64 hex digits."""
+    common = [FORMAT, option, lm.revision, weights_digest(lm.model)]
+    return [
+        hashlib.sha256(json.dumps([*common, e.prompt_length, e.input_ids[: len(e)]]).encode()).hexdigest()
+        for e in encodings
     ]
 
 

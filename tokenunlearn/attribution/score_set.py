@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 FORMAT = 3
 ARRAYS = ("nll", "entropy", "tail_entropy", "losses")
 FIRST_ARRAYS = ("nll", "entropy", "losses")  # of format 1
+# What is measured only where it is asked for: option of score -> arrays.
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "prefix": ("prefix_knowledge",),
+    "base_model": ("base_nll", "base_entropy"),
+}
+OPTIONAL_ARRAYS = tuple(name for names in OPTIONAL.values() for name in names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +66,10 @@ class SampleScores:
         contexts: (C,) texts of the masked contexts.
         losses: (C, T) what masking each context cost each token, in nats.
         copied: (T,) tokens that repeat the question.
+        prefix_knowledge: (T,) what question and last tokens add to the log-probability under the last token
+            alone, in nats; None where it was not measured.
+        base_nll: (T,) token NLL under the base model, in nats; None without one.
+        base_entropy: (T,) entropy of the base model, in nats; None without one.
     """
 
     sample_id: str
@@ -76,6 +86,9 @@ class SampleScores:
     contexts: tuple[str, ...]
     losses: np.ndarray
     copied: np.ndarray
+    prefix_knowledge: np.ndarray | None = None
+    base_nll: np.ndarray | None = None
+    base_entropy: np.ndarray | None = None
 
     @cached_property
     def gold(self) -> np.ndarray:
@@ -177,7 +190,7 @@ class ScoreSet:
         source: Name that loads the samples again.
         model: Name of the model.
         revision: Its content fingerprint.
-        masking: Settings that needed forward passes.
+        masking: Settings that needed forward passes, and name and revision of the base model, if any.
         settings: Settings that did not; replace them freely.
         overrides: sample id -> response position -> forced in (True) or out (False).
         selector: A learned selector that gives the importance in place of the mix of the two signals.
@@ -203,6 +216,15 @@ class ScoreSet:
 
     def _repr_html_(self) -> str:
         return score_set_html(self)
+
+    @cached_property
+    def options(self) -> frozenset[str]:
+        """Options of :func:`score` whose measurements these scores hold: "prefix", "base_model"."""
+        return frozenset(
+            option
+            for option, arrays in OPTIONAL.items()
+            if all(getattr(x, name) is not None for x in self.samples for name in arrays)
+        )
 
     @cached_property
     def knowledge(self) -> list[np.ndarray]:
@@ -332,7 +354,8 @@ class ScoreSet:
             row = {name: _plain(getattr(x, name)) for name in SampleScores.__dataclass_fields__}
             row["losses"] = x.losses.astype(np.float32).ravel().tolist()
             rows.append(row | {"knowledge": k.tolist(), "importance": s.tolist()})
-        table = pa.Table.from_pylist(rows, schema=_schema())
+        optional = [n for n in OPTIONAL_ARRAYS if any(getattr(x, n) is not None for x in self.samples)]
+        table = pa.Table.from_pylist(rows, schema=_schema(optional))
         meta = json.dumps(self._header() | {"hash": self.hash}, ensure_ascii=False)
         table = table.replace_schema_metadata({"tokenunlearn": meta})
         with replaced(path) as file:
@@ -426,6 +449,9 @@ def _digest(header: Mapping[str, Any], samples: Sequence[SampleScores], arrays: 
         for name in arrays:
             digest.update(np.ascontiguousarray(getattr(x, name), dtype="<f4").tobytes())
         digest.update(np.packbits(x.copied).tobytes())
+        for name in OPTIONAL_ARRAYS:
+            if (values := getattr(x, name)) is not None:
+                digest.update(name.encode() + np.ascontiguousarray(values, dtype="<f4").tobytes())
     return digest.hexdigest()
 
 
@@ -434,7 +460,7 @@ def _settings_of_format_1(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "granularity": "highest" if by_word else "token", "reading": "plain"}
 
 
-def _schema():  # type: ignore[no-untyped-def]
+def _schema(optional: Sequence[str]):  # type: ignore[no-untyped-def]
     import pyarrow as pa
 
     text, texts = pa.string(), pa.list_(pa.string())
@@ -448,6 +474,7 @@ def _schema():  # type: ignore[no-untyped-def]
         "losses": floats,
         "copied": pa.list_(pa.bool_()),
     }
+    fields |= dict.fromkeys(optional, floats)
     return pa.schema(fields | {"knowledge": floats, "importance": floats})
 
 
@@ -461,6 +488,7 @@ def _plain(value: Any) -> Any:
 
 def _sample_scores(row: dict[str, Any]) -> SampleScores:
     time = len(row["texts"])
+    optional = {name: row[name] for name in OPTIONAL_ARRAYS if row.get(name) is not None}
     return SampleScores(
         sample_id=row["sample_id"],
         question=row["question"],
@@ -476,4 +504,5 @@ def _sample_scores(row: dict[str, Any]) -> SampleScores:
         contexts=tuple(row["contexts"]),
         losses=np.array(row["losses"], dtype=np.float32).reshape(-1, time),
         copied=np.array(row["copied"], dtype=bool),
+        **{name: np.array(values, dtype=np.float32) for name, values in optional.items()},
     )

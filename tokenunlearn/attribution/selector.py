@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,10 +50,22 @@ class Selector:
         text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    def check(self, options: Collection[str]) -> None:
+        """Refuse scores that were measured with other options.
+
+        Raises:
+            TokenUnlearnError: If a signal's option is not among them.
+        """
+        for name in self.signals:
+            SIGNALS[name].check(options)
+
     def importance(self, scores: ScoreSet) -> list[np.ndarray]:
         """(T_i,) probability that each token states the fact, 0..1; 0 on punctuation and the end of turn.
 
         Every token takes the highest probability of its word or name, so that these are selected whole.
+
+        Raises:
+            TokenUnlearnError: If the scores do not hold one of the signals.
         """
         logits = features_of(scores, self.signals) @ np.array(self.weights) + self.bias
         probability = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
@@ -131,7 +143,7 @@ def features_of(scores: ScoreSet, signals: Sequence[str]) -> np.ndarray:
 def fit_selector(
     name: str,
     score_sets: Sequence[ScoreSet],
-    signals: Sequence[str] = tuple(SIGNALS),
+    signals: Sequence[str] | None = None,
     *,
     penalty: float = PENALTY,
 ) -> Selector:
@@ -143,14 +155,18 @@ def fit_selector(
     Args:
         name: What to call it.
         score_sets: What to learn from; samples need gold spans.
-        signals: Names of the signals to use.
+        signals: Names of the signals to use; by default all that every score set holds.
         penalty: Strength of the pull towards 0.
 
     Raises:
-        TokenUnlearnError: If fewer than five samples have a gold span, or a span covers every word of them.
+        TokenUnlearnError: If fewer than five samples have a gold span, a span covers every word of them, or a
+            score set does not hold one of the signals.
     """
     from scipy.optimize import minimize
 
+    if signals is None:
+        held = [{"", *scores.options} for scores in score_sets]
+        signals = [name for name, one in SIGNALS.items() if all(one.option in options for options in held)]
     parts = []
     for scores in score_sets:
         features = features_of(scores, signals)

@@ -32,7 +32,27 @@ err = Console(stderr=True)
 Model = Annotated[str, typer.Option(help="Preset, Hub id or local folder.")]
 Samples = Annotated[str, typer.Option(help='Forget set: "authors:forget10" or "file:my.jsonl".')]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Prefix = Annotated[
+    bool,
+    typer.Option(
+        "--prefix",
+        help='Also measure the signal "prefix masking", about one pass over the prompt per response token.',
+    ),
+]
+BaseModel = Annotated[
+    str | None,
+    typer.Option(
+        "--base-model",
+        help='Model never trained on the samples: also measure the signals "base entropy" and "gap". auto: '
+        "the preset without its adapter, else its retrained model.",
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder of the runs.")]
+
+
+def score_options(prefix: bool, base_model: str | None) -> dict[str, Any]:
+    """What is to be measured on request, as :func:`score` takes it."""
+    return {name: value for name, value in (("prefix", prefix), ("base_model", base_model)) if value}
 
 
 def assigned(assignments: list[str]) -> dict[str, Any]:

@@ -12,13 +12,16 @@ from rich.markup import escape
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.commands.console import (
+    BaseModel,
     Json,
     Model,
+    Prefix,
     Samples,
     assigned,
     bars,
     out,
     print_json,
+    score_options,
 )
 from tokenunlearn.commands.options import with_settings
 from tokenunlearn.files import check_writable
@@ -54,6 +57,8 @@ def score(
             help="Any score setting by name (scope=sample); repeatable.",
         ),
     ] = None,
+    prefix: Prefix = False,
+    base_model: BaseModel = None,
     limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
     cache: Annotated[
         bool, typer.Option(help="Cache scores on disk and reuse them, so that a stopped job can continue.")
@@ -72,6 +77,9 @@ def score(
     settings |= assigned(assignments or [])
     split_settings(preset, **settings)
     learned = Selector.load(selector) if selector else None
+    options = score_options(prefix, base_model)
+    if learned is not None:
+        learned.check(options)
     lm = load_model(model)
     check_writable(out_path)
     with bars() as phase:
@@ -81,6 +89,7 @@ def score(
             preset=preset,
             cache=cache,
             progress=lambda done, total: phase("scoring", done, total),
+            **options,
             **settings,
         )
     if not is_main_process():

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tokenunlearn.commands.console import Json, bars, out, print_json
+from tokenunlearn.commands.console import BaseModel, Json, Prefix, bars, out, print_json, score_options
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.files import check_writable
 
@@ -41,8 +41,12 @@ def selector_fit(
     name: Annotated[str, typer.Option(help="Name of the selector; default: the file name.")] = "",
     signals: Annotated[
         str,
-        typer.Option(help="Comma-separated signals to use; all, or portable (those that transfer)."),
+        typer.Option(
+            help="Comma-separated signals to use; all (that are measured), or portable (those that transfer)."
+        ),
     ] = "all",
+    prefix: Prefix = False,
+    base_model: BaseModel = None,
     as_json: Json = False,
 ) -> None:
     """Score samples and learn from their gold spans which signals identify the tokens of a fact."""
@@ -53,11 +57,14 @@ def selector_fit(
     from tokenunlearn.models.loading import load_model
     from tokenunlearn.models.processes import is_main_process
 
-    named = {"all": tuple(SIGNALS), "portable": PORTABLE}.get(signals, tuple(signals.split(",")))
-    if unknown := [one for one in named if one not in SIGNALS]:
-        raise TokenUnlearnError(
-            f'There is no signal "{unknown[0]}"; use {", ".join(SIGNALS)}, all or portable.'
-        )
+    named = {"all": None, "portable": PORTABLE}.get(signals, tuple(signals.split(",")))
+    options = score_options(prefix, base_model)
+    for signal in named or ():
+        if signal not in SIGNALS:
+            raise TokenUnlearnError(
+                f'There is no signal "{signal}"; use {", ".join(SIGNALS)}, all or portable.'
+            )
+        SIGNALS[signal].check(options)
     loaded = [load_samples(source) for source in samples]
     models = _one_each(model or ["demo"], len(samples))
     for one in loaded:
@@ -70,7 +77,7 @@ def selector_fit(
     with bars() as phase:
         for source, which in zip(loaded, models, strict=True):
             progress = partial(phase, f"scoring {source.name} with {which}")
-            score_sets.append(score(load_model(which), source, cache=True, progress=progress))
+            score_sets.append(score(load_model(which), source, **options, cache=True, progress=progress))
     if not is_main_process():
         return
     selector = fit_selector(name or out_path.stem, score_sets, named)

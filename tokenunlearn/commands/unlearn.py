@@ -159,8 +159,9 @@ def unlearn(
     )
     learned = Selector.load(selector) if selector else None
     score_set = ScoreSet.load(scores) if scores else None
-    if score_set is not None and learned is not None:
-        score_set = replace(score_set, selector=learned)
+    if learned is not None:
+        learned.check(score_set.options if score_set else ())
+        score_set = replace(score_set, selector=learned) if score_set else None
     lm = load_model(model)
     if score_set is not None:  # what cannot run is refused before a run exists
         score_set.check_model(lm.revision)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from tokenunlearn.models.encoding import Encoding
+from tokenunlearn.models.forward import TOKEN_BUDGET, per_response, token_nll
+from tokenunlearn.models.loaded_model import LoadedModel
 
 
 def token_entropy(
@@ -23,3 +30,14 @@ def token_entropy(
         log_p = torch.log_softmax(part.float() / temperature, dim=-1)  # (chunk, V)
         entropies.append(-(log_p.exp() * log_p).nan_to_num(nan=0.0).sum(-1))
     return torch.cat(entropies).view(logits.shape[:-1]).clamp_min(0.0)
+
+
+def response_nll_and_entropy(
+    lm: LoadedModel, encodings: Sequence[Encoding], *, token_budget: int = TOKEN_BUDGET
+) -> list[tuple[Float[np.ndarray, " time"], Float[np.ndarray, " time"]]]:
+    """Token NLL and entropy of every response token, in nats: two float32 arrays (T_i,) per encoding."""
+
+    def both(logits: Tensor, labels: Tensor) -> Tensor:
+        return torch.stack([token_nll(logits, labels), token_entropy(logits)], dim=-1)
+
+    return [(m[:, 0].numpy(), m[:, 1].numpy()) for m in per_response(lm, encodings, both, token_budget)]

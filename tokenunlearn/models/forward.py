@@ -269,12 +269,13 @@ def token_rank(
     return 1 + (logits > own).sum(-1)
 
 
-def _per_response(
+@torch.no_grad()
+def per_response(
     lm: LoadedModel,
     encodings: Sequence[Encoding],
     measure: Callable[[Tensor, Tensor], Tensor],
-    token_budget: int,
-    progress: Progress | None,
+    token_budget: int = TOKEN_BUDGET,
+    progress: Progress | None = None,
 ) -> list[Tensor]:
     """A measure (logits, labels) -> (batch, time, ...) of every response: one CPU tensor (T_i, ...) each."""
     results: list[Tensor] = [torch.empty(0)] * len(encodings)
@@ -291,7 +292,6 @@ def _per_response(
     return results
 
 
-@torch.no_grad()
 def response_nll(
     lm: LoadedModel,
     encodings: Sequence[Encoding],
@@ -300,10 +300,9 @@ def response_nll(
     progress: Progress | None = None,
 ) -> list[Float[Tensor, " time"]]:
     """Token NLL l_t of every response token, in nats: one CPU float32 tensor (T_i,) per encoding."""
-    return _per_response(lm, encodings, token_nll, token_budget, progress)
+    return per_response(lm, encodings, token_nll, token_budget, progress)
 
 
-@torch.no_grad()
 def response_nll_and_rank(
     lm: LoadedModel,
     encodings: Sequence[Encoding],
@@ -316,5 +315,5 @@ def response_nll_and_rank(
     def both(logits: Tensor, labels: Tensor) -> Tensor:
         return torch.stack([token_nll(logits, labels).double(), token_rank(logits, labels).double()], dim=-1)
 
-    measured = _per_response(lm, encodings, both, token_budget, progress)
+    measured = per_response(lm, encodings, both, token_budget, progress)
     return [(m[:, 0].float(), m[:, 1].long()) for m in measured]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tokenunlearn.attribution.signals.base import BASE_ENTROPY, GAP
 from tokenunlearn.attribution.signals.default import IMPORTANCE
 from tokenunlearn.attribution.signals.knowledge import KNOWLEDGE
+from tokenunlearn.attribution.signals.prefix import PREFIX
 from tokenunlearn.attribution.signals.signal import Signal
 from tokenunlearn.attribution.signals.text import COUNTS, LENGTH, NAMES, POSITION, RARITY
 from tokenunlearn.attribution.signals.uncertainty import ENTROPY, SURPRISE, TAIL_ENTROPY
@@ -16,6 +18,9 @@ SIGNALS: dict[str, Signal] = {
         TAIL_ENTROPY,
         SURPRISE,
         KNOWLEDGE,
+        PREFIX,
+        BASE_ENTROPY,
+        GAP,
         RARITY,
         NAMES,
         COUNTS,
