@@ -222,6 +222,7 @@ def test_every_group_has_rows_on_a_model_and_stored_measurements_give_the_same(d
     surprise = rows["1 - p"]["auroc"][0]
     assert rows["WGA: p"]["auroc"][0] == pytest.approx(1 - surprise, abs=2e-3)
     assert rows[DEFAULT]["auroc"][0] > 0.9 and rows[RETRAIN_GAP]["n_samples"] == 6
+    assert rows["prefix masking"]["auroc"][0] > 0.7
     for row in result["rows"]:
         assert 0 <= row["auroc"][1] <= row["auroc"][0] <= row["auroc"][2] <= 1
     assert {"measuring", "table", "measurements"} == set(result["seconds"])
