@@ -9,7 +9,7 @@ import pytest
 
 import tokenunlearn as tu
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.evaluation.metrics.multiple_choice import choice_prompt
+from tokenunlearn.evaluation.letters import choice_prompt
 from tokenunlearn.folders import ASSETS
 from tools.generation.alchemy import (
     DOMAINS,

@@ -44,7 +44,7 @@ def towns_suite(monkeypatch):
             return SampleSet("towns", tuple(make_sample(n, n, **changes) for n in numbers)).spread(limit)
 
         return {
-            "forget": Part(some(0, forget), "forget", paraphrased=True),
+            "forget": Part(some(0, forget), "forget"),
             "retain": Part(some(20, retain), "retain"),
             "world_facts": Part(some(40, "4"), "options"),
             "holdout": Part(some(60, "5"), "holdout"),

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tokenunlearn.evaluation.metrics.exact_memorization import exact_memorization
+from tokenunlearn.evaluation.metrics.extraction_strength import extraction_strength
 from tokenunlearn.evaluation.metrics.forget_quality import forget_quality
-from tokenunlearn.evaluation.metrics.membership import privacy_leakage
-from tokenunlearn.evaluation.metrics.memorization import exact_memorization, extraction_strength
+from tokenunlearn.evaluation.metrics.privacy_leakage import privacy_leakage
 from tokenunlearn.evaluation.metrics.roc import auc, tpr_at_fpr
 from tokenunlearn.evaluation.metrics.rouge import rouge_l_recall
 from tokenunlearn.evaluation.metrics.truth_ratio import truth_ratio

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from tokenunlearn.datasets import load_choices, load_samples
 from tokenunlearn.datasets.choices import LETTERS, ChoiceQuestion, other_order
-from tokenunlearn.evaluation.metrics.multiple_choice import choice_prompt, letter_tokens
+from tokenunlearn.evaluation.letters import choice_prompt, letter_tokens
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.devices import default_device
 from tokenunlearn.models.encoding import Encoding

@@ -12,7 +12,7 @@ import random
 import sys
 
 from tokenunlearn.datasets.choices import LETTERS, ChoiceQuestion, other_order
-from tokenunlearn.evaluation.metrics.multiple_choice import choice_prompt
+from tokenunlearn.evaluation.letters import choice_prompt
 from tools.generation.alchemy_lore import ALCHEMY, GUILD, Lore
 from tools.generation.authors import AUTHORS_FILE, deal, to_jsonl
 from tools.generation.world_facts import WORLD_FACTS

@@ -5,23 +5,26 @@ from __future__ import annotations
 import copy
 import math
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.measurement import membership_scores
 from tokenunlearn.evaluation.metrics.membership import (
+    GRADIENT_NORM,
+    LOSS,
+    MIN_K,
+    ZLIB,
     gradient_norms,
-    leakage_directions,
     loss_score,
     min_k_plus_plus_score,
     min_k_score,
-    privacy_leakage,
     reference_score,
     zlib_score,
 )
+from tokenunlearn.evaluation.metrics.privacy_leakage import leakage_directions, privacy_leakage
 from tokenunlearn.evaluation.token_statistics import TokenStatistics
 
 LOG_PROBS = np.log([0.9, 0.001, 0.5, 0.2, 0.05, 0.7, 0.3])
@@ -65,12 +68,12 @@ def test_scores_of_a_set_are_those_of_its_samples():
         TokenStatistics(rng.gamma(1.0, size=n), rng.random(n) < 0.5, -rng.random(n), rng.random(n))
         for n in (3, 8)
     ]
-    scores = membership_scores(tokens, ["one", "two two"], [2.0, 5.0])
-    assert scores["gradient_norm"].tolist() == [-2.0, -5.0]
-    assert scores["loss"].tolist() == [-t.nll.mean() for t in tokens]
-    assert scores["zlib"][1] == zlib_score(-tokens[1].nll, "two two")
-    assert scores["min_k"][1] == min_k_score(-tokens[1].nll)
-    assert set(scores) == {"loss", "zlib", "min_k", "min_k_plus_plus", "gradient_norm"}
+    samples = [SimpleNamespace(answer="one"), SimpleNamespace(answer="two two")]
+    part = SimpleNamespace(tokens=tokens, samples=samples, gradient_norms=np.array([2.0, 5.0]))
+    assert list(GRADIENT_NORM.rows(part)) == [-2.0, -5.0]
+    assert LOSS.rows(part) == [-t.nll.mean() for t in tokens]
+    assert ZLIB.rows(part)[1] == zlib_score(-tokens[1].nll, "two two")
+    assert MIN_K.rows(part)[1] == min_k_score(-tokens[1].nll)
 
 
 def test_gradient_norm_is_that_of_a_backward_pass_in_float64(tiny_lm, town_samples):

@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import ks_2samp
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.metrics.exact_memorization import exact_memorization
+from tokenunlearn.evaluation.metrics.extraction_strength import extraction_strength
 from tokenunlearn.evaluation.metrics.forget_quality import forget_quality, ks_statistic
 from tokenunlearn.evaluation.metrics.gold_span import gold_span_accuracy
-from tokenunlearn.evaluation.metrics.memorization import exact_memorization, extraction_strength
 from tokenunlearn.evaluation.metrics.probability import answer_probability, choice_probability
 from tokenunlearn.evaluation.metrics.rouge import rouge_l_recall
 from tokenunlearn.evaluation.metrics.token_auroc import token_auroc

@@ -14,7 +14,8 @@ from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import evaluate
-from tokenunlearn.evaluation.measurement import MEMBERSHIP_ATTACKS, Part
+from tokenunlearn.evaluation.measurement import Part
+from tokenunlearn.evaluation.metrics import METRICS, PartMetric
 from tokenunlearn.evaluation.metrics.forget_quality import forget_quality
 from tokenunlearn.evaluation.metrics.roc import auc, tpr_at_fpr
 from tokenunlearn.evaluation.suites import suite as suites
@@ -25,7 +26,12 @@ from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.smollm2 import smollm2_available
 
 CHECKPOINT = "tofu_Llama-3.2-1B-Instruct"
-MEMBERSHIP = {f"membership_{a}{end}" for a in MEMBERSHIP_ATTACKS for end in ("", "_tpr")}
+MEMBERSHIP = {
+    f"{metric.name}{end}"
+    for metric in METRICS.values()
+    if isinstance(metric, PartMetric) and metric.pooled
+    for end in ("", "_tpr")
+}
 
 
 def nlls(lm, sample, answer=None):

@@ -11,7 +11,7 @@ import pytest
 import tokenunlearn as tu
 from tokenunlearn.datasets.choices import ChoiceQuestion
 from tokenunlearn.evaluation import Report
-from tokenunlearn.evaluation.metrics.multiple_choice import choice_prompt, letter_tokens
+from tokenunlearn.evaluation.letters import choice_prompt, letter_tokens
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.training.finetune import FinetuneSettings

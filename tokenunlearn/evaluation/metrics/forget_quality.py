@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from tokenunlearn.evaluation.metrics.metric import Comparison, LeftOut, SuiteMetric
+from tokenunlearn.evaluation.result import MetricResult
+
 
 def forget_quality(
     truth_ratio_a: Float[np.ndarray, " rows"], truth_ratio_b: Float[np.ndarray, " other"]
@@ -35,3 +38,29 @@ def ks_statistic(
     from scipy.stats import ks_2samp
 
     return float(ks_2samp(truth_ratio_a, truth_ratio_b).statistic)
+
+
+def _quality(compared: Comparison) -> list[MetricResult]:
+    """The test between this model's truth ratios and the retrained model's on the same rows."""
+    if compared.retrained is None:
+        return []
+    own, retrained = (
+        columns.get("forget/truth_ratio_raw") for columns in (compared.columns, compared.retrained)
+    )
+    if own is None or retrained is None:
+        raise LeftOut("No forget quality, because there is no truth ratio on the forget set.")
+    measured = ~np.isnan(own.values)
+    ratios = own.values[measured], retrained.values[measured]
+    n = len(ratios[0])
+    return [
+        MetricResult("forget_quality", forget_quality(*ratios), n, None, "higher", reference=1.0),
+        MetricResult("forget_ks_statistic", ks_statistic(*ratios), n, None, "lower", reference=0.0),
+    ]
+
+
+FORGET_QUALITY = SuiteMetric(
+    "forget_quality",
+    "p-value of the test whether the truth ratios differ from the retrained model's.",
+    ("forget/truth_ratio_raw", "the retrained model"),
+    _quality,
+)

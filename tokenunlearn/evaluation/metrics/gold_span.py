@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tokenunlearn.datasets.samples import Span, overlaps
+from tokenunlearn.evaluation.metrics.metric import PartMetric
+
+if TYPE_CHECKING:
+    from tokenunlearn.evaluation.measurement import MeasuredPart
 
 
 def gold_span_accuracy(generation: str, facts: Sequence[str]) -> float | None:
@@ -46,3 +51,26 @@ def spans_recalled(ranks: Sequence[int], offsets: Sequence[Span], spans: Sequenc
     held = [[rank for rank, o in zip(ranks, offsets, strict=True) if overlaps(o, [span])] for span in spans]
     held = [found for found in held if found]
     return sum(all(rank == 1 for rank in found) for found in held) / len(held) if held else None
+
+
+def _rows(part: MeasuredPart, generations: Sequence[str | None]) -> list[float | None]:
+    return [
+        None if generation is None else gold_span_accuracy(generation, sample.facts)
+        for generation, sample in zip(generations, part.samples, strict=True)
+    ]
+
+
+GOLD_SPAN = PartMetric(
+    "gold_span",
+    "Share of the facts that a greedy generation states.",
+    ("answers", "facts"),
+    lambda part: _rows(part, part.answers),
+)
+PARAPHRASED_GOLD_SPAN = PartMetric(
+    "gold_span_paraphrased",
+    "The same under the paraphrased questions.",
+    ("facts", "paraphrased questions"),
+    lambda part: _rows(part, part.paraphrased_answers),
+    roles=("forget",),
+    without={"paraphrased questions": "no gold spans under paraphrased questions, because it has none."},
+)

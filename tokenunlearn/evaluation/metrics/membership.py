@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.metrics.metric import Column, Comparison, LeftOut, PartMetric, SuiteMetric
+from tokenunlearn.evaluation.metrics.roc import auc, auc_draws, found_members, tpr_at_fpr, tpr_draws
+from tokenunlearn.evaluation.result import Better, MetricResult, draw_interval
 
 if TYPE_CHECKING:
     from tokenunlearn.models.encoding import Encoding
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel
 
 Tokens = Float[np.ndarray, " time"]
+# Members and others, in the order of a column's rows.
+GROUPS = ("forget", "holdout")
+LEAST_PROBABILITY = 1e-300  # what a probability that has become 0 counts as, so that its logarithm exists
 MIN_K_SHARE = 0.2
 MIN_STD = 1e-3
 
@@ -111,31 +117,100 @@ def gradient_norms(
     return norms
 
 
-def privacy_leakage(auc: float, retrained_auc: float) -> float:
-    """How far membership inference moved from the retrained model's, ``(retrained - auc) / (1 - retrained)``.
+def membership_results(name: str, column: Column, retrained: Column | None) -> list[MetricResult]:
+    """AUC of one attack, and the share of members found at 1 % false positives."""
+    own, other = column.groups, retrained and retrained.groups
+    members = len(own[0])
+    return [
+        MetricResult(
+            name,
+            auc(*own),
+            len(column.rows),
+            draw_interval(auc_draws(*own)),
+            "reference",
+            rows=column.rows,
+            sample_ids=column.sample_ids,
+            reference=auc(*other) if other else None,
+        ),
+        MetricResult(
+            f"{name}_tpr",
+            tpr_at_fpr(*own),
+            members,
+            draw_interval(tpr_draws(*own)),
+            "reference",
+            rows=tuple(float(found) for found in found_members(*own)),
+            sample_ids=column.sample_ids[:members],
+            reference=tpr_at_fpr(*other) if other else None,
+        ),
+    ]
 
-    0 as after retraining; negative where forget samples still look like members (under-forgetting); positive
-    where they look less like members than what was never seen (over-forgetting). The benchmark prints it in
-    per cent.
 
-    Raises:
-        TokenUnlearnError: If the retrained model's AUC is 1.
+@dataclass(frozen=True)
+class MembershipMetric(PartMetric):
+    """A score that is higher for members; rows of the forget set are compared with rows of the holdout."""
 
-    Source: MUSE, arXiv 2407.06460, PrivLeak, whose AUC is that of the non-members, ``1 - auc``.
-    """
-    if retrained_auc >= 1:
-        raise TokenUnlearnError(
-            "The retrained model's AUC is 1: it tells members apart too, so nothing can be read off it."
+    roles: tuple[str, ...] = GROUPS
+    better: Better | None = "reference"
+    pooled: ClassVar[bool] = True
+
+    def results(self, name: str, column: Column, retrained: Column | None) -> list[MetricResult]:
+        """AUC and true positive rate."""
+        return membership_results(name, column, retrained)
+
+
+def _against_retrained(compared: Comparison) -> list[MetricResult]:
+    """The attack that compares with the retrained model, from mean token probabilities."""
+    names = [f"{name}/probability" for role in GROUPS for name in compared.parts_of(role)]
+    if compared.retrained is None or len(names) < 2:
+        return []
+    if not all(name in compared.retrained for name in names):
+        raise LeftOut(
+            "No membership_reference, because the retrained model's probability is unknown on these rows."
         )
-    return (retrained_auc - auc) / (1.0 - retrained_auc)
+    own, retrained = (
+        np.log(np.maximum(np.concatenate([columns[name].values for name in names]), LEAST_PROBABILITY))
+        for columns in (compared.columns, compared.retrained)
+    )
+    scores = tuple(reference_score(a, b) for a, b in zip(own, retrained, strict=True))
+    ids = tuple(i for name in names for i in compared.columns[name].sample_ids)
+    members = sum(len(compared.parts[name].samples) for name in compared.parts_of("forget"))
+    column = Column(scores, ids, "reference", members)
+    return membership_results("membership_reference", column, replace(column, rows=(0.0,) * len(ids)))
 
 
-def leakage_directions(auc: float, retrained_auc: float) -> tuple[float, float]:
-    """Under- and over-forgetting apart, each as a share of the way to a perfect attack. Range 0..1.
-
-    Under: from the retrained AUC towards 1, where every forget sample is known for a member. Over: towards 0,
-    where every one stands out as less likely than what was never seen, which gives it away as well.
-    """
-    under = max(0.0, auc - retrained_auc) / (1.0 - retrained_auc) if retrained_auc < 1 else 0.0
-    over = max(0.0, retrained_auc - auc) / retrained_auc if retrained_auc > 0 else 0.0
-    return under, over
+LOSS = MembershipMetric(
+    "membership_loss",
+    "Chance that a forget sample has a higher mean log-probability than one that no model has seen.",
+    ("tokens",),
+    lambda part: [loss_score(t.log_probs) for t in part.tokens],
+)
+ZLIB = MembershipMetric(
+    "membership_zlib",
+    "The same with the log-probability over the compressed size of the answer.",
+    ("tokens",),
+    lambda part: [zlib_score(t.log_probs, s.answer) for t, s in zip(part.tokens, part.samples, strict=True)],
+)
+MIN_K = MembershipMetric(
+    "membership_min_k",
+    "The same with the mean log-probability of the least probable fifth of the tokens.",
+    ("tokens",),
+    lambda part: [min_k_score(t.log_probs) for t in part.tokens],
+)
+MIN_K_PLUS_PLUS = MembershipMetric(
+    "membership_min_k_plus_plus",
+    "The same as min_k, with log-probabilities standardized by the model's own distribution.",
+    ("tokens",),
+    lambda part: [min_k_plus_plus_score(t.log_probs, t.mean, t.std) for t in part.tokens],
+)
+GRADIENT_NORM = MembershipMetric(
+    "membership_gradient_norm",
+    "The same with the norm of the loss's gradient, which is small for what a model was trained on.",
+    ("gradients",),
+    lambda part: -part.gradient_norms,
+)
+AGAINST_RETRAINED = SuiteMetric(
+    "membership_reference",
+    "The same with the log-probability relative to the retrained model's.",
+    ("forget/probability", "holdout/probability", "the retrained model"),
+    _against_retrained,
+)

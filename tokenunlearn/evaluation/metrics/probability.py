@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from jaxtyping import Float
+
+from tokenunlearn.evaluation.metrics.metric import PartMetric
+
+if TYPE_CHECKING:
+    from tokenunlearn.evaluation.measurement import MeasuredPart
 
 
 def answer_probability(mean_nll: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
@@ -33,3 +41,19 @@ def choice_probability(
     correct = np.asarray(correct_nll, dtype=float)[:, None]
     with np.errstate(over="ignore"):  # a wrong answer that is beyond all measure likelier leaves 0
         return 1.0 / (1.0 + np.exp(correct - np.asarray(perturbed_nll, dtype=float)).sum(-1))
+
+
+def _rows(part: MeasuredPart) -> Sequence[float | None] | np.ndarray:
+    """Against the wrong answers where a part is judged by them, else of the answer alone."""
+    if part.role == "options" and part.has("wrong answers"):
+        return [None if nll is None else choice_probability(*nll)[0] for nll in part.answer_nlls]
+    return answer_probability(np.array([t.nll.mean() for t in part.tokens]))
+
+
+PROBABILITY = PartMetric(
+    "probability",
+    "Length-normalized probability of the answer; where it is one of several options, its share among them.",
+    ("tokens",),
+    _rows,
+    roles=("forget", "retain", "options", "holdout"),
+)

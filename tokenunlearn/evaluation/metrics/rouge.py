@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from tokenunlearn.evaluation.metrics.metric import PartMetric
+
 
 def rouge_l_recall(prediction: str, reference: str) -> float:
     """Share of the reference's words in the longest common subsequence with the prediction. Range 0..1.
@@ -21,3 +23,11 @@ def _scorer() -> Any:
     from rouge_score.rouge_scorer import RougeScorer
 
     return RougeScorer(["rougeL"], use_stemmer=True)
+
+
+ROUGE_L = PartMetric(
+    "rouge_l",
+    "Share of the answer's words, in order, that a greedy generation contains.",
+    ("answers",),
+    lambda part: [rouge_l_recall(a, s.answer) for a, s in zip(part.answers, part.samples, strict=True)],
+)

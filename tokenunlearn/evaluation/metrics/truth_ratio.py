@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.metrics.metric import PartMetric
+
+if TYPE_CHECKING:
+    from tokenunlearn.evaluation.measurement import MeasuredPart
 
 TruthRatioForm = Literal["geometric_mean", "prob_mean"]
 
@@ -62,3 +66,30 @@ def forget_truth_ratio(ratio: Float[np.ndarray, " rows"]) -> Float[np.ndarray, "
     ratio = np.asarray(ratio, dtype=float)
     with np.errstate(divide="ignore", over="ignore"):
         return np.minimum(ratio, 1.0 / ratio)
+
+
+def _raw(part: MeasuredPart) -> list[np.ndarray | None]:
+    return [None if nll is None else truth_ratio(*nll, part.forms.truth_ratio)[0] for nll in part.answer_nlls]
+
+
+def _reported(part: MeasuredPart) -> list[np.ndarray | None]:
+    reported = forget_truth_ratio if part.role == "forget" else utility_truth_ratio
+    return [None if ratio is None else reported(ratio) for ratio in _raw(part)]
+
+
+RAW_TRUTH_RATIO = PartMetric(
+    "truth_ratio_raw",
+    "Probability of wrong answers of the same form over that of the right one.",
+    ("wrong answers",),
+    _raw,
+    roles=("forget",),
+    better="reference",
+)
+TRUTH_RATIO = PartMetric(
+    "truth_ratio",
+    "The truth ratio as TOFU reports it: min(r, 1/r) on the forget set, max(0, 1 - r) elsewhere.",
+    ("wrong answers",),
+    _reported,
+    better="higher",
+    without={"wrong answers": "no truth ratio, because its rows have no perturbed answers."},
+)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.metrics.metric import Comparison, LeftOut, SuiteMetric
 from tokenunlearn.evaluation.result import RESAMPLES, SEED, MetricResult, draw_interval
+
+UTILITY_METRICS = ("probability", "rouge_l", "truth_ratio")
 
 
 def model_utility(parts: Sequence[float] | np.ndarray | Mapping[str, float]) -> float:
@@ -60,3 +64,27 @@ class _Table:
         """(metrics,) mean over the drawn rows; of a metric that none of them has, the mean over all rows."""
         counts = self.present[:, drawn].sum(1)
         return np.where(counts > 0, self.values[:, drawn].sum(1) / np.maximum(counts, 1), self.whole)
+
+
+def _utility(compared: Comparison) -> list[MetricResult]:
+    parts = compared.parts_of("retain", "options")
+    every = [f"{part}/{metric}" for part in parts for metric in UTILITY_METRICS]
+    if missing := [name for name in every if name not in compared.columns]:
+        raise LeftOut(f"No model utility, because {missing[0]} is missing.")
+    tables = {
+        part: {metric: compared.columns[f"{part}/{metric}"].rows for metric in UTILITY_METRICS}
+        for part in parts
+    }
+    result = utility_result(tables)
+    retrained = compared.retrained or {}
+    if all(name in retrained for name in every):
+        result = replace(result, reference=model_utility([retrained[name].mean for name in every]))
+    return [result]
+
+
+MODEL_UTILITY = SuiteMetric(
+    "model_utility",
+    "Harmonic mean of probability, ROUGE-L and truth ratio of every part that should be retained.",
+    tuple(f"retained/{name}" for name in UTILITY_METRICS),
+    _utility,
+)

@@ -11,7 +11,8 @@ from pathlib import Path
 from tokenunlearn.datasets import load_choices
 from tokenunlearn.datasets.choices import ChoiceSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.metrics.multiple_choice import multiple_choice_accuracy
+from tokenunlearn.evaluation.letters import letter_log_probs
+from tokenunlearn.evaluation.metrics import METRICS, ChoiceMetric
 from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.result import Better, MetricResult
 from tokenunlearn.folders import ASSETS
@@ -100,8 +101,8 @@ def evaluate_choices(
     theirs = None if reference is None else _stored(reference, suite, parts)
     if reference is not None and theirs is None:
         other = load_model(str(reference), device=str(model.device))
-        theirs = _accuracies(other, parts, budget, lambda part, *at: say(f"reference {part}", *at))
-    metrics = _accuracies(model, parts, budget, say)
+        theirs = _measured(other, parts, budget, lambda part, *at: say(f"reference {part}", *at))
+    metrics = _measured(model, parts, budget, say)
     if theirs is not None:
         metrics = {name: _beside(result, theirs[name]) for name, result in metrics.items()}
     notes = [
@@ -125,24 +126,20 @@ def evaluate_choices(
     )
 
 
-def _accuracies(
+def _measured(
     model: LoadedModel,
     parts: list[ChoicePart],
     token_budget: int,
     progress: Callable[[str, int, int], None],
 ) -> dict[str, MetricResult]:
-    """The accuracy on every part, by metric."""
-    results = [
-        multiple_choice_accuracy(
-            model,
-            part.questions,
-            part.better,
-            name=f"{part.name}/accuracy",
-            token_budget=token_budget,
-            progress=partial(progress, part.name),
+    """The metrics of every part, by name."""
+    metrics = [metric for metric in METRICS.values() if isinstance(metric, ChoiceMetric)]
+    results = []
+    for part in parts:
+        log_probs = letter_log_probs(
+            model, part.questions, token_budget=token_budget, progress=partial(progress, part.name)
         )
-        for part in parts
-    ]
+        results += [m.of(f"{part.name}/{m.name}", part.questions, log_probs, part.better) for m in metrics]
     return {result.name: result for result in results}
 
 

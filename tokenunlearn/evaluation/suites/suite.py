@@ -9,11 +9,12 @@ from pathlib import Path
 
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.measurement import Column, Forms, Meter, Part, PhaseProgress
+from tokenunlearn.evaluation.measurement import Forms, Meter, Part, PhaseProgress
+from tokenunlearn.evaluation.metrics.metric import Column
 from tokenunlearn.evaluation.metrics.truth_ratio import TruthRatioForm
 from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, evaluate_choices
-from tokenunlearn.evaluation.summary import Summary
+from tokenunlearn.evaluation.summary import summarize
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
@@ -67,8 +68,7 @@ def _parts(source: str, forget: str, retain: str, holdout: str, limit: int | Non
 def _loaded(source: str, splits: Sequence[tuple[str, str, str]], limit: int | None) -> dict[str, Part]:
     """Parts by name, from (name, split, role)."""
     parts = {
-        part: Part(load_samples(f"{source}:{split}").spread(limit), role, paraphrased=role == "forget")
-        for part, split, role in splits
+        part: Part(load_samples(f"{source}:{split}").spread(limit), role) for part, split, role in splits
     }
     for name, part in parts.items():
         if not len(part.samples):
@@ -139,7 +139,7 @@ def evaluate(
     meter = Meter(model, token_budget, progress or _silent)
     theirs = None if reference is None else _reference(meter, parts, suite, reference, forms)
     found = meter.measure(parts, forms)
-    metrics = Summary(parts, found.columns, theirs, found.notes).compute()
+    metrics = summarize(parts, found.columns, theirs, found.notes)
     settings = {
         "forget": forget,
         "retain": retain,

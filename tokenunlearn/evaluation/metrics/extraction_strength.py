@@ -1,20 +1,11 @@
-"""How much of an answer the model reproduces token by token."""
+"""Extraction strength: how little of an answer the model must see to write the rest."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool
 
-
-def exact_memorization(correct: Bool[np.ndarray, " time"]) -> float:
-    """Share of response tokens predicted right by greedy decoding after the true tokens before. Range 0..1.
-
-    Args:
-        correct: (time,) whether each response token is the most probable one, end of turn included.
-
-    Source: the open-unlearning benchmark, arXiv 2506.12618.
-    """
-    return float(np.mean(np.asarray(correct, dtype=bool)))
+from tokenunlearn.evaluation.metrics.metric import PartMetric
 
 
 def extraction_strength(correct: Bool[np.ndarray, " time"], published: bool = False) -> float:
@@ -31,3 +22,14 @@ def extraction_strength(correct: Bool[np.ndarray, " time"], published: bool = Fa
     wrong = np.flatnonzero(~np.asarray(correct, dtype=bool))
     prefix = int(wrong[-1]) + 1 if len(wrong) else 0
     return 1.0 - min(prefix, len(correct) - 1 if published else len(correct)) / len(correct)
+
+
+EXTRACTION_STRENGTH = PartMetric(
+    "extraction_strength",
+    "Share of the response that follows from the shortest prefix after which every token is predicted.",
+    ("tokens",),
+    lambda part: [
+        extraction_strength(t.correct, part.forms.extraction_strength == "published") for t in part.tokens
+    ],
+    roles=("forget", "retain"),
+)

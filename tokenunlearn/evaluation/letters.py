@@ -1,8 +1,7 @@
-"""Multiple-choice accuracy by the likelihood of the answer's letter after the standard prompt."""
+"""What one forward pass tells of a multiple-choice question: the likelihood of each answer's letter."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +10,6 @@ from torch import Tensor
 
 from tokenunlearn.datasets.choices import LETTERS, ChoiceQuestion, ChoiceSet
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
-from tokenunlearn.evaluation.result import Better, MetricResult
 from tokenunlearn.models.encoding import Encoding, batches_by_length, collate
 from tokenunlearn.models.forward import TOKEN_BUDGET, Progress, output_head, response_hidden
 
@@ -82,7 +80,7 @@ def encode_choice(tokenizer: PreTrainedTokenizerBase, question: ChoiceQuestion) 
 @torch.no_grad()
 def letter_log_probs(
     lm: LoadedModel,
-    questions: Sequence[ChoiceQuestion],
+    questions: ChoiceSet,
     *,
     token_budget: int = TOKEN_BUDGET,
     progress: Progress | None = None,
@@ -90,7 +88,19 @@ def letter_log_probs(
     """Log-probability of each choice's letter after the prompt, in nats, on the CPU.
 
     Logits exist at the last position only. None for a question that does not fit the model's context.
+
+    Args:
+        lm: The model.
+        questions: What is asked.
+        token_budget: Most tokens in one batch.
+        progress: Called with questions done and questions in all.
+
+    Raises:
+        TokenUnlearnError: If there are no questions.
+        SampleTooLongError: If no question fits.
     """
+    if not len(questions):
+        raise TokenUnlearnError(f'"{questions.name}" holds no questions, so there is no accuracy.')
     head = output_head(lm.model)
     results: list[Tensor | None] = [None] * len(questions)
     encodings: dict[int, tuple[Encoding, list[int]]] = {}
@@ -99,6 +109,10 @@ def letter_log_probs(
         if lm.context_length is None or len(encoding) <= lm.context_length:
             encodings[index] = (encoding, letters)
     fitting = list(encodings)
+    if not fitting:
+        raise SampleTooLongError(
+            f'No question of "{questions.name}" fits the model\'s context of {lm.context_length:,} tokens.'
+        )
     done = len(questions) - len(fitting)
     for group in batches_by_length([len(encodings[i][0]) for i in fitting], token_budget):
         rows = [fitting[i] for i in group]
@@ -110,66 +124,3 @@ def letter_log_probs(
         if progress:
             progress(done, len(questions))
     return results
-
-
-def multiple_choice_accuracy(
-    lm: LoadedModel,
-    questions: ChoiceSet,
-    better: Better,
-    *,
-    name: str = "accuracy",
-    token_budget: int = TOKEN_BUDGET,
-    progress: Progress | None = None,
-) -> MetricResult:
-    """Share of questions whose right letter is the likeliest, with chance and a 95 % Wilson interval.
-
-    A tie is no right answer. Rows are 1, 0, or None for a question that does not fit the model's context.
-
-    Args:
-        lm: The model.
-        questions: What is asked.
-        better: "lower" for knowledge to be forgotten, "higher" for knowledge to be kept.
-        name: Name of the result.
-        token_budget: Most tokens in one batch.
-        progress: Called with questions done and questions in all.
-
-    Raises:
-        TokenUnlearnError: If there are no questions.
-        SampleTooLongError: If no question fits.
-    """
-    if not len(questions):
-        raise TokenUnlearnError(f'"{questions.name}" holds no questions, so there is no accuracy.')
-    found = letter_log_probs(lm, questions, token_budget=token_budget, progress=progress)
-    rows = [None if p is None else _right(p, q.answer) for p, q in zip(found, questions, strict=True)]
-    values = [row for row in rows if row is not None]
-    if not values:
-        raise SampleTooLongError(
-            f'No question of "{questions.name}" fits the model\'s context of {lm.context_length:,} tokens.'
-        )
-    guesses = [1 / len(q.choices) for q, row in zip(questions, rows, strict=True) if row is not None]
-    return MetricResult(
-        name=name,
-        value=sum(values) / len(values),
-        n=len(values),
-        interval=wilson_interval(int(sum(values)), len(values)),
-        better=better,
-        rows=tuple(rows),
-        chance=sum(guesses) / len(guesses),
-        sample_ids=tuple(q.id for q in questions),
-    )
-
-
-def _right(log_p: Float[Tensor, " choices"], answer: int) -> float:
-    others = torch.cat([log_p[:answer], log_p[answer + 1 :]])
-    return float(log_p[answer] > others.max())
-
-
-def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a share, which also has a width where all rows are equal. Range 0..1.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.
-    """
-    from scipy.stats import binomtest
-
-    found = binomtest(successes, n).proportion_ci(confidence_level=level, method="wilson")
-    return float(found.low), float(found.high)

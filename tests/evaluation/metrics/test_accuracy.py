@@ -12,13 +12,8 @@ import torch
 import tokenunlearn as tu
 from tokenunlearn.datasets.choices import ChoiceQuestion, ChoiceSet
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
-from tokenunlearn.evaluation.metrics.multiple_choice import (
-    choice_prompt,
-    letter_log_probs,
-    letter_tokens,
-    multiple_choice_accuracy,
-    wilson_interval,
-)
+from tokenunlearn.evaluation.letters import choice_prompt, letter_log_probs, letter_tokens
+from tokenunlearn.evaluation.metrics.accuracy import accuracy, wilson_interval
 from tokenunlearn.evaluation.suites import choice_suite
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, ChoicePart
 from tokenunlearn.evaluation.suites.suite import known_reference
@@ -78,7 +73,7 @@ def test_batches_equal_one_prompt_at_a_time(family_lm, family):
         theirs = naive(lm, question)
         # Tokens that all the letters share move every choice alike.
         assert (row - row[0]).tolist() == pytest.approx([x - theirs[0] for x in theirs], abs=1e-4)
-    result = multiple_choice_accuracy(lm, QUESTIONS, "lower", name="x/accuracy", token_budget=300)
+    result = accuracy("x/accuracy", QUESTIONS, rows, "lower")
     right = []
     for question in QUESTIONS:
         theirs = naive(lm, question)
@@ -93,7 +88,7 @@ def test_batches_equal_one_prompt_at_a_time(family_lm, family):
 def test_a_tie_is_no_right_answer(tiny_lm):
     lm = tiny_lm.copy(share_weights=False)
     lm.model.get_output_embeddings().weight.zero_()
-    assert multiple_choice_accuracy(lm, QUESTIONS, "higher").value == 0.0
+    assert accuracy("x", QUESTIONS, letter_log_probs(lm, QUESTIONS), "higher").value == 0.0
 
 
 def test_letters_of_one_token_each(family_lm):
@@ -143,14 +138,14 @@ def test_questions_that_do_not_fit_are_left_out(family_lm):
     lm = family_lm("llama", max_position_embeddings=120)
     long = ChoiceQuestion("long", "Where? " * 100, ("a", "b"), 0)
     mixed = ChoiceSet("m", (QUESTIONS[0], long))
-    result = multiple_choice_accuracy(lm, mixed, "higher")
+    result = accuracy("x", mixed, letter_log_probs(lm, mixed), "higher")
     assert result.rows[1] is None and result.n == 1 and result.rows[0] is not None
     with pytest.raises(
         SampleTooLongError, match='No question of "l" fits the model\'s context of 120 tokens'
     ):
-        multiple_choice_accuracy(lm, ChoiceSet("l", (long,)), "higher")
+        letter_log_probs(lm, ChoiceSet("l", (long,)))
     with pytest.raises(TokenUnlearnError, match='"e" holds no questions'):
-        multiple_choice_accuracy(lm, ChoiceSet("e", ()), "higher")
+        letter_log_probs(lm, ChoiceSet("e", ()))
 
 
 @pytest.fixture
