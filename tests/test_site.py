@@ -14,6 +14,7 @@ import pytest
 
 import tokenunlearn
 from tokenunlearn import evaluation, objectives
+from tokenunlearn.settings import setting
 from tools import site
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,13 +55,15 @@ def test_a_table_of_settings_has_default_and_help(monkeypatch):
         count: int = field(default=3, metadata={"help": "How many."})
         names: tuple[str, ...] = field(default_factory=tuple)
         rate: float | None = None
+        share: float = setting(0.5, "How much.", minimum=0, maximum=1)
 
     monkeypatch.setattr(site, "Settings", Settings, raising=False)
     page = site.on_page_markdown("Before\n{{ settings tools.site.Settings }}\nAfter")
-    assert page.splitlines()[3:6] == [
+    assert page.splitlines()[3:7] == [
         "| `count` | `3` | How many. |",
         "| `names` | `()` |  |",
         "| `rate` | auto |  |",
+        "| `share` | `0.5` | How much. [>= 0, <= 1] |",
     ]
 
 

@@ -36,6 +36,13 @@ def setting(
     return field(default=default, metadata={"help": text, **given})
 
 
+def explained(metadata: Mapping[str, Any]) -> str:
+    """The help text of a field with its range: "Optimizer steps. [>= 1, <= 1,000,000]"."""
+    signs = (("minimum", ">="), ("above", ">"), ("maximum", "<="))
+    limits = [f"{sign} {metadata[name]:,}" for name, sign in signs if name in metadata]
+    return f"{metadata['help']} [{', '.join(limits)}]" if limits else str(metadata["help"])
+
+
 @dataclass(frozen=True)
 class Settings:
     """Base of settings: what does not fit a field's annotation or range is refused in one sentence.

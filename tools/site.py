@@ -7,6 +7,8 @@ from dataclasses import MISSING, Field, fields
 from importlib import import_module
 from typing import Any
 
+from tokenunlearn.settings import explained
+
 SETTINGS = re.compile(r"^\{\{ settings ([\w.]+) \}\}$", re.MULTILINE)
 ROLES = re.compile(r":(?:class|data|func|meth):(?=<code>)")
 
@@ -25,7 +27,7 @@ def settings_table(place: str) -> str:
     """Name, default and help of the fields of a dataclass, as a markdown table."""
     module, _, name = place.rpartition(".")
     rows = [
-        f"| `{f.name}` | {_default(f)} | {f.metadata.get('help', '')} |"
+        f"| `{f.name}` | {_default(f)} | {explained(f.metadata) if f.metadata else ''} |"
         for f in fields(getattr(import_module(module), name))
     ]
     return "\n".join(["| setting | default | |", "|---|---|---|", *rows])

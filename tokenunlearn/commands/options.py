@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from tokenunlearn.runs.grid import parse_numbers
-from tokenunlearn.settings import RENAMED, choices_of, kind_of
+from tokenunlearn.settings import RENAMED, choices_of, explained, kind_of
 
 Command = Callable[..., None]
 
@@ -86,7 +86,7 @@ def _parameter(kind: Any, field: Field[Any], panel: str, several: bool) -> inspe
     flags = [
         flag_of(name) for name in (field.name, *(old for old, new in RENAMED.items() if new == field.name))
     ]
-    details = {"help": field.metadata["help"] + _range(field.metadata), "rich_help_panel": panel}
+    details: dict[str, Any] = {"help": explained(field.metadata), "rich_help_panel": panel}
     if sort is bool:
         option = typer.Option(f"{flags[0]}/--no-{flags[0][2:]}", **details)
     elif several and sort in (int, float):
@@ -97,10 +97,3 @@ def _parameter(kind: Any, field: Field[Any], panel: str, several: bool) -> inspe
         option = make(*flags, metavar="|".join(choices) or None, **details)
     annotation = Annotated[sort | None, option]  # type: ignore[valid-type]
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-
-
-def _range(bounds: Mapping[str, Any]) -> str:
-    """What a number may be, as the end of a help text."""
-    signs = (("minimum", ">="), ("above", ">"), ("maximum", "<="))
-    limits = [f"{sign} {bounds[name]:,}" for name, sign in signs if name in bounds]
-    return f" [{', '.join(limits)}]" if limits else ""
