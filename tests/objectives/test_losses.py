@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tokenunlearn.models.forward import token_nll
 from tokenunlearn.objectives import (
     OBJECTIVES,
     ForgetStep,
@@ -23,6 +24,7 @@ from tokenunlearn.objectives import (
     undial,
     wga,
 )
+from tokenunlearn.objectives.tpo import label_logits
 
 LENGTHS, REFUSAL_LENGTHS, VOCAB, DIM = [5, 2, 7], [3, 4, 1], 11, 6
 ROWS, TIME = len(LENGTHS), max(LENGTHS)
@@ -190,6 +192,43 @@ def test_tpo(case):
     kept = sum(left[token] * case.nll[token] for token in left) / total if total else 0.0
     found = tpo(torch.tensor(z), torch.tensor(ref_z), case.t_nll, case.t_weights, case.t_mask, beta)
     assert found.item() == pytest.approx(preference + kept, abs=1e-6)
+
+
+IGNORED = {
+    "ceu": lambda logits, case, labels, weights: ceu(logits, labels, weights),
+    "undial": lambda logits, case, labels, weights: undial(logits, case.t_ref_logits, labels, weights, 10.0),
+    "tpo": lambda logits, case, labels, weights: tpo(
+        label_logits(logits, labels),
+        label_logits(case.t_ref_logits, labels),
+        case.t_nll,
+        case.t_weights,
+        case.t_mask,
+        0.3,
+    ),
+    "gradient_ascent": lambda logits, case, labels, weights: gradient_ascent(
+        token_nll(logits, labels), case.t_weights
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IGNORED)
+def test_labels_of_minus_100_are_outside_the_response(case, name):
+    ignored = case.t_labels.masked_fill(~case.t_mask, -100)
+    heavy = case.t_weights.masked_fill(~case.t_mask, 5.0)  # a weight there counts for nothing
+    expected = IGNORED[name](case.t_logits, case, case.t_labels, case.t_weights)
+    logits = case.t_logits.requires_grad_()
+    loss = IGNORED[name](logits, case, ignored, heavy)
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-9)
+    loss.backward()
+    assert (logits.grad[~case.t_mask] == 0).all()
+    assert (logits.grad[case.t_weights > 0].abs().sum(-1) > 0).all()
+
+
+def test_a_batch_of_prompts_alone_has_loss_0():
+    case = Case("uniform")
+    ignored = torch.full_like(case.t_labels, -100)
+    assert ceu(case.t_logits, ignored, case.t_weights).item() == 0.0
+    assert undial(case.t_logits, case.t_ref_logits, ignored, case.t_weights, 10.0).item() == 0.0
 
 
 def test_activation_distance():

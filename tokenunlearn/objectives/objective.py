@@ -23,6 +23,11 @@ def at_least_float32(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
+def of_response(values: Tensor, labels: Tensor) -> Tensor:
+    """Values or weights of tokens, 0 where the label is -100, as in prompt and padding."""
+    return values.masked_fill(labels < 0, 0.0)
+
+
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """``sum(w x) / sum(w)`` over the tokens of the batch; 0 where all weights are 0."""
     return (weights * values).sum() / weights.sum().clamp_min(1e-12)

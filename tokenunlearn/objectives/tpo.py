@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Bool, Float, Int
 
-from tokenunlearn.objectives.objective import Need, Objective, at_least_float32
+from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, of_response
 from tokenunlearn.objectives.step import ForgetStep
 from tokenunlearn.settings import setting
 
@@ -48,8 +48,9 @@ def tpo(
 def label_logits(
     logits: Float[Tensor, "*batch vocab"], labels: Int[Tensor, "*batch"]
 ) -> Float[Tensor, "*batch"]:
-    """Each true token's logit."""
-    return at_least_float32(logits).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    """Each true token's logit; 0 where the label is -100."""
+    own = at_least_float32(logits).gather(-1, labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)
+    return of_response(own, labels)
 
 
 @dataclass(frozen=True)

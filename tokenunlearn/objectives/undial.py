@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Float, Int
 
-from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, weighted_mean
+from tokenunlearn.objectives.objective import Need, Objective, at_least_float32, of_response, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
 from tokenunlearn.settings import setting
 
@@ -25,15 +25,17 @@ def undial(
 ) -> Float[Tensor, ""]:
     """Weighted cross-entropy to ``softmax(ref_logits - beta * onehot(label))``, in nats.
 
-    ``sum(w CE) / sum(w)`` over the tokens of the batch. Bounded below by the entropy of the targets.
+    ``sum(w CE) / sum(w)`` over the tokens of the batch; a token whose label is -100 has weight 0. Bounded
+    below by the entropy of the targets.
 
-    Pitfalls: an implementation that shifts labels but not the ignored id -100 distils on prompt and padding;
-    here weights are 0 there. The target is fixed, so a true token that the reference holds with a logit lead
+    Pitfalls: an implementation that shifts labels but not the ignored id -100 distils on prompt and padding.
+    The target is fixed, so a true token that the reference holds with a logit lead
     above beta stays the most likely one.
 
     Source: arXiv 2402.10052.
     """
-    return weighted_mean(undial_tokens(logits, ref_logits, labels, beta), weights)
+    entropy = undial_tokens(logits, ref_logits, labels, beta)
+    return weighted_mean(entropy, of_response(weights, labels))
 
 
 def undial_tokens(
@@ -42,10 +44,12 @@ def undial_tokens(
     labels: Int[Tensor, "*batch"],
     beta: float,
 ) -> Float[Tensor, "*batch"]:
-    """Each token's cross-entropy to its target, in nats."""
+    """Each token's cross-entropy to its target, in nats; 0 where the label is -100."""
     ref = at_least_float32(ref_logits)
-    target = ref.scatter_add(-1, labels.unsqueeze(-1), ref.new_full((*labels.shape, 1), -beta))  # (..., V)
-    return -(target.softmax(-1).detach() * at_least_float32(logits).log_softmax(-1)).sum(-1)
+    label = labels.clamp_min(0).unsqueeze(-1)  # (..., 1)
+    target = ref.scatter_add(-1, label, ref.new_full(label.shape, -beta))  # (..., V)
+    entropy = -(target.softmax(-1).detach() * at_least_float32(logits).log_softmax(-1)).sum(-1)
+    return of_response(entropy, labels)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,6 @@ class UnlearnSettings(Settings):
         None,
         "Hidden layer, from 0, for rmu (by default 7, or two thirds of the way up in "
         "shallow models) and for the regularizer activation (else the last).",
-        minimum=0,
     )
     steps: int = setting(AUTO, "Optimizer steps.", minimum=1, maximum=1_000_000)
     batch_size: int = setting(AUTO, "Forget samples in one step.", minimum=1, maximum=100_000)
