@@ -10,6 +10,9 @@ from tokenunlearn.errors import ModelNotFoundError
 if TYPE_CHECKING:
     import torch
 
+# Parameters below which one thread is faster than several; `python -m benchmarks.threads` measures it.
+SMALL_MODEL = 20_000_000
+
 
 def default_device() -> str:
     """Where models go by default: "cuda" where a GPU answers, then "mps", else "cpu".
@@ -66,3 +69,22 @@ def memory_in_use(device: torch.device) -> tuple[str, int]:
     import psutil
 
     return "process", psutil.Process().memory_info().rss
+
+
+def use_threads(parameters: int) -> int:
+    """Set torch's threads on the CPU to what suits a model of this size, and return their number.
+
+    The threads of a small model mostly wait for each other: one is faster, and leaves the other cores to
+    other work. Larger models take the cores that are idle now, at least half of them. ``OMP_NUM_THREADS``
+    wins over both.
+    """
+    import torch
+
+    if "OMP_NUM_THREADS" in os.environ:
+        return torch.get_num_threads()
+    cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    cores = cores or 1
+    busy = round(os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
+    threads = 1 if parameters < SMALL_MODEL else max(cores - busy, cores // 2, 1)
+    torch.set_num_threads(threads)
+    return threads

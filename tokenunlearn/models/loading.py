@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.checkpoints import find_checkpoint
-from tokenunlearn.models.devices import device_named, dtype_named
+from tokenunlearn.models.devices import device_named, dtype_named, use_threads
 from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import PRESETS, ModelPreset, base_model_name
@@ -71,6 +71,8 @@ def load_model(
         if bars:
             logging.enable_progress_bar()
     model.to(device).eval()  # type: ignore[arg-type]
+    if device == "cpu":
+        use_threads(model.num_parameters())
     if checkpoint and tokenizer.chat_template:
         tokenizer.chat_template = checkpoint.dated(tokenizer.chat_template)
     known = preset or checkpoint
