@@ -21,7 +21,7 @@ from tokenunlearn.training.settings import UnlearnSettings
 
 EVERY = [
     *(AtwuSettings, FinetuneSettings, ImportanceSettings, MaskingSettings, UnlearnSettings, WatchSettings),
-    *{*OBJECTIVES.values(), *WEIGHTINGS.values()},
+    *dict.fromkeys([*OBJECTIVES.values(), *WEIGHTINGS.values()]),
 ]
 FIELDS = [(kind, f.name) for kind in EVERY for f in fields(kind)]
 
@@ -76,7 +76,9 @@ def test_what_fits_is_taken():
     assert Oven().heat is None
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, 10**400], ids=["nan", "inf", "-inf", "huge"]
+)
 @pytest.mark.parametrize(("kind", "name"), named(float))
 def test_no_real_setting_is_infinite(kind, name, value):
     with pytest.raises(TokenUnlearnError, match=rf"{name} is .*; it must be a finite number\."):
