@@ -157,3 +157,21 @@ def test_the_command_shows_the_tokens_and_fails_on_errors(call, tiny_lm: LoadedM
         "answer",
         "end of turn",
     }
+
+
+def test_score_and_unlearn_warn_and_refuse_what_cannot_run(call, tiny_lm: LoadedModel, tmp_path):
+    folder = tmp_path / "model"
+    tiny_lm.model.save_pretrained(folder)
+    tiny_lm.tokenizer.save_pretrained(folder)
+    file = tmp_path / "own.jsonl"
+    rows = [{"question": s.question, "answer": s.answer} for s in [*FORGET, FORGET[1]]]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("--model", folder, "--samples", f"file:{file}")
+    scored = call("score", *words, "--out", tmp_path / "x.parquet", "--no-cache")
+    assert scored.code == 0
+    assert "Warning: 2 samples of the forget set share their question" in scored.err
+    assert "Warning: The model does not know 5 of 5" in scored.err
+    same = call("unlearn", *words, "--retain", f"file:{file}", "--out", tmp_path / "runs")
+    assert same.code == 2
+    assert "Every sample of the forget set is in the retained set too" in same.sentence
+    assert not (tmp_path / "runs").exists()

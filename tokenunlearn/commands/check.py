@@ -9,10 +9,15 @@ from rich.markup import escape
 from rich.text import Text
 
 from tokenunlearn.commands.console import Json, Model, Samples, err, out, print_json
+from tokenunlearn.errors import TokenUnlearnError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tokenunlearn.attribution.score_set import ScoreSet
+    from tokenunlearn.attribution.selection import TokenWeights
+    from tokenunlearn.datasets.samples import Sample
+    from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.runs.check import Finding
 
 COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -52,6 +57,38 @@ def check(
             out.print("[green]Nothing stands in the way of a run.[/]")
     if any(f.level == "error" for f in findings):
         raise typer.Exit(1)
+
+
+def warn(
+    model: LoadedModel,
+    forget: Sequence[Sample],
+    retain: Sequence[Sample] = (),
+    weights: TokenWeights | None = None,
+) -> None:
+    """Print the warnings of a check that runs no model; of several processes only the first prints.
+
+    Raises:
+        TokenUnlearnError: If something cannot run, samples over the context left to those who read them.
+    """
+    from tokenunlearn.models.processes import is_main_process
+    from tokenunlearn.runs.check import check as findings_of
+
+    findings = findings_of(model, forget, retain, weights=weights, measure=False)
+    findings = [finding for finding in findings if finding.name != "too long"]
+    for finding in findings:
+        if finding.level == "error":
+            raise TokenUnlearnError(finding.sentence)
+    if is_main_process():
+        show(findings)
+
+
+def warn_of_scores(scores: ScoreSet) -> None:
+    """Say which answers a scored model does not know."""
+    from tokenunlearn.attribution.selection_check import check_selection
+    from tokenunlearn.runs.check import unknown
+
+    finding = unknown(check_selection(scores, scores.importance).unknown, len(scores))
+    show([finding] if finding else [])
 
 
 def show(findings: Sequence[Finding], *, notes: bool = False) -> None:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
+from tokenunlearn.commands.check import warn, warn_of_scores
 from tokenunlearn.commands.console import (
     BaseModel,
     Json,
@@ -82,6 +83,7 @@ def score(
         learned.check(options)
     lm = load_model(model)
     check_writable(out_path)
+    warn(lm, loaded)
     with bars() as phase:
         scores = score_samples(
             lm,
@@ -96,6 +98,7 @@ def score(
         return
     scores = replace(scores, selector=learned)
     scores.save(out_path)
+    warn_of_scores(scores)
     tokens = sum(len(x.texts) for x in scores.samples)
     result = {"scores": str(out_path), "samples": len(scores), "tokens": tokens, "hash": scores.hash}
     if as_json:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from tokenunlearn.commands.check import warn
 from tokenunlearn.commands.console import (
     Json,
     Model,
@@ -151,8 +152,7 @@ def unlearn(
             f'The regularizer "{needy.regularizer}" needs --retain; name samples or use --regularizer none.'
         )
     watch = WatchSettings(watch_every, watch_samples, tuple(watch_question or ()))
-    for name in filter(None, (samples, retain)):
-        load_samples(name)
+    forget, retained = (load_samples(name) if name else () for name in (samples, retain))
     split_settings(preset)
     rule = _rule(
         selection, threshold=threshold, quantile=quantile, top_share=top_share, temperature=temperature
@@ -163,9 +163,11 @@ def unlearn(
         learned.check(score_set.options if score_set else ())
         score_set = replace(score_set, selector=learned) if score_set else None
     lm = load_model(model)
+    weights = None
     if score_set is not None:  # what cannot run is refused before a run exists
         score_set.check_model(lm.revision)
-        score_set.weights(make_rule(rule))
+        weights = score_set.weights(make_rule(rule))
+    warn(lm, forget, retained if needy else (), weights)
     plan = RunPlan(
         model=model,
         samples=samples,

@@ -271,6 +271,19 @@ def nothing_selected(case: Case) -> Iterator[Finding]:
         )
 
 
+def unknown(ids: Sequence[str], measured: int) -> Finding | None:
+    """What to say of answers that the model does not know, out of so many."""
+    if not ids:
+        return None
+    return Finding(
+        "not known",
+        "warning",
+        f"The model does not know {len(ids)} of {measured} measured answers (more than {UNKNOWN_NLL:g} "
+        f"nats a token: {_named(ids)}); there is nothing to forget in them.",
+        tuple(ids),
+    )
+
+
 def not_known(case: Case) -> Iterator[Finding]:
     """Answers that the model does not know in the first place; and how long a run takes."""
     if not case.measure:
@@ -285,14 +298,9 @@ def not_known(case: Case) -> Iterator[Finding]:
     nll = response_nll(case.model, [e for _, e in pairs])
     seconds = time.perf_counter() - begin
     ids = [s.id for (s, _), values in zip(pairs, nll, strict=True) if float(values.mean()) > UNKNOWN_NLL]
-    if ids:
-        yield Finding(
-            "not known",
-            "warning",
-            f"The model does not know {len(ids)} of {len(pairs)} measured answers (more than {UNKNOWN_NLL:g} "
-            f"nats a token: {_named(ids)}); there is nothing to forget in them.",
-            tuple(ids),
-        )
+    finding = unknown(ids, len(pairs))
+    if finding:
+        yield finding
     if case.settings is not None:
         cost = _cost(case, case.settings, seconds / sum(len(e) for _, e in pairs))
         if cost:
