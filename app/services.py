@@ -156,12 +156,14 @@ def keep_upload(content: bytes, name: str) -> str:
         DatasetError: If it is no file of samples; nothing is kept then.
     """
     from tokenunlearn.datasets.files import parse_samples
+    from tokenunlearn.datasets.rows import split_ending
 
     parse_samples(content, name)
     folder = store().root / "uploads"
     digest = hashlib.sha256(content).hexdigest()[:12]
-    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).stem)[:40]
-    path = folder / f"{stem}-{digest}{Path(name).suffix.lower()}"
+    stem, ending = split_ending(name)
+    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)[:40]
+    path = folder / f"{stem}-{digest}{ending}"
     if not path.exists():
         with replaced(path) as file:
             file.write(content)
@@ -290,6 +292,7 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
     def work(task: Task) -> None:
         from tokenunlearn.datasets import load_samples as load
         from tokenunlearn.evaluation.token_changes import save_changes, token_changes
+        from tokenunlearn.models.context import fit_context
         from tokenunlearn.objectives import make_weighting
         from tokenunlearn.runs.spec import make_rule
         from tokenunlearn.training.settings import UnlearnSettings
@@ -305,7 +308,7 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
         weights = scores.weights(make_rule(spec.rule)) if scores and config.uses_selection else None
         before = worker().model(spec.model)
         after = worker().model(spec.model, str(run.adapter))
-        encodings = before.encode_all(before.chunk(load(spec.samples)))
+        encodings = before.encode_all(fit_context(before, load(spec.samples), config.long))
         weighting = make_weighting(config.weighting, config.weighting_parameters)
         fixed = [row.numpy() for row in fixed_weights(encodings, weights, weighting, config.seed)]
         changes = token_changes(before, after, encodings, fixed, task.progress)

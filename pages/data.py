@@ -12,7 +12,7 @@ from app.data.sample_table import Row
 from app.data.span_marker import span_marker
 from app.errors import show_error
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.datasets.samples import Sample, Turn
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 
 NEW = "new"
@@ -30,6 +30,7 @@ COLUMNS = {
     "perturbed_answer": st.column_config.ListColumn("wrong answers", width="medium"),
     "span": None,
     "paraphrased_span": None,
+    "history": None,
     "marked_in": None,
 }
 
@@ -95,6 +96,7 @@ def upload() -> None:
         return
     try:
         samples = parse_samples(file.getvalue(), file.name)
+        rows = sample_table.to_rows(samples)
     except DatasetError as error:
         show_error(error)
         return
@@ -103,7 +105,7 @@ def upload() -> None:
         present = [
             r for r in st.session_state["rows"] if any(r[c].strip() for c in sample_table.TEXT_COLUMNS)
         ]
-        put([*present, *sample_table.to_rows(samples)])
+        put([*present, *rows])
         st.rerun()
 
 
@@ -170,8 +172,9 @@ def preview(row: Row) -> None:
     model = which.selectbox("Model", services.model_names(), key="preview_model")
     if not toggle.toggle("Show tokens", key="preview", help="Loads the model's tokenizer."):
         return
-    sample = Sample("preview", row["question"], row["answer"])
-    key = f"tokens-{model}-{hash((sample.question, sample.answer))}"
+    history = tuple(Turn(**turn) for turn in row["history"])
+    sample = Sample("preview", row["question"], row["answer"], history=history)
+    key = f"tokens-{model}-{hash(sample)}"
     task = services.tasks().get(key) or services.tokenize(key, model, sample)
     background.wait_for(key)
     if task.future is not None and task.future.done() and task.future.exception() is None:

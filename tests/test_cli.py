@@ -267,6 +267,53 @@ def test_a_sample_longer_than_the_context_is_named(call, model, tmp_path):
     assert not (tmp_path / "s.parquet").exists()
 
 
+def test_long_samples_are_cut_when_asked(call, model, tmp_path):
+    path = tmp_path / "long.jsonl"
+    rows = [{"question": "Who?", "answer": "One of many. " * 200}, ROWS[0]]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("--model", model, "--samples", f"file:{path}")
+    done = call("score", *words, "--out", tmp_path / "s.parquet", "--long", "skip", "--json")
+    assert (done.code, done.json["samples"]) == (0, 1)
+    cut = ("--regularizer", "none", "--selection", "uniform", "--long", "truncate", *QUICK)
+    done = call("unlearn", *words, *cut, "--out", tmp_path / "runs", "--json")
+    assert done.code == 0, done.err
+    (run,) = RunStore(tmp_path / "runs").runs()
+    assert run.spec.config["long"] == "truncate" and len(run.token_changes) == 2
+    refused = call("score", *words, "--out", tmp_path / "s.parquet", "--long", "cut")
+    assert refused.code == 2 and 'long is "cut"' in refused.sentence
+
+
+def test_columns_are_mapped_and_held_by_the_run(call, model, tmp_path):
+    path = tmp_path / "own.jsonl"
+    rows = [{"frage": row["question"], "antwort": row["answer"]} for row in ROWS]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("--model", model, "--samples", f"file:{path}", "--columns", "question=frage, answer=antwort")
+    done = call("score", *words, "--out", tmp_path / "s.parquet", "--json")
+    assert (done.code, done.json["samples"]) == (0, 4)
+    mapped = f"file:{path}?question=frage&answer=antwort"
+    assert ScoreSet.load(tmp_path / "s.parquet").source == mapped
+    retain = ("--retain", f"file:{path}?question=antwort&answer=frage")
+    done = call("unlearn", *words, *retain, "--selection", "uniform", *QUICK, "--out", tmp_path / "runs")
+    assert done.code == 0, done.err
+    (run,) = RunStore(tmp_path / "runs").runs()
+    assert (run.spec.samples, run.spec.retain) == (mapped, retain[1])
+
+
+@pytest.mark.parametrize(
+    ("samples", "columns", "sentence"),
+    [
+        ("file:rows.jsonl", "question", '--columns takes FIELD=COLUMN,FIELD=COLUMN, not "question"'),
+        ("authors:forget10", "question=frage", "--columns is for your own files and sets on the hub"),
+        ("file:rows.jsonl", "frage=question", 'There is no field "frage"'),
+    ],
+)
+@pytest.mark.parametrize("command", ["score", "attack", "check"])
+def test_columns_that_do_not_fit(call, model, command, samples, columns, sentence):
+    refused = call(command, "--model", model, "--samples", samples, "--columns", columns)
+    assert refused.code == 2
+    assert sentence in refused.sentence
+
+
 def test_a_place_that_cannot_be_written_is_one_sentence(call, model, samples, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")

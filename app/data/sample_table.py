@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from tokenunlearn.datasets.samples import Sample
-from tokenunlearn.datasets.schema import REQUIRED, to_row, to_sample
+from tokenunlearn.datasets.schema import LISTS, REQUIRED, to_row, to_sample
 from tokenunlearn.errors import DatasetError
 
 TEXT_COLUMNS = ("id", "question", "answer", "paraphrased_question", "paraphrased_answer")
@@ -21,19 +21,25 @@ Row = dict[str, Any]
 
 def empty_row() -> Row:
     """A row without content."""
-    return {**dict.fromkeys(TEXT_COLUMNS, ""), "perturbed_answer": [], "span": [], "paraphrased_span": []} | {
-        "marked_in": ""
-    }
+    lists: Row = {name: [] for name in LISTS}
+    return {**dict.fromkeys(TEXT_COLUMNS, ""), **lists, "marked_in": ""}
 
 
 def to_rows(samples: Iterable[Sample]) -> list[Row]:
-    """Samples as rows."""
+    """Samples as rows.
+
+    Raises:
+        DatasetError: If there is a document among them, which has no question to edit.
+    """
+    samples = list(samples)
+    if any(sample.document for sample in samples):
+        raise DatasetError("Documents cannot be edited here; score and unlearn them as they are.")
     return [to_row(sample) | {"marked_in": sample.answer} for sample in samples]
 
 
 def to_table(rows: Sequence[Row]) -> pd.DataFrame:
     """Rows as the table that is edited; "facts" are the texts of the gold spans, for reading only."""
-    columns = [*TEXT_COLUMNS, "facts", "perturbed_answer", "span", "paraphrased_span", "marked_in"]
+    columns = [*TEXT_COLUMNS, "facts", *LISTS, "marked_in"]
     shown = [row | {"facts": facts(row)} for row in rows]
     return pd.DataFrame({name: pd.Series([row[name] for row in shown], dtype=object) for name in columns})
 
@@ -63,7 +69,7 @@ def from_table(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, str) else [int(bound) for bound in value]
+    return value if isinstance(value, str | dict) else [int(bound) for bound in value]
 
 
 def facts(row: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from dataclasses import asdict
@@ -30,6 +31,11 @@ def test_an_upload_is_kept_once_under_a_name_that_loads_it(home):
     assert services.uploads() == [first]
     (sample,) = load_samples(first)
     assert sample.answer == "Der Bäcker."
+
+
+def test_a_compressed_upload_is_kept_under_its_ending(home):
+    name = services.keep_upload(gzip.compress(ROW), "my rows.JSONL.gz")
+    assert name.endswith(".jsonl.gz") and load_samples(name)[0].answer == "Der Bäcker."
 
 
 def test_a_model_is_offered_the_sets_it_was_trained_on_and_own_files(home):

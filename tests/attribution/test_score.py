@@ -14,7 +14,7 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.prefix import prefix_knowledge
 from tokenunlearn.attribution.score import split_settings
 from tokenunlearn.attribution.signals import SIGNALS
-from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.datasets.samples import Sample, SampleSet, Turn
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.models import loading
 from tokenunlearn.models.entropy import response_nll_and_entropy
@@ -122,6 +122,13 @@ def test_preset_paper_is_the_published_formula(tiny_lm):
     assert np.concatenate(scores.importance) == pytest.approx(0.5 * low[0] + 0.5 * low[1], abs=1e-5)
 
 
+def test_words_of_earlier_turns_count_as_copied(tiny_lm):
+    history = (Turn("system", "Be in Lisbon."), Turn("user", "Is it Ada?"), Turn("assistant", "Yes, Ada."))
+    (scores,) = tu.score(tiny_lm, [Sample("s", "Where?", "Ada, in Lisbon.", history=history)]).samples
+    copied = "".join(text for text, is_copied in zip(scores.texts, scores.copied, strict=True) if is_copied)
+    assert copied.strip() == "Ada"
+
+
 def test_settings_go_where_they_belong():
     assert split_settings() == (MaskingSettings(), ImportanceSettings())
     masking, mixing = split_settings("paper", alpha=0.9, unit="token", seed=None)
@@ -146,5 +153,5 @@ def test_unknown_settings(tiny_lm, settings, message):
 def test_samples_that_cannot_be_scored(tiny_lm):
     with pytest.raises(TokenUnlearnError, match="no samples"):
         tu.score(tiny_lm, SAMPLES[:0])
-    with pytest.raises(SampleTooLongError, match="Sample long has"):
+    with pytest.raises(SampleTooLongError, match=r"1 of 1 samples exceeds .* longest 908\): long;"):
         tu.score(tiny_lm, [Sample("long", "Why?", "word " * 300)])

@@ -14,7 +14,7 @@ from tokenunlearn.attribution import optional
 from tokenunlearn.attribution import score as score_module
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_cache import ScoreCache, measurement_keys, score_keys
-from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.datasets.samples import Sample, SampleSet, Turn
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import loading
 
@@ -175,6 +175,8 @@ def test_whatever_changes_a_score_changes_its_key(tiny_tokenizer):
     others = [
         key(sample=replace(sample, question="Where was Ada Miller born ?")),
         key(sample=replace(sample, answer="In Lisbon")),
+        key(sample=replace(sample, history=(Turn("user", "Hi"), Turn("assistant", "Hello")))),
+        key(sample=replace(sample, history=(Turn("system", "Hi"),))),
         key(lm=replace(lm, system_prompt="Be brief.")),
         key(lm=replace(lm, revision="1" * 16)),
         *(

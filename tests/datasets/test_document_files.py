@@ -35,7 +35,7 @@ def test_formats(tmp_path, name, content, texts):
         ("x.txt", b" \n", 'The file "x.txt" is empty'),
         ("x.txt", b"\xff\xfe", 'The file "x.txt" is not UTF-8'),
         ("x.pdf", b"%PDF", "is not .jsonl"),
-        ("x.jsonl", b'{"question": "a", "answer": "b"}', 'Line 1 of "x.jsonl" has no "text"'),
+        ("x.jsonl", b'{"question": "a", "answer": "b"}', 'There is no column "text" in the file "x.jsonl"'),
         ("x.jsonl", b'{"text": "a"}\n{"text": " "}', 'Line 2 of "x.jsonl" has no "text"'),
         ("x.jsonl", b'{"text": 3}', '"text" that is no text but int'),
         ("x.jsonl", rb'{"text": "\ud83d"}', "half of a character"),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 import tokenunlearn as tu
-from tokenunlearn.datasets.files import MAX_ROWS, parse_samples, to_csv, to_dataset, to_jsonl
+from tokenunlearn.datasets import rows
+from tokenunlearn.datasets.files import parse_samples, to_csv, to_dataset, to_jsonl
+from tokenunlearn.datasets.rows import MAX_ROWS
+from tokenunlearn.datasets.samples import Turn
 from tokenunlearn.errors import DatasetError
 
 ROW = {"question": "Who?", "answer": "Zoë 🎉"}
@@ -27,14 +34,64 @@ def lines(*rows):
         ("x.json", lines(ROW, ROW)),
         ("x.csv", "question,answer\nWho?,Zoë 🎉\nWho?,Zoë 🎉\n"),
         ("x.csv", '\ufeffanswer,question,id\r\n"Zoë 🎉","Who?",\r\n\r\nZoë 🎉,Who?,\r\n'),
+        ("x.csv", "question;answer\nWho?;Zoë 🎉\nWho?;Zoë 🎉\n"),
+        ("x.csv", '"question, asked"\tQuestion\tAnswer\n,\tWho?\tZoë 🎉\n,\tWho?\tZoë 🎉\n'),
+        ("x.tsv", "question\tanswer\nWho?\tZoë 🎉\nWho?\tZoë 🎉\n"),
+        ("x.json", json.dumps({"question": ["Who?"] * 2, "answer": [ROW["answer"]] * 2})),
+        ("x.json", json.dumps({"data": {name: {"0": ROW[name], "1": ROW[name]} for name in ROW}})),
     ],
 )
-def test_formats(name, text):
-    samples = parse_samples(text.encode(), name)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_formats(name, text, zipped):
+    content = text.encode()
+    if zipped:
+        content, name = gzip.compress(content), f"{name}.gz"
+    samples = parse_samples(content, name)
     assert [(s.id, s.question, s.answer) for s in samples] == [
         ("x-0000", "Who?", "Zoë 🎉"),
         ("x-0001", "Who?", "Zoë 🎉"),
     ]
+
+
+def parquet(table):
+    pyarrow.parquet.write_table(table, file := io.BytesIO())
+    return file.getvalue()
+
+
+def arrow(table, new=pyarrow.ipc.new_file):
+    with new(file := io.BytesIO(), table.schema) as writer:
+        writer.write_table(table)
+    return file.getvalue()
+
+
+def arrow_stream(table):
+    return arrow(table, pyarrow.ipc.new_stream)
+
+
+@pytest.mark.parametrize(
+    ("write", "ending"), [(parquet, "parquet"), (arrow, "arrow"), (arrow_stream, "arrow")]
+)
+def test_tables_are_read_with_their_lists(write, ending):
+    table = [ROW | {"span": [[0, 3]], "other": 1.5}, ROW | {"span": None, "other": None}]
+    samples = parse_samples(write(pyarrow.Table.from_pylist(table)), f"x.{ending}")
+    assert [(s.question, s.answer, s.facts) for s in samples] == [
+        ("Who?", "Zoë 🎉", ("Zoë",)),
+        ("Who?", "Zoë 🎉", ()),
+    ]
+    many = pyarrow.table({name: [value] * (MAX_ROWS + 1) for name, value in ROW.items()})
+    with pytest.raises(DatasetError, match="has 5,001 rows; at most 5,000"):
+        parse_samples(write(many), f"x.{ending}")
+    with pytest.raises(DatasetError, match=rf'The file "x.{ending}" cannot be read as .{ending}: '):
+        parse_samples(b"question,answer", f"x.{ending}")
+
+
+def test_compressed_files_stay_within_bounds(monkeypatch):
+    monkeypatch.setattr(rows, "MAX_BYTES", 1000)
+    with pytest.raises(DatasetError, match="decompresses to more than"):
+        parse_samples(gzip.compress(b" " * 1001), "x.jsonl.gz")
+    for content in (b"no gzip", gzip.compress(lines(ROW).encode())[:-9]):
+        with pytest.raises(DatasetError, match="cannot be decompressed as gzip"):
+            parse_samples(content, "x.jsonl.gz")
 
 
 def test_every_field_is_read_and_written_back():
@@ -47,8 +104,10 @@ def test_every_field_is_read_and_written_back():
         "perturbed_answer": ["In Porto.", "In Faro."],
         "span": [[3, 9]],
         "paraphrased_span": [[0, 6]],
+        "history": [{"role": "system", "content": "Be short."}],
     }
     (sample,) = parse_samples(lines(row).encode(), "x.jsonl")
+    assert sample.history == (Turn("system", "Be short."),)
     assert sample.facts == ("Lisbon",) and sample.perturbed_answer == ("In Porto.", "In Faro.")
     dataset = to_dataset([sample])
     assert dataset[0] == row
@@ -79,7 +138,7 @@ def test_missing_optional_and_additional_fields_are_fine(row):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.txt", b"hello", r'"x\.txt" is not \.jsonl, \.json or \.csv'),
+        ("x.txt", b"hello", r'"x\.txt" is not \.jsonl, .*\.parquet or \.arrow'),
         ("x", lines(ROW).encode(), "is not .jsonl"),
         ("x.jsonl", b"", 'The file "x.jsonl" is empty'),
         ("x.csv", b" \n\n ", 'The file "x.csv" is empty'),
@@ -88,21 +147,33 @@ def test_missing_optional_and_additional_fields_are_fine(row):
         ("x.csv", b"question,answer\n", "holds no rows"),
         ("x.csv", "question,answer\nWo?,Zürich\n".encode("latin-1"), r"is not UTF-8 \(byte 21\)"),
         ("x.jsonl", lines(ROW).encode("utf-16"), "is not UTF-8"),
-        ("x.jsonl", (lines(ROW) + "\nnot json").encode(), 'Line 2 of "x.jsonl" is no valid JSON'),
-        ("x.jsonl", (lines(ROW) + "\n[1, 2]").encode(), 'Line 2 of "x.jsonl" is no object .* but list'),
-        ("x.json", b'[\n{"question": "a",\n"answer" "b"}]', "no valid JSON: .* at line 3, character 10"),
-        ("x.json", (lines(ROW) + '\n{"question": }').encode(), 'Line 2 of "x.json" is no valid JSON'),
-        ("x.json", b'"text"', "is JSON but no list"),
-        ("x.json", b"[3]", 'Row 1 of "x.json" is no object .* but int'),
-        ("x.json", b"[" * 100_000, "no valid JSON"),
-        ("x.json", b"[" + b"9" * 5000 + b"]", "no valid JSON"),
+        ("x.jsonl", (lines(ROW) + "\nnot json").encode(), 'Line 2 of "x.jsonl" is not valid JSON'),
+        ("x.jsonl", (lines(ROW) + "\n[1, 2]").encode(), 'Line 2 of "x.jsonl" is not an object .* but list'),
+        ("x.json", b'[\n{"question": "a",\n"answer" "b"}]', "not valid JSON: .* at line 3, character 10"),
+        ("x.json", (lines(ROW) + '\n{"question": }').encode(), 'Line 2 of "x.json" is not valid JSON'),
+        ("x.json", b'"text"', "is JSON but not a list"),
+        ("x.json", b"[3]", 'Row 1 of "x.json" is not an object .* but int'),
+        ("x.json", b"[" * 100_000, "not valid JSON"),
+        ("x.json", b"[" + b"9" * 5000 + b"]", "not valid JSON"),
         ("x.csv", b"question,answer\na,b,c\n", "Row 1 .* more cells than the header"),
-        ("x.csv", b'question,answer\n"a,b\n', "no valid CSV"),
+        ("x.csv", b'question,answer\n"a,b\n', "not valid CSV"),
         ("x.csv", b"question,answer\na\n", 'Row 1 of "x.csv" has no "answer"'),
-        ("x.csv", b"q,a\nWho?,Ada\n", 'Row 1 of "x.csv" has no "question"'),
+        (
+            "x.csv",
+            b"frage,antwort\nWho?,Ada\n",
+            r"The columns of .* are frage, antwort; map them by columns=",
+        ),
+        ("x.csv", b"question,antwort\nWho?,Ada\n", "The columns of .* are question, antwort; map them"),
         ("x.csv", b"question,answer\nWho?,\n", 'Row 1 of "x.csv" has an empty answer'),
-        ("x.csv", b"question,answer,span\nWho?,Ada,3-5\n", 'column "span", is no valid JSON'),
-        ("x.jsonl", lines({"answer": "Ada"}).encode(), 'Line 1 of "x.jsonl" has no "question"'),
+        ("x.csv", b"question,answer,span\nWho?,Ada,[3-5\n", 'column "span", is not valid JSON'),
+        ("x.csv", b"question,answer,facts\nWho?,Ada,Bo\n", '"facts" "Bo" that does not occur in its text'),
+        (
+            "x.json",
+            b'{"question": ["a", "b"], "answer": ["c"]}',
+            "of different lengths: question 2, answer 1",
+        ),
+        ("x.jsonl", "question".encode("utf-16-le"), r"is not UTF-8 \(byte 1\)"),
+        ("x.jsonl", lines({"answer": "Ada"}, ROW).encode(), 'Line 1 of "x.jsonl" has no "question"'),
         ("x.jsonl", lines(ROW, {"question": "a"}).encode(), 'Line 2 of "x.jsonl" has no "answer"'),
         ("x.jsonl", lines(ROW | {"answer": " \n"}).encode(), "Line 1 .* has an empty answer"),
         ("x.jsonl", lines(ROW | {"answer": 5}).encode(), '"answer" that is no text but int'),
@@ -120,8 +191,8 @@ def test_missing_optional_and_additional_fields_are_fine(row):
                 ([[-1, 2]], r"\[-1, 2\] outside"),
                 ([[4, 2]], r"\[4, 2\] outside"),
                 ([0, 3], "no list of"),
-                (7, "no list of"),
-                ("0-3", "no list of"),
+                (7, '"span" that is no list but int'),
+                ("0-3", '"span" "0-3" that does not occur'),
                 ([[0]], "no list of"),
                 ([[0, float("inf")]], "no list of"),
                 ([[0, 1.5]], "no list of"),
@@ -167,7 +238,7 @@ def test_written_samples_are_read_back_unchanged(write, ending):
     nasty = 'a,"b"\r\n=1+1 \u2028 <b>$x$</b> \u05d0 \u200b🎉'
     samples = (
         tu.Sample("x", nasty, nasty, ((0, 3),), nasty, nasty, (nasty, "b"), ((1, 2), (4, 5))),
-        tu.Sample("y", "", "answer"),
+        tu.Sample("y", "", "answer", history=(Turn("user", nasty), Turn("assistant", ""))),
         *tu.load_samples("authors:forget05")[:2],
     )
     assert parse_samples(write(samples), f"x.{ending}") == samples

@@ -188,7 +188,11 @@ def test_hub_is_asked_for_the_same_rows(monkeypatch, tmp_path):
     ("split", "files", "message"),
     [
         ("forget20", {}, 'no split "forget20" of TOFU; use one of full, forget01, .*idontknow'),
-        ("full", {}, r'"tofu/full.json" is not in .* hub \(ConnectionError\); set TOKENUNLEARN_DATA'),
+        (
+            "full",
+            {},
+            r'"tofu/full.json" is not in .* hub \(ConnectionError: no route to host\); set TOKENUNLEARN_DATA',
+        ),
         ("full", {"full.json": ""}, 'The file "full.json" is empty'),
         ("full", {"full.json": "[]"}, 'The file "full.json" holds no rows'),
         ("retain90", {"full.json": '[{"question": "a", "answer": "b"}]'}, "has 1 rows here; .* has 4,000"),

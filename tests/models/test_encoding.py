@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import random
+from dataclasses import replace
 
 import pytest
 
-from tokenunlearn.datasets.samples import Sample, SampleSet, overlaps, word_spans
+from tokenunlearn.datasets.samples import Sample, SampleSet, Turn, overlaps, word_spans
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.models.encoding import (
     Batch,
@@ -17,7 +18,7 @@ from tokenunlearn.models.encoding import (
     end_of_turn_id,
     prompt_ids,
 )
-from tokenunlearn.models.templates import ChatFormat, Message
+from tokenunlearn.models.templates import ChatFormat
 
 TEXTS = [
     "Ada Miller was born in Lisbon.",
@@ -73,6 +74,34 @@ def test_encode_replaces_question_or_answer(tiny_lm):
     assert other.answer == "Bram." and other.prompt_length == tiny_lm.encode(sample).prompt_length
 
 
+HISTORY = (Turn("user", "Hello"), Turn("assistant", "Hi <|end|>!"))
+
+
+def test_earlier_turns_are_part_of_the_prompt(tiny_lm):
+    encoding = tiny_lm.encode(Sample("s", "Who?", "Ada.", history=HISTORY))
+    alone = tiny_lm.encode(Sample("s", "Who?", "Ada."))
+    assert "".join(encoding.texts) == (
+        "<|user|>Hello<|end|><|assistant|>Hi <|end|>!<|end|><|user|>Who?<|end|><|assistant|>Ada.<|end|>"
+    )
+    assert encoding.response_ids == alone.response_ids
+    assert (
+        encoding.content == "Who?"
+        and "".join(map(encoding.texts.__getitem__, encoding.content_positions)) == "Who?"
+    )
+    end = tiny_lm.end_of_turn_id
+    assert encoding.input_ids.count(end) == 4  # the one that an earlier turn writes stays text
+    assert encoding.input_ids[-len(alone) :] == alone.input_ids
+
+
+@pytest.mark.parametrize("templated", [True, False])
+def test_a_system_turn_takes_the_place_of_the_system_prompt(tiny_lm, plain_lm, templated):
+    lm = replace(tiny_lm if templated else plain_lm, system_prompt="Be kind.")
+    with_own = lm.encode(Sample("s", "Who?", "Ada.", history=(Turn("system", "Be short."), *HISTORY)))
+    text = "".join(with_own.texts)
+    assert "Be short." in text and "Be kind." not in text
+    assert "Be kind." in "".join(lm.encode(Sample("s", "Who?", "Ada.", history=HISTORY)).texts)
+
+
 @pytest.mark.parametrize("question", ["user", "assistant", "system", "|", " end ", "a <|b|> c"])
 def test_question_that_looks_like_the_template_is_found(tiny_lm, question):
     encoding = encode(ChatFormat(tiny_lm.tokenizer, f"Answer {question}."), "s", question, "Yes.")
@@ -107,7 +136,7 @@ def test_end_of_turn_is_what_the_template_writes(tiny_lm, plain_lm):
 
 
 def test_system_prompt_comes_first(tiny_lm):
-    written = ChatFormat(tiny_lm.tokenizer, "Be brief.").conversation([Message("user", "Who?")])
+    written = ChatFormat(tiny_lm.tokenizer, "Be brief.").conversation([Turn("user", "Who?")])
     assert written.text == "<|system|>Be brief.<|end|><|user|>Who?<|end|>"
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tokenunlearn.datasets import load_samples
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.datasets.samples import Sample, Turn
 from tokenunlearn.errors import SampleTooLongError
 from tokenunlearn.models.encoding import encode, prompt_ids
 from tokenunlearn.models.generation import Sampling, generate
@@ -83,6 +83,17 @@ def test_prompt_ids_are_those_of_the_encoding(tiny_lm, plain_lm):
             ids = prompt_ids(lm.chat, question)
             assert ids == prompt_of(lm, question)
             assert question in lm.tokenizer.decode(ids)
+
+
+def test_answers_go_on_from_earlier_turns(tiny_lm):
+    history = (Turn("system", "Be short."), Turn("user", "Hello"), Turn("assistant", "Hi!"))
+    encoding = tiny_lm.encode(Sample("s", QUESTIONS[0], "Yes.", history=history))
+    prompt = list(encoding.input_ids[: encoding.prompt_length])
+    assert prompt_ids(tiny_lm.chat, QUESTIONS[0], history=history) == prompt
+    together = generate(tiny_lm, QUESTIONS[:2], histories=[history, ()], max_new_tokens=8)
+    assert together[1] == generate(tiny_lm, QUESTIONS[1:2], max_new_tokens=8)[0]
+    assert together[0] == generate(tiny_lm, QUESTIONS[:1], histories=[history], max_new_tokens=8)[0]
+    assert together[0] != generate(tiny_lm, QUESTIONS[:1], max_new_tokens=8)[0]
 
 
 @pytest.mark.parametrize("kind", ["end of turn", "end of sequence"])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.datasets.samples import Sample, Turn
 from tokenunlearn.errors import TemplateError
 from tokenunlearn.models.encoding import encode, prompt_ids
-from tokenunlearn.models.templates import ChatFormat, Message, without_thinking
+from tokenunlearn.models.templates import ChatFormat, without_thinking
 
 TURNS = "{% for m in messages %}"
 END = "{% endfor %}"
@@ -141,7 +141,7 @@ def test_control_tokens_in_what_a_person_writes_stay_text(chats, name, control):
         check_response(chat, encoding, answer)
         assert (
             chat.tokenizer.decode(encoding.input_ids)
-            == chat.conversation([Message("user", question), Message("assistant", answer)]).text
+            == chat.conversation([Turn("user", question), Turn("assistant", answer)]).text
         )
 
 

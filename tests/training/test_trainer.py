@@ -270,12 +270,13 @@ def test_rows_of_any_table_are_samples(tiny_lm, tmp_path):
     rows = [{"question": s.question, "answer": s.answer} for s in FORGET]
     expected = trainer_of(tiny_lm, tmp_path)
     expected.train()
-    for forget in (rows, datasets.Dataset.from_list(rows)):
+    chat = [{"prompt": [{"role": "user", "content": s.question}], "completion": s.answer} for s in FORGET]
+    for forget in (rows, datasets.Dataset.from_list(rows), datasets.Dataset.from_list(chat)):
         trainer = trainer_of(tiny_lm, tmp_path, forget=forget)
         trainer.train()
         assert torch.equal(weights_of(trainer), weights_of(expected))
-    with pytest.raises(TokenUnlearnError, match='Row 1 of the forget set has no "answer"'):
-        trainer_of(tiny_lm, tmp_path, forget=[{"question": "Who?"}])
+    with pytest.raises(TokenUnlearnError, match='Row 2 of the forget set has no "answer"'):
+        trainer_of(tiny_lm, tmp_path, forget=[rows[0], {"question": "Who?"}])
 
 
 def test_token_weights_decide_what_is_forgotten(tiny_lm, tmp_path):

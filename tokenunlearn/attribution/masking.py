@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from torch import Tensor
 from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.readout import read_kl, read_nll, read_nll_and_entropies
-from tokenunlearn.datasets.samples import Span, overlaps, word_spans
+from tokenunlearn.datasets.samples import Span, overlaps, unit_starts, word_spans
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import Progress, output_head
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -75,13 +76,13 @@ def contexts_of(encoding: Encoding, settings: MaskingSettings) -> tuple[Context,
 
 
 def _words(encoding: Encoding) -> list[tuple[int, ...]]:
-    """Content positions grouped by the word they belong to; one without a word character stands alone."""
-    spans = word_spans(encoding.content)
-    groups: dict[object, list[int]] = {}
+    """Content positions grouped by the word that they hold some of, else by the visible character."""
+    spans, starts = word_spans(encoding.content), unit_starts(encoding.content)
+    groups: dict[int, list[int]] = {}
     for position in encoding.content_positions:
         offset = encoding.content_offset(position)
-        word = next((span for span in spans if overlaps(offset, [span])), None)
-        groups.setdefault(word if word is not None else position, []).append(position)
+        place = next((start for start, end in spans if overlaps(offset, [(start, end)])), offset[0])
+        groups.setdefault(bisect_right(starts, place), []).append(position)
     return [tuple(positions) for positions in groups.values()]
 
 

@@ -16,6 +16,7 @@ from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
 from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models.context import fit_context
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import Progress
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -78,6 +79,7 @@ def score(
     base_model: str | None = None,
     token_budget: int | None = None,
     cache: bool = False,
+    long: str = "error",
     progress: Progress | None = None,
     **settings: Any,
 ) -> ScoreSet:
@@ -97,6 +99,8 @@ def score(
         token_budget: Most tokens in one forward pass; by default what suits the device.
         cache: Keep each sample's scores on disk as soon as they are measured, and measure none that are
             there: an interrupted scoring goes on where it was.
+        long: What becomes of samples that exceed the model's context: "error", "skip", "chunk" or "truncate"
+            (:func:`~tokenunlearn.models.context.fit_context`).
         progress: Called with samples done and samples in all, of this process; a sample counts once for each
             of prefix, base model and masking.
         **settings: Any field of :class:`MaskingSettings` or :class:`ImportanceSettings`, e.g.
@@ -105,12 +109,12 @@ def score(
     Raises:
         TokenUnlearnError: If there are no samples, a setting is unknown, or the base model is not known or
             has another vocabulary.
-        SampleTooLongError: If a sample does not fit the model's context.
+        SampleTooLongError: If samples do not fit the model's context and ``long`` is "error".
     """
     masking, mixing = split_settings(preset, **settings)
     if not len(samples):
         raise TokenUnlearnError("There are no samples to score.")
-    samples = model.chunk(samples)
+    samples = fit_context(model, samples, long)
     store = ScoreCache.default() if cache else None
     base = load_base_model(model, base_model) if base_model else None
     optional = {"prefix": model if prefix else None, "base_model": base}
@@ -184,6 +188,7 @@ def _score_all(
 
 def _sample_scores(sample: Sample, encoding: Encoding, measured: Masking) -> SampleScores:
     start = encoding.prompt_length
+    asked = "\n".join(turn.content for turn in sample.turns[:-1] if turn.role != "system")
     return SampleScores(
         sample_id=sample.id,
         question=sample.question,
@@ -200,5 +205,5 @@ def _sample_scores(sample: Sample, encoding: Encoding, measured: Masking) -> Sam
         losses=measured.losses,
         copied=repeated_tokens(sample.answer, encoding.answer_offsets)
         if sample.document
-        else copied_tokens(sample.question, sample.answer, encoding.answer_offsets),
+        else copied_tokens(asked, sample.answer, encoding.answer_offsets),
     )

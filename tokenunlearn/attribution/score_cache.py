@@ -1,6 +1,6 @@
 """Scores on disk, one file a sample, named by the content they were measured from.
 
-A name is the sha256 of model weights, tokenizer, system prompt, question, answer and masking settings:
+A name is the sha256 of model weights, tokenizer, system prompt, conversation and masking settings:
 whatever changes a score changes the name. What is measured on request has files of its own, named by model
 weights and token ids. The least recently used files go when the cache is full.
 """
@@ -13,7 +13,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +160,8 @@ def score_keys(lm: LoadedModel, samples: Sequence[Sample], masking: MaskingSetti
     return [
         hashlib.sha256(
             json.dumps(
-                [*common, s.question, s.answer, s.document, s.id if drawn else ""], sort_keys=True
+                [*common, [astuple(turn) for turn in s.turns], s.document, s.id if drawn else ""],
+                sort_keys=True,
             ).encode()
         ).hexdigest()
         for s in samples

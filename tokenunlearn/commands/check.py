@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from tokenunlearn.commands.console import Json, Model, Samples, err, out, print_json
+from tokenunlearn.commands.console import Columns, Json, Model, Samples, err, out, print_json, with_columns
 from tokenunlearn.errors import TokenUnlearnError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def check(
     samples: Samples,
     model: Model = "demo",
     retain: Annotated[str, typer.Option(help='Retained samples, "authors:retain90".')] = "",
+    columns: Columns = "",
     limit: Annotated[int | None, typer.Option(help="Check this many samples, evenly spread.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -38,6 +39,7 @@ def check(
     from tokenunlearn.runs.check import finding_json, marked_tokens
     from tokenunlearn.training.settings import UnlearnSettings
 
+    samples, retain = with_columns(columns, samples, retain)
     forget = load_samples(samples).spread(limit)
     retained = load_samples(retain).spread(limit) if retain else ()
     lm = load_model(model)

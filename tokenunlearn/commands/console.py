@@ -31,6 +31,9 @@ err = Console(stderr=True)
 
 Model = Annotated[str, typer.Option(help="Preset, Hub id or local folder.")]
 Samples = Annotated[str, typer.Option(help='Forget set: "authors:forget10" or "file:my.jsonl".')]
+Columns = Annotated[
+    str, typer.Option(help="Columns of your own file by field, e.g. question=instruction,answer=output.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Prefix = Annotated[
     bool,
@@ -69,6 +72,23 @@ def assigned(assignments: list[str]) -> dict[str, Any]:
 def listed(value: Any) -> list[Any]:
     """The values of a setting; a text holds several where commas separate them."""
     return [_value(text.strip()) for text in value.split(",")] if isinstance(value, str) else [value]
+
+
+def with_columns(columns: str, *names: str) -> tuple[str, ...]:
+    """Names of samples, with --columns written behind own files and sets on the Hub that map none."""
+    from tokenunlearn.datasets.layout import SOURCES, split_options, with_layout
+
+    if not columns:
+        return names
+    pairs = [pair.partition("=") for pair in columns.split(",")]
+    if not all(name and column for name, _, column in pairs):
+        raise TokenUnlearnError(f'--columns takes FIELD=COLUMN,FIELD=COLUMN, not "{columns}".')
+    given = {name.strip(): column.strip() for name, _, column in pairs}
+    own = {name for name in names if name.partition(":")[0] in SOURCES}
+    if not own:
+        raise TokenUnlearnError("--columns is for your own files and sets on the Hub, file:PATH or hf:NAME.")
+    own -= {name for name in own if split_options(name.partition(":")[2])[1].columns}
+    return tuple(with_layout(name, given) if name in own else name for name in names)
 
 
 def _value(text: str) -> Any:

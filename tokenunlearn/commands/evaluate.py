@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from tokenunlearn.commands.console import Model, bars, out, print_json
+from tokenunlearn.commands.console import Columns, Model, bars, out, print_json, with_columns
 from tokenunlearn.files import check_writable
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def attack(
         str | None,
         typer.Option(help="Retrained model to attack for comparison; default: the known one for the model."),
     ] = None,
+    columns: Columns = "",
     limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of sampling, folds and relearning.")] = 0,
     json_path: Annotated[
@@ -98,6 +99,7 @@ def attack(
 
     if reference is None:
         reference = retrained_model(model, samples.partition(":")[2])
+    (samples,) = with_columns(columns, samples)
     names = list(ATTACKS) if attacks == "all" else [name.strip() for name in attacks.split(",")]
     forget = load_samples(samples).spread(limit)
     lm = load_model(model, adapter=adapter)

@@ -14,6 +14,7 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.commands.check import warn, warn_of_scores
 from tokenunlearn.commands.console import (
     BaseModel,
+    Columns,
     Json,
     Model,
     Prefix,
@@ -23,6 +24,7 @@ from tokenunlearn.commands.console import (
     out,
     print_json,
     score_options,
+    with_columns,
 )
 from tokenunlearn.commands.options import with_settings
 from tokenunlearn.files import check_writable
@@ -60,6 +62,10 @@ def score(
     ] = None,
     prefix: Prefix = False,
     base_model: BaseModel = None,
+    columns: Columns = "",
+    long: Annotated[
+        str, typer.Option(help="Samples that exceed the context.", metavar="error|skip|chunk|truncate")
+    ] = "error",
     limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
     cache: Annotated[
         bool, typer.Option(help="Cache scores on disk and reuse them, so that a stopped job can continue.")
@@ -74,6 +80,7 @@ def score(
     from tokenunlearn.models.loading import load_model
     from tokenunlearn.models.processes import is_main_process
 
+    (samples,) = with_columns(columns, samples)
     loaded = load_samples(samples).spread(limit)
     settings |= assigned(assignments or [])
     split_settings(preset, **settings)
@@ -90,6 +97,7 @@ def score(
             loaded,
             preset=preset,
             cache=cache,
+            long=long,
             progress=lambda done, total: phase("scoring", done, total),
             **options,
             **settings,

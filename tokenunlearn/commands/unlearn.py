@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from tokenunlearn.commands.check import warn
 from tokenunlearn.commands.console import (
+    Columns,
     Json,
     Model,
     Samples,
@@ -24,6 +25,7 @@ from tokenunlearn.commands.console import (
     listed,
     out,
     print_json,
+    with_columns,
 )
 from tokenunlearn.commands.options import numbers_option, with_settings
 from tokenunlearn.errors import TokenUnlearnError
@@ -103,6 +105,7 @@ def unlearn(
         Path | None,
         typer.Option(help="Selector written by `selector fit`; it computes the importance."),
     ] = None,
+    columns: Columns = "",
     label: Annotated[str, typer.Option(help="Name of the run.")] = "",
     evaluate_samples: Annotated[
         int, typer.Option("--evaluate", help="Evaluate after training on this many samples per split.")
@@ -152,6 +155,7 @@ def unlearn(
             f'The regularizer "{needy.regularizer}" needs --retain; name samples or use --regularizer none.'
         )
     watch = WatchSettings(watch_every, watch_samples, tuple(watch_question or ()))
+    samples, retain = with_columns(columns, samples, retain)
     forget, retained = (load_samples(name) if name else () for name in (samples, retain))
     split_settings(preset)
     rule = _rule(

@@ -10,6 +10,11 @@ from tokenunlearn.datasets.choices import ChoiceSet, load_choice_file, load_mmlu
 from tokenunlearn.datasets.documents import load_documents
 from tokenunlearn.datasets.embedded import load_authors, load_prose
 from tokenunlearn.datasets.files import load_file
+from tokenunlearn.datasets.hub import load_hub
+from tokenunlearn.datasets.knowundo import load_knowundo
+from tokenunlearn.datasets.layout import with_layout
+from tokenunlearn.datasets.muse import load_muse
+from tokenunlearn.datasets.rwku import load_rwku
 from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.datasets.tofu import load_tofu
 from tokenunlearn.errors import DatasetError
@@ -21,7 +26,11 @@ SOURCES: dict[str, Callable[[str], SampleSet]] = {
     "authors": load_authors,
     "prose": load_prose,
     "tofu": load_tofu,
+    "muse": load_muse,
+    "rwku": load_rwku,
+    "knowundo": load_knowundo,
     "file": load_file,
+    "hf": load_hub,
     "documents": load_documents,
     "alchemy": load_alchemy_documents,
 }
@@ -33,20 +42,30 @@ CHOICE_SOURCES: dict[str, Callable[[str], ChoiceSet]] = {
 }
 
 
-def load_samples(name: str) -> SampleSet:
+def load_samples(
+    name: str, columns: Mapping[str, str] | None = None, *, all_turns: bool = False
+) -> SampleSet:
     """Load samples by "source:what".
 
     Args:
-        name: "authors:SPLIT" or "prose:SPLIT" with a split of the embedded data, "tofu:SPLIT" with a split of
-            TOFU, "file:PATH" with a .jsonl, .json or .csv file, "documents:PATH" with a file of texts, or
-            "alchemy:forget" or "alchemy:retain", the embedded documents.
+        name: "authors:SPLIT" or "prose:SPLIT" with a split of the embedded data, "alchemy:forget" or
+            "alchemy:retain", the embedded documents; "tofu:SPLIT", "muse:news/forget",
+            "rwku:forget_level2/SUBJECT" or "knowundo:copyright/unlearn" with a split of a public benchmark;
+            "file:PATH" with a file of your own, "documents:PATH" with a file of texts, or
+            "hf:OWNER/NAME[CONFIG]:SPLIT" with a set on the hub.
+        columns: Field -> column of a file or a set on the hub, ``{"question": "instruction"}``, where a
+            column has none of the usual names. It becomes part of the set's name,
+            "file:my.jsonl?question=instruction", which loads the same samples again.
+        all_turns: Make a sample of every assistant turn of a conversation, not of the last one alone.
 
     Raises:
-        DatasetError: If the source or the split is unknown, or the file does not fit the schema.
+        DatasetError: If the source or the split is unknown, or the rows do not fit the schema.
     """
     known = "authors:forget10, authors:retain90, tofu:forget10, file:PATH, ..."
     if name.partition(":")[0] in CHOICE_SOURCES.keys() - SOURCES.keys():
         raise DatasetError(f'"{name}" holds multiple-choice questions, no samples; use {known}')
+    if columns or all_turns:
+        name = with_layout(name, columns or {}, all_turns=all_turns)
     return _load(SOURCES, name, f'Samples "{name}" are not known; use {known}')
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tokenunlearn.datasets.files import parse_rows, refuse_repeated_ids
-from tokenunlearn.datasets.public import Rows, data_folder, public_rows
+from tokenunlearn.datasets.public import data_folder, public_rows
+from tokenunlearn.datasets.rows import Rows, parse_rows, refuse_repeated_ids
 from tokenunlearn.datasets.samples import evenly_spread
 from tokenunlearn.errors import DatasetError
 
@@ -136,7 +136,7 @@ def load_mmlu(subject: str) -> ChoiceSet:
             f'"{subject}" is no subject of MMLU; use a name such as computer_security, or all.'
         )
     rows = public_rows(f"mmlu_redux/mmlu_{subject}.csv", "cais/mmlu", subject, "test")
-    kept = [(where, row) for where, row in rows if str(row.get("error_type", "ok")).casefold() == "ok"]
+    kept = [(where, row) for where, row in rows if str(row.get("error_type") or "ok").casefold() == "ok"]
     if not kept:
         raise DatasetError(f'The subject "{subject}" of MMLU has no row that is in order.')
     return ChoiceSet(f"mmlu:{subject}", _questions(kept, f"mmlu-{subject}", subject))

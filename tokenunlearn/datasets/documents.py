@@ -1,15 +1,15 @@
-"""Documents from a file: a .txt file is one; .jsonl, .json and .csv hold one in the "text" of each row."""
+"""Documents from a file: a .txt file is one; a file of rows holds one in the "text" of each."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tokenunlearn.datasets.files import decode_text, parse_rows, refuse_repeated_ids
-from tokenunlearn.datasets.samples import Sample, SampleSet, Span
-from tokenunlearn.datasets.schema import to_spans, to_text
+from tokenunlearn.datasets.layout import Layout, read_samples, split_options
+from tokenunlearn.datasets.rows import decode_text, parse_rows, split_ending
+from tokenunlearn.datasets.samples import CHUNK_TOKENS as CHUNK_TOKENS
+from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.datasets.samples import document as document
 from tokenunlearn.errors import DatasetError
-
-CHUNK_TOKENS = 128
 
 
 def load_documents(path: str | Path) -> SampleSet:
@@ -18,37 +18,26 @@ def load_documents(path: str | Path) -> SampleSet:
     Raises:
         DatasetError: If the file is missing, empty, not UTF-8, or a row has no text.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise DatasetError(f'There is no file "{path}"; give the path of a .txt, .jsonl, .json or .csv file.')
-    return SampleSet(f"documents:{path}", parse_documents(path.read_bytes(), path.name))
+    place, layout = split_options(str(path))
+    file = Path(place).expanduser()
+    if not file.is_file():
+        raise DatasetError(f'There is no file "{file}"; give the path of a .txt, .jsonl, .json or .csv file.')
+    return SampleSet(f"documents:{path}", parse_documents(file.read_bytes(), file.name, layout))
 
 
-def parse_documents(content: bytes, name: str) -> tuple[Sample, ...]:
+def parse_documents(content: bytes, name: str, layout: Layout | None = None) -> tuple[Sample, ...]:
     """Documents from the bytes of a file or an upload.
 
     Args:
-        content: The whole file, UTF-8.
+        content: The whole file; text is UTF-8.
         name: Its name; the ending says the format.
+        layout: The column of the texts, where it is not "text".
 
     Raises:
         DatasetError: One sentence that says what is wrong and where.
     """
-    stem = Path(name).stem
-    if Path(name).suffix.lower() == ".txt":
+    stem, ending = split_ending(name)
+    if ending == ".txt":
         return (document(f"{stem}-0000", decode_text(content, name)),)
-    found, ids = [], []
-    for number, (where, row) in enumerate(parse_rows(content, name)):
-        text = to_text(row.get("text"), "text", where)
-        if not text.strip():
-            raise DatasetError(f'{where} has no "text"; every document needs one that is not empty.')
-        sample_id = str(row.get("id") or f"{stem}-{number:04d}")
-        found.append(document(sample_id, text, to_spans(row.get("span"), text, "span", where)))
-        ids.append((where, sample_id))
-    refuse_repeated_ids(ids)
-    return tuple(found)
-
-
-def document(sample_id: str, text: str, span: tuple[Span, ...] = ()) -> Sample:
-    """A text as a sample without a question."""
-    return Sample(sample_id, "", text, span=span, chunk_tokens=CHUNK_TOKENS)
+    columns = {"text": "text", **(layout or Layout()).columns}
+    return read_samples(parse_rows(content, name), f'the file "{name}"', stem, Layout(columns))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from tokenunlearn.datasets.files import parse_rows
+from tokenunlearn.datasets.hub import hub_rows
+from tokenunlearn.datasets.rows import Rows, parse_rows
 from tokenunlearn.errors import DatasetError
 from tokenunlearn.folders import cache_folder
-
-Rows = list[tuple[str, Mapping[str, Any]]]
 
 
 def data_folder() -> Path:
@@ -34,14 +31,11 @@ def public_rows(file: str, hub_id: str, config: str, split: str) -> Rows:
     """
     path = data_folder() / file
     if path.is_file():
-        return parse_rows(path.read_bytes(), path.name)
-    from datasets import load_dataset
-
+        return parse_rows(path.read_bytes(), path.name, limit=None)
     try:
-        rows = load_dataset(hub_id, config, split=split)
-    except Exception as error:  # the hub client and datasets each raise their own kinds
+        return hub_rows(hub_id, config, split)
+    except DatasetError as error:
         raise DatasetError(
-            f'"{file}" is not in the folder of public data sets, and {hub_id} ({config}) could not be '
-            f"fetched from the hub ({type(error).__name__}); set TOKENUNLEARN_DATA to a folder with {file}."
+            f'"{file}" is not in the folder of public data sets, and {str(error)[:-1]}; '
+            f"set TOKENUNLEARN_DATA to a folder with {file}."
         ) from error
-    return [(f"row {number} of {hub_id} ({config})", row) for number, row in enumerate(rows, start=1)]

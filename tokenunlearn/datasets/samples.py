@@ -1,4 +1,4 @@
-"""Samples: questions with answers or documents, sets of them, and the words of their texts."""
+"""Samples: conversations that end in an answer, or documents; sets of them, and the words of their texts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,25 @@ from typing import TypeVar
 Span = tuple[int, int]
 Item = TypeVar("Item")
 
+# Most tokens of one chunk of a document.
+CHUNK_TOKENS = 128
+
 # One word: a run of word characters, or a single character of a script written without blanks.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
-_JOINERS = "\u200c\u200d"
+ZERO_WIDTH_JOINER = "\u200d"
+_JOINERS = f"\u200c{ZERO_WIDTH_JOINER}"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a conversation: its role ("system", "user", "assistant") and what it says."""
+
+    role: str
+    content: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class Sample:
         paraphrased_span: Gold character ranges of the fact in ``paraphrased_answer``.
         chunk_tokens: For a document, the most tokens of one chunk; None for an answer. A document has no
             question; its text is ``answer``, and every token of it is a response token.
+        history: Turns before the question, the system turn included.
     """
 
     id: str
@@ -46,6 +59,7 @@ class Sample:
     perturbed_answer: tuple[str, ...] = ()
     paraphrased_span: tuple[Span, ...] = ()
     chunk_tokens: int | None = None
+    history: tuple[Turn, ...] = ()
 
     @property
     def document(self) -> bool:
@@ -53,9 +67,19 @@ class Sample:
         return self.chunk_tokens is not None
 
     @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The whole conversation: history, question and answer."""
+        return (*self.history, Turn("user", self.question), Turn("assistant", self.answer))
+
+    @property
     def facts(self) -> tuple[str, ...]:
         """The texts of the gold spans."""
         return tuple(self.answer[start:end] for start, end in self.span)
+
+
+def document(sample_id: str, text: str, span: tuple[Span, ...] = ()) -> Sample:
+    """A text as a sample without a question."""
+    return Sample(sample_id, "", text, span=span, chunk_tokens=CHUNK_TOKENS)
 
 
 @dataclass(frozen=True)
@@ -105,6 +129,41 @@ def _letter_for_mark(character: str) -> str:
         return character
     joins = unicodedata.category(character).startswith("M") or character in _JOINERS
     return "x" if joins and not _WORD.match(character) else character
+
+
+def unit_starts(text: str) -> list[int]:
+    """Where the words of a text and the visible characters between them begin, with the blanks before them.
+
+    An accent or a vowel sign belongs to its letter, and an emoji is one character however it is composed.
+
+    >>> unit_starts("It is 🇮🇹!")
+    [0, 2, 5, 8]
+    """
+    inside = {i for start, end in word_spans(text) for i in range(start + 1, end)}
+    starts: list[int] = []
+    for i, character in enumerate(text):
+        before = text[i - 1] if i else ""
+        flag = _is_flag_half(character) and _is_flag_half(text[starts[-1] : i].strip()) if starts else False
+        joined = i in inside or flag or _extends(character) or before == ZERO_WIDTH_JOINER
+        if not starts or not (joined or before.isspace()):
+            starts.append(i)
+    if len(starts) > 1 and not text[starts[-1] :].strip():
+        starts.pop()
+    return starts
+
+
+def _extends(character: str) -> bool:
+    """Whether a character is part of the one before: a mark, a joiner, a skin tone or a tag."""
+    return (
+        unicodedata.category(character).startswith("M")
+        or character in _JOINERS
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+        or "\U000e0020" <= character <= "\U000e007f"
+    )
+
+
+def _is_flag_half(text: str) -> bool:
+    return len(text) == 1 and "\U0001f1e6" <= text <= "\U0001f1ff"
 
 
 def overlaps(offset: Span, spans: Iterable[Span]) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tokenunlearn.datasets.cells import to_list, to_text
 from tokenunlearn.datasets.samples import Sample, Span
+from tokenunlearn.datasets.turns import to_turns
 from tokenunlearn.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -14,17 +16,19 @@ if TYPE_CHECKING:
 
 REQUIRED = ("question", "answer")
 TEXTS = ("id", "question", "paraphrased_question", "answer", "paraphrased_answer")
+LISTS = ("perturbed_answer", "span", "paraphrased_span", "history")
 
 
 @cache
 def features() -> Features:
-    """The schema as ``datasets`` features: texts, any number of perturbed answers, spans as [start, end)."""
+    """The schema as ``datasets`` features: texts, perturbed answers, spans as [start, end), earlier turns."""
     from datasets import Features, List, Value
 
     text, spans = Value("string"), List(List(Value("int32")))
     return Features(
         {name: text for name in TEXTS}
         | {"perturbed_answer": List(text), "span": spans, "paraphrased_span": spans}
+        | {"history": List({"role": text, "content": text})}
     )
 
 
@@ -32,7 +36,8 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
     """One row as a sample.
 
     Args:
-        row: Fields by name; "question" and "answer" are required, the others may be missing or None.
+        row: Fields by name; "question" and "answer" are required, the others may be missing or None. "facts"
+            are gold spans as well, by their texts.
         where: What the error message calls this row, "line 3 of my.jsonl" for example.
         default_id: Id for rows that carry none.
 
@@ -40,35 +45,29 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
         DatasetError: If a required field is missing or empty, a field is no text, or a span leaves the
             answer.
     """
+    where = where[:1].upper() + where[1:]
     for name in REQUIRED:
         if row.get(name) is None:
-            raise DatasetError(
-                f'{_upper(where)} has no "{name}"; every sample needs a question and an answer.'
-            )
+            raise DatasetError(f'{where} has no "{name}"; every sample needs a question and an answer.')
     number = row.get("id")
     if isinstance(number, int) and not isinstance(number, bool):
         row = {**row, "id": str(number)}
     texts = {name: to_text(row.get(name), name, where) for name in TEXTS}
     if not texts["answer"].strip():
-        raise DatasetError(
-            f"{_upper(where)} has an empty answer; there would be nothing to forget or to keep."
-        )
-    perturbed = row.get("perturbed_answer") or ()
-    if isinstance(perturbed, str):
-        perturbed = (perturbed,)
-    if not isinstance(perturbed, list | tuple):
-        raise DatasetError(f'{_upper(where)} has a "perturbed_answer" that is no list of texts.')
+        raise DatasetError(f"{where} has an empty answer; there would be nothing to forget or to keep.")
+    perturbed = to_list(row.get("perturbed_answer"), "perturbed_answer", where)
     return Sample(
         id=texts["id"] or default_id,
         question=texts["question"],
         answer=texts["answer"],
-        span=to_spans(row.get("span"), texts["answer"], "span", where),
+        span=gold_spans(row, texts["answer"], where),
         paraphrased_question=texts["paraphrased_question"],
         paraphrased_answer=texts["paraphrased_answer"],
         perturbed_answer=tuple(to_text(p, "perturbed_answer", where) for p in perturbed),
         paraphrased_span=to_spans(
             row.get("paraphrased_span"), texts["paraphrased_answer"], "paraphrased_span", where
         ),
+        history=tuple(to_turns(row.get("history"), "history", where)),
     )
 
 
@@ -79,41 +78,44 @@ def to_row(sample: Sample) -> dict[str, Any]:
         "perturbed_answer": list(sample.perturbed_answer),
         "span": [list(span) for span in sample.span],
         "paraphrased_span": [list(span) for span in sample.paraphrased_span],
+        "history": [{"role": turn.role, "content": turn.content} for turn in sample.history],
     }
 
 
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def to_text(value: Any, name: str, where: str) -> str:
-    """A field as a text, "" for None; a ``DatasetError`` when it is no text or holds half of a character."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise DatasetError(f'{_upper(where)} has a "{name}" that is no text but {type(value).__name__}.')
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise DatasetError(f'{_upper(where)} has a "{name}" with half of a character (a lone surrogate).')
-    return value
+def gold_spans(row: Mapping[str, Any], text: str, where: str) -> tuple[Span, ...]:
+    """The gold spans of a row in a text: its "span" and its "facts"."""
+    spans = (span for name in ("span", "facts") for span in to_spans(row.get(name), text, name, where))
+    return tuple(dict.fromkeys(spans))
 
 
 def to_spans(value: Any, text: str, name: str, where: str) -> tuple[Span, ...]:
-    """A field as [start, end) character ranges of a text; a ``DatasetError`` when it is none or leaves it."""
-    try:
-        spans = tuple((start, end) for start, end in _items(value))
-    except (TypeError, ValueError):
-        spans = (("", ""),)
-    if not all(type(bound) is int for span in spans for bound in span):
+    """A field as [start, end) character ranges of a text.
+
+    Args:
+        value: Ranges, or strings of the text, of which each stands for the first place where it occurs.
+        text: The text.
+        name: What the field is called.
+        where: What the error message calls the row.
+
+    Raises:
+        DatasetError: If it is neither, a range leaves the text, or a string does not occur in it.
+    """
+    return tuple(_to_span(item, text, name, where) for item in to_list(value, name, where))
+
+
+def _to_span(item: Any, text: str, name: str, where: str) -> Span:
+    if isinstance(item, str):
+        start = text.find(item)
+        if not item or start < 0:
+            raise DatasetError(f'{where} has a "{name}" "{item[:60]}" that does not occur in its text.')
+        return start, start + len(item)
+    if not (isinstance(item, list | tuple) and len(item) == 2 and all(type(bound) is int for bound in item)):
         raise DatasetError(
-            f'{_upper(where)} has a "{name}" that is no list of [start, end] character ranges.'
+            f'{where} has a "{name}" that is no list of [start, end] character ranges or of strings.'
         )
-    for start, end in spans:
-        if not 0 <= start < end <= len(text):
-            raise DatasetError(
-                f'{_upper(where)} has a "{name}" [{start}, {end}] outside its text of {len(text)} characters.'
-            )
-    return spans
-
-
-def _items(value: Any) -> Iterable[Any]:
-    return () if value is None else value
+    start, end = item
+    if not 0 <= start < end <= len(text):
+        raise DatasetError(
+            f'{where} has a "{name}" [{start}, {end}] outside its text of {len(text)} characters.'
+        )
+    return start, end

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenunlearn.datasets.samples import SampleSet
+from tokenunlearn.datasets.samples import SampleSet, Turn
 from tokenunlearn.evaluation.metrics import METRICS, PartMetric
 from tokenunlearn.evaluation.metrics.membership import GROUPS, gradient_norms
 from tokenunlearn.evaluation.metrics.metric import JUDGED, Column
@@ -124,11 +124,14 @@ class Meter:
                     result.pool(metric, *groups)
         return result
 
-    def greedy(self, questions: Sequence[str], max_new_tokens: int, phase: str) -> list[str]:
+    def greedy(
+        self, questions: Sequence[str], histories: Sequence[Sequence[Turn]], max_new_tokens: int, phase: str
+    ) -> list[str]:
         """Greedy answers."""
         return generate(
             self.model,
             questions,
+            histories=histories,
             max_new_tokens=max_new_tokens,
             token_budget=self.budget(generation.TOKEN_BUDGET),
             progress=self.hearing(phase),
@@ -238,15 +241,15 @@ class MeasuredPart:
     @cached_property
     def answers(self) -> list[str]:
         """Greedy answers to the questions."""
-        return self.meter.greedy([s.question for s in self.samples], self.room, f"{self.name}: generating")
+        questions, histories = [s.question for s in self.samples], [s.history for s in self.samples]
+        return self.meter.greedy(questions, histories, self.room, f"{self.name}: generating")
 
     @cached_property
     def paraphrased_answers(self) -> list[str | None]:
         """Greedy answers to the paraphrased questions; None for a row that has none."""
         asked = [s for s in self.samples if s.paraphrased_question]
-        answers = self.meter.greedy(
-            [s.paraphrased_question for s in asked], self.room, f"{self.name}: generating, paraphrased"
-        )
+        questions, histories = [s.paraphrased_question for s in asked], [s.history for s in asked]
+        answers = self.meter.greedy(questions, histories, self.room, f"{self.name}: generating, paraphrased")
         replies = dict(zip((s.id for s in asked), answers, strict=True))
         return [replies.get(s.id) for s in self.samples]
 

@@ -73,18 +73,31 @@ def chunk_documents(
             found.append(sample)
             continue
         room = sample.chunk_tokens if max_length is None else min(sample.chunk_tokens, max_length - 1)
-        pieces = list(_pieces(tokenizer, sample.answer, room))
-        if len(pieces) == 1:
-            found.append(sample)
-            continue
-        start = 0
-        for number, piece in enumerate(pieces):
-            end = start + len(piece)
-            inside = [(max(a, start) - start, min(b, end) - start) for a, b in sample.span]
-            span = tuple((a, b) for a, b in inside if a < b)
-            found.append(replace(sample, id=f"{sample.id}-{number:03d}", answer=piece, span=span))
-            start = end
+        texts = list(pieces(tokenizer, sample.answer, room))
+        found += [sample] if len(texts) == 1 else piece_samples(sample, texts)
     return SampleSet(samples.name if isinstance(samples, SampleSet) else "samples", tuple(found))
+
+
+def piece_samples(sample: Sample, texts: Sequence[str]) -> list[Sample]:
+    """A sample for each piece of an answer, with the parts of the gold spans that lie in it."""
+    found = []
+    start = 0
+    for number, text in enumerate(texts):
+        end = start + len(text)
+        inside = [(max(a, start) - start, min(b, end) - start) for a, b in sample.span]
+        found.append(
+            replace(
+                sample,
+                id=f"{sample.id}-{number:03d}",
+                answer=text,
+                span=tuple((a, b) for a, b in inside if a < b),
+                paraphrased_answer="",
+                perturbed_answer=(),
+                paraphrased_span=(),
+            )
+        )
+        start = end
+    return found
 
 
 def _tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[Span]]:
@@ -92,8 +105,8 @@ def _tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], l
     return list(found["input_ids"]), list(found["offset_mapping"])
 
 
-def _pieces(tokenizer: PreTrainedTokenizerBase, text: str, room: int) -> Iterator[str]:
-    """The text in pieces of at most ``room`` tokens each, by their own tokenization."""
+def pieces(tokenizer: PreTrainedTokenizerBase, text: str, room: int) -> Iterator[str]:
+    """A text in pieces of at most ``room`` tokens each, by their own tokenization."""
     if room < 1:
         raise TokenUnlearnError(f"A chunk of {room} tokens holds nothing; use at least 1.")
     _, offsets = _tokens(tokenizer, text)
@@ -105,7 +118,7 @@ def _pieces(tokenizer: PreTrainedTokenizerBase, text: str, room: int) -> Iterato
         last = _cut(text, offsets, first, room)
         end = offsets[last][0] if last < len(offsets) else len(text)
         # A piece may have other tokens than it had within the whole text.
-        yield from _pieces(tokenizer, text[start:end], room)
+        yield from pieces(tokenizer, text[start:end], room)
         first, start = last, end
 
 

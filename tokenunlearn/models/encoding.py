@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
-from tokenunlearn.datasets.samples import Span, overlaps
+from tokenunlearn.datasets.samples import Span, Turn, overlaps
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
-from tokenunlearn.models.templates import PLACEHOLDER, ChatFormat, Conversation, Message
+from tokenunlearn.models.templates import PLACEHOLDER, ChatFormat, Conversation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,9 +107,18 @@ class Encoding:
 
 
 def encode(
-    chat: ChatFormat, sample_id: str, question: str, answer: str, *, max_length: int | None = None
+    chat: ChatFormat,
+    sample_id: str,
+    question: str,
+    answer: str,
+    *,
+    history: Sequence[Turn] = (),
+    max_length: int | None = None,
 ) -> Encoding:
     """A question and an answer as the tokens that the chat template writes for the whole conversation.
+
+    Earlier turns are part of the prompt; a system turn at their beginning takes the place of the chat
+    format's own.
 
     The response begins with the first token that holds some of the answer, or of a blank that the template
     puts before every answer and the tokenizer joins with it; it ends with the end of turn. Text that looks
@@ -119,8 +128,8 @@ def encode(
         SampleTooLongError: If prompt and response together exceed ``max_length`` tokens.
         TemplateError: If the template fails, or changes a message.
     """
-    conversation = chat.conversation([Message("user", question), Message("assistant", answer)])
-    asked, said = conversation.places
+    conversation = chat.conversation([*history, Turn("user", question), Turn("assistant", answer)])
+    *_, asked, said = conversation.places
     text = conversation.text
     ids, offsets = _tokens(chat, conversation)
     begin = said.start - _joined_blank(chat.tokenizer, text[max(0, said.start - TAIL) : said.start])
@@ -154,9 +163,9 @@ def encode(
     )
 
 
-def prompt_ids(chat: ChatFormat, question: str, prefix: str = "") -> list[int]:
+def prompt_ids(chat: ChatFormat, question: str, prefix: str = "", history: Sequence[Turn] = ()) -> list[int]:
     """Token ids up to where the answer begins, or goes on after ``prefix``: a sample's prompt exactly."""
-    encoding = encode(chat, "", question, prefix or PLACEHOLDER)
+    encoding = encode(chat, "", question, prefix or PLACEHOLDER, history=history)
     if not prefix:
         return list(encoding.input_ids[: encoding.prompt_length])
     said = sum(start < len(prefix) for start, _ in encoding.answer_offsets)

@@ -14,6 +14,7 @@ from tokenunlearn.models.encoding import batches_by_length, prompt_ids
 from tokenunlearn.models.templates import without_thinking
 
 if TYPE_CHECKING:
+    from tokenunlearn.datasets.samples import Turn
     from tokenunlearn.models.forward import Progress
     from tokenunlearn.models.loaded_model import LoadedModel
 
@@ -38,6 +39,7 @@ def generate(
     lm: LoadedModel,
     questions: Sequence[str],
     *,
+    histories: Sequence[Sequence[Turn]] | None = None,
     prefixes: Sequence[str] | None = None,
     sampling: Sampling | None = None,
     max_new_tokens: int = MAX_NEW_TOKENS,
@@ -53,6 +55,7 @@ def generate(
     Args:
         lm: The model.
         questions: Put into the chat template like the samples' questions.
+        histories: Turns before each question; None for none.
         prefixes: How each answer is made to begin, "" for freely; not part of what is returned.
         sampling: How tokens are drawn; None is greedy.
         max_new_tokens: Most tokens of one answer, cut where the context ends.
@@ -62,7 +65,7 @@ def generate(
     Raises:
         SampleTooLongError: If a prompt leaves no room for an answer in the model's context.
     """
-    prompts = _prompts(lm, questions, prefixes or [""] * len(questions))
+    prompts = _prompts(lm, questions, histories or [()] * len(questions), prefixes or [""] * len(questions))
     end = lm.end_of_turn_id
     ends = sorted({end, end if lm.tokenizer.eos_token_id is None else lm.tokenizer.eos_token_id})
     answers = [""] * len(prompts)
@@ -92,11 +95,17 @@ def _seeded(lm: LoadedModel, sampling: Sampling | None) -> Iterator[None]:
         yield
 
 
-def _prompts(lm: LoadedModel, questions: Sequence[str], prefixes: Sequence[str]) -> list[list[int]]:
+def _prompts(
+    lm: LoadedModel,
+    questions: Sequence[str],
+    histories: Sequence[Sequence[Turn]],
+    prefixes: Sequence[str],
+) -> list[list[int]]:
     """Token ids of every prompt and prefix, exactly those of the samples' encodings."""
     prompts = []
-    for number, (question, prefix) in enumerate(zip(questions, prefixes, strict=True), start=1):
-        ids = prompt_ids(lm.chat, question, prefix)
+    asked = zip(questions, prefixes, histories, strict=True)
+    for number, (question, prefix, history) in enumerate(asked, start=1):
+        ids = prompt_ids(lm.chat, question, prefix, history)
         if lm.context_length is not None and len(ids) >= lm.context_length:
             raise SampleTooLongError(
                 f"Question {number} has {len(ids):,} tokens and leaves no room for an answer in the model's "

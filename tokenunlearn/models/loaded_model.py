@@ -79,6 +79,7 @@ class LoadedModel:
             sample.id,
             sample.question if question is None else question,
             sample.answer if answer is None else answer,
+            history=sample.history,
             max_length=self.context_length,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tokenunlearn.datasets.samples import Span
+from tokenunlearn.datasets.samples import Span, Turn
 from tokenunlearn.errors import TemplateError
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ class ChatFormat:
 
     Attributes:
         tokenizer: The model's tokenizer, with its chat template if it has one.
-        system_prompt: System turn before the first message; None leaves the template's own default.
+        system_prompt: System turn before the first message, unless that is one itself; None leaves the
+            template's own default.
         kwargs: Variables of the template, by name; thinking is off unless they say otherwise.
     """
 
@@ -38,7 +39,7 @@ class ChatFormat:
         """Whether the tokenizer has a chat template; without, it is "Question: ...", "Answer: ..."."""
         return bool(self.tokenizer.chat_template)
 
-    def conversation(self, messages: Sequence[Message]) -> Conversation:
+    def conversation(self, messages: Sequence[Turn]) -> Conversation:
         """A conversation as the template writes it, with the place of every message.
 
         Raises:
@@ -61,12 +62,13 @@ class ChatFormat:
         return Conversation(text, tuple(messages), tuple(places))
 
     def _write(self, messages: Sequence[tuple[str, str]]) -> str:
+        own = bool(messages) and messages[0][0] == "system"
         if not self.templated:
             names = {"user": "Question: ", "assistant": "Answer: ", "system": ""}
-            begin = [("system", self.system_prompt)] if self.system_prompt else []
+            begin = [("system", self.system_prompt)] if self.system_prompt and not own else []
             return "\n".join(names.get(role, "") + content for role, content in [*begin, *messages])
         turns = [{"role": role, "content": content} for role, content in messages]
-        if self.system_prompt is not None and (not messages or messages[0][0] != "system"):
+        if self.system_prompt is not None and not own:
             turns.insert(0, {"role": "system", "content": self.system_prompt})
         try:
             return str(
@@ -76,14 +78,6 @@ class ChatFormat:
             )
         except Exception as error:  # jinja raises its own kinds, templates any
             raise TemplateError(f"The chat template fails: {' '.join(str(error).split())[:200]}") from error
-
-
-@dataclass(frozen=True)
-class Message:
-    """One turn: its role ("system", "user", "assistant") and what it says."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True)
@@ -117,7 +111,7 @@ class Conversation:
     """
 
     text: str
-    messages: tuple[Message, ...]
+    messages: tuple[Turn, ...]
     places: tuple[Place, ...]
 
 

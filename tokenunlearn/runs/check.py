@@ -141,7 +141,8 @@ def too_long(case: Case) -> Iterator[Finding]:
             "too long",
             "error",
             f"{_count(ids)} of {len(case.samples)} do not fit the model's context of "
-            f"{case.model.context_length:,} tokens: {_named(ids)}; shorten or leave them out.",
+            f"{case.model.context_length:,} tokens: {_named(ids)}; shorten them, or set long to "
+            "skip, chunk or truncate.",
             tuple(ids),
         )
 
@@ -163,8 +164,8 @@ def overlap(case: Case) -> Iterator[Finding]:
 
 def duplicates(case: Case) -> Iterator[Finding]:
     """Questions that the forget set asks more than once."""
-    counts = Counter(_folded(s.question) for s in case.forget if not s.document)
-    ids = [s.id for s in case.forget if not s.document and counts[_folded(s.question)] > 1]
+    counts = Counter(_key(s)[:-1] for s in case.forget if not s.document)
+    ids = [s.id for s in case.forget if not s.document and counts[_key(s)[:-1]] > 1]
     if ids:
         yield Finding(
             "duplicate questions",
@@ -178,7 +179,7 @@ def duplicates(case: Case) -> Iterator[Finding]:
 def control_tokens(case: Case) -> Iterator[Finding]:
     """Text that looks like the tokenizer's control tokens."""
     tokenizer = case.model.tokenizer
-    ids = [s.id for s in case.samples if holds_control_text(tokenizer, s.question + "\n" + s.answer)]
+    ids = [s.id for s in case.samples if any(holds_control_text(tokenizer, t.content) for t in s.turns)]
     if ids:
         yield Finding(
             "control tokens",
@@ -335,8 +336,8 @@ def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _key(sample: Sample) -> tuple[str, str]:
-    return _folded(sample.question), _folded(sample.answer)
+def _key(sample: Sample) -> tuple[str, ...]:
+    return tuple(_folded(turn.content) for turn in sample.turns)
 
 
 # A new check is one function and one line here.

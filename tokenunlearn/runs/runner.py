@@ -72,6 +72,7 @@ class _Execution:
     def go(self) -> RunState:
         """Every phase in order."""
         from tokenunlearn.datasets import load_samples
+        from tokenunlearn.models.context import fit_context
         from tokenunlearn.models.loading import load_model
         from tokenunlearn.training.settings import UnlearnSettings
         from tokenunlearn.training.unlearn import unlearn
@@ -82,6 +83,8 @@ class _Execution:
         samples = load_samples(spec.samples)
         retain = load_samples(spec.retain) if spec.retain else None
         model = (self.load or load_model)(spec.model)
+        samples = fit_context(model, samples, config.long)
+        retain = retain and fit_context(model, retain, config.long)
         scores = self.scores(model, samples)
         weights = scores.weights(make_rule(spec.rule)) if scores else None
         watch = WatchSettings.of(spec.watch)
@@ -141,7 +144,7 @@ class _Execution:
         changes = token_changes(
             before,
             result.model,
-            before.encode_all(before.chunk(samples)),
+            before.encode_all(samples),
             result.token_weights,
             progress=lambda done, total: self.phase("comparing tokens", done, total),
         )
@@ -160,8 +163,9 @@ class _Execution:
         for done, (part, samples) in enumerate(parts.items()):
             self.phase("generating", done, len(parts))
             shown = [s for s in samples if not s.document]
-            questions = [s.question for s in shown]
-            answers = zip(shown, generate(before, questions), generate(result.model, questions), strict=True)
+            questions, histories = [s.question for s in shown], [s.history for s in shown]
+            replies = [generate(lm, questions, histories=histories) for lm in (before, result.model)]
+            answers = zip(shown, *replies, strict=True)
             rows[part] = [
                 {"sample_id": s.id, "question": s.question, "answer": s.answer, "before": b, "after": a}
                 for s, b, a in answers

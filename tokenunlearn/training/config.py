@@ -66,6 +66,7 @@ class UnlearnConfig(TrainingArguments):
     layer: int | None = _of("layer")
     batch_size: int = _of("batch_size")
     retain_batch_size: int = _of("retain_batch_size")
+    long: str = _of("long")
     # Arguments of transformers, with the defaults of unlearning.
     max_steps: int = field(default=-1, metadata={"help": "Optimizer steps; -1 for the objective's own."})
     learning_rate: float | None = _of("learning_rate")  # type: ignore[assignment]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from tokenunlearn.models.context import Long
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS, base_model_name
 from tokenunlearn.objectives import (
@@ -43,6 +44,7 @@ class UnlearnSettings(Settings):
     Parameters that control the optimization: steps, batch sizes, learning_rate, warmup_steps, max_grad_norm,
     seed.
     Parameters that control what is trained: train, lora_r, lora_alpha.
+    Parameters that control what is read: long.
     Parameters that control memory and speed: gradient_accumulation, gradient_checkpointing, bf16.
 
     What is left open (None) among regularizer, gamma, lambda_, steps and batch sizes is filled at once with
@@ -111,6 +113,11 @@ class UnlearnSettings(Settings):
     )
     bf16: bool | None = setting(
         None, "Multiply in bfloat16; by default on a GPU. Trained weights stay float32."
+    )
+    long: Long = setting(
+        "error",
+        "Samples that exceed the model's context: error refuses them, skip leaves them out, chunk cuts their "
+        "answers into pieces, truncate cuts their answers off.",
     )
 
     def __post_init__(self) -> None:

@@ -19,9 +19,10 @@ from transformers.trainer_utils import TrainOutput, get_last_checkpoint
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets import load_samples
+from tokenunlearn.datasets.layout import read_samples
 from tokenunlearn.datasets.samples import Sample, SampleSet
-from tokenunlearn.datasets.schema import to_sample
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models.context import fit_context
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.layers import down_projections
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -103,7 +104,7 @@ class UnlearnTrainer(Trainer):
         trained, self.lm = _trained_and_loaded(model, processing_class, args)
         adapter = peft_config is not None or hasattr(trained, "peft_config")
         self.settings = args.settings("lora" if adapter else "full").resolved(self.lm)
-        self.forget = self.lm.chunk(_samples(forget_dataset, "forget"))
+        self.forget = fit_context(self.lm, _samples(forget_dataset, "forget"), self.settings.long)
         if not len(self.forget):
             raise TokenUnlearnError("There are no samples to forget.")
         retain = _samples(retain_dataset, "retain") if self.settings.needs_retain else ()
@@ -331,10 +332,10 @@ def _samples(dataset: Samples | None, name: str) -> Sequence[Sample]:
     if isinstance(dataset, SampleSet):
         return dataset
     rows: list[Any] = list(dataset)
-    return [
-        row if isinstance(row, Sample) else to_sample(row, f"row {i} of the {name} set", f"{name}-{i}")
-        for i, row in enumerate(rows, 1)
-    ]
+    if all(isinstance(row, Sample) for row in rows):
+        return rows
+    places = [(f"Row {i} of the {name} set", row) for i, row in enumerate(rows, 1)]
+    return read_samples(places, f"the {name} set", name)
 
 
 def _rows(
@@ -346,7 +347,7 @@ def _rows(
 ) -> StepRows:
     """Everything that the steps read, as encodings, in one part."""
     encodings = lm.encode_all(forget)
-    retained = lm.encode_all(lm.chunk(retain)) if len(retain) else []
+    retained = lm.encode_all(fit_context(lm, retain, settings.long)) if len(retain) else []
     weighting = make_weighting(settings.weighting, settings.weighting_parameters)
     token_weights = fixed_weights(encodings, weights, weighting, settings.seed)
     plan = StepPlan.draw(settings, len(encodings), len(retained))

@@ -7,7 +7,7 @@ import pytest
 
 from app import token_preview
 from app.data import sample_table
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.datasets.samples import Sample, Turn, document
 from tokenunlearn.errors import DatasetError
 from tokenunlearn.models.encoding import Encoding
 
@@ -20,6 +20,7 @@ FULL = Sample(
     paraphrased_answer="Turin it is.",
     perturbed_answer=("Porto it is.", "<b>$x$</b> it is."),
     paraphrased_span=((0, 5),),
+    history=(Turn("system", "Be short."), Turn("user", "Hello"), Turn("assistant", "Hi!")),
 )
 
 
@@ -33,6 +34,11 @@ def test_samples_survive_the_table():
     assert samples == [FULL]
     assert notes == faults == []
     assert sample_table.to_table(rows)["facts"][0] == ["Zoë", "Turin"]
+
+
+def test_documents_are_refused():
+    with pytest.raises(DatasetError, match="Documents cannot be edited here"):
+        sample_table.to_rows([FULL, document("d", "Ada lives in Turin.")])
 
 
 def test_rows_that_were_just_added_are_empty_not_none():

@@ -75,6 +75,7 @@ class Target:
         answers = generate(
             self.lm,
             [questions[i] for i in asked],
+            histories=[self.samples[i].history for i in asked],
             prefixes=None if prefixes is None else [prefixes[i] for i in asked],
             sampling=sampling,
             max_new_tokens=longest + SPARE_TOKENS,

@@ -1,0 +1,90 @@
+"""Conversations in the forms that chat data has, and the turns in them that are answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from tokenunlearn.datasets.cells import to_list, to_text
+from tokenunlearn.datasets.samples import Turn
+from tokenunlearn.errors import DatasetError
+
+ROLES: Mapping[str, str] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+}
+_SPEAKER = re.compile(r"(?:\A|\n\n)(Human|Assistant): ?")
+
+
+def is_conversation(value: Any) -> bool:
+    """Whether a value is a list of turns."""
+    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], Mapping)
+
+
+def to_turns(value: Any, name: str, where: str) -> list[Turn]:
+    """Turns out of a list of ``{"role": ..., "content": ...}``, ``{"from": ..., "value": ...}`` or pairs.
+
+    A pair is what the user and what the assistant says.
+
+    Args:
+        value: The list, as a row holds it, or its text as JSON; None is an empty one.
+        name: The column that holds it.
+        where: What the error message calls the row.
+
+    Raises:
+        DatasetError: If it is not such a list, a role is unknown, or a turn holds more than text.
+    """
+    return [turn for item in to_list(value, name, where) for turn in _turns(item, name, where)]
+
+
+def _turns(item: Any, name: str, where: str) -> list[Turn]:
+    if isinstance(item, list | tuple) and len(item) == 2:
+        asked, answered = (_text(content, name, where) for content in item)
+        return [Turn("user", asked), Turn("assistant", answered)]
+    if not isinstance(item, Mapping) or not item.keys() & {"role", "from"}:
+        raise DatasetError(f'{where} has a turn in "{name}" without a role.')
+    role = item.get("role") or item.get("from")
+    if str(role).lower() not in ROLES:
+        raise DatasetError(
+            f'{where} has a turn of the role "{role}" in "{name}"; use system, user or assistant.'
+        )
+    content = item.get("content") if "content" in item else item.get("value")
+    return [Turn(ROLES[str(role).lower()], _text(content, name, where))]
+
+
+def _text(content: Any, name: str, where: str) -> str:
+    """What a turn says, as a text or as a list of parts of text."""
+    if is_conversation(content) and all(part.get("type") == "text" for part in content):
+        content = "".join(str(part.get("text", "")) for part in content)
+    if content is None:
+        raise DatasetError(f'{where} has a turn in "{name}" without text.')
+    return to_text(content, name, where)
+
+
+def dialogue(text: str) -> list[Turn]:
+    r"""Turns of a text that marks them with "Human: " and "Assistant: " after a blank line; [] for any other.
+
+    >>> dialogue("\n\nHuman: Hi\n\nAssistant: Hello")
+    [Turn(role='user', content='Hi'), Turn(role='assistant', content='Hello')]
+    """
+    first, *parts = _SPEAKER.split(text)
+    if first.strip():
+        return []
+    spoken = zip(parts[::2], parts[1::2], strict=True)
+    return [Turn(ROLES[speaker.lower()], said.strip()) for speaker, said in spoken]
+
+
+def answer_places(turns: Sequence[Turn], *, every: bool = False) -> list[int]:
+    """Places of the assistant turns that answer a user turn: the last assistant turn's, or all."""
+    places = [i for i, (a, b) in enumerate(pairwise(turns), 1) if (a.role, b.role) == ("user", "assistant")]
+    last = max((i for i, turn in enumerate(turns) if turn.role == "assistant"), default=None)
+    return places if every else [i for i in places if i == last]
