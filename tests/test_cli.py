@@ -303,7 +303,7 @@ def test_columns_are_mapped_and_held_by_the_run(call, model, tmp_path):
     ("samples", "columns", "sentence"),
     [
         ("file:rows.jsonl", "question", '--columns takes FIELD=COLUMN,FIELD=COLUMN, not "question"'),
-        ("authors:forget10", "question=frage", "--columns is for your own files and sets on the hub"),
+        ("authors:forget10", "question=frage", "--columns is for your own files and sets on the Hub"),
         ("file:rows.jsonl", "frage=question", 'There is no field "frage"'),
     ],
 )
