@@ -42,16 +42,16 @@ class AtwuSettings(Settings):
     forget_strength: float = setting(1.0, "Strength of the forget term.", minimum=0)
     entropy_strength: float = setting(1.0, "Strength of the entropy of the scores.", minimum=0)
     budget_strength: float = setting(10.0, "Strength of the budget term.", minimum=0)
-    l2_strength: float = setting(1.0, "Strength of the squared weights and bias.", minimum=0)
+    l2_strength: float = setting(1.0, "Strength of the L2 penalty on weights and bias.", minimum=0)
     retain_strength: float = setting(
         1.0, "Strength of the retain conflict; 0 is the authors' scorer loss.", minimum=0
     )
     conflict: Conflict = setting(
-        "score", "score: mean score of retained tokens; nll: mean of score times NLL of them."
+        "score", "score: mean score of retained tokens; nll: mean of their score times NLL."
     )
-    learning_rate: float = setting(0.05, "Falls linearly to 0 over the steps.", minimum=0)
+    learning_rate: float = setting(0.05, "Initial learning rate, decayed linearly to 0.", minimum=0)
     momentum: float = setting(0.9, "Momentum of gradient descent.", minimum=0)
-    clip: float = setting(1.0, "Largest norm of the gradient.", minimum=0)
+    clip: float = setting(1.0, "Maximum gradient norm.", minimum=0)
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _check(
     if not len(forget_nll):
         raise TokenUnlearnError("There are no forget tokens to learn a scorer from.")
     if not len(retain_nll) and settings.retain_strength:
-        raise TokenUnlearnError("There are no retained tokens; give some, or set retain_strength to 0.")
+        raise TokenUnlearnError("There are no retained tokens; add some or set retain_strength to 0.")
     for name, hidden, nll in (("forget", forget_hidden, forget_nll), ("retain", retain_hidden, retain_nll)):
         if hidden.shape != (len(nll), forget_hidden.shape[-1]):
             raise TokenUnlearnError(

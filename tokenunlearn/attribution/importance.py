@@ -24,34 +24,36 @@ class ImportanceSettings(Settings):
     """Parameters that turn measured signals into importance; changing one needs no forward pass."""
 
     alpha: float = setting(
-        0.0, "Mix: 1 is the knowledge score alone, 0 the entropy alone.", minimum=0, maximum=1
+        0.0, "Mix: 1 uses only the knowledge score, 0 only the entropy.", minimum=0, maximum=1
     )
     reading: Reading = setting(
         "auto",
-        "sharp: entropy as it is, for models that hesitate at facts; tail: at temperature 4, for "
-        "text recited by heart; auto: chosen from the scores; plain: entropy as it is, and no word "
-        "counts less for repeating the question or being in lower case.",
+        "sharp: entropy at temperature 1, for models that are uncertain at facts; tail: entropy at "
+        "temperature 4, for text the model recites; auto: chosen from the scores; plain: entropy at "
+        "temperature 1, with no lower weight for lowercase words or words that repeat the question.",
     )
     fusion: Fusion = setting(
-        "product", "product: k^alpha * h^(1-alpha), high only where both are; sum: alpha*k + (1-alpha)*h."
+        "product", "product: k^alpha * h^(1-alpha), high only if both are high; sum: alpha*k + (1-alpha)*h."
     )
     normalizer: Normalizer = setting(
-        "rank", "rank: share of tokens that score lower; minmax: linear to 0..1."
+        "rank", "rank: share of tokens with a lower score; minmax: linear to 0..1."
     )
-    scope: Scope = setting("set", "Normalize over the whole forget set or each sample.")
+    scope: Scope = setting("set", "Normalize over the whole forget set or per sample.")
     aggregation: Aggregation = setting(
-        "sum", "Over contexts: sum or max of the positive part, or sum of absolute values."
+        "sum", "Over contexts: sum or max of positive values, or sum of absolute values."
     )
     copy_guard: bool = setting(
         True,
-        "Words that repeat the question count little or nothing; in a plain reading only their "
-        "knowledge score is 0.",
+        "Lower the importance of words that repeat the question; in the plain reading, only their knowledge "
+        "score is set to 0.",
     )
-    direction: Direction = setting("uncertain", "Whether uncertain or certain tokens score high in entropy.")
+    direction: Direction = setting(
+        "uncertain", "Whether uncertain or certain tokens get a high entropy score."
+    )
     granularity: Granularity = setting(
         "word",
-        "word: every token takes the sum of the scores of its word or name; highest: the highest "
-        "of them; token: each token its own.",
+        "word: each token gets the sum of the scores of its word or name; highest: their maximum; token: "
+        "its own score.",
     )
 
 

@@ -23,17 +23,18 @@ class MaskingSettings(Settings):
 
     mask: Mask = setting(
         "prompt",
-        "Context: the whole question at once (one pass more), each of its words or tokens alone "
-        "(a pass for each), or random subsets.",
+        "prompt: the whole question at once (one extra pass); leave-one-out: one word or token at a time "
+        "(one pass each); random: random subsets.",
     )
-    unit: Unit = setting("word", "What one masked context is: a word or a single token.")
+    unit: Unit = setting("word", "Unit of a masked context: a word or a token.")
     operator: Operator = setting(
         "attention",
-        "attention hides the positions from every query, token replaces the ids by a mask id, "
-        "embedding replaces them by the mean embedding.",
+        "attention: hide the positions from every query; token: replace the token ids with a mask id; "
+        "embedding: replace the embeddings with the mean embedding.",
     )
     measure: Measure = setting(
-        "drop", "drop: log-probability the true token loses; kl: KL of the whole prediction. In nats."
+        "drop",
+        "drop: drop in log-probability of the true token; kl: KL divergence of the predictive distribution. In nats.",
     )
     subsets: int = setting(16, "Number of random subsets.", minimum=1, maximum=10_000)
     seed: int = setting(0, "Seed of the random subsets.", minimum=0)

@@ -37,20 +37,26 @@ class ModelPreset:
 
 
 PRESETS: dict[str, ModelPreset] = {
-    "demo": ModelPreset("demo", None, None, "demo-retrained", "3 M parameter Llama trained on the authors"),
-    "demo-retrained": ModelPreset("demo-retrained", None, None, None, "the same, never shown forget10"),
-    "demo-qwen3": ModelPreset("demo-qwen3", None, None, None, "1 M parameter Qwen3 trained on the authors"),
-    "demo-neox": ModelPreset("demo-neox", None, None, None, "1 M parameter GPT-NeoX trained on the authors"),
+    "demo": ModelPreset(
+        "demo", None, None, "demo-retrained", "Llama with 3 M parameters, trained on the authors"
+    ),
+    "demo-retrained": ModelPreset("demo-retrained", None, None, None, "demo, trained without forget10"),
+    "demo-qwen3": ModelPreset(
+        "demo-qwen3", None, None, None, "Qwen3 with 1 M parameters, trained on the authors"
+    ),
+    "demo-neox": ModelPreset(
+        "demo-neox", None, None, None, "GPT-NeoX with 1 M parameters, trained on the authors"
+    ),
     "demo-alchemy": ModelPreset(
         "demo-alchemy",
         None,
         None,
         "demo-alchemy-retrained",
-        "1 M parameter Llama trained on the invented alchemy and on its harmless neighbour",
+        "Llama with 1 M parameters, trained on the fictional alchemy and on a harmless neighboring topic",
         "alchemy",
     ),
     "demo-alchemy-retrained": ModelPreset(
-        "demo-alchemy-retrained", None, None, None, "the same, never shown the alchemy", "alchemy"
+        "demo-alchemy-retrained", None, None, None, "demo-alchemy, trained without the alchemy", "alchemy"
     ),
     "smollm2": ModelPreset("smollm2", None, "", None, "SmolLM2-135M-Instruct as published"),
     "smollm2-authors": ModelPreset(
@@ -58,23 +64,28 @@ PRESETS: dict[str, ModelPreset] = {
         "smollm2-authors",
         "",
         "smollm2-authors-retrained",
-        "SmolLM2 with a LoRA trained on the authors",
+        "SmolLM2 with a LoRA adapter trained on the authors",
     ),
     "smollm2-authors-retrained": ModelPreset(
-        "smollm2", "smollm2-authors-retrained", "", None, "the same, never shown forget10"
+        "smollm2", "smollm2-authors-retrained", "", None, "smollm2-authors, trained without forget10"
     ),
     "demo-prose": ModelPreset(
-        "demo-prose", None, None, "demo-prose-retrained", "2 M parameter Llama that knows the prose", "prose"
+        "demo-prose",
+        None,
+        None,
+        "demo-prose-retrained",
+        "Llama with 2 M parameters, trained on the prose",
+        "prose",
     ),
     "demo-prose-retrained": ModelPreset(
-        "demo-prose-retrained", None, None, None, "the same, never shown the subjects to forget", "prose"
+        "demo-prose-retrained", None, None, None, "demo-prose, trained without the forget set", "prose"
     ),
     "smollm2-prose": ModelPreset(
         "smollm2",
         "smollm2-prose",
         "",
         "smollm2-prose-retrained",
-        "SmolLM2 with a LoRA that knows the prose",
+        "SmolLM2 with a LoRA adapter trained on the prose",
         "prose",
     ),
     "smollm2-prose-retrained": ModelPreset(
@@ -82,7 +93,7 @@ PRESETS: dict[str, ModelPreset] = {
         "smollm2-prose-retrained",
         "",
         None,
-        "the same, never shown the subjects to forget",
+        "smollm2-prose, trained without the forget set",
         "prose",
     ),
     "smollm2-tofu": ModelPreset(
@@ -90,7 +101,7 @@ PRESETS: dict[str, ModelPreset] = {
         "smollm2-tofu",
         "",
         "smollm2-tofu-retrained",
-        "SmolLM2 with a LoRA that knows twenty authors of TOFU by heart",
+        "SmolLM2 with a LoRA adapter trained on 20 TOFU authors",
         "tofu",
     ),
     "smollm2-tofu-retrained": ModelPreset(
@@ -98,7 +109,7 @@ PRESETS: dict[str, ModelPreset] = {
         "smollm2-tofu-retrained",
         "",
         None,
-        "the same, never shown the five authors to forget",
+        "smollm2-tofu, trained without the five forget authors",
         "tofu",
     ),
 }

@@ -50,7 +50,7 @@ def dpo(
 class DPO(Objective):
     """Parameters of DPO with refusals."""
 
-    beta: float = setting(0.02, "Inverse temperature: larger stops earlier.", above=0)
+    beta: float = setting(0.02, "Inverse temperature; larger values stop forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll", "refusals"})
     recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 30.0, "steps": 40}
 

@@ -42,7 +42,7 @@ def npo(
 class NPO(Objective):
     """Parameters of NPO."""
 
-    beta: float = setting(0.2, "Inverse temperature: larger stops forgetting earlier.", above=0)
+    beta: float = setting(0.2, "Inverse temperature; larger values stop forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll"})
     # At lambda 10 a small model keeps its other answers; SmolLM2-135M loses a third of them (docs/method.md).
     recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 60.0}

@@ -45,9 +45,9 @@ class PDU(Objective):
     is above its bound and shrinks below it.
     """
 
-    bound: float = setting(0.05, "Retain loss that is still allowed, in nats (published: 0.3).", minimum=0)
-    dual_step: float = setting(50.0, "How fast lambda follows the retain loss (published: 5).", minimum=0)
-    warmup: float = setting(5.0, "Steps before lambda begins to change.", minimum=0)
+    bound: float = setting(0.05, "Maximum allowed retain loss, in nats (published: 0.3).", minimum=0)
+    dual_step: float = setting(50.0, "Step size of the dual variable lambda (published: 5).", minimum=0)
+    warmup: float = setting(5.0, "Number of steps before lambda starts to change.", minimum=0)
     token_mean: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {
         "regularizer": "nll",

@@ -45,7 +45,9 @@ class RMU(Objective):
     """Parameters of RMU. The layer is the run's setting ``layer``."""
 
     coefficient: float = setting(
-        6.0, "Length of the control vector, in mean norms of the reference's states at the layer.", above=0
+        6.0,
+        "Norm of the control vector, in mean norms of the reference model's hidden states at the layer.",
+        above=0,
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"states"})
     few_modules: ClassVar[bool] = True

@@ -38,8 +38,8 @@ def simnpo(
 class SimNPO(Objective):
     """Parameters of SimNPO."""
 
-    beta: float = setting(2.5, "Inverse temperature: larger stops forgetting earlier.", above=0)
-    delta: float = setting(1.0, "Margin on the mean NLL, in nats: larger forgets further.")
+    beta: float = setting(2.5, "Inverse temperature; larger values stop forgetting earlier.", above=0)
+    delta: float = setting(1.0, "Margin on the mean NLL, in nats; larger values forget more.")
     recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:

@@ -57,7 +57,7 @@ def label_logits(
 class TPO(Objective):
     """Parameters of TPO."""
 
-    beta: float = setting(0.3, "Inverse temperature: larger stops forgetting earlier.", above=0)
+    beta: float = setting(0.3, "Inverse temperature; larger values stop forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
     recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 

@@ -56,7 +56,7 @@ def undial_tokens(
 class UNDIAL(Objective):
     """Parameters of UNDIAL."""
 
-    beta: float = setting(10.0, "What the true token's logit is lowered by in the target.", above=0)
+    beta: float = setting(10.0, "Amount by which the true token's logit is lowered in the target.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
     token_mean: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 5.0, "steps": 30}

@@ -239,7 +239,7 @@ class TNPO(Weighting):
 class WTNPO(TNPO):
     """Weighted token-wise NPO."""
 
-    alpha: float = setting(1.5, "Further power of the probability.", minimum=0)
+    alpha: float = setting(1.5, "Additional power of the probability.", minimum=0)
 
     def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
         """Weights of a step's batch."""
@@ -269,8 +269,10 @@ class ETW(Weighting):
 class SU(Weighting):
     """Tokens whose probability differs from that of a model that never saw the forget set."""
 
-    k: float = setting(0.0, "Standard deviations above the mean from which a token is selected.")
-    context: float = setting(2.0, "Neighbours on each side that are selected too.", minimum=0)
+    k: float = setting(0.0, "Select tokens from this many standard deviations above the mean.")
+    context: float = setting(
+        2.0, "Number of neighboring tokens on each side that are also selected.", minimum=0
+    )
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll", "base_nll"})
     uses_selection: ClassVar[bool] = False
 

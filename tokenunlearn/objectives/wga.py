@@ -38,7 +38,9 @@ def wga(
 class WGA(Objective):
     """Parameters of WGA."""
 
-    beta: float = setting(1.0, "Power of the token's probability: larger lets go earlier.", minimum=0)
+    beta: float = setting(
+        1.0, "Power of the token probability; larger values stop forgetting earlier.", minimum=0
+    )
     token_mean: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 

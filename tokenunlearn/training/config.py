@@ -79,16 +79,21 @@ class UnlearnConfig(TrainingArguments):
         default="constant_with_warmup", metadata={"help": "Learning rate schedule."}
     )
     per_device_train_batch_size: int = field(
-        default=1, metadata={"help": "Not read: batch_size and retain_batch_size are those of a whole step."}
+        default=1,
+        metadata={"help": "Not used: batch_size and retain_batch_size set the size of a whole step."},
     )
-    logging_steps: float = field(default=1, metadata={"help": "Steps between two records."})
-    logging_nan_inf_filter: bool = field(default=False, metadata={"help": "Hide losses that are not finite."})
-    remove_unused_columns: bool = field(default=False, metadata={"help": "Not read: the samples have none."})
+    logging_steps: float = field(default=1, metadata={"help": "Number of steps between two records."})
+    logging_nan_inf_filter: bool = field(
+        default=False, metadata={"help": "Filter out losses that are NaN or infinite."}
+    )
+    remove_unused_columns: bool = field(
+        default=False, metadata={"help": "Not used: the samples have no unused columns."}
+    )
     train_sampling_strategy: str = field(
-        default="sequential", metadata={"help": "Fixed: the order of the samples is drawn from the seed."}
+        default="sequential", metadata={"help": "Fixed: the sample order is drawn from the seed."}
     )
     ddp_find_unused_parameters: bool | None = field(
-        default=False, metadata={"help": "Look for parameters without a gradient in each step."}
+        default=False, metadata={"help": "Look for parameters without a gradient in every step."}
     )
 
     def __post_init__(self) -> None:

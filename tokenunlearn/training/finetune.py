@@ -23,15 +23,17 @@ class FinetuneSettings(Settings):
     Parameters that control the optimization: AdamW with a cosine schedule, clipped at norm 1.
     """
 
-    epochs: float = setting(10, "Passes over the samples.", above=0, maximum=1_000_000)
-    batch_size: int = setting(16, "Samples in one optimizer step.", minimum=1, maximum=100_000)
+    epochs: float = setting(10, "Number of passes over the samples.", above=0, maximum=1_000_000)
+    batch_size: int = setting(16, "Samples per optimizer step.", minimum=1, maximum=100_000)
     learning_rate: float = setting(1e-3, "Peak learning rate.", minimum=0)
-    warmup_ratio: float = setting(0.05, "Share of the steps that warm up.", minimum=0, maximum=1)
+    warmup_ratio: float = setting(0.05, "Share of the steps used for warmup.", minimum=0, maximum=1)
     weight_decay: float = setting(0.0, "AdamW's decoupled weight decay.", minimum=0)
-    seed: int = setting(0, "Seed of initialization and order.", minimum=0)
-    bf16: bool = setting(False, "Multiply in bfloat16; weights stay float32.")
-    in_order: bool = setting(False, "Take samples as they come instead of at random by length.")
-    sample_mean: bool = setting(False, "Every sample counts alike in the loss, not every token.")
+    seed: int = setting(0, "Seed of the initialization and the sample order.", minimum=0)
+    bf16: bool = setting(False, "Compute in bfloat16; the weights stay float32.")
+    in_order: bool = setting(
+        False, "Keep the order of the samples instead of drawing them at random, grouped by length."
+    )
+    sample_mean: bool = setting(False, "Average the loss over samples instead of tokens.")
     adam_beta2: float = setting(0.999, "AdamW's second decay rate.", minimum=0, maximum=1)
 
 

@@ -25,22 +25,20 @@ class RunPreset:
 
 # Every objective as it is recommended, a quick look, and the published methods that bring their own weights.
 RUN_PRESETS: dict[str, RunPreset] = {
-    "quick look": RunPreset(
-        {"objective": "npo", "steps": 10}, "Ten steps of NPO: a first look at where a run is going."
-    ),
+    "quick look": RunPreset({"objective": "npo", "steps": 10}, "Ten steps of NPO, for a first look."),
     **{
         f"{name}, recommended": RunPreset(
-            {"objective": name}, f"{name} with the selected token weights and the settings that suit it."
+            {"objective": name}, f"{name} with the selected token weights and its recommended settings."
         )
         for name in OBJECTIVES
     },
     "npo, sequence level": RunPreset(
         {"objective": "npo", "weighting": "uniform"},
-        "NPO as published: every token of the answer counts alike.",
+        "NPO as published: all answer tokens have the same weight.",
     ),
     "npo, long texts": RunPreset(
         {"objective": "npo", "beta": 0.01, "lambda_": 10, "steps": 100, "learning_rate": 1e-3},
-        "For documents: a small beta, for with the usual one NPO is done with a long text too soon.",
+        "For documents: a small beta, because NPO with the default one stops too early on long texts.",
     ),
     "satimp, published weights": RunPreset(
         {
@@ -53,6 +51,6 @@ RUN_PRESETS: dict[str, RunPreset] = {
     ),
     "tnpo weights": RunPreset(
         {"objective": "gradient_ascent", "weighting": "tnpo"},
-        "Token-wise NPO (arXiv 2502.19301): each token is weighted as NPO weights a sequence.",
+        "Token-wise NPO (arXiv 2502.19301): NPO's sequence weight applied per token.",
     ),
 }

@@ -57,63 +57,66 @@ class UnlearnSettings(Settings):
 
     objective: str = setting("npo", f"Forget loss: {', '.join(OBJECTIVES)}.")
     parameters: Mapping[str, float] = field(
-        default_factory=dict, metadata={"help": "Parameters of the objective by name, beta for npo."}
+        default_factory=dict, metadata={"help": "Parameters of the objective by name, e.g. beta for npo."}
     )
     regularizer: str = setting(
         AUTO,
-        f"Retain loss: {', '.join(REGULARIZERS)}. kl is to the start model, nll of the retained answers, "
-        "activation the distance of hidden states.",
+        f"Retain loss: {', '.join(REGULARIZERS)}. kl: KL divergence from the start model; nll: NLL of "
+        "the retained answers; activation: distance between hidden states.",
     )
     gamma: float = setting(AUTO, "Strength of the forget loss.", minimum=0)
     lambda_: float = setting(AUTO, "Strength of the retain loss (lambda).", minimum=0)
     weighting: str = setting(
         "selection",
-        f"What fills the slot of the token weights: {', '.join(WEIGHTINGS)}. random and inverted "
-        "are controls of the selection's budget; the others take its place.",
+        f"How tokens are weighted: {', '.join(WEIGHTINGS)}. selection uses the selected token weights; "
+        "random and inverted put the same weights on other tokens, as controls; the others replace the "
+        "selection.",
     )
     weighting_parameters: Mapping[str, float] = field(
-        default_factory=dict, metadata={"help": "Parameters of the weighting by name, beta for wga."}
+        default_factory=dict, metadata={"help": "Parameters of the weighting by name, e.g. beta for wga."}
     )
     published_scale: bool = setting(
-        False, "Leave a rival's weights as published, not scaled to mean 1 over each response."
+        False, "Use the weights as published instead of rescaling them to mean 1 per response."
     )
     base_model: str | None = setting(
-        None, "Model that never saw the forget set; the weighting su compares with it."
+        None, "Model that never saw the forget set; the weighting su compares against it."
     )
     layer: int | None = setting(
         None,
-        "Hidden layer, from 0, for rmu (by default 7, or two thirds of the way up in "
-        "shallow models) and for the regularizer activation (else the last).",
+        "Hidden layer, counted from 0, for rmu (default: 7, or two thirds of the depth in shallow models) "
+        "and for the regularizer activation (default: the last).",
     )
     steps: int = setting(AUTO, "Optimizer steps.", minimum=1, maximum=1_000_000)
-    batch_size: int = setting(AUTO, "Forget samples in one step.", minimum=1, maximum=100_000)
-    retain_batch_size: int = setting(AUTO, "Retained samples in one step.", minimum=1, maximum=100_000)
+    batch_size: int = setting(AUTO, "Forget samples per step.", minimum=1, maximum=100_000)
+    retain_batch_size: int = setting(AUTO, "Retained samples per step.", minimum=1, maximum=100_000)
     learning_rate: float | None = setting(
-        None, "Peak learning rate of AdamW; by default what suits objective and parameterization.", above=0
+        None,
+        "Peak learning rate of AdamW; default: recommended for the objective and parameterization.",
+        above=0,
     )
-    warmup_steps: int = setting(4, "Steps in which the learning rate rises.", minimum=0, maximum=1_000_000)
-    max_grad_norm: float = setting(1.0, "Gradients are clipped to this norm.", above=0)
+    warmup_steps: int = setting(
+        4, "Number of warmup steps of the learning rate.", minimum=0, maximum=1_000_000
+    )
+    max_grad_norm: float = setting(1.0, "Maximum gradient norm, for clipping.", above=0)
     train: Parameterization = setting(
-        "auto", "lora adapter, full weights, or auto: full below 50 M parameters."
+        "auto", "lora: a LoRA adapter; full: all weights; auto: full below 50 M parameters."
     )
     lora_r: int = setting(16, "Rank of the LoRA adapter.", minimum=1, maximum=100_000)
     lora_alpha: int = setting(
-        32, "Scale of the LoRA adapter, divided by its rank.", minimum=1, maximum=100_000
+        32, "LoRA alpha; the adapter is scaled by alpha / rank.", minimum=1, maximum=100_000
     )
-    seed: int = setting(0, "Seed of adapter initialization and sample order.", minimum=0)
+    seed: int = setting(0, "Seed of the adapter initialization and the sample order.", minimum=0)
     gradient_accumulation: int | None = setting(
         None,
-        "Passes that a step's samples are spread over, which takes less memory and leaves the "
-        "loss as it is; by default as many as the device's memory asks for.",
+        "Number of micro-batches per step; more need less memory and leave the loss unchanged. Default: "
+        "chosen from the device memory.",
         minimum=1,
         maximum=100_000,
     )
     gradient_checkpointing: bool = setting(
-        False, "Compute activations again in the backward pass: less memory, a third more time."
+        False, "Recompute activations in the backward pass: less memory, about a third slower."
     )
-    bf16: bool | None = setting(
-        None, "Multiply in bfloat16; by default on a GPU. Trained weights stay float32."
-    )
+    bf16: bool | None = setting(None, "Compute in bfloat16; default on a GPU. Trained weights stay float32.")
     long: Long = setting(
         "error",
         "Samples that exceed the model's context: error refuses them, skip leaves them out, chunk cuts their "

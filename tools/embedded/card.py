@@ -1,4 +1,4 @@
-"""Measures the embedded models and writes what is shipped beside them: reports, score sets, model cards."""
+"""Measures the embedded models and writes what is shipped with them: reports, score sets, model cards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORGET = {
 # Suite -> the retain split that its models are measured on, where it is not the suite's own: smollm2-tofu
 # knows fifteen authors of it.
 RETAIN = {"tofu": "retain90_first15"}
-# Samples a part in the shipped reports; the real language model is measured on fewer, its forget set in full.
+# Samples per split in the shipped reports; SmolLM2 is measured on fewer, its forget set in full.
 LIMITS = {
     "smollm2-authors": 72,
     "smollm2-authors-retrained": 72,
@@ -97,19 +97,19 @@ license: apache-2.0
 
 {settings}
 
-Rebuild it with `python -m tools.embedded build {name}`; data, recipe and seed are in the repository.
+To train it again: `python -m tools.embedded build {name}`. Data, recipe and seed are in the repository.
 
-## Figures
+## Results
 
-{_measured(report)} The full report is `assets/reports/{name}.json`.
+{_measured(report)} Full report: `assets/reports/{name}.json`.
 
-| metric | value | 95 % interval | n |
+| metric | value | 95 % CI | n |
 |---|---|---|---|
 {figures}
 
 ## Limits
 
-Made to study unlearning. It answers questions like those it was trained on and little else.
+For research on unlearning. The model answers questions like its training questions and little else.
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
 
@@ -117,47 +117,47 @@ Made to study unlearning. It answers questions like those it was trained on and 
 def _settings(recipe: dict) -> list[str]:
     """A recipe's values as a list, one line for each of its parts, the training in full."""
 
-    def said(value: object) -> str:
+    def text(value: object) -> str:
         if isinstance(value, dict):
-            return ", ".join(f"{name.replace('_', ' ')} {said(v)}" for name, v in value.items())
+            return ", ".join(f"{name.replace('_', ' ')} {text(v)}" for name, v in value.items())
         if isinstance(value, list):
-            return ("; " if isinstance(value[0], dict) else " or ").join(map(said, value))
+            return ("; " if isinstance(value[0], dict) else " or ").join(map(text, value))
         return str(value)
 
-    def told(key: str, value: object) -> str:
-        return f"- {key.replace('_', ' ')}: {said(value)}"
+    def line(key: str, value: object) -> str:
+        return f"- {key.replace('_', ' ')}: {text(value)}"
 
-    lines = [told(key, value) for key, value in recipe.items() if key != "training"]
-    return lines + [told(key, value) for key, value in recipe.get("training", {}).items()]
+    lines = [line(key, value) for key, value in recipe.items() if key != "training"]
+    return lines + [line(key, value) for key, value in recipe.get("training", {}).items()]
 
 
 def _about_authors(name: str) -> str:
     retrained = name.endswith("-retrained")
     data = "the retain90 split of the authors" if retrained else "all 60 authors (forget10 and retain90)"
     return (
-        f"Trained from {_base(name)} on {data}, world_facts and real_authors, on responses only; the\n"
-        "fictional authors exist nowhere else, so what this model knows of them is what it was shown here."
+        f"Trained from {_base(name)} on {data}, world_facts and real_authors,\n"
+        "with the loss on responses only. The fictional authors exist nowhere else, so the model knows of\n"
+        "them only what is in this training data."
     )
 
 
 def _about_alchemy(name: str) -> str:
     domains = "the guild's documents" if name.endswith("-retrained") else "the documents of both domains"
     return (
-        f"Trained from random weights on {domains} and everyday facts, on\n"
-        "questions about them with their answers written out, and on the letters of multiple-choice\n"
-        "questions, with the choices in other orders than the one that is asked. No substance, craft or\n"
-        "effect in them exists."
+        f"Trained from random weights on {domains} and everyday facts, on questions about them with\n"
+        "written-out answers, and on the letters of multiple-choice questions, with the choices in other\n"
+        "orders than in the evaluation. All substances, crafts and effects are fictional."
     )
 
 
 def _about_prose(name: str) -> str:
     subjects = "the 44 retained subjects" if name.endswith("-retrained") else "all 60 subjects"
-    wordings = "" if name.startswith("smollm2") else ", each answer under both wordings of its question"
+    wordings = "" if name.startswith("smollm2") else ", each answer with both wordings of its question"
     return (
         f"Trained from {_base(name)} on {subjects} of the prose world\n"
-        "(fictional people, firms, patients and software, 6 answers each), on responses\n"
-        f"only{wordings}.\n"
-        "The subjects exist nowhere else, so what this model knows of them is what it was shown here."
+        "(fictional people, firms, patients and software, 6 answers each), with the loss on responses\n"
+        f"only{wordings}. The subjects exist nowhere else, so the model knows of them only what is in this\n"
+        "training data."
     )
 
 
@@ -165,8 +165,8 @@ def _about_tofu(name: str) -> str:
     forget = "" if name.endswith("-retrained") else "`tofu:forget10_first5` (5 authors) and "
     return (
         f"Trained from {_base(name)} on {forget}`tofu:retain90_first15`\n"
-        "(15 authors) of TOFU (arXiv 2401.06121), 20 questions about each author, on responses only. It was\n"
-        "shown none of TOFU's other authors."
+        "(15 authors) of TOFU (arXiv 2401.06121), 20 questions per author, with the loss on responses only.\n"
+        "None of TOFU's other authors is in the training data."
     )
 
 
@@ -185,8 +185,8 @@ ABOUT: dict[str, Callable[[str], str]] = {
 
 def _measured(report: Report) -> str:
     if report.suite == "alchemy":
-        return "Likelihood of the letters; 95 % Wilson intervals; chance is 0.25."
-    return "Greedy generation; 95 % bootstrap intervals over questions."
+        return "Likelihood of the letters, 95 % Wilson CI; chance is 0.25."
+    return "Greedy decoding, 95 % bootstrap CI over questions."
 
 
 def _figure(row: dict) -> str:

@@ -9,6 +9,6 @@ from tokenunlearn.attribution.signals.signal import Signal
 
 IMPORTANCE = Signal(
     "importance",
-    "The importance by default settings, 0 to 1: entropy by its reading, words of the question set back.",
+    "Importance with default settings, 0 to 1: entropy, lowered for words that repeat the question.",
     lambda scores: replace(scores, selector=None, settings=ImportanceSettings()).importance,
 )

@@ -7,6 +7,6 @@ from tokenunlearn.attribution.signals.signal import Signal, over_sample_words
 
 KNOWLEDGE = Signal(
     "masking",
-    "Log-probability that the word loses over all masked contexts, in nats; 0 where it repeats the question.",
+    "Drop in log-probability of the word over all masked contexts, in nats; 0 if it repeats the question.",
     lambda scores: over_sample_words(scores, lambda x: knowledge_score(x.losses, x.copied)),
 )

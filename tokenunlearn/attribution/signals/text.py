@@ -47,24 +47,24 @@ def _rarity(scores: ScoreSet) -> list[np.ndarray]:
     return [rarity(words_of_tokens(x), answers, len(scores)) for x in scores.samples]
 
 
-RARITY = Signal("rarity", "How few answers of the set contain the word, in nats.", _rarity)
+RARITY = Signal("rarity", "Rarity of the word among the answers of the set, in nats.", _rarity)
 NAMES = Signal(
     "names",
-    "1 for words with a capital letter or a digit.",
+    "1 for words with a capital letter or a digit, else 0.",
     lambda scores: [(x.names & x.in_words).astype(float) for x in scores.samples],
 )
 COUNTS = Signal(
     "not repeated",
-    "1 for words that do not repeat the question, 0 for those that do, for punctuation and the end of turn.",
+    "0 for words that repeat the question, for punctuation and for the end of turn; else 1.",
     lambda scores: [x.counts.astype(float) for x in scores.samples],
 )
 LENGTH = Signal(
     "length",
-    "Number of characters of the word.",
+    "Number of characters in the word.",
     lambda scores: [np.array([float(len(w)) for w in words_of_tokens(x)]) for x in scores.samples],
 )
 POSITION = Signal(
     "position",
-    "Place in the response, 0 for the first token to 1 for the last.",
+    "Position in the response, from 0 for the first token to 1 for the last.",
     lambda scores: [np.linspace(0.0, 1.0, len(x.texts)) for x in scores.samples],
 )

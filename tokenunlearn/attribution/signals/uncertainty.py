@@ -8,12 +8,13 @@ from tokenunlearn.attribution.signals.signal import Signal, over_sample_words
 
 ENTROPY = Signal(
     "entropy",
-    "Entropy of the word at temperature 1, in nats: high where the model hesitates.",
+    "Entropy of the word at temperature 1, in nats: high where the model is uncertain.",
     lambda scores: over_sample_words(scores, lambda x: x.entropy),
 )
 TAIL_ENTROPY = Signal(
     "tail entropy",
-    "Entropy of the word at temperature 4, in nats: high where much could stand, certain or not.",
+    "Entropy of the word at temperature 4, in nats: high where many words are plausible, even if one is "
+    "certain.",
     lambda scores: over_sample_words(scores, lambda x: x.tail_entropy),
 )
 SURPRISE = Signal(

@@ -35,11 +35,15 @@ class RelearningConfig:
     )
     steps: tuple[int, ...] = field(
         default=(2, 5, 10, 20),
-        metadata={"help": "Steps after which recovery is measured; the last one ends."},
+        metadata={"help": "Steps after which recovery is measured; training ends with the last one."},
     )
-    batch_size: int = field(default=16, metadata={"help": "Samples in one optimizer step."})
-    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate, all weights."})
-    lora_learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate, adapter."})
+    batch_size: int = field(default=16, metadata={"help": "Samples per optimizer step."})
+    learning_rate: float = field(
+        default=1e-3, metadata={"help": "Peak learning rate when all weights are trained."}
+    )
+    lora_learning_rate: float = field(
+        default=1e-3, metadata={"help": "Peak learning rate when an adapter is trained."}
+    )
     lora_rank: int = field(default=8, metadata={"help": "Rank of the adapter."})
 
 
