@@ -34,7 +34,8 @@ class MaskingSettings(Settings):
     )
     measure: Measure = setting(
         "drop",
-        "drop: drop in log-probability of the true token; kl: KL divergence of the predictive distribution. In nats.",
+        "drop: drop in log-probability of the true token; kl: KL divergence of the predictive "
+        "distribution. In nats.",
     )
     subsets: int = setting(16, "Number of random subsets.", minimum=1, maximum=10_000)
     seed: int = setting(0, "Seed of the random subsets.", minimum=0)
