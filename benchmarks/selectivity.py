@@ -286,7 +286,8 @@ def _measurement(case: Case) -> dict[str, Any]:
 def _identity(case: Case, weights: TokenWeights, config: UnlearnSettings) -> dict[str, Any]:
     """What makes two runs of a rule the same: weights by content, model, samples and configuration."""
     values = asdict(config)
-    del values["gradient_accumulation"]  # the device's, and without effect on the loss
+    for name in ("gradient_accumulation", "long"):  # without effect on the loss of samples that fit
+        del values[name]
     identity = {
         "revision": case.model.revision,
         "retain": case.retain.name,
