@@ -110,7 +110,13 @@ def family_lm(tiny_tokenizer) -> Callable[..., LoadedModel]:
     return lm
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
+FAST_FAMILIES = ("llama", "gpt2")
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(f, marks=() if f in FAST_FAMILIES else pytest.mark.slow) for f in FAMILIES],
+)
 def family(request) -> str:
     """Each family of models in turn."""
     return request.param

@@ -67,7 +67,12 @@ class Interrupt(TrainerCallback):
 @pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
 @pytest.mark.parametrize(
     "more",
-    [{}, {"objective": "pdu", "parameters": {"warmup": 0}}, {"weighting": "satimp"}, {"objective": "dpo"}],
+    [
+        {},
+        pytest.param({"objective": "pdu", "parameters": {"warmup": 0}}, marks=pytest.mark.slow),
+        pytest.param({"weighting": "satimp"}, marks=pytest.mark.slow),
+        pytest.param({"objective": "dpo"}, marks=pytest.mark.slow),
+    ],
     ids=["npo", "a dual variable", "weights made in the step", "refusals"],
 )
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tiny_lm, tmp_path, lora, more):

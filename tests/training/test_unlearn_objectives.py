@@ -38,7 +38,7 @@ def changed_modules(before, after):
     }
 
 
-@pytest.mark.parametrize("train", ["full", "lora"])
+@pytest.mark.parametrize("train", ["full", pytest.param("lora", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_trains_all_weights_and_adapters(tiny_lm, objective, train):
     before = [p.clone() for p in tiny_lm.model.parameters()]
@@ -51,6 +51,7 @@ def test_every_objective_trains_all_weights_and_adapters(tiny_lm, objective, tra
     assert not torch.equal(one, two)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_every_weighting_composes_with_objectives_that_sum_and_that_average(tiny_lm, weighting, monkeypatch):
     monkeypatch.setattr(loading, "load_model", lambda name, **_: tiny_lm)
