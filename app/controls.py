@@ -148,7 +148,7 @@ def show_settings(settings: state.TokenSettings, scores: ScoreSet) -> None:
     st.caption("Token weights")
     rule = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{v}" for k, v in _rule(settings).items())
     forced = sum(len(tokens) for tokens in settings.overrides.values())
-    guard = "" if settings.guard else ", no copy guard"
+    guard = "" if settings.copy_guard else ", no copy guard"
     mix = f"mix α {settings.alpha:g}, {settings.fusion} of {settings.normalizer}s{guard}"
     selector = selectors.find(settings.selector)
     importance = (

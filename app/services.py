@@ -18,6 +18,7 @@ import streamlit as st
 from app.present.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
+from tokenunlearn.evaluation.report import read_report as stored_report
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.files import replaced
 from tokenunlearn.folders import ASSETS, cache_folder
@@ -351,24 +352,29 @@ def shipped_report(model: str) -> dict[str, Any] | None:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def read_report(path: Path, changed: float) -> dict[str, Any]:
-    """A JSON file from disk; ``changed`` is the file's time, so that a new file is read anew."""
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return report
+    """A stored report; ``changed`` is the file's time, so that a new file is read again."""
+    return stored_report(path)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def read_json(path: Path, changed: float) -> Any:
+    """Any other JSON file from disk."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def run_report(run: Run) -> dict[str, Any] | None:
     """A run's evaluation, read once."""
-    return _read(run.folder / "report.json")
+    return _read(read_report, run.folder / "report.json")
 
 
 def run_generations(run: Run) -> dict[str, list[dict[str, str]]]:
     """A run's answers before and after by part, read once."""
-    return _read(run.folder / "generations.json") or {}
+    return _read(read_json, run.folder / "generations.json") or {}
 
 
-def _read(path: Path) -> Any:
+def _read(read: Callable[[Path, float], Any], path: Path) -> Any:
     try:
-        return read_report(path, path.stat().st_mtime)
+        return read(path, path.stat().st_mtime)
     except (OSError, ValueError):
         return None
 

@@ -31,6 +31,7 @@ from tokenunlearn.attribution.selection import (
     SoftWeighting,
     UniformWeighting,
 )
+from tokenunlearn.settings import RENAMED, renamed
 
 Kind = Literal["hard", "soft", "uniform"]
 Criterion = Literal["threshold", "top_share", "quantile"]
@@ -50,7 +51,7 @@ class TokenSettings:
         fusion: How they are mixed.
         normalizer: How each is normalized.
         scope: Over the set or each sample.
-        guard: Whether the copy guard is on.
+        copy_guard: Whether the copy guard is on.
         direction: Which entropy scores high.
         granularity: Whether a token takes the sum or the highest of its word's scores, or its own.
         reading: How the entropy is read.
@@ -72,7 +73,7 @@ class TokenSettings:
     fusion: Fusion = "product"
     normalizer: Normalizer = "rank"
     scope: Scope = "set"
-    guard: bool = True
+    copy_guard: bool = True
     direction: Direction = "uncertain"
     granularity: Granularity = "word"
     reading: Reading = "auto"
@@ -104,7 +105,7 @@ class TokenSettings:
             fusion=self.fusion,
             normalizer=self.normalizer,
             scope=self.scope,
-            copy_guard=self.guard,
+            copy_guard=self.copy_guard,
             direction=self.direction,
             granularity=self.granularity,
             reading=self.reading,
@@ -126,7 +127,7 @@ CHOICES: dict[str, Any] = {
     "tint": Tint,
     "pick": Pick,
 }
-SWITCHES = ("guard", "blanks")
+SWITCHES = ("copy_guard", "blanks")
 RANGES = {name: (0.0, 1.0) for name in ("alpha", "threshold", "top_share", "quantile")}
 RANGES["temperature"] = TEMPERATURES
 PARAMETERS = tuple(f.name for f in fields(TokenSettings))
@@ -135,10 +136,9 @@ PARAMETERS = tuple(f.name for f in fields(TokenSettings))
 def defaults(scores: ScoreSet, selector: str = "") -> TokenSettings:
     """The settings a score set comes with; the threshold is the one that suits the selector named."""
     mix = asdict(scores.settings)
-    guard = mix.pop("copy_guard")
     mix.pop("aggregation")
     threshold = selectors.learned(scores, selector).suggested_threshold
-    return TokenSettings(**mix, guard=guard, threshold=threshold, overrides=scores.overrides)
+    return TokenSettings(**mix, threshold=threshold, overrides=scores.overrides)
 
 
 def to_text(settings: TokenSettings, scores: ScoreSet) -> dict[str, str]:
@@ -163,6 +163,7 @@ def from_text(
         base: What holds where ``text`` says nothing.
         scores: The score set that overrides belong to.
     """
+    text = renamed(text)
     changes: dict[str, Any] = {}
     faults = []
     for name in PARAMETERS:
@@ -275,8 +276,8 @@ def take_selector(source: str, scores: ScoreSet, settings: TokenSettings, select
 def write_link(settings: TokenSettings, scores: ScoreSet) -> None:
     """Bring the URL in line with the settings: what differs from the score set's own, and nothing else."""
     text, own = to_text(settings, scores), to_text(defaults(scores, settings.selector), scores)
-    for name in PARAMETERS:
-        if text[name] == own[name]:
+    for name in (*RENAMED, *PARAMETERS):
+        if name in RENAMED or text[name] == own[name]:
             if name in st.query_params:
                 del st.query_params[name]
         elif st.query_params.get(name) != text[name]:

@@ -19,7 +19,7 @@ from benchmarks import RESULTS, tables
 from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 
-MODEL, REFERENCE = "demo", "demo-retrained"
+MODEL, RETRAINED = "demo", "demo-retrained"
 
 
 def main(
@@ -30,7 +30,7 @@ def main(
     model, samples, rule = tu.load_model(MODEL), tu.load_samples(FORGET), RULES["hard"]
     weights = tu.score(model, samples, preset=PRESET).weights(rule)
     run = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", seed=seed)
-    report = tu.attack(run.model, samples.spread(limit), REFERENCE, seed=seed)
+    report = tu.attack(run.model, samples.spread(limit), RETRAINED, seed=seed)
     result = {
         "model": MODEL,
         "revision": model.revision,

@@ -95,7 +95,7 @@ def begun(model: tu.LoadedModel) -> dict[str, Any]:
         "chance": start["forget/accuracy"].chance,
         "n": {name: found.n for name, found in start.metrics.items()},
         "start": figures(start),
-        "retrained": {name: found.reference for name, found in start.metrics.items()},
+        "retrained": {name: found.retrained for name, found in start.metrics.items()},
         "runs": [],
         "versions": versions(),
         "git_revision": git_revision(),

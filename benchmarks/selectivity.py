@@ -208,7 +208,7 @@ def top_quantile(selected: int, tokens: int) -> float:
 def run_case(case: Case, rules: Sequence[str], seeds: Sequence[int], settings: Mapping[str, Any]) -> None:
     """Run every rule with every seed, less what the file holds with equal settings, and store each result."""
     settings = {"objective": "npo", "regularizer": "kl", **settings}
-    name, reference = case.model.name, PRESETS[case.model.name].retrained
+    name, retrained_name = case.model.name, PRESETS[case.model.name].retrained
     if unknown := [rule for rule in rules if rule not in RULES]:
         raise TokenUnlearnError(f'There is no rule "{unknown[0]}"; use one of {", ".join(RULES)}.')
     start: np.ndarray | None = None
@@ -224,12 +224,12 @@ def run_case(case: Case, rules: Sequence[str], seeds: Sequence[int], settings: M
         entry = {"model": name, "rule": rule, "seed": seed, "settings": identity}
         store(entry | measured_run(case, weights, config, start), "runs", _key)
     config = UnlearnSettings.from_settings(settings).resolved(case.model)
-    if reference in available_presets():
-        retrained = tu.load_model(reference)
+    if retrained_name in available_presets():
+        retrained = tu.load_model(retrained_name)
         identity = {"revision": retrained.revision, **_measurement(case), "bf16": config.bf16}
         if not any(row["model"] == name and row["settings"] == identity for row in stored()["retrained"]):
             probe = Probe.of(retrained, case.forget, case.limit)
-            row = {"model": name, "retrained": reference, "settings": identity}
+            row = {"model": name, "retrained": retrained_name, "settings": identity}
             row |= _described(probe) | {"measured": _named(probe.sums(retrained, bool(config.bf16)))}
             store(row, "retrained", lambda row: (row["model"],))
 

@@ -29,7 +29,7 @@ from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.store import RunStore
 from tools.embedded.card import LIMITS
 
-MODEL, REFERENCE = "smollm2-authors", "smollm2-authors-retrained"
+MODEL, RETRAINED = "smollm2-authors", "smollm2-authors-retrained"
 
 
 def main(
@@ -38,8 +38,8 @@ def main(
 ) -> None:
     """Unlearn or take the run, evaluate, write the result."""
     unlearned, history, config = _stored(run) if run else _unlearn(steps)
-    report = tu.evaluate(unlearned, "authors", REFERENCE, limit=LIMITS[MODEL])
-    shipped = {name: Report.load(ASSETS / "reports" / f"{name}.json") for name in (MODEL, REFERENCE)}
+    report = tu.evaluate(unlearned, "authors", RETRAINED, limit=LIMITS[MODEL])
+    shipped = {name: Report.load(ASSETS / "reports" / f"{name}.json") for name in (MODEL, RETRAINED)}
     result = {
         "model": MODEL,
         "revision": tu.load_model(MODEL).revision,
@@ -52,7 +52,7 @@ def main(
         "metrics": {
             "start": figures(shipped[MODEL]),
             "unlearned": figures(report),
-            "retrained": {k: v.value for k, v in shipped[REFERENCE].metrics.items() if k in METRICS},
+            "retrained": {k: v.value for k, v in shipped[RETRAINED].metrics.items() if k in METRICS},
         },
         "versions": versions(),
         "git_revision": git_revision(),

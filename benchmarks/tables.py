@@ -204,7 +204,7 @@ def relearning_table(result: dict[str, Any]) -> str:
         rows.append(
             [
                 f"{int(share.rpartition('_')[2])} %, {metric.replace('_', ' ')}",
-                *(f"{point['value']:.2f} / {point['reference']:.2f}" for point in points),
+                *(f"{point['value']:.2f} / {point['retrained']:.2f}" for point in points),
                 f"{between['value']:+.3f} ({between['low']:+.3f} to {between['high']:+.3f})",
             ]
         )
@@ -215,8 +215,8 @@ def relearning_table(result: dict[str, Any]) -> str:
 def _attacked(row: dict[str, Any]) -> list[str]:
     """Value, interval and the retrained model's value."""
     interval = "–" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-    reference = "–" if row["reference"] is None else f"{row['reference']:.3f}"
-    return [f"{row['value']:.3f}", interval, reference]
+    retrained = "–" if row["retrained"] is None else f"{row['retrained']:.3f}"
+    return [f"{row['value']:.3f}", interval, retrained]
 
 
 def _attacks_section(result: dict[str, Any]) -> str:
@@ -226,7 +226,7 @@ def _attacks_section(result: dict[str, Any]) -> str:
 
 `python -m tokenunlearn bench attacks`: `{result["model"]}` after {result["config"]["steps"]} steps of
 {result["config"]["objective"]} with hard selection (preset `leave-one-out`, threshold {threshold}), seed
-{settings["seed"]}, and `{settings["reference"]}` under the same attacks on `{result["forget"]}`, see
+{settings["seed"]}, and `{settings["retrained"]}` under the same attacks on `{result["forget"]}`, see
 [metrics.md](metrics.md#attacks-is-it-gone-or-hidden). Share of the gold spans that the answers state;
 "worst" takes the best of all attacks on each sample. {" ".join(result["notes"])}
 

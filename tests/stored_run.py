@@ -38,7 +38,7 @@ def report(told: list[float], utility: float, says: str) -> dict[str, Any]:
     generations = [
         {"sample_id": i, "question": q, "answer": a, "generation": f"{says} {i}"} for i, q, a in ROWS
     ]
-    settings = {"forget": "forget10", "retain": "retain90", "limit": 2, "reference": "demo-retrained"}
+    settings = {"forget": "forget10", "retain": "retain90", "limit": 2, "retrained": "demo-retrained"}
     return {
         "model": "demo",
         "revision": "abc123",

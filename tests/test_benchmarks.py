@@ -56,9 +56,9 @@ def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(tmp_path, mo
 
 
 def test_attacks_stand_beside_the_retrained_model_and_guessing():
-    def row(value, reference, chance=None):
+    def row(value, retrained, chance=None):
         return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 72} | {
-            "reference": reference,
+            "retrained": retrained,
             "chance": chance,
         }
 

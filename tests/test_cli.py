@@ -249,7 +249,8 @@ def test_scores_of_another_model_are_refused(call, model, samples, family_lm, tm
         (["--limit", "1"], "limit is 1; at least 2 rows"),
         (["--adapter", "/no/adapter"], 'adapter folder "/no/adapter" holds neither'),
         (["--forget", "forget99"], "forget99"),
-        (["--reference", "./nowhere"], "./nowhere"),
+        (["--retrained", "./nowhere"], "./nowhere"),
+        (["--reference", "./nowhere"], "./nowhere"),  # its old name
     ],
 )
 def test_evaluate_refuses_what_cannot_be_measured(call, model, words, sentence):

@@ -61,7 +61,7 @@ def test_scores_that_are_not_numbers_have_no_tint(scores):
 
 def test_a_report_shows_interval_n_reference_and_notes_and_escapes_them():
     metrics = {
-        "forget/x": MetricResult("forget/x", 0.25, 12, (0.125, 0.5), "lower", reference=0.2),
+        "forget/x": MetricResult("forget/x", 0.25, 12, (0.125, 0.5), "lower", retrained=0.2),
         SCRIPT: MetricResult(SCRIPT, math.nan, 3, None, "higher"),
     }
     html = Report(SCRIPT, "abc", "authors", {}, metrics, notes=[SCRIPT])._repr_html_()

@@ -15,7 +15,7 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
-from tokenunlearn.settings import LARGEST, Settings, choices_of, kind_of, renamed, setting
+from tokenunlearn.settings import LARGEST, Settings, choices_of, kind_of, renamed, setting, with_old_names
 from tokenunlearn.training.finetune import FinetuneSettings
 from tokenunlearn.training.settings import UnlearnSettings
 
@@ -106,6 +106,19 @@ def test_types_and_choices_of_fields():
     assert kind_of(UnlearnSettings, "seed") == (int, False)
     assert choices_of(Oven, "heat") == ("top", "bottom")
     assert choices_of(Oven, "name") == ()
+
+
+def test_a_function_takes_an_argument_under_its_old_name():
+    @with_old_names(heat="warmth")
+    def bake(bread, warmth=180):
+        return bread, warmth
+
+    assert bake("rye", 200) == bake("rye", warmth=200) == ("rye", 200)
+    with pytest.warns(DeprecationWarning, match='"heat" is now called "warmth"') as seen:
+        assert bake("rye", heat=220) == ("rye", 220)
+    assert seen[0].filename == __file__
+    with pytest.raises(TypeError, match="unexpected keyword argument 'cold'"):
+        bake("rye", cold=1)
 
 
 def test_old_names_are_read():

@@ -6,7 +6,7 @@
     scores = tu.score(model, samples)
     weights = scores.weights(tu.HardSelection(threshold=0.8))
     run = tu.unlearn(model, samples, weights, retain="authors:retain90")
-    report = tu.evaluate(run.model, suite="authors", reference="demo-retrained")
+    report = tu.evaluate(run.model, suite="authors", retrained="demo-retrained")
 
 Names are imported when first used, so importing the package costs nothing and loads no torch.
 """

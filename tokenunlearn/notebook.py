@@ -65,11 +65,11 @@ def report_html(report: Report) -> str:
             "" if row["low"] is None else f"{_figure(row['low'])} to {_figure(row['high'])}",
             str(row["n"]),
             row["better"],
-            _figure(row["reference"]),
+            _figure(row["retrained"]),
         )
         for row in report.table()
     )
-    table = _table(("metric", "value", "95 % interval", "n", "better", "reference"), rows)
+    table = _table(("metric", "value", "95 % interval", "n", "better", "retrained"), rows)
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     return _section(f"{report.model}, suite {report.suite}", [table, f"<ul>{notes}</ul>" if notes else ""])
 

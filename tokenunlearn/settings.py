@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, wraps
 from types import NoneType
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 from tokenunlearn.errors import TokenUnlearnError
 
-RENAMED = {"regulariser": "regularizer", "normaliser": "normalizer"}
+P = ParamSpec("P")
+T = TypeVar("T")
+RENAMED = {"regulariser": "regularizer", "normaliser": "normalizer", "guard": "copy_guard"}
 # Whole numbers are at most this unless their field has a maximum of its own; no seed can be larger.
 LARGEST = 2**32 - 1
 NOUNS: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -20,6 +23,28 @@ NOUNS: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float:
 def renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings under their present names, so that old files and command lines go on to work."""
     return {RENAMED.get(name, name): value for name, value in settings.items()}
+
+
+def with_old_names(**old: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let a function take arguments under their old names too, with a DeprecationWarning.
+
+    Args:
+        **old: Old name -> present name.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            for former, name in old.items():
+                if former in kwargs:
+                    message = f'The argument "{former}" is now called "{name}".'
+                    warnings.warn(message, DeprecationWarning, stacklevel=2)
+                    kwargs.setdefault(name, kwargs.pop(former))
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def setting(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.compare.run_index import RunEntry, figure_of
+from tokenunlearn.evaluation.result import ARROWS
 from tokenunlearn.evaluation.token_changes import TokenChange
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.runs.spec import RunSpec
@@ -15,7 +16,6 @@ from tokenunlearn.runs.store import Run
 
 LETTERS = "ABCDEFGH"
 START_COLOR, RETRAINED_COLOR = "#6b7280", "#a1a1aa"
-ARROWS = {"higher": "↑", "lower": "↓", "reference": "→"}
 ABSENT = "–"
 
 

@@ -27,9 +27,9 @@ READINGS: tuple[Reading, ...] = ("sharp", "tail", "plain")
 SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+|\n+")  # noqa: RUF001
 
 HELP = {f.name: f.metadata["help"] for f in fields(ImportanceSettings)} | {
-    "guard": f"The importance of words that repeat the question is multiplied by {REPEATED['sharp']:g} in "
-    f"the sharp reading and by {REPEATED['tail']:g} in the tail reading; in the plain reading, only their "
-    "knowledge score is set to 0."
+    "copy_guard": "The importance of words that repeat the question is multiplied by "
+    f"{REPEATED['sharp']:g} in the sharp reading and by {REPEATED['tail']:g} in the tail reading; in "
+    "the plain reading, only their knowledge score is set to 0."
 }
 
 

@@ -52,7 +52,7 @@ class Controls {
       this.select("granularity", "Score per", { word: "word (sum of its tokens)", highest: "word (highest token)", token: "token" }),
       this.select("reading", "Entropy reading", { auto: "auto", sharp: "sharp (temperature 1)", tail: "tail (temperature 4)", plain: "plain (no text factors)" }),
       this.select("direction", "Favor", { uncertain: "uncertain tokens", certain: "certain tokens" }),
-      this.check("guard", "Copy guard"),
+      this.check("copy_guard", "Copy guard"),
     );
     this.clear = element("button", { type: "button", className: "clear", textContent: "Clear overrides" });
     return element(

@@ -107,7 +107,7 @@ const TokenMaths = (() => {
 
   // Knowledge scores in nats, 0 where the copy guard holds.
   function guarded(set, settings) {
-    return settings.guard ? set.knowledge.map((k, t) => (set.copied[t] ? 0 : k)) : set.knowledge;
+    return settings.copy_guard ? set.knowledge.map((k, t) => (set.copied[t] ? 0 : k)) : set.knowledge;
   }
 
   // Entropy in nats as it is read.
@@ -118,7 +118,7 @@ const TokenMaths = (() => {
   // 0..1, what the text alone says of each token, and what it would say without the copy guard.
   function factorsOf(set, settings) {
     const { guarded, unguarded } = set.readings[readingOf(set, settings)];
-    return { factors: settings.guard ? guarded : unguarded, unguarded };
+    return { factors: settings.copy_guard ? guarded : unguarded, unguarded };
   }
 
   // Normalized knowledge and entropy score, and factors: all that does not depend on alpha, threshold and temperature.

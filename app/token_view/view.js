@@ -70,7 +70,7 @@ class TokenView {
 
   adopt(text) {
     const numbers = ["alpha", "threshold", "top_share", "quantile", "temperature"];
-    this.settings = { ...text, guard: text.guard === "true", blanks: text.blanks === "true" };
+    this.settings = { ...text, copy_guard: text.copy_guard === "true", blanks: text.blanks === "true" };
     for (const name of numbers) this.settings[name] = Number(text[name]);
     this.overrides = TokenMaths.decodeOverrides(text.overrides);
     for (const [name, control] of Object.entries(this.controls)) control.set(this.settings[name]);
@@ -123,7 +123,7 @@ class TokenView {
 
   compute() {
     const { settings, set } = this;
-    const key = ["normalizer", "scope", "guard", "direction", "granularity", "reading"].map((name) => settings[name]).join();
+    const key = ["normalizer", "scope", "copy_guard", "direction", "granularity", "reading"].map((name) => settings[name]).join();
     if (key !== this.signalsKey) {
       this.signalsKey = key;
       this.normalized = TokenMaths.signals(set, settings);

@@ -41,7 +41,7 @@ def test_the_importance_of_a_selector_is_sent_where_there_is_one():
 
 
 def test_what_is_said_of_the_copy_guard_are_its_numbers():
-    assert f"multiplied by {REPEATED['sharp']:g} in" in component.HELP["guard"]
+    assert f"multiplied by {REPEATED['sharp']:g} in" in component.HELP["copy_guard"]
     one = sample([1], [1])
     assert component.sample_data(one)["repeats"] == "repeats the question"
     assert component.sample_data(replace(one, question=""))["repeats"] == "appears earlier in the text"

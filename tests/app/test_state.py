@@ -69,7 +69,7 @@ def test_every_setting_survives_its_text_form(scores, learned):
         fusion="product",
         normalizer="minmax",
         scope="sample",
-        guard=False,
+        copy_guard=False,
         direction="certain",
         granularity="token",
         reading="tail",
@@ -91,6 +91,11 @@ def test_every_setting_survives_its_text_form(scores, learned):
     assert state.from_text(text, state.defaults(scores), scores) == (settings, [])
 
 
+def test_a_link_with_an_old_name_is_read(scores):
+    settings, faults = state.from_text({"guard": "false"}, state.defaults(scores), scores)
+    assert (settings.copy_guard, faults) == (False, [])
+
+
 def test_rules(scores):
     base = state.defaults(scores)
     assert replace(base, weights="soft", temperature=0.3).rule == SoftWeighting(0.3)
@@ -106,7 +111,7 @@ def test_rules(scores):
         ("alpha", "much"),
         ("temperature", "0"),
         ("weights", "softer"),
-        ("guard", "yes"),
+        ("copy_guard", "yes"),
         ("reading", "loud"),
         ("selector", "none such"),
         ("selector", "../mine"),

@@ -62,7 +62,7 @@ MIXES = [
         "fusion": f,
         "normalizer": n,
         "scope": s,
-        "guard": g,
+        "copy_guard": g,
         "direction": d,
         "granularity": w,
         "reading": r,
@@ -101,7 +101,7 @@ def in_node(cases):
         sent.append(
             {
                 "set": pack(scores),
-                "settings": text | numbers | {"guard": settings.guard},
+                "settings": text | numbers | {"copy_guard": settings.copy_guard},
                 "overrides": text["overrides"],
             }
         )

@@ -15,6 +15,9 @@ from tokenunlearn.files import check_writable
 if TYPE_CHECKING:
     from tokenunlearn.evaluation.report import Report
 
+# The name that --retrained had.
+OldRetrained = Annotated[str | None, typer.Option("--reference", hidden=True)]
+
 
 def evaluate(
     model: Model = "demo",
@@ -22,7 +25,7 @@ def evaluate(
     suite: Annotated[
         str, typer.Option(help="Evaluation suite: authors, tofu, wmdp, mmlu or alchemy.")
     ] = "authors",
-    reference: Annotated[
+    retrained: Annotated[
         str | None,
         typer.Option(help="Retrained model or its report (JSON); default: the known one for the model."),
     ] = None,
@@ -43,14 +46,16 @@ def evaluate(
     json_path: Annotated[
         Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')
     ] = None,
+    reference: OldRetrained = None,
 ) -> None:
     """Measure what was forgotten and what was retained."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
-    from tokenunlearn.evaluation.suites.suite import known_reference
+    from tokenunlearn.evaluation.suites.suite import known_retrained
     from tokenunlearn.models.loading import load_model
 
-    if reference is None:
-        reference = known_reference(model, suite, forget)
+    retrained = retrained or reference
+    if retrained is None:
+        retrained = known_retrained(model, suite, forget)
     lm = load_model(model, adapter=adapter)
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
@@ -58,7 +63,7 @@ def evaluate(
         report = evaluate_model(
             lm,
             suite,
-            reference,
+            retrained,
             forget=forget,
             retain=retain,
             limit=limit,
@@ -79,7 +84,7 @@ def attack(
         ),
     ] = "all",
     samples: Annotated[str, typer.Option(help="Forget set to recover.")] = "authors:forget10",
-    reference: Annotated[
+    retrained: Annotated[
         str | None,
         typer.Option(help="Retrained model to attack for comparison; default: the known one for the model."),
     ] = None,
@@ -89,6 +94,7 @@ def attack(
     json_path: Annotated[
         Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')
     ] = None,
+    reference: OldRetrained = None,
 ) -> None:
     """Try to recover forgotten knowledge: is it gone, or only hidden?"""
     from tokenunlearn.datasets import load_samples
@@ -97,8 +103,9 @@ def attack(
     from tokenunlearn.models.loading import load_model
     from tokenunlearn.models.presets import retrained_model
 
-    if reference is None:
-        reference = retrained_model(model, samples.partition(":")[2])
+    retrained = retrained or reference
+    if retrained is None:
+        retrained = retrained_model(model, samples.partition(":")[2])
     (samples,) = with_columns(columns, samples)
     names = list(ATTACKS) if attacks == "all" else [name.strip() for name in attacks.split(",")]
     forget = load_samples(samples).spread(limit)
@@ -106,7 +113,7 @@ def attack(
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
     with bars() as phase:
-        report = attack_model(lm, forget, reference, attacks=names, seed=seed, progress=phase)
+        report = attack_model(lm, forget, retrained, attacks=names, seed=seed, progress=phase)
     _show_report(report, f"{model} under attack on {samples}", json_path)
 
 
@@ -124,7 +131,7 @@ def _show_report(report: Report, title: str, json_path: Path | None) -> None:
         table.add_column(column, overflow="fold")
     for row in report.table():
         interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-        retrained = "" if row["reference"] is None else f"{row['reference']:.4g}"
+        retrained = "" if row["retrained"] is None else f"{row['retrained']:.4g}"
         cells = (f"{row['value']:.4g}", interval, retrained, str(row["n"]), ARROWS[row["better"]])
         table.add_row(row["metric"], *cells)
     out.print(table)

@@ -42,7 +42,7 @@ class Part:
     @property
     def better(self) -> Better:
         """Which way probability, memorization, ROUGE and gold spans should go."""
-        directions: dict[str, Better] = {"forget": "lower", "holdout": "reference"}
+        directions: dict[str, Better] = {"forget": "lower", "holdout": "retrained"}
         return directions.get(self.role, "higher")
 
 

@@ -28,7 +28,7 @@ class Report:
         model: Name of the model.
         revision: Its content fingerprint.
         suite: Name of the suite.
-        settings: Splits, limit, reference.
+        settings: Splits, limit, retrained model.
         metrics: Results by name.
         generations: Part -> rows of sample_id, question, answer, generation.
         notes: What was left out, and why.
@@ -57,12 +57,12 @@ class Report:
         return report_html(self)
 
     def table(self) -> list[dict[str, Any]]:
-        """One row a metric: metric, value, low, high, n, reference, better."""
+        """One row a metric: metric, value, low, high, n, retrained, better."""
         rows = []
         for name, result in self.metrics.items():
             low, high = result.interval or (None, None)
             row = {"metric": name, "value": result.value, "low": low, "high": high}
-            rows.append(row | {"n": result.n, "reference": result.reference, "better": result.better})
+            rows.append(row | {"n": result.n, "retrained": result.retrained, "better": result.better})
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Report:
         """
         path = Path(path)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_report(path)
             values["metrics"] = {name: _result(row) for name, row in values["metrics"].items()}
             return cls(**values)
         except OSError:
@@ -95,6 +95,25 @@ class Report:
             raise TokenUnlearnError(
                 f'The file "{path}" is no report; make one with evaluate --json.'
             ) from None
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """The plain values of a stored report under their present names.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it holds something else.
+    """
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        for row in (values.get("settings", {}), *values["metrics"].values()):
+            if "reference" in row:  # what "retrained" was called
+                row["retrained"] = row.pop("reference")
+            if row.get("better") == "reference":
+                row["better"] = "retrained"
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError(f'The file "{path}" is no report.') from None
+    return values
 
 
 def _result(row: dict[str, Any]) -> MetricResult:

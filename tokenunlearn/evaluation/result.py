@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-Better = Literal["higher", "lower", "reference"]
-ARROWS: dict[str, str] = {"higher": "↑", "lower": "↓", "reference": "→"}
+Better = Literal["higher", "lower", "retrained"]
+ARROWS: dict[str, str] = {"higher": "↑", "lower": "↓", "retrained": "→"}
 RESAMPLES = 1000
 SEED = 0
 
@@ -24,11 +24,11 @@ class MetricResult:
         n: Rows behind it.
         interval: 95 % bootstrap interval over rows, or None where there is none (a p-value has none).
         better: Which way is better for a model that should have forgotten the forget set and kept the rest;
-            "reference" where nothing but the retrained model's own value is right.
+            "retrained" where nothing but the retrained model's own value is right.
         rows: Per-row values; None for rows the metric does not apply to.
         chance: What guessing gives, or None where there is nothing to guess.
         sample_ids: Ids of the rows.
-        reference: The same figure of the retrained model on the same rows, or None when it is not known.
+        retrained: The same figure of the retrained model on the same rows, or None when it is not known.
     """
 
     name: str
@@ -39,7 +39,7 @@ class MetricResult:
     rows: tuple[float | None, ...] = ()
     chance: float | None = None
     sample_ids: tuple[str, ...] = ()
-    reference: float | None = None
+    retrained: float | None = None
 
 
 def bootstrap_interval(

@@ -28,6 +28,7 @@ from typing import Any, Literal
 
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import RunError
+from tokenunlearn.evaluation.report import read_report
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.files import replaced
 from tokenunlearn.runs.spec import RunSpec
@@ -176,7 +177,10 @@ class Run:
     @property
     def report(self) -> dict[str, Any] | None:
         """The evaluation as plain values, if there was one."""
-        return self._read("report.json")
+        try:
+            return read_report(self.folder / "report.json")
+        except (OSError, ValueError):
+            return None
 
     @property
     def adapter(self) -> Path | None:

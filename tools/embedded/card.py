@@ -37,7 +37,7 @@ LIMITS = {
 def measure(names: Sequence[str], say: Say = print) -> None:
     """Evaluate models, score the forget set with those that know it, and write their cards.
 
-    A retrained model is measured first, for its report is the reference of the others. A score set is
+    A retrained model is measured first, for its report stands beside those of the others. A score set is
     shipped with the models that have one.
 
     Raises:
@@ -48,19 +48,19 @@ def measure(names: Sequence[str], say: Say = print) -> None:
     known = [name for name in names if name in PRESETS]
     for name in sorted(known, key=lambda n: PRESETS[n].retrained is not None):
         lm = load_model(name)
-        reference = PRESETS[name].retrained
+        retrained = PRESETS[name].retrained
         suite = PRESETS[name].suite
         report = evaluate(
             lm,
             suite,
-            reference,
+            retrained,
             forget=FORGET[suite].partition(":")[2],
             retain=RETAIN.get(suite),
             limit=LIMITS.get(name),
             progress=_each_part(name, say),
         )
         path = report.save(ASSETS / "reports" / f"{name}.json")
-        if reference:
+        if retrained:
             scores = score(lm, load_samples(FORGET[suite]))
             scores.save(ASSETS / "scores" / f"{name}-{FORGET[suite].replace(':', '-')}.parquet")
         write_card(name, Report.load(path))  # the figures of the file, which are rounded

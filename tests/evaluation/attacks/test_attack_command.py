@@ -26,13 +26,13 @@ def attack(*words: str):
 def test_attack_shows_a_table_and_writes_a_report(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     path = tmp_path / "out.json"
-    words = ("--model", folder, "--reference", folder, "--limit", "10", "--attacks", "paraphrase, probe")
+    words = ("--model", folder, "--retrained", folder, "--limit", "10", "--attacks", "paraphrase, probe")
     done = attack(*words, "--json", str(path))
     assert done.exit_code == 0, done.output
     report = json.loads(path.read_text(encoding="utf-8"))
     assert report["suite"] == "attacks" and report["settings"]["attacks"] == ["paraphrase", "probe"]
     probed = report["metrics"]["probe/right_option"]
-    assert probed["reference"] == pytest.approx(probed["value"]) and probed["n"] == len(probed["rows"]) == 10
+    assert probed["retrained"] == pytest.approx(probed["value"]) and probed["n"] == len(probed["rows"]) == 10
     for name in ("plain/gold_span", "paraphrase/gold_span", "worst/gold_span", "retrained"):
         assert name in done.stdout
 

@@ -30,11 +30,11 @@ def fixed(monkeypatch):
 
 def test_results_stand_beside_the_retrained_models(tiny_lm, town_samples, fixed):
     report = attack(tiny_lm, town_samples[:3], tiny_lm, attacks=["one", "curve", "none"])
-    assert (report["one/gold_span"].value, report["one/gold_span"].reference) == (0.5, 0.0)
+    assert (report["one/gold_span"].value, report["one/gold_span"].retrained) == (0.5, 0.0)
     assert report["worst/gold_span"].rows == (1.0, 0.0, 1.0)
-    assert report["worst/gold_span"].reference == pytest.approx(1 / 3)
+    assert report["worst/gold_span"].retrained == pytest.approx(1 / 3)
     between = report["curve/gold_span_area_between"]
-    assert (between.value, between.n, between.reference) == (0.25, 2, 0.0)
+    assert (between.value, between.n, between.retrained) == (0.25, 2, 0.0)
     assert report["plain/gold_span"].n == 3
     assert (report["curve/gold_span"].chance, report["one/gold_span"].chance) == (0.25, None)
     assert "curve/chance" not in report.metrics and "Guessing scores 0.250 in curve." in report.notes
@@ -42,9 +42,9 @@ def test_results_stand_beside_the_retrained_models(tiny_lm, town_samples, fixed)
     assert "Strongest: one with 0.500, 0.000 on the retrained model." in report.notes
 
 
-def test_without_a_reference_there_are_no_reference_values(tiny_lm, town_samples, fixed):
+def test_without_a_retrained_model_there_are_no_values_of_it(tiny_lm, town_samples, fixed):
     report = attack(tiny_lm, town_samples[:3], attacks=["one", "curve"])
-    assert all(result.reference is None for result in report.metrics.values())
+    assert all(result.retrained is None for result in report.metrics.values())
     assert "curve/gold_span_area_between" not in report.metrics
 
 
@@ -74,12 +74,12 @@ def test_every_attack_on_a_tiny_model(tiny_lm, town_samples, tmp_path):
     }  # fmt: skip
     stated = [n for n in report.metrics if n.endswith("/gold_span") and not n.startswith("worst")]
     assert list(report["worst/gold_span"].rows) == best([report[name].rows for name in stated])
-    assert all(result.reference is not None for result in report.metrics.values() if result.n)
+    assert all(result.retrained is not None for result in report.metrics.values() if result.n)
     assert report.settings == {
         "samples": "towns",
         "attacks": list(ATTACKS),
         "seed": 0,
-        "reference": "other",
+        "retrained": "other",
     }
     assert "retrained: probe" in phases
     path = report.save(tmp_path / "attacks.json")

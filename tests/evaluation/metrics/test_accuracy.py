@@ -16,7 +16,7 @@ from tokenunlearn.evaluation.letters import choice_prompt, letter_log_probs, let
 from tokenunlearn.evaluation.metrics.accuracy import accuracy, wilson_interval
 from tokenunlearn.evaluation.suites import choice_suite
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, ChoicePart
-from tokenunlearn.evaluation.suites.suite import known_reference
+from tokenunlearn.evaluation.suites.suite import known_retrained
 from tokenunlearn.models.loaded_model import LoadedModel
 
 QUESTIONS = ChoiceSet(
@@ -167,17 +167,17 @@ def test_suite_reports_figures_and_ids_but_no_text(tiny_lm, tiny_suite):
     assert any(note.startswith("Guessing scores 0.") for note in report.notes)
 
 
-def test_a_retrained_model_or_its_report_gives_reference_values(tiny_lm, tiny_suite, tmp_path, monkeypatch):
+def test_a_retrained_model_or_its_report_gives_its_values(tiny_lm, tiny_suite, tmp_path, monkeypatch):
     path = tu.evaluate(tiny_lm, "tiny").save(tmp_path / "tiny.json")
     monkeypatch.setattr(choice_suite, "load_model", lambda *a, **k: pytest.fail("a model was loaded"))
     stored = tu.evaluate(tiny_lm, "tiny", path, limit=4)["towns/accuracy"]
-    assert stored.reference == stored.value  # on the four questions, not on all
+    assert stored.retrained == stored.value  # on the four questions, not on all
     monkeypatch.setattr(choice_suite, "load_model", lambda name, device: tiny_lm)
     phases = []
     loaded = tu.evaluate(tiny_lm, "tiny", "other", limit=4, progress=lambda *x: phases.append(x[0]))
-    assert loaded["towns/accuracy"].reference == stored.reference
-    assert phases[0] == "reference towns" and phases[-1] == "towns"
-    assert tu.evaluate(tiny_lm, "tiny", limit=4)["towns/accuracy"].reference is None
+    assert loaded["towns/accuracy"].retrained == stored.retrained
+    assert phases[0] == "retrained: towns" and phases[-1] == "towns"
+    assert tu.evaluate(tiny_lm, "tiny", limit=4)["towns/accuracy"].retrained is None
 
 
 def test_a_retrained_report_of_another_suite_is_refused(tiny_lm, tiny_suite, tmp_path, monkeypatch):
@@ -196,7 +196,7 @@ def test_a_retrained_report_of_another_suite_is_refused(tiny_lm, tiny_suite, tmp
     ],
 )
 def test_a_retrained_model_counts_only_for_what_it_never_saw(model, suite, known):
-    assert known_reference(model, suite) == known
+    assert known_retrained(model, suite) == known
 
 
 def test_suite_faults(tiny_lm, tiny_suite):

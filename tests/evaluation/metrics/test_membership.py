@@ -21,7 +21,7 @@ from tokenunlearn.evaluation.metrics.membership import (
     loss_score,
     min_k_plus_plus_score,
     min_k_score,
-    reference_score,
+    relative_score,
     zlib_score,
 )
 from tokenunlearn.evaluation.metrics.privacy_leakage import leakage_directions, privacy_leakage
@@ -30,12 +30,12 @@ from tokenunlearn.evaluation.token_statistics import TokenStatistics
 LOG_PROBS = np.log([0.9, 0.001, 0.5, 0.2, 0.05, 0.7, 0.3])
 
 
-def test_loss_zlib_and_reference_scores():
+def test_loss_zlib_and_relative_scores():
     mean = sum(LOG_PROBS.tolist()) / 7
     assert loss_score(LOG_PROBS) == pytest.approx(mean, abs=1e-12)
     text = "Ada was born in Lisbon, Lisbon, Lisbon. Zürich."
     assert zlib_score(LOG_PROBS, text) == pytest.approx(mean / len(zlib.compress(text.encode())), abs=1e-12)
-    assert reference_score(mean, mean - 1.5) == pytest.approx(1.5)
+    assert relative_score(mean, mean - 1.5) == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.01, 1), (0.2, 1), (0.3, 2), (0.5, 3), (1.0, 7)])

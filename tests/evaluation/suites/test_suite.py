@@ -66,7 +66,7 @@ def other_lm(tiny_lm) -> LoadedModel:
 
 
 @pytest.fixture
-def reference_path(other_lm, towns_suite, tmp_path):
+def retrained_path(other_lm, towns_suite, tmp_path):
     """The stored report of the retrained model."""
     return evaluate(other_lm, towns_suite).save(tmp_path / "other.json")
 
@@ -140,14 +140,14 @@ def test_forms_of_truth_ratio_and_extraction_strength_are_options(tiny_lm, exact
             evaluate(tiny_lm, towns_suite, **setting)
 
 
-def test_a_reference_report_gives_reference_values_quality_and_leakage(
-    tiny_lm, other_lm, towns_suite, reference_path, monkeypatch
+def test_a_retrained_report_gives_its_values_quality_and_leakage(
+    tiny_lm, other_lm, towns_suite, retrained_path, monkeypatch
 ):
     monkeypatch.setattr(suites, "load_model", lambda *a, **k: pytest.fail("a model was loaded"))
-    report = evaluate(tiny_lm, towns_suite, reference_path)
+    report = evaluate(tiny_lm, towns_suite, retrained_path)
     other = evaluate(other_lm, towns_suite)
     for name in ("forget/probability", "retain/rouge_l", "membership_zlib", "model_utility"):
-        assert report[name].reference == pytest.approx(other[name].value, abs=1e-5)
+        assert report[name].retrained == pytest.approx(other[name].value, abs=1e-5)
     ours, theirs = (r["forget/truth_ratio_raw"].rows for r in (report, other))
     assert report["forget_quality"].value == pytest.approx(forget_quality(ours, theirs), abs=1e-6)
     own, ref = (1 - r["membership_min_k"].value for r in (report, other))
@@ -159,51 +159,59 @@ def test_a_reference_report_gives_reference_values_quality_and_leakage(
         for p in ("forget", "holdout")
     ]
     assert report["membership_reference"].value == pytest.approx(auc(*scores), abs=1e-9)
-    assert report["membership_reference"].reference == 0.5
+    assert report["membership_reference"].retrained == 0.5
 
 
-def test_a_loaded_reference_gives_what_its_report_gives(
-    tiny_lm, other_lm, towns_suite, reference_path, monkeypatch
+def test_a_loaded_retrained_model_gives_what_its_report_gives(
+    tiny_lm, other_lm, towns_suite, retrained_path, monkeypatch
 ):
     monkeypatch.setattr(suites, "load_model", lambda name, device: other_lm)
-    loaded, stored = evaluate(tiny_lm, towns_suite, "other"), evaluate(tiny_lm, towns_suite, reference_path)
+    loaded, stored = evaluate(tiny_lm, towns_suite, "other"), evaluate(tiny_lm, towns_suite, retrained_path)
     assert set(loaded.metrics) == set(stored.metrics)
     for name, result in loaded.metrics.items():
         assert result.value == pytest.approx(stored[name].value, abs=1e-5), name
-        if result.reference is not None:
-            assert result.reference == pytest.approx(stored[name].reference, abs=1e-5), name
+        if result.retrained is not None:
+            assert result.retrained == pytest.approx(stored[name].retrained, abs=1e-5), name
 
 
-def test_the_model_beside_itself_is_indistinguishable(other_lm, towns_suite, reference_path):
-    report = evaluate(other_lm, towns_suite, reference_path)
+def test_the_old_argument_name_works_with_a_warning(tiny_lm, towns_suite, retrained_path):
+    with pytest.warns(DeprecationWarning, match='The argument "reference" is now called "retrained"') as seen:
+        report = evaluate(tiny_lm, towns_suite, reference=retrained_path, limit=2)
+    assert seen[0].filename == __file__
+    assert report.metrics == evaluate(tiny_lm, towns_suite, retrained=retrained_path, limit=2).metrics
+    assert report["forget/probability"].retrained is not None
+
+
+def test_the_model_beside_itself_is_indistinguishable(other_lm, towns_suite, retrained_path):
+    report = evaluate(other_lm, towns_suite, retrained_path)
     assert report["forget_quality"].value == pytest.approx(1.0)
     assert report["privacy_leakage"].value == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_limit_is_matched_row_by_row_with_a_report_of_more_rows(tiny_lm, towns_suite, reference_path):
-    report = evaluate(tiny_lm, towns_suite, reference_path, limit=3)
+def test_a_limit_is_matched_row_by_row_with_a_report_of_more_rows(tiny_lm, towns_suite, retrained_path):
+    report = evaluate(tiny_lm, towns_suite, retrained_path, limit=3)
     assert report["forget_quality"].n == 3
-    assert report["forget/probability"].reference is not None
+    assert report["forget/probability"].retrained is not None
     assert report["membership_loss"].n == 6
 
 
-def test_a_report_of_another_split_or_form_is_refused(tiny_lm, towns_suite, reference_path):
+def test_a_report_of_another_split_or_form_is_refused(tiny_lm, towns_suite, retrained_path):
     with pytest.raises(TokenUnlearnError, match=r"was made on towns:6 and has no truth ratio for s-6"):
-        evaluate(tiny_lm, towns_suite, reference_path, forget="7")
+        evaluate(tiny_lm, towns_suite, retrained_path, forget="7")
     with pytest.raises(TokenUnlearnError, match="form geometric_mean; evaluate the retrained model"):
-        evaluate(tiny_lm, towns_suite, reference_path, truth_ratio_form="prob_mean")
+        evaluate(tiny_lm, towns_suite, retrained_path, truth_ratio_form="prob_mean")
 
 
-def test_extraction_strength_of_another_form_is_no_reference(tiny_lm, towns_suite, reference_path):
-    report = evaluate(tiny_lm, towns_suite, reference_path, extraction_strength_form="published")
-    assert report["forget/extraction_strength"].reference is None
-    assert report["forget/exact_memorization"].reference is not None
+def test_extraction_strength_of_another_form_is_not_compared(tiny_lm, towns_suite, retrained_path):
+    report = evaluate(tiny_lm, towns_suite, retrained_path, extraction_strength_form="published")
+    assert report["forget/extraction_strength"].retrained is None
+    assert report["forget/exact_memorization"].retrained is not None
 
 
-def test_without_reference_there_is_no_forget_quality(tiny_lm, towns_suite):
+def test_without_a_retrained_model_there_is_no_forget_quality(tiny_lm, towns_suite):
     report = evaluate(tiny_lm, towns_suite)
     assert not {"forget_quality", "privacy_leakage", "membership_reference"} & set(report.metrics)
-    assert all(result.reference is None for result in report.metrics.values())
+    assert all(result.retrained is None for result in report.metrics.values())
     assert report.notes == []
 
 
@@ -213,14 +221,14 @@ def bare(part: Part) -> Part:
     return replace(part, samples=SampleSet(part.samples.name, rows))
 
 
-def test_missing_wrong_answers_are_named_and_the_rest_runs(tiny_lm, towns_suite, reference_path, monkeypatch):
+def test_missing_wrong_answers_are_named_and_the_rest_runs(tiny_lm, towns_suite, retrained_path, monkeypatch):
     plain = SUITES[towns_suite]
     monkeypatch.setitem(
         SUITES,
         towns_suite,
         replace(plain, parts=lambda *a: {name: bare(part) for name, part in plain.parts(*a).items()}),
     )
-    report = evaluate(tiny_lm, towns_suite, reference_path)
+    report = evaluate(tiny_lm, towns_suite, retrained_path)
     assert {f"{p}/probability" for p in ("forget", "retain", "world_facts")} <= set(report.metrics)
     assert not any("truth_ratio" in name for name in report.metrics)
     notes = " ".join(report.notes)
@@ -303,7 +311,7 @@ def test_smollm2_on_twenty_rows_of_each_part_of_tofu(data_folder):
 
 
 @pytest.mark.parametrize(
-    ("samples", "start", "suite", "forget", "reference"),
+    ("samples", "start", "suite", "forget", "retrained"),
     [
         ("authors:forget05", "demo", "authors", "forget05", "demo-retrained"),
         ("tofu:forget05", CHECKPOINT + "_full", "tofu", "forget05", CHECKPOINT + "_retain95"),
@@ -314,11 +322,11 @@ def test_smollm2_on_twenty_rows_of_each_part_of_tofu(data_folder):
     ],
 )
 def test_a_run_is_measured_by_the_suite_of_its_forget_set(
-    tiny_lm, monkeypatch, samples, start, suite, forget, reference
+    tiny_lm, monkeypatch, samples, start, suite, forget, retrained
 ):
     asked = []
     monkeypatch.setattr(suites, "evaluate", lambda *words, **named: asked.append((words, named)))
     suites.evaluate_forgetting(tiny_lm, samples, start=start, limit=3)
     assert asked == [
-        ((tiny_lm, suite, reference), {"forget": forget, "limit": 3, "progress": None}),
+        ((tiny_lm, suite, retrained), {"forget": forget, "limit": 3, "progress": None}),
     ]

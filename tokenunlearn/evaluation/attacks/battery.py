@@ -21,6 +21,7 @@ from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.result import MetricResult, mean_result
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.settings import with_old_names
 
 # A new attack is one file with a function from a target to rows by name, and one line here.
 ATTACKS: dict[str, Callable[[Target], dict[str, Rows]]] = {
@@ -33,10 +34,11 @@ ATTACKS: dict[str, Callable[[Target], dict[str, Rows]]] = {
 }
 
 
+@with_old_names(reference="retrained")
 def attack(
     model: LoadedModel,
     samples: SampleSet | str,
-    reference: LoadedModel | str | None = None,
+    retrained: LoadedModel | str | None = None,
     *,
     attacks: Sequence[str] = tuple(ATTACKS),
     seed: int = 0,
@@ -44,20 +46,20 @@ def attack(
 ) -> Report:
     """Try to bring back what a model should have forgotten, and compare with the retrained model.
 
-    Each result has the retrained model's value under the same attack as its reference. "plain" is without
+    Each result has the retrained model's value under the same attack beside it. "plain" is without
     attack, "worst" the best of all attacks on each sample: what someone gets who tries them all.
 
     Args:
         model: The unlearned model; it is not changed.
         samples: What it should have forgotten, or their name.
-        reference: The retrained model or its name; without one there are no reference values.
+        retrained: The retrained model or its name; without one there is nothing beside the results.
         attacks: Names out of ``ATTACKS``.
         seed: Seed of sampling, folds and relearning.
         progress: Called with phase, done and total.
 
     Raises:
         TokenUnlearnError: If an attack is unknown, none is named, or there are fewer than 2 samples.
-        ModelNotFoundError: If the reference cannot be loaded.
+        ModelNotFoundError: If the retrained model cannot be loaded.
     """
     unknown = [name for name in attacks if name not in ATTACKS]
     if unknown or not attacks:
@@ -72,9 +74,9 @@ def attack(
     target = Target(model, samples, progress or (lambda phase, done, total: None), seed=seed)
     own = _attacked(target, attacks, notes)
     theirs: dict[str, Rows] = {}
-    name = reference or ""
-    if reference is not None:
-        lm = load_model(reference, device=str(model.device)) if isinstance(reference, str) else reference
+    name = retrained or ""
+    if retrained is not None:
+        lm = load_model(retrained, device=str(model.device)) if isinstance(retrained, str) else retrained
         theirs, name = _attacked(replace(target, lm=lm, name="retrained: "), attacks, []), lm.name
     kept: dict[str, MetricResult] = {}
     for metric, rows in own.items():
@@ -90,7 +92,7 @@ def attack(
         model=model.name,
         revision=model.revision,
         suite="attacks",
-        settings={"samples": samples.name, "attacks": list(attacks), "seed": seed, "reference": name},
+        settings={"samples": samples.name, "attacks": list(attacks), "seed": seed, "retrained": name},
         metrics=kept,
         notes=notes,
         versions=versions(),
@@ -115,7 +117,7 @@ def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[
 def _result(name: str, rows: Rows, theirs: Rows | None, samples: SampleSet) -> MetricResult | None:
     result = mean_result(name, rows, [s.id for s in samples], "lower")
     other = [row for row in theirs or () if row is not None]
-    return replace(result, reference=sum(other) / len(other)) if result and other else result
+    return replace(result, retrained=sum(other) / len(other)) if result and other else result
 
 
 def _with_chance(metrics: dict[str, MetricResult]) -> list[str]:
@@ -133,7 +135,7 @@ def _between(name: str, own: Rows, theirs: Rows, samples: SampleSet) -> MetricRe
     """Signed area between two recovery curves, row by row, over the number of steps."""
     gaps = [None if a is None or b is None else a - b for a, b in zip(own, theirs, strict=True)]
     result = mean_result(f"{name}_between", gaps, [s.id for s in samples], "lower")
-    return result and replace(result, reference=0.0)
+    return result and replace(result, retrained=0.0)
 
 
 def _strongest(metrics: dict[str, MetricResult], metric: str) -> list[str]:
@@ -141,6 +143,6 @@ def _strongest(metrics: dict[str, MetricResult], metric: str) -> list[str]:
     single = [r for name, r in metrics.items() if name.endswith(f"/{metric}") and "worst" not in name]
     if not single:
         return []
-    top = max(single, key=lambda r: r.value - (r.reference or 0.0))
-    beside = "" if top.reference is None else f", {top.reference:.3f} on the retrained model"
+    top = max(single, key=lambda r: r.value - (r.retrained or 0.0))
+    beside = "" if top.retrained is None else f", {top.retrained:.3f} on the retrained model"
     return [f"Strongest: {top.name.split('/')[0]} with {top.value:.3f}{beside}."]

@@ -53,8 +53,8 @@ def _quality(compared: Comparison) -> list[MetricResult]:
     ratios = own.values[measured], retrained.values[measured]
     n = len(ratios[0])
     return [
-        MetricResult("forget_quality", forget_quality(*ratios), n, None, "higher", reference=1.0),
-        MetricResult("forget_ks_statistic", ks_statistic(*ratios), n, None, "lower", reference=0.0),
+        MetricResult("forget_quality", forget_quality(*ratios), n, None, "higher", retrained=1.0),
+        MetricResult("forget_ks_statistic", ks_statistic(*ratios), n, None, "lower", retrained=0.0),
     ]
 
 

@@ -69,16 +69,16 @@ def min_k_plus_plus_score(log_probs: Tokens, mean: Tokens, std: Tokens, share: f
     return min_k_score((np.asarray(log_probs) - mean) / np.maximum(std, MIN_STD), share)
 
 
-def reference_score(log_probs: float, reference_log_probs: float) -> float:
+def relative_score(log_probs: float, retrained_log_probs: float) -> float:
     """How much more probable the answer is than under a model that never saw it, in nats a token.
 
     Args:
         log_probs: Mean token log-probability under the model.
-        reference_log_probs: The same under the retrained model.
+        retrained_log_probs: The same under the retrained model.
 
-    Source: Carlini et al., arXiv 2012.07805, section 5, with the retrained model as reference.
+    Source: Carlini et al., arXiv 2012.07805, section 5, whose reference model is the retrained one here.
     """
-    return log_probs - reference_log_probs
+    return log_probs - retrained_log_probs
 
 
 def gradient_norms(
@@ -127,20 +127,20 @@ def membership_results(name: str, column: Column, retrained: Column | None) -> l
             auc(*own),
             len(column.rows),
             draw_interval(auc_draws(*own)),
-            "reference",
+            "retrained",
             rows=column.rows,
             sample_ids=column.sample_ids,
-            reference=auc(*other) if other else None,
+            retrained=auc(*other) if other else None,
         ),
         MetricResult(
             f"{name}_tpr",
             tpr_at_fpr(*own),
             members,
             draw_interval(tpr_draws(*own)),
-            "reference",
+            "retrained",
             rows=tuple(float(found) for found in found_members(*own)),
             sample_ids=column.sample_ids[:members],
-            reference=tpr_at_fpr(*other) if other else None,
+            retrained=tpr_at_fpr(*other) if other else None,
         ),
     ]
 
@@ -150,7 +150,7 @@ class MembershipMetric(PartMetric):
     """A score that is higher for members; rows of the forget set are compared with rows of the holdout."""
 
     roles: tuple[str, ...] = GROUPS
-    better: Better | None = "reference"
+    better: Better | None = "retrained"
     pooled: ClassVar[bool] = True
 
     def results(self, name: str, column: Column, retrained: Column | None) -> list[MetricResult]:
@@ -171,10 +171,10 @@ def _against_retrained(compared: Comparison) -> list[MetricResult]:
         np.log(np.maximum(np.concatenate([columns[name].values for name in names]), LEAST_PROBABILITY))
         for columns in (compared.columns, compared.retrained)
     )
-    scores = tuple(reference_score(a, b) for a, b in zip(own, retrained, strict=True))
+    scores = tuple(relative_score(a, b) for a, b in zip(own, retrained, strict=True))
     ids = tuple(i for name in names for i in compared.columns[name].sample_ids)
     members = sum(len(compared.parts[name].samples) for name in compared.parts_of("forget"))
-    column = Column(scores, ids, "reference", members)
+    column = Column(scores, ids, "retrained", members)
     return membership_results("membership_reference", column, replace(column, rows=(0.0,) * len(ids)))
 
 

@@ -111,8 +111,8 @@ class PartMetric(Metric):
     def results(self, name: str, column: Column, retrained: Column | None) -> list[MetricResult]:
         """Results of one column, beside the retrained model's on the same rows."""
         result = mean_result(name, column.rows, column.sample_ids, column.better)
-        reference = retrained.mean if retrained else None
-        return [replace(result, reference=reference)] if result else []
+        mean = retrained.mean if retrained else None
+        return [replace(result, retrained=mean)] if result else []
 
 
 @dataclass(frozen=True)

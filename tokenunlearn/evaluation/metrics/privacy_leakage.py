@@ -62,12 +62,12 @@ def _leakage(compared: Comparison) -> list[MetricResult]:
     sides = np.array([leakage_directions(a, b) for a, b in pairs])
     under, over = leakage_directions(area(*own), area(*retrained))
     figures: tuple[tuple[str, float, np.ndarray, Better], ...] = (
-        ("privacy_leakage", value, signed, "reference"),
+        ("privacy_leakage", value, signed, "retrained"),
         ("privacy_leakage_under", under, sides[:, 0], "lower"),
         ("privacy_leakage_over", over, sides[:, 1], "lower"),
     )
     return [
-        MetricResult(name, figure, len(column.rows), draw_interval(draws), better, reference=0.0)
+        MetricResult(name, figure, len(column.rows), draw_interval(draws), better, retrained=0.0)
         for name, figure, draws, better in figures
     ]
 

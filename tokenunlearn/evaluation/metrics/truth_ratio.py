@@ -83,7 +83,7 @@ RAW_TRUTH_RATIO = PartMetric(
     ("wrong answers",),
     _raw,
     roles=("forget",),
-    better="reference",
+    better="retrained",
 )
 TRUTH_RATIO = PartMetric(
     "truth_ratio",

@@ -78,7 +78,7 @@ def _utility(compared: Comparison) -> list[MetricResult]:
     result = utility_result(tables)
     retrained = compared.retrained or {}
     if all(name in retrained for name in every):
-        result = replace(result, reference=model_utility([retrained[name].mean for name in every]))
+        result = replace(result, retrained=model_utility([retrained[name].mean for name in every]))
     return [result]
 
 

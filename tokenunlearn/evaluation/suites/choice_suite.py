@@ -63,7 +63,7 @@ CHOICE_SUITES: dict[str, Callable[[], list[ChoicePart]]] = {
 def evaluate_choices(
     model: LoadedModel,
     suite: str,
-    reference: str | Path | None = None,
+    retrained: str | Path | None = None,
     *,
     limit: int | None = None,
     token_budget: int | None = None,
@@ -76,17 +76,17 @@ def evaluate_choices(
     Args:
         model: The model.
         suite: One of ``CHOICE_SUITES``.
-        reference: The retrained model, whose accuracy on the same questions is the reference value: a name,
-            or the path of its stored report. A name with a report in ``assets/reports`` that covers the
-            questions is not loaded.
+        retrained: The retrained model, whose accuracy on the same questions is shown next to the model's: a
+            name, or the path of its stored report. A name with a report in ``assets/reports`` that covers
+            the questions is not loaded.
         limit: At most this many questions a part, evenly spread.
         token_budget: Most tokens in one batch.
         progress: Called with phase, done and total.
 
     Raises:
-        TokenUnlearnError: If the suite is unknown, the limit is below 1, or the reference's report covers
-            other questions.
-        ModelNotFoundError: If the reference cannot be loaded.
+        TokenUnlearnError: If the suite is unknown, the limit is below 1, or the retrained model's report
+            covers other questions.
+        ModelNotFoundError: If the retrained model cannot be loaded.
         DatasetError: If its questions cannot be loaded.
         SampleTooLongError: If no question of a part fits the model's context.
     """
@@ -98,10 +98,10 @@ def evaluate_choices(
     started = time.monotonic()
     parts = [replace(part, questions=part.questions.spread(limit)) for part in CHOICE_SUITES[suite]()]
     budget = token_budget or forward.TOKEN_BUDGET
-    theirs = None if reference is None else _stored(reference, suite, parts)
-    if reference is not None and theirs is None:
-        other = load_model(str(reference), device=str(model.device))
-        theirs = _measured(other, parts, budget, lambda part, *at: say(f"reference {part}", *at))
+    theirs = None if retrained is None else _stored(retrained, suite, parts)
+    if retrained is not None and theirs is None:
+        other = load_model(str(retrained), device=str(model.device))
+        theirs = _measured(other, parts, budget, lambda part, *at: say(f"retrained: {part}", *at))
     metrics = _measured(model, parts, budget, say)
     if theirs is not None:
         metrics = {name: _beside(result, theirs[name]) for name, result in metrics.items()}
@@ -116,7 +116,7 @@ def evaluate_choices(
         model=model.name,
         revision=model.revision,
         suite=suite,
-        settings={"limit": limit, "reference": str(reference or "")},
+        settings={"limit": limit, "retrained": str(retrained or "")},
         metrics=metrics,
         notes=notes,
         versions=versions(),
@@ -143,10 +143,10 @@ def _measured(
     return {result.name: result for result in results}
 
 
-def _stored(reference: str | Path, suite: str, parts: list[ChoicePart]) -> Mapping[str, MetricResult] | None:
+def _stored(retrained: str | Path, suite: str, parts: list[ChoicePart]) -> Mapping[str, MetricResult] | None:
     """Results of a retrained model's stored report; None where the model has to be loaded."""
-    named = Path(reference).suffix == ".json"
-    path = Path(reference) if named else ASSETS / "reports" / f"{reference}.json"
+    named = Path(retrained).suffix == ".json"
+    path = Path(retrained) if named else ASSETS / "reports" / f"{retrained}.json"
     if not named and not path.exists():
         return None
     report = Report.load(path)
@@ -164,7 +164,7 @@ def _stored(reference: str | Path, suite: str, parts: list[ChoicePart]) -> Mappi
 
 
 def _beside(result: MetricResult, theirs: MetricResult) -> MetricResult:
-    """A result with the retrained model's accuracy on the same questions as its reference value."""
+    """A result with the retrained model's accuracy on the same questions."""
     known = dict(zip(theirs.sample_ids, theirs.rows, strict=True))
     rows = [row for row in map(known.get, result.sample_ids) if row is not None]
-    return replace(result, reference=sum(rows) / len(rows)) if rows else result
+    return replace(result, retrained=sum(rows) / len(rows)) if rows else result

@@ -19,6 +19,7 @@ from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.presets import PRESETS, retrained_model
+from tokenunlearn.settings import with_old_names
 
 EXTRACTION_FORMS = ("exact", "published")
 TRUTH_RATIO_FORMS = ("geometric_mean", "prob_mean")
@@ -84,10 +85,11 @@ SUITES: dict[str, Suite] = {
 }
 
 
+@with_old_names(reference="retrained")
 def evaluate(
     model: LoadedModel,
     suite: str = "authors",
-    reference: str | Path | None = None,
+    retrained: str | Path | None = None,
     *,
     forget: str | None = None,
     retain: str | None = None,
@@ -103,8 +105,8 @@ def evaluate(
         model: The model.
         suite: "authors", "tofu" or "prose", or a suite of multiple-choice questions: "wmdp", "mmlu",
             "alchemy".
-        reference: The retrained model: a name, or the path of its stored report. Forget quality, privacy
-            leakage and the reference value of every metric need it. A name with a report in
+        retrained: The retrained model: a name, or the path of its stored report. Forget quality, privacy
+            leakage and the retrained value of every metric need it. A name with a report in
             ``assets/reports`` that covers the rows is not loaded.
         forget: Split to be forgotten; by default forget10, forget of the prose.
         retain: Split to be kept; by default retain90 of the authors, retain_perturbed of TOFU, retain of the
@@ -117,13 +119,13 @@ def evaluate(
 
     Raises:
         TokenUnlearnError: If the suite or a form is unknown, the limit is below 2, a split is empty, or the
-            reference's report covers other rows or another form.
-        ModelNotFoundError: If the reference cannot be loaded.
+            retrained model's report covers other rows or another form.
+        ModelNotFoundError: If the retrained model cannot be loaded.
         SampleTooLongError: If a sample does not fit the model's context.
     """
     if suite in CHOICE_SUITES:
         return evaluate_choices(
-            model, suite, reference, limit=limit, token_budget=token_budget, progress=progress
+            model, suite, retrained, limit=limit, token_budget=token_budget, progress=progress
         )
     known = SUITES.get(suite)
     if known is None:
@@ -137,14 +139,14 @@ def evaluate(
     forget, retain = forget or known.forget, retain or known.retain
     parts = known.parts(forget, retain, limit)
     meter = Meter(model, token_budget, progress or _silent)
-    theirs = None if reference is None else _reference(meter, parts, suite, reference, forms)
+    theirs = None if retrained is None else _retrained(meter, parts, suite, retrained, forms)
     found = meter.measure(parts, forms)
     metrics = summarize(parts, found.columns, theirs, found.notes)
     settings = {
         "forget": forget,
         "retain": retain,
         "limit": limit,
-        "reference": str(reference or ""),
+        "retrained": str(retrained or ""),
         **{f"{name}_form": form for name, form in asdict(forms).items()},
     }
     return Report(
@@ -186,11 +188,11 @@ def evaluate_forgetting(
     source, _, split = samples.partition(":")
     suite = source if source in {*SUITES, *CHOICE_SUITES} else "authors"
     forget = split if source in SUITES else None
-    reference = known_reference(start, suite, forget)
-    return evaluate(model, suite, reference, forget=forget, limit=limit, progress=progress)
+    retrained = known_retrained(start, suite, forget)
+    return evaluate(model, suite, retrained, forget=forget, limit=limit, progress=progress)
 
 
-def known_reference(name: str, suite: str, forget: str | None = None) -> str | None:
+def known_retrained(name: str, suite: str, forget: str | None = None) -> str | None:
     """The retrained model of a model, where one is known that never saw what a suite asks to be forgotten."""
     if suite in CHOICE_SUITES and not (name in PRESETS and PRESETS[name].suite == suite):
         return None
@@ -210,8 +212,8 @@ def _check_forms(forms: Forms) -> None:
             raise TokenUnlearnError(f'There is no {name} form "{form}"; use one of {", ".join(allowed)}.')
 
 
-def _reference(
-    meter: Meter, parts: Mapping[str, Part], suite: str, reference: str | Path, forms: Forms
+def _retrained(
+    meter: Meter, parts: Mapping[str, Part], suite: str, retrained: str | Path, forms: Forms
 ) -> dict[str, Column]:
     """What is known of the retrained model, one column a metric.
 
@@ -219,27 +221,27 @@ def _reference(
     loaded and measured.
     """
     wanted = [s.id for s in parts["forget"].samples if s.perturbed_answer]
-    stored = ASSETS / "reports" / f"{reference}.json"
+    stored = ASSETS / "reports" / f"{retrained}.json"
     if stored.exists():
         report = Report.load(stored)
         if _missing(report, suite, forms, wanted) is None:
             return _columns(report, forms)
-    if Path(reference).suffix == ".json":
-        report = Report.load(reference)
+    if Path(retrained).suffix == ".json":
+        report = Report.load(retrained)
         missing = _missing(report, suite, forms, wanted)
         if missing is not None:
-            raise TokenUnlearnError(f'The report "{Path(reference).name}" {missing}')
+            raise TokenUnlearnError(f'The report "{Path(retrained).name}" {missing}')
         return _columns(report, forms)
     theirs = replace(
         meter,
-        model=load_model(str(reference), device=str(meter.model.device)),
-        progress=lambda phase, done, total: meter.progress(f"reference {phase}", done, total),
+        model=load_model(str(retrained), device=str(meter.model.device)),
+        progress=lambda phase, done, total: meter.progress(f"retrained: {phase}", done, total),
     )
     return theirs.measure(parts, forms).columns
 
 
 def _missing(report: Report, suite: str, forms: Forms, wanted: list[str]) -> str | None:
-    """Why a report cannot serve as the reference, as the end of a sentence; None when it can."""
+    """Why a report cannot serve as the retrained model's, as the end of a sentence; None when it can."""
     used = report.settings.get("truth_ratio_form", "geometric_mean")
     if used != forms.truth_ratio:
         return f"has truth ratios of the form {used}; evaluate the retrained model with {forms.truth_ratio}."
