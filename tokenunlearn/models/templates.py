@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.samples import Span, Turn
 from tokenunlearn.errors import TemplateError
+from tokenunlearn.models.rendering import RenderProcess, render
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -17,6 +21,13 @@ TEMPLATE_KWARGS: Mapping[str, Any] = {"enable_thinking": False}
 # Stands for a message where only the template around it matters: letters alone, which no template changes.
 PLACEHOLDER = "TokenUnlearnMessage"
 THINKING_END = "</think>"
+# sha256 of the templates of our own models, which need no process of their own to be written safely.
+SHIPPED = frozenset(
+    {
+        "813ce55fe248e27e878eeddf8523d9425b58d413b5fd9809347780d2cf5f3cb7",
+        "872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,10 @@ class ChatFormat:
         Raises:
             TemplateError: If the template fails, or changes a message.
         """
-        text = self._write([(m.role, m.content) for m in messages])
-        pieces = self._write([(m.role, f"{PLACEHOLDER}{i:03d}.") for i, m in enumerate(messages)])
+        text, pieces = self._write(
+            [(m.role, m.content) for m in messages],
+            [(m.role, f"{PLACEHOLDER}{i:03d}.") for i, m in enumerate(messages)],
+        )
         frame = []
         for i in range(len(messages)):
             before, placeholder, pieces = pieces.partition(f"{PLACEHOLDER}{i:03d}.")
@@ -61,23 +74,31 @@ class ChatFormat:
             )
         return Conversation(text, tuple(messages), tuple(places))
 
-    def _write(self, messages: Sequence[tuple[str, str]]) -> str:
-        own = bool(messages) and messages[0][0] == "system"
+    def _write(self, *conversations: Sequence[tuple[str, str]]) -> list[str]:
+        """Each conversation, of roles and contents, as the template writes it."""
+        prompt = self.system_prompt if self.system_prompt or self.templated else None
+        system = [] if prompt is None else [("system", prompt)]
+        begun = [[*c] if c and c[0][0] == "system" else [*system, *c] for c in conversations]
         if not self.templated:
-            names = {"user": "Question: ", "assistant": "Answer: ", "system": ""}
-            begin = [("system", self.system_prompt)] if self.system_prompt and not own else []
-            return "\n".join(names.get(role, "") + content for role, content in [*begin, *messages])
-        turns = [{"role": role, "content": content} for role, content in messages]
-        if self.system_prompt is not None and not own:
-            turns.insert(0, {"role": "system", "content": self.system_prompt})
+            lead = {"user": "Question: ", "assistant": "Answer: "}
+            return ["\n".join(lead.get(role, "") + content for role, content in c) for c in begun]
+        turns = [[{"role": role, "content": content} for role, content in c] for c in begun]
         try:
-            return str(
-                self.tokenizer.apply_chat_template(
-                    turns, tokenize=False, **{**TEMPLATE_KWARGS, **self.kwargs}
-                )
+            template = self.tokenizer.get_chat_template()
+            shipped = sha256(template.encode()).hexdigest() in SHIPPED
+            write = render if shipped else _process_of(os.getpid()).render
+            return write(
+                template, turns, {**self.tokenizer.special_tokens_map, **TEMPLATE_KWARGS, **self.kwargs}
             )
         except Exception as error:  # jinja raises its own kinds, templates any
-            raise TemplateError(f"The chat template fails: {' '.join(str(error).split())[:200]}") from error
+            text = " ".join(str(error).split())[:200]
+            raise TemplateError(f"The chat template fails: {text.rstrip('.')}.") from error
+
+
+@cache
+def _process_of(pid: int) -> RenderProcess:
+    """The render process of a process; a fork must not share its parent's."""
+    return RenderProcess()
 
 
 @dataclass(frozen=True)
