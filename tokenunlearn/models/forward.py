@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models.encoding import Batch, Encoding, batches_by_length, collate
 from tokenunlearn.models.token_budget import rows_at_once
 
@@ -88,7 +89,8 @@ class OutputHead(torch.nn.Module):
         super().__init__()
         self.linear = model.get_output_embeddings()
         config = model.config.get_text_config()
-        self.cap = getattr(config, "final_logit_softcapping", None)
+        caps = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
+        self.cap = next((cap for name in caps if (cap := getattr(config, name, None))), None)
         factor = getattr(config, "logit_scale", None) or getattr(config, "lm_head_multiplier", None) or 1.0
         scaling = getattr(config, "logits_scaling", None) or 1.0
         multiplies = config.model_type.startswith("hyperclovax")  # Granite divides
@@ -106,6 +108,34 @@ class OutputHead(torch.nn.Module):
 def output_head(model: PreTrainedModel) -> OutputHead:
     """The model's map from final hidden states to logits."""
     return OutputHead(model)
+
+
+@torch.no_grad()
+def ignores_mask(model: PreTrainedModel) -> bool:
+    """Whether a position that the attention mask hides is read all the same, tried on two tokens."""
+    ids = torch.tensor([[1, 2]], device=model.device)
+    hidden = [final_hidden(model, {"input_ids": ids}, ids.new_tensor([mask])) for mask in ([1, 1], [0, 1])]
+    return torch.equal(hidden[0][:, 1], hidden[1][:, 1])
+
+
+@torch.no_grad()
+def check_logits(model: PreTrainedModel) -> None:
+    """Refuse a model whose logits are not what :func:`output_head` makes of its final hidden states.
+
+    Raises:
+        ModelNotFoundError: If they differ, depend on later tokens, or are no finite numbers.
+    """
+    ids = torch.tensor([[1, 2, 3]], device=model.device)
+    own = model(input_ids=ids).logits[0, :2].float()  # (2, V)
+    hidden = final_hidden(model, {"input_ids": ids[:, :2]}, torch.ones_like(ids[:, :2]))
+    error, scale = (output_head(model)(hidden)[0] - own).abs().max(), own.abs().max()
+    if not scale.isfinite():
+        raise ModelNotFoundError(f"The model predicts NaN or infinite logits in {model.dtype}; try float32.")
+    if not error <= 0.02 * scale:
+        raise ModelNotFoundError(
+            f'The architecture "{model.config.model_type}" is not supported: its logits are no known '
+            "function of the hidden states of the tokens before."
+        )
 
 
 def per_token(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,14 @@ from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import PRESETS, ModelPreset, base_model_name
 from tokenunlearn.models.smollm2 import convert_smollm2
+from tokenunlearn.models.weight_files import (
+    ADAPTER_WEIGHTS,
+    ModelFiles,
+    check_finite,
+    check_fit,
+    json_object,
+    tensor_shapes,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -47,10 +56,13 @@ def load_model(
     """
     from transformers import logging
 
+    from tokenunlearn.models.forward import check_logits
+
     device = device_named(device)
     torch_dtype = dtype_named(dtype, device)
-    bars = logging.is_progress_bar_enabled()
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity(logging.CRITICAL)  # what does not fit is refused in one sentence
     try:
         preset, checkpoint = PRESETS.get(name), find_checkpoint(name)
         folder = _preset_folder(name, preset) if preset else _existing_folder(name)
@@ -68,11 +80,13 @@ def load_model(
             model = _merge(model, lora)
             fingerprint += "+" + weights_fingerprint(lora)
     finally:
+        logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
     model.to(device).eval()  # type: ignore[arg-type]
     if device == "cpu":
         use_threads(model.num_parameters())
+    check_logits(model)
     if checkpoint and tokenizer.chat_template:
         tokenizer.chat_template = checkpoint.dated(tokenizer.chat_template)
     known = preset or checkpoint
@@ -110,6 +124,10 @@ def _existing_folder(name: str) -> Path | None:
     """The folder a name points at, or None when it is to be looked up on the hub."""
     path = Path(name).expanduser()
     if name.strip() and path.is_dir():
+        if (path / "adapter_config.json").exists():
+            raise ModelNotFoundError(
+                f'The folder "{name}" holds an adapter; give it as adapter, and its base model as model.'
+            )
         if not (path / "config.json").exists():
             raise ModelNotFoundError(
                 f'The folder "{name}" holds no config.json, so it is no transformers model.'
@@ -149,15 +167,36 @@ def _load(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    files = ModelFiles.read(Path(source)) if Path(source).is_dir() else None
+    model: PreTrainedModel
+    report: dict[str, Any]
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             tokenizer_source, revision=revision, trust_remote_code=False
         )
-        model = AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, revision=revision, use_safetensors=True, trust_remote_code=False
-        )
+        with files.limit_parameters() if files else nullcontext():
+            model, report = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
+                source,
+                dtype=dtype,
+                revision=revision,
+                use_safetensors=True,
+                trust_remote_code=False,
+                ignore_mismatched_sizes=True,  # they are refused below, by name
+                output_loading_info=True,
+            )
+    except ModelNotFoundError:
+        raise
     except Exception as error:  # the hub client, safetensors and transformers each raise their own kinds
         raise ModelNotFoundError(_why_not_loaded(source, error)) from error
+    check_fit(
+        f'The weights of "{source}" do not fit its config.json',
+        report["missing_keys"],
+        report["unexpected_keys"],
+        [name for name, *_ in report["mismatched_keys"]],
+    )
+    if files:
+        files.check_family()
+    check_finite(f'The model "{source}"', model.state_dict())
     if not tokenizer.is_fast:
         raise ModelNotFoundError(
             f'The tokenizer of "{source}" is not a fast tokenizer, so character offsets are not known.'
@@ -187,11 +226,27 @@ def _why_not_loaded(source: str, error: Exception) -> str:
 
 
 def _merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
-    from peft import PeftModel
+    import torch
+    from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 
+    weights, owner = adapter / ADAPTER_WEIGHTS, f'The adapter "{adapter}"'
+    if not weights.is_file():
+        raise ModelNotFoundError(
+            f"{owner} has no {ADAPTER_WEIGHTS}; other formats can run code, so convert it first."
+        )
+    json_object(adapter / "adapter_config.json")
+    tensor_shapes(weights)
     try:
-        merged: PreTrainedModel = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()  # type: ignore[operator]
+        config = PeftConfig.from_pretrained(str(adapter))
+        with torch.device("meta"):  # so that a rank takes no memory that the weights do not have
+            adapted = PeftModel(model, config, low_cpu_mem_usage=True)
+        report = adapted.load_adapter(str(adapter), "default", low_cpu_mem_usage=True)
+        check_fit(f"{owner} does not fit the model", report.missing_keys, report.unexpected_keys)
+        check_finite(owner, get_peft_model_state_dict(adapted, save_embedding_layers=False))
+        merged: PreTrainedModel = adapted.merge_and_unload()
+    except ModelNotFoundError:
+        raise
     except Exception as error:  # peft, safetensors and torch each raise their own kinds
         text = " ".join(str(error).split())[:300]
-        raise ModelNotFoundError(f'The adapter "{adapter}" does not fit the model: {text}') from error
+        raise ModelNotFoundError(f"{owner} does not fit the model: {text}") from error
     return merged

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
 from tokenunlearn.models.token_budget import CPU_TRAINING_TOKENS, rows_at_once
+from tokenunlearn.models.weight_files import ModelFiles, Shapes
 from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.training.settings import UnlearnSettings
 
@@ -70,30 +71,27 @@ class ModelShape:
         No weight is read. None where the folder does not say enough.
         """
         try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            shapes = [shape for path in sorted(folder.glob("*.safetensors")) for shape in _shapes(path)]
-        except (OSError, ValueError, KeyError):
+            files = ModelFiles.read(folder)
+        except ModelNotFoundError:
             return None
-        return cls._of(config.get("text_config", config), shapes, weight_bytes)
+        return cls._of(files.config.get("text_config", files.config), files.shapes, weight_bytes)
 
     @classmethod
     def of_model(cls, model: PreTrainedModel) -> ModelShape | None:
         """The shape of a loaded model; None where its configuration does not say enough."""
-        shapes = [(name, list(p.shape)) for name, p in model.named_parameters()]
+        shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
         return cls._of(model.config.get_text_config().to_dict(), shapes, model.dtype.itemsize)
 
     @classmethod
-    def _of(
-        cls, config: Mapping[str, Any], shapes: Sequence[tuple[str, Sequence[int]]], weight_bytes: int
-    ) -> ModelShape | None:
+    def _of(cls, config: Mapping[str, Any], shapes: Shapes, weight_bytes: int) -> ModelShape | None:
         hidden = config.get("hidden_size", config.get("n_embd"))
         layers = config.get("num_hidden_layers", config.get("n_layer"))
         if not shapes or not hidden or not layers:
             return None
-        inside = [s for name, s in shapes if len(s) == 2 and not _is_table(name)]
+        inside = [s for name, s in shapes.items() if len(s) == 2 and not _is_table(name)]
         sizes = ("intermediate_size", "ffn_dim", "n_inner")
         return cls(
-            parameters=sum(prod(shape) for _, shape in shapes),
+            parameters=sum(map(prod, shapes.values())),
             linear=sum(sum(shape) for shape in inside),
             layers=layers,
             hidden=hidden,
@@ -101,13 +99,6 @@ class ModelShape:
             vocabulary=config["vocab_size"],
             weight_bytes=weight_bytes,
         )
-
-
-def _shapes(path: Path) -> list[tuple[str, list[int]]]:
-    """Name and shape of every tensor of a safetensors file, from its head."""
-    with path.open("rb") as file:
-        head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return [(name, found["shape"]) for name, found in head.items() if name != "__metadata__"]
 
 
 def _is_table(name: str) -> bool:
