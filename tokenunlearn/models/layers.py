@@ -87,6 +87,31 @@ def down_projections(model: PreTrainedModel, layer: int) -> list[str]:
     return names
 
 
+def adapter_targets(model: PreTrainedModel) -> str | list[str]:
+    """The linear layers that a LoRA adapter can sit on: "all-linear", or their names where not all can.
+
+    State-space mixers use the weight of their output map without calling the layer, so peft refuses it.
+
+    Raises:
+        TokenUnlearnError: If there are none.
+    """
+    from transformers.pytorch_utils import Conv1D
+
+    head = model.get_output_embeddings()
+    linear, skipped = set(), set()
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head:
+            linear.add(name)
+        if hasattr(module, "A_log") and hasattr(module, "D"):
+            skipped.add(f"{name}.out_proj")
+    if not linear - skipped:
+        raise TokenUnlearnError(
+            f'The architecture "{model.config.model_type}" has no linear layer for a LoRA adapter; train all '
+            "weights instead (train full)."
+        )
+    return sorted(linear - skipped) if linear & skipped else "all-linear"
+
+
 @contextmanager
 def layer_states(
     model: PreTrainedModel, layer: int | None, batch: Batch

@@ -24,7 +24,7 @@ from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.context import fit_context
 from tokenunlearn.models.encoding import Encoding
-from tokenunlearn.models.layers import down_projections
+from tokenunlearn.models.layers import adapter_targets, down_projections
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.processes import process_count, process_index
@@ -77,7 +77,7 @@ class UnlearnTrainer(Trainer):
         settings: The settings with every "auto" decided.
         forget: The forget samples, documents cut into chunks.
         trained: Names of the trained modules; "all" for all weights, "all-linear" for an adapter on every
-            linear layer.
+            linear layer, or the kinds of layers that it sits on.
         loss: The loss module around the model.
         diverged: Whether training ended because a loss was not finite.
         good_step: Optimizer steps behind the weights that the model holds.
@@ -385,8 +385,13 @@ def make_trainable(
     from peft import get_peft_model
 
     if few or getattr(peft_config, "target_modules", "") is None:
-        peft_config.target_modules = few or "all-linear"  # type: ignore[attr-defined]
-    return get_peft_model(model, peft_config), tuple(few) or ("all-linear",)
+        peft_config.target_modules = few or adapter_targets(model)  # type: ignore[attr-defined]
+    targets = getattr(peft_config, "target_modules", None) or "all-linear"
+    layers = [targets] if isinstance(targets, str) else sorted({t.rpartition(".")[2] for t in targets})
+    try:
+        return get_peft_model(model, peft_config), tuple(few or layers)
+    except ValueError as error:
+        raise TokenUnlearnError(f"The adapter does not fit the model: {error}") from error
 
 
 def passes_of_step(model: LoadedModel, settings: UnlearnSettings, rows: StepRows) -> int:

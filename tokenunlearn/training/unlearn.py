@@ -41,7 +41,7 @@ class Unlearned:
         model: The unlearned model; a LoRA adapter stays unmerged over the start model's own tensors.
         config: The configuration with every "auto" decided.
         trained: Names of the modules that were trained; "all" for all weights, "all-linear" for an adapter
-            on every linear layer.
+            on every linear layer, or the kinds of layers that it sits on.
         history: One record a step: loss, forget_loss, retain_loss, lambda, forget_nll, grad_norm,
             learning_rate, seconds.
         stopped: "" after the last step, "cancelled", or "diverged" when the loss was no finite number any

@@ -15,6 +15,7 @@ from tokenunlearn.evaluation.attacks.target import Rows, Target
 from tokenunlearn.evaluation.metrics.probability import answer_probability
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import response_nll
+from tokenunlearn.models.layers import adapter_targets
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
 from tokenunlearn.training.finetune import FinetuneSettings, finetune
@@ -135,7 +136,7 @@ def _trainable_copy(lm: LoadedModel, config: RelearningConfig) -> LoadedModel:
     lora = LoraConfig(
         r=config.lora_rank,
         lora_alpha=2 * config.lora_rank,
-        target_modules="all-linear",
+        target_modules=adapter_targets(copy.model),
         task_type="CAUSAL_LM",
     )
     copy.model = get_peft_model(copy.model, lora).get_base_model()  # type: ignore[arg-type, assignment]
