@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 import unicodedata
+import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -86,6 +87,18 @@ def _words(encoding: Encoding) -> list[tuple[int, ...]]:
     return [tuple(positions) for positions in groups.values()]
 
 
+def effective_settings(lm: LoadedModel, settings: MaskingSettings) -> MaskingSettings:
+    """The settings, with the operator "token" where the model ignores the attention mask; then it warns."""
+    if settings.operator != "attention" or not lm.ignores_mask:
+        return settings
+    warnings.warn(
+        f'The model "{lm.name}" ignores the attention mask, so masked tokens are replaced by a mask id '
+        "(operator token).",
+        stacklevel=2,
+    )
+    return replace(settings, operator="token")
+
+
 def repeated_tokens(text: str, offsets: Sequence[Span]) -> np.ndarray:
     """Copy guard of a document: which tokens belong to a word that came earlier in it; bool (T,)."""
     seen: set[str] = set()
@@ -160,7 +173,7 @@ def stream_masking(
         token_budget: Most tokens in one forward pass; by default what suits the device.
         progress: Called after every pass with samples done and samples in all.
     """
-    settings = settings or MaskingSettings()
+    settings = effective_settings(lm, settings or MaskingSettings())
     budget = TokenBudget.of(lm, token_budget)
     measure = _Measure(lm, settings, budget)
     done = 0

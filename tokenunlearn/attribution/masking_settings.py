@@ -29,8 +29,9 @@ class MaskingSettings(Settings):
     unit: Unit = setting("word", "Unit of a masked context: a word or a token.")
     operator: Operator = setting(
         "attention",
-        "attention: hide the positions from every query; token: replace the token ids with a mask id; "
-        "embedding: replace the embeddings with the mean embedding.",
+        "attention: hide the positions from every query (token is used instead where a model ignores the "
+        "attention mask); token: replace the token ids with a mask id; embedding: replace the embeddings "
+        "with the mean embedding.",
     )
     measure: Measure = setting(
         "drop",

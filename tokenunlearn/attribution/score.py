@@ -9,7 +9,13 @@ from functools import partial
 from typing import Any
 
 from tokenunlearn.attribution.importance import ImportanceSettings
-from tokenunlearn.attribution.masking import Masking, copied_tokens, repeated_tokens, stream_masking
+from tokenunlearn.attribution.masking import (
+    Masking,
+    copied_tokens,
+    effective_settings,
+    repeated_tokens,
+    stream_masking,
+)
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.optional import measure_option
 from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
@@ -114,6 +120,7 @@ def score(
     masking, mixing = split_settings(preset, **settings)
     if not len(samples):
         raise TokenUnlearnError("There are no samples to score.")
+    masking = effective_settings(model, masking)
     samples = fit_context(model, samples, long)
     store = ScoreCache.default() if cache else None
     base = load_base_model(model, base_model) if base_model else None

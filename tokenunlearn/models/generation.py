@@ -48,9 +48,9 @@ def generate(
 ) -> list[str]:
     """Answers to questions, in order, without special tokens and without blanks at either end.
 
-    Prompts of similar length travel together, padded on the left; an answer ends with the end-of-turn token
-    or the tokenizer's end of sequence. Settings that come with a model, such as a repetition penalty, are not
-    used.
+    Prompts of similar length travel together, padded on the left; of equal length, where the model would read
+    the padding. An answer ends with the end-of-turn token or the tokenizer's end of sequence. Settings that
+    come with a model, such as a repetition penalty, are not used.
 
     Args:
         lm: The model.
@@ -71,7 +71,7 @@ def generate(
     answers = [""] * len(prompts)
     done = 0
     with _seeded(lm, sampling):
-        for room, group in _groups(prompts, max_new_tokens, lm.context_length, token_budget):
+        for room, group in _groups(lm, prompts, max_new_tokens, token_budget):
             written = _continue(lm, [prompts[i] for i in group], room, ends, sampling)
             for index, ids in zip(group, written, strict=True):
                 stop = next((place for place, token in enumerate(ids) if token in ends), len(ids))
@@ -116,18 +116,20 @@ def _prompts(
 
 
 def _groups(
-    prompts: Sequence[Sequence[int]], max_new_tokens: int, context: int | None, token_budget: int
+    lm: LoadedModel, prompts: Sequence[Sequence[int]], max_new_tokens: int, token_budget: int
 ) -> Iterator[tuple[int, list[int]]]:
     """Room for new tokens, and the indices of the prompts that travel together with exactly that much room.
 
     So a long neighbour never shortens an answer.
     """
+    context, same_length = lm.context_length, lm.ignores_mask
     by_room: dict[int, list[int]] = {}
     for index, prompt in enumerate(prompts):
         room = max_new_tokens if context is None else min(max_new_tokens, context - len(prompt))
         by_room.setdefault(room, []).append(index)
     for room, members in by_room.items():
-        for group in batches_by_length([len(prompts[i]) + room for i in members], token_budget):
+        lengths = [len(prompts[i]) + room for i in members]
+        for group in batches_by_length(lengths, token_budget, same_length=same_length):
             yield room, [members[i] for i in group]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.samples import Sample, SampleSet
@@ -63,6 +64,16 @@ class LoadedModel:
     def context_length(self) -> int | None:
         """Most positions the model can read, or None when its configuration names no limit."""
         return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+
+    @cached_property
+    def ignores_mask(self) -> bool:
+        """Whether the attention mask has no effect, as in RWKV.
+
+        Positions can then not be hidden, and prompts not be padded in front.
+        """
+        from tokenunlearn.models.forward import ignores_mask
+
+        return ignores_mask(self.model)
 
     @property
     def parameters(self) -> int:
