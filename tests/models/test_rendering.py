@@ -58,7 +58,8 @@ def process():
     """A render process that has answered once."""
     process = RenderProcess()
     process.render("{{ 1 }}", [TURN], {})
-    return process
+    yield process
+    process.close()
 
 
 @pytest.mark.parametrize("template", BOMBS)

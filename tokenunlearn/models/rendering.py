@@ -118,7 +118,7 @@ class RenderProcess:
             finally:
                 timer.cancel()
             if not answer:
-                process.wait()
+                self.close()
         if not answer:
             raise ValueError(f"it did not end within {SECONDS:g} s")
         written: list[str] | str = json.loads(answer)
@@ -126,9 +126,16 @@ class RenderProcess:
             raise ValueError(written)
         return written
 
+    def close(self) -> None:
+        """End the process, if it runs."""
+        if self._process is not None:
+            with self._process:  # closes its pipes, at which it ends, and waits
+                self._process = None
+
     def _running(self) -> subprocess.Popen[str]:
         if self._process is not None and self._process.poll() is None:
             return self._process
+        self.close()
         process = subprocess.Popen(
             [sys.executable, "-P", __file__],
             stdin=subprocess.PIPE,

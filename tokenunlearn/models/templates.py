@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -98,7 +99,9 @@ class ChatFormat:
 @cache
 def _process_of(pid: int) -> RenderProcess:
     """The render process of a process; a fork must not share its parent's."""
-    return RenderProcess()
+    process = RenderProcess()
+    atexit.register(process.close)
+    return process
 
 
 @dataclass(frozen=True)
