@@ -73,7 +73,7 @@ def build_lm(family: str, tokenizer, **changes) -> LoadedModel:
     }
     if family == "opt":
         settings |= {"ffn_dim": 64, "word_embed_proj_dim": 32, "init_std": 0.15, "dropout": 0.0}
-    elif family != "gpt2":
+    elif family not in ("gpt2", "falcon"):
         settings |= {"intermediate_size": 64, "num_key_value_heads": 2, "head_dim": 8}
     if family == "gemma2":
         settings |= {"final_logit_softcapping": 2.0, "query_pre_attn_scalar": 8}

@@ -24,7 +24,7 @@ def show(scores: ScoreSet, weights: Sequence[np.ndarray]) -> None:
     st.caption(f"{origin(scores, check)}{share(check)}")
     for sentence in empty(check):
         st.warning(sentence, icon=":material/warning:")
-    for sentence in (*partial(check), *unknown(check)):
+    for sentence in (*replaced(scores), *partial(check), *unknown(check)):
         st.info(sentence, icon=":material/info:")
 
 
@@ -61,6 +61,16 @@ def empty(check: SelectionCheck) -> list[str]:
         return []
     have = "has" if len(check.empty) == 1 else "have"
     return [f"{_of(check.empty, check.answers)} answers {have} no selected token: {_listed(check.empty)}."]
+
+
+def replaced(scores: ScoreSet) -> list[str]:
+    """Masked tokens that were replaced and not hidden."""
+    if scores.masking.get("operator") != "token":
+        return []
+    return [
+        "Masked tokens were replaced by a mask id, as the settings say or because the model ignores the "
+        "attention mask."
+    ]
 
 
 def partial(check: SelectionCheck) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tokenunlearn as tu
+from tests.models.architectures import ARCHITECTURES
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking import measure_masking
 from tokenunlearn.attribution.masking_settings import MaskingSettings
@@ -47,6 +48,16 @@ def test_score_end_to_end(tiny_lm, tmp_path):
     gold = scores.samples[0]
     told = {text.strip() for text, inside in zip(gold.texts, gold.gold, strict=True) if inside}
     assert "".join(t for t in gold.texts if t.strip() in told).strip() == "Lisbon"
+
+
+def test_tokens_are_replaced_where_the_mask_has_no_effect(family_lm):
+    lm = family_lm("rwkv", **ARCHITECTURES["rwkv"])
+    with pytest.warns(UserWarning, match=r'"tiny-rwkv" ignores the attention mask, .* \(operator token\)'):
+        scores = tu.score(lm, SAMPLES)
+    assert scores.masking["operator"] == "token"
+    assert scores == tu.score(lm, SAMPLES, operator="token")
+    assert all(np.abs(x.losses).max() > 0.01 for x in scores.samples[:2])
+    assert tu.score(lm, SAMPLES, operator="embedding").masking["operator"] == "embedding"
 
 
 def test_scoring_again_gives_the_same_hash(tiny_lm):

@@ -7,9 +7,12 @@ import copy
 import pytest
 import torch
 
+from tests.models.architectures import ARCHITECTURES
 from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.forward import (
+    check_logits,
     mean_per_token,
     output_head,
     per_token,
@@ -29,6 +32,10 @@ SCALED = [
     ("cohere", {"logit_scale": 0.25}),
     ("granite", {"logits_scaling": 4.0}),
     ("hyperclovax", {"logits_scaling": 0.25}),
+    (
+        "recurrent_gemma",
+        {"logits_soft_cap": 0.5, "lru_width": 32, "block_types": ["recurrent", "attention"]},
+    ),
     (
         "falcon_h1",
         {
@@ -81,6 +88,33 @@ def test_head_applies_what_the_architecture_does_to_logits(family_lm, scaled, ch
         linear = lm.model.get_output_embeddings()(hidden)[0]
     assert torch.allclose(logits, plain_logits(lm, encoding), atol=1e-5)
     assert not torch.allclose(logits, linear, atol=1e-2)
+
+
+@pytest.mark.parametrize("fault", ["scale", "later tokens", "NaN"])
+def test_logits_that_are_made_in_another_way_are_refused(family_lm, fault):
+    model = copy.deepcopy(family_lm("llama").model)
+    check_logits(model)
+    forward = model.forward
+
+    def changed(*args, **kwargs):
+        output = forward(*args, **kwargs)
+        if fault == "scale":
+            output.logits = output.logits * 1.1
+        elif fault == "later tokens":
+            output.logits = output.logits.flip(1)
+        else:
+            output.logits[0, 0, 0] = torch.nan
+        return output
+
+    model.forward = changed
+    sentence = "NaN or infinite logits in torch.float32" if fault == "NaN" else '"llama" is not supported'
+    with pytest.raises(ModelNotFoundError, match=sentence):
+        check_logits(model)
+
+
+def test_a_mask_without_effect_is_noticed(family_lm, family):
+    assert family_lm("rwkv", **ARCHITECTURES["rwkv"]).ignores_mask
+    assert not family_lm(family).ignores_mask
 
 
 def test_embeddings_in_place_of_ids_give_the_same(tiny_lm):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.models.architectures import ARCHITECTURES
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.samples import Sample, Turn
 from tokenunlearn.errors import SampleTooLongError
@@ -59,6 +60,14 @@ def test_batch_writes_what_an_argmax_loop_writes_alone(family_lm, family):
     expected = [text_of(lm, greedy(lm, q, 12), {lm.end_of_turn_id}) for q in QUESTIONS]
     assert len(set(expected)) > 1
     assert generate(lm, QUESTIONS, max_new_tokens=12) == expected
+
+
+def test_prompts_travel_alone_where_the_model_would_read_padding(family_lm):
+    lm = family_lm("rwkv", **ARCHITECTURES["rwkv"])
+    questions = [*QUESTIONS, "Ho", "Who was Ada Miller bound?"]
+    assert generate(lm, questions, max_new_tokens=8) == [
+        generate(lm, [question], max_new_tokens=8)[0] for question in questions
+    ]
 
 
 def test_batches_of_any_size_give_the_same_texts_in_order(tiny_lm):

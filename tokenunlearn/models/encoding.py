@@ -308,24 +308,15 @@ def collate(encodings: Sequence[Encoding], pad_id: int, device: str | object = "
     return Batch(*tensors)
 
 
-def batches_by_length(
-    lengths: Sequence[int], token_budget: int, *, same_length: bool = False
-) -> Iterator[list[int]]:
+def batches_by_length(lengths: Sequence[int], token_budget: int) -> Iterator[list[int]]:
     """Indices grouped by similar length, such that rows x longest stays within the budget.
 
     Every index appears exactly once; a row longer than the budget travels alone.
-
-    Args:
-        lengths: Length of each row.
-        token_budget: Most tokens of a group, padding included.
-        same_length: Group rows of equal length alone, so that there is no padding.
     """
     group: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda i: lengths[i], reverse=True):
-        longest = lengths[group[0]] if group else lengths[index]
-        if (len(group) + 1) * longest > token_budget or (same_length and lengths[index] < longest):
-            if group:
-                yield group
+        if group and (len(group) + 1) * lengths[group[0]] > token_budget:
+            yield group
             group = []
         group.append(index)
     if group:

@@ -48,9 +48,9 @@ def generate(
 ) -> list[str]:
     """Answers to questions, in order, without special tokens and without blanks at either end.
 
-    Prompts of similar length travel together, padded on the left; of equal length, where the model would read
-    the padding. An answer ends with the end-of-turn token or the tokenizer's end of sequence. Settings that
-    come with a model, such as a repetition penalty, are not used.
+    Prompts of similar length travel together, padded on the left; alone, where the model would read the
+    padding. An answer ends with the end-of-turn token or the tokenizer's end of sequence. Settings that come
+    with a model, such as a repetition penalty, are not used.
 
     Args:
         lm: The model.
@@ -122,14 +122,13 @@ def _groups(
 
     So a long neighbour never shortens an answer.
     """
-    context, same_length = lm.context_length, lm.ignores_mask
+    context, budget = lm.context_length, 1 if lm.ignores_mask else token_budget
     by_room: dict[int, list[int]] = {}
     for index, prompt in enumerate(prompts):
         room = max_new_tokens if context is None else min(max_new_tokens, context - len(prompt))
         by_room.setdefault(room, []).append(index)
     for room, members in by_room.items():
-        lengths = [len(prompts[i]) + room for i in members]
-        for group in batches_by_length(lengths, token_budget, same_length=same_length):
+        for group in batches_by_length([len(prompts[i]) + room for i in members], budget):
             yield room, [members[i] for i in group]
 
 

@@ -32,6 +32,12 @@ def test_a_fitting_selection_needs_no_word():
         assert notice(FINE) == []
 
 
+def test_replaced_tokens_are_mentioned():
+    assert token_notices.replaced(SCORES) == []
+    (sentence,) = token_notices.replaced(replace(SCORES, masking={"operator": "token"}))
+    assert "replaced by a mask id" in sentence
+
+
 def test_every_notice_has_its_number():
     check = replace(
         FINE,
