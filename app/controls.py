@@ -93,10 +93,10 @@ def _set_name(name: str) -> str:
 
 def _upload() -> None:
     upload = st.file_uploader(
-        "JSONL, JSON or CSV with the fields question and answer",
+        "JSON, CSV or Parquet with questions and answers, prompts and completions, or chats",
         key="upload",
         help="Optional fields: paraphrased_question, paraphrased_answer, perturbed_answer, "
-        "span (character ranges).",
+        "span (character ranges or strings).",
     )
     if upload is None:
         return

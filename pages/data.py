@@ -91,7 +91,7 @@ def title(name: str) -> str:
 
 def upload() -> None:
     """Add the samples of a file to the table."""
-    file = st.file_uploader("Add samples from JSONL, JSON or CSV", key="add_file")
+    file = st.file_uploader("Add samples from JSON, CSV or Parquet", key="add_file")
     if file is None:
         return
     try:
