@@ -216,6 +216,9 @@ def test_load_samples_reads_a_file(tmp_path):
         tu.load_samples(f"file:{tmp_path / 'other.jsonl'}")
     with pytest.raises(DatasetError, match="There is no file"):
         tu.load_samples(f"file:{tmp_path}")
+    for odd in ("x" * 5000, "~nobody/x.jsonl", "a\0b.jsonl", "?a=b", ""):
+        with pytest.raises(DatasetError, match="There is no file"):
+            tu.load_samples(f"file:{odd}")
 
 
 @pytest.mark.parametrize("name", ["forget10_perturbed.json", "holdout10.json", "world_facts_perturbed.json"])

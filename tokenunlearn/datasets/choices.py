@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenunlearn.datasets.public import data_folder, public_rows
-from tokenunlearn.datasets.rows import Rows, parse_rows, refuse_repeated_ids
+from tokenunlearn.datasets.rows import Rows, parse_rows, read_file, refuse_repeated_ids
 from tokenunlearn.datasets.samples import evenly_spread
 from tokenunlearn.errors import DatasetError
 
@@ -148,10 +148,7 @@ def load_choice_file(path: str | Path) -> ChoiceSet:
     Raises:
         DatasetError: If the file is missing, unreadable, or a row does not fit.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise DatasetError(f'There is no file "{path}"; give the path of a .jsonl, .json or .csv file.')
-    return ChoiceSet(f"file:{path}", parse_choices(path.read_bytes(), path.name))
+    return ChoiceSet(f"file:{path}", parse_choices(read_file(str(path)), Path(path).name))
 
 
 def parse_choices(content: bytes, name: str) -> tuple[ChoiceQuestion, ...]:

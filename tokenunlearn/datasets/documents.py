@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tokenunlearn.datasets.layout import Layout, read_samples, split_options
-from tokenunlearn.datasets.rows import decode_text, parse_rows, split_ending
+from tokenunlearn.datasets.rows import decode_text, parse_rows, read_file, split_ending
 from tokenunlearn.datasets.samples import CHUNK_TOKENS as CHUNK_TOKENS
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.datasets.samples import document as document
-from tokenunlearn.errors import DatasetError
 
 
 def load_documents(path: str | Path) -> SampleSet:
@@ -19,10 +18,8 @@ def load_documents(path: str | Path) -> SampleSet:
         DatasetError: If the file is missing, empty, not UTF-8, or a row has no text.
     """
     place, layout = split_options(str(path))
-    file = Path(place).expanduser()
-    if not file.is_file():
-        raise DatasetError(f'There is no file "{file}"; give the path of a .txt, .jsonl, .json or .csv file.')
-    return SampleSet(f"documents:{path}", parse_documents(file.read_bytes(), file.name, layout))
+    content = read_file(place, ".txt, .jsonl, .json or .csv")
+    return SampleSet(f"documents:{path}", parse_documents(content, Path(place).name, layout))
 
 
 def parse_documents(content: bytes, name: str, layout: Layout | None = None) -> tuple[Sample, ...]:

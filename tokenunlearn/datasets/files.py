@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tokenunlearn.datasets.layout import Layout, read_samples, split_options
-from tokenunlearn.datasets.rows import parse_rows, split_ending
+from tokenunlearn.datasets.rows import parse_rows, read_file, split_ending
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.datasets.schema import LISTS, TEXTS, features, to_row
-from tokenunlearn.errors import DatasetError
 
 
 def load_file(path: str | Path) -> SampleSet:
@@ -22,10 +21,7 @@ def load_file(path: str | Path) -> SampleSet:
         DatasetError: If the file is missing, or anything :func:`parse_samples` refuses.
     """
     place, layout = split_options(str(path))
-    file = Path(place).expanduser()
-    if not file.is_file():
-        raise DatasetError(f'There is no file "{file}"; give the path of a .jsonl, .json or .csv file.')
-    return SampleSet(f"file:{path}", parse_samples(file.read_bytes(), file.name, layout))
+    return SampleSet(f"file:{path}", parse_samples(read_file(place), Path(place).name, layout))
 
 
 def parse_samples(content: bytes, name: str, layout: Layout | None = None) -> tuple[Sample, ...]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from tokenunlearn.datasets.cells import to_text
-from tokenunlearn.datasets.rows import Rows, refuse_repeated_ids
+from tokenunlearn.datasets.rows import Rows, is_file, refuse_repeated_ids
 from tokenunlearn.datasets.samples import Sample, Turn, document
 from tokenunlearn.datasets.schema import gold_spans, to_sample
 from tokenunlearn.datasets.turns import answer_places, dialogue, is_conversation, to_turns
@@ -135,7 +134,7 @@ def split_options(name: str) -> tuple[str, Layout]:
     ('my.jsonl', Layout(columns={'question': 'instruction'}, all_turns=False))
     """
     path, _, options = name.rpartition("?")
-    if not path or not _OPTIONS.fullmatch(options) or Path(name).expanduser().is_file():
+    if not path or not _OPTIONS.fullmatch(options) or is_file(name):
         return name, Layout()
     return path, Layout.of(options)
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,6 +26,21 @@ MAX_ROWS = 5_000
 # Most bytes that a compressed file may unfold to.
 MAX_BYTES = 200_000_000
 DELIMITERS = ",;\t"
+
+
+def is_file(path: str) -> bool:
+    """Whether there is a file, whatever the path is like."""
+    return os.path.isfile(os.path.expanduser(path))
+
+
+def read_file(path: str, endings: str = ".jsonl, .json or .csv") -> bytes:
+    """A file's bytes; a ``DatasetError`` that names the usual endings when there is none."""
+    if not is_file(path):
+        raise DatasetError(f'There is no file "{path}"; give the path of a {endings} file.')
+    try:
+        return Path(os.path.expanduser(path)).read_bytes()
+    except OSError as error:
+        raise DatasetError(f'The file "{path}" cannot be read: {error.strerror}.') from None
 
 
 def split_ending(name: str) -> tuple[str, str]:
