@@ -205,12 +205,12 @@ def test_unlearn_takes_the_weights_from_the_selector(call, model, samples, fitte
     ("words", "sentence"),
     [
         (["selector", "fit", "--samples", "{unmarked}", "--model", "{model}"], "have no gold spans"),
-        (["selector", "fit", "--samples", "{few}", "--model", "{model}"], "4 of the samples have a marked"),
+        (["selector", "fit", "--samples", "{few}", "--model", "{model}"], "4 of the samples have gold spans"),
         (
             ["selector", "fit", "--samples", "{few}", "--model", "demo", "--model", "demo"],
             "There are 1 --samples but 2 --model",
         ),
-        (["selector", "show", "{few_file}"], "does not hold a selector"),
+        (["selector", "show", "{few_file}"], "is not a selector"),
         (["score", "--samples", "{few}", "--selector", "none.json"], 'There is no selector "none.json"'),
         (["unlearn", "--samples", "{few}", "--selector", "none.json", *QUICK], "There is no selector"),
         (["selector", "fit", "--samples", "{few}", "--signals", "gap", "--prefix"], NEEDS_BASE),

@@ -137,8 +137,8 @@ def test_a_run_of_a_grid_that_fails_leaves_the_others(arguments, tmp_path):
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--steps", "1,two"], '--steps has "two"; give whole numbers separated by commas'),
-        (["--learning-rate", "inf"], '--learning-rate has "inf"; give numbers'),
+        (["--steps", "1,two"], '--steps has "two"; use whole numbers separated by commas'),
+        (["--learning-rate", "inf"], '--learning-rate has "inf"; use numbers'),
         (["--set", "learning_rate=1e999"], "learning_rate is inf; it must be a finite number"),
         (["--steps", "1" + 30 * "0"], "it must be at most 1,000,000"),
         (["--seed", ",".join(map(str, range(101)))], "The grid has 101 runs"),

@@ -60,7 +60,7 @@ class Oven(Settings):
         ({"degrees": math.inf}, "degrees is inf; it must be a finite number."),
         ({"degrees": 0}, "degrees is 0; it must be above 0."),
         ({"degrees": 301.0}, "degrees is 301.0; it must be at most 300."),
-        ({"door": -0.5}, "door is -0.5; it must lie between 0 and 1."),
+        ({"door": -0.5}, "door is -0.5; it must be between 0 and 1."),
         ({"name": 5}, 'name is "5"; it must be text.'),
     ],
 )

@@ -66,4 +66,4 @@ def _beside(path: Path) -> Path:
 
 
 def _refusal(path: Path, error: OSError) -> TokenUnlearnError:
-    return TokenUnlearnError(f'"{path}" cannot be written: {error.strerror or error}; choose another place.')
+    return TokenUnlearnError(f'"{path}" cannot be written: {error.strerror or error}; choose another path.')

@@ -137,7 +137,7 @@ def _demanded_range(value: float, kind: Any, bounds: Mapping[str, Any]) -> str:
     if kind is float and not abs(value) <= sys.float_info.max:
         return "be a finite number"
     if kind is float and minimum is not None and maximum is not None:
-        return "" if minimum <= value <= maximum else f"lie between {minimum:,} and {maximum:,}"
+        return "" if minimum <= value <= maximum else f"be between {minimum:,} and {maximum:,}"
     if minimum is not None and value < minimum:
         return f"be at least {minimum:,}"
     if above is not None and value <= above:

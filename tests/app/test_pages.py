@@ -234,7 +234,7 @@ def test_a_sample_longer_than_the_context_is_named(open_page, model):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nobody/no-such-model", "the hub could not be reached"),
+        ("nobody/no-such-model", "the Hub could not be reached"),
         ("./nowhere", "There is no model folder"),
         ("<b>$x$</b>", "could not be"),
     ],

@@ -236,7 +236,7 @@ def test_what_no_scorer_can_be_learned_from_is_refused_in_one_sentence(tiny_lm, 
         ("no retained tokens", lambda: atwu_scores(tiny_lm, encodings, [])),
         ('position is "last"', lambda: atwu_scores(tiny_lm, encodings, encodings, position="last")),
         ('conflict is "kl"; it must be one of score, nll', lambda: AtwuSettings(conflict="kl")),
-        ("budget is 1.5; it must lie between 0 and 1", lambda: AtwuSettings(budget=1.5)),
+        ("budget is 1.5; it must be between 0 and 1", lambda: AtwuSettings(budget=1.5)),
         ("beta is nan; it must be a finite number", lambda: AtwuSettings(beta=math.nan)),
     ]
     for message, call in refused:

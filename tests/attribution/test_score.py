@@ -115,7 +115,7 @@ def test_prefix_and_base_model_on_request(tiny_lm, base, tmp_path):
 def test_a_base_model_of_another_vocabulary_is_refused(tiny_lm, plain_lm, monkeypatch):
     monkeypatch.setattr(plain_lm.tokenizer, "get_vocab", lambda: {"a": 0})
     monkeypatch.setattr(loading, "load_model", lambda name, **_: replace(plain_lm, name="other"))
-    with pytest.raises(TokenUnlearnError, match='"other" has another vocabulary than "tiny-llama"'):
+    with pytest.raises(TokenUnlearnError, match='"other" has a different vocabulary than "tiny-llama"'):
         tu.score(tiny_lm, SAMPLES, base_model="other")
 
 
@@ -153,7 +153,7 @@ def test_settings_go_where_they_belong():
         ({"preset": "papers"}, 'no preset "papers"; use one of default, leave-one-out, paper'),
         ({"alfa": 0.5}, 'no score setting "alfa"; use one of .*alpha'),
         ({"mask": "half"}, 'mask is "half"; it must be one of'),
-        ({"alpha": 3.0}, "alpha is 3.0; it must lie"),
+        ({"alpha": 3.0}, "alpha is 3.0; it must be"),
     ],
 )
 def test_unknown_settings(tiny_lm, settings, message):

@@ -184,7 +184,7 @@ def test_gold_marks_tokens_that_touch_a_span(scores):
 
 def test_scores_of_other_weights_are_refused(scores):
     scores.check_model("abc")
-    with pytest.raises(ScoreSetError, match=r'"demo" with weights abc, .* weights abd'):
+    with pytest.raises(ScoreSetError, match=r'"demo" .weights abc., .* weights abd'):
         scores.check_model("abd")
 
 
@@ -209,19 +209,19 @@ def test_a_lost_column_is_damage(scores, tmp_path):
     ("damage", "message"),
     [
         (lambda path: path.unlink(), "There is no score set"),
-        (lambda path: path.write_bytes(b"PAR1 not really"), "is no score set"),
-        (lambda path: path.write_bytes(b""), "is no score set"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-40]), "is no score set"),
-        (lambda path: pq.write_table(pa.table({"a": [1]}), path), "is no score set"),
+        (lambda path: path.write_bytes(b"PAR1 not really"), "is not a score set"),
+        (lambda path: path.write_bytes(b""), "is not a score set"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-40]), "is not a score set"),
+        (lambda path: pq.write_table(pa.table({"a": [1]}), path), "is not a score set"),
         (lambda path: rewrite(path, {"format": 99}), "has format 99; this version reads 3"),
-        (lambda path: rewrite(path, {"revision": "abd"}), "changed or damaged"),
-        (lambda path: rewrite(path, {"hash": "0" * 64}), "changed or damaged"),
-        (lambda path: rewrite(path, {"settings": {"alpha": 7}}), "changed or damaged"),
-        (lambda path: rewrite(path, {"settings": {"beta": 7}}), "changed or damaged"),
-        (lambda path: rewrite(path, {"overrides": {"a": {"x": True}}}), "changed or damaged"),
-        (lambda path: rewrite(path, entropy=[[0.0] * 5, [0.0] * 3]), "changed or damaged"),
-        (lambda path: rewrite(path, losses=[[0.0] * 7, []]), "changed or damaged"),
-        (lambda path: rewrite(path, texts=[None, None]), "changed or damaged"),
+        (lambda path: rewrite(path, {"revision": "abd"}), "modified or damaged"),
+        (lambda path: rewrite(path, {"hash": "0" * 64}), "modified or damaged"),
+        (lambda path: rewrite(path, {"settings": {"alpha": 7}}), "modified or damaged"),
+        (lambda path: rewrite(path, {"settings": {"beta": 7}}), "modified or damaged"),
+        (lambda path: rewrite(path, {"overrides": {"a": {"x": True}}}), "modified or damaged"),
+        (lambda path: rewrite(path, entropy=[[0.0] * 5, [0.0] * 3]), "modified or damaged"),
+        (lambda path: rewrite(path, losses=[[0.0] * 7, []]), "modified or damaged"),
+        (lambda path: rewrite(path, texts=[None, None]), "modified or damaged"),
     ],
 )
 def test_what_is_no_sound_score_set_is_refused(scores, tmp_path, damage, message):

@@ -135,7 +135,7 @@ def test_counts_rule_and_hash_travel_with_the_weights():
     ],
 )
 def test_bad_criteria(criteria):
-    with pytest.raises(TokenUnlearnError, match=r"not several|must lie between 0 and 1"):
+    with pytest.raises(TokenUnlearnError, match=r"only one|must be between 0 and 1"):
         HardSelection(**criteria)
 
 

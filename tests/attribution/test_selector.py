@@ -115,7 +115,7 @@ def test_a_word_of_several_tokens_is_taken_whole():
 
 def test_too_few_marked_rows_are_refused():
     scores = score_set([replace(x, span=()) if i > 2 else x for i, x in enumerate(marked(8).samples)])
-    with pytest.raises(TokenUnlearnError, match="3 of the samples have a marked fact"):
+    with pytest.raises(TokenUnlearnError, match="3 of the samples have gold spans"):
         fit_selector("x", [scores])
 
 
@@ -131,13 +131,13 @@ def test_a_set_without_marked_facts_changes_nothing():
     ("change", "words"),
     [
         (lambda v: v | {"format": 9}, "format 1"),
-        (lambda v: v | {"signals": ["luck"]}, 'names the signal "luck"'),
+        (lambda v: v | {"signals": ["luck"]}, 'uses the unknown signal "luck"'),
         (lambda v: v | {"weights": v["weights"] * 2}, "one finite weight"),
         (lambda v: v | {"bias": float("inf")}, "one finite weight"),
-        (lambda v: {k: x for k, x in v.items() if k != "bias"}, "lacks a field"),
+        (lambda v: {k: x for k, x in v.items() if k != "bias"}, "missing or malformed"),
         (lambda v: [], "format 1"),
         (lambda v: 5, "format 1"),
-        (lambda v: v | {"weights": "many"}, "another form"),
+        (lambda v: v | {"weights": "many"}, "malformed field"),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_sentence(tmp_path, change, words):

@@ -37,8 +37,8 @@ def test_formats(tmp_path, name, content, texts):
         ("x.pdf", b"%PDF", "is not .jsonl"),
         ("x.jsonl", b'{"question": "a", "answer": "b"}', 'There is no column "text" in the file "x.jsonl"'),
         ("x.jsonl", b'{"text": "a"}\n{"text": " "}', 'Line 2 of "x.jsonl" has no "text"'),
-        ("x.jsonl", b'{"text": 3}', '"text" that is no text but int'),
-        ("x.jsonl", rb'{"text": "\ud83d"}', "half of a character"),
+        ("x.jsonl", b'{"text": 3}', '"text" that is int, not text'),
+        ("x.jsonl", rb'{"text": "\ud83d"}', "invalid character"),
     ],
 )
 def test_each_fault_has_its_own_sentence(name, content, message):

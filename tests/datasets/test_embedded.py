@@ -59,9 +59,9 @@ def test_facts_beside_the_authors(split):
     [
         ("authors:forget20", 'no split "forget20" of the authors; use one of full, .*world_facts'),
         ("authors:", 'no split ""'),
-        ("authors", 'Samples "authors" are not known; use authors:forget10'),
-        ("", 'Samples "" are not known'),
-        ("nothing:here", 'Samples "nothing:here" are not known'),
+        ("authors", 'Unknown samples "authors"; use authors:forget10'),
+        ("", 'Unknown samples ""'),
+        ("nothing:here", 'Unknown samples "nothing:here"'),
     ],
 )
 def test_unknown_names(name, message):

@@ -191,13 +191,13 @@ def test_hub_is_asked_for_the_same_rows(monkeypatch, tmp_path):
         (
             "full",
             {},
-            r'"tofu/full.json" is not in .* hub \(ConnectionError: no route to host\); set TOKENUNLEARN_DATA',
+            r'"tofu/full.json" is not in .* Hub \(ConnectionError: no route to host\); set TOKENUNLEARN_DATA',
         ),
         ("full", {"full.json": ""}, 'The file "full.json" is empty'),
-        ("full", {"full.json": "[]"}, 'The file "full.json" holds no rows'),
-        ("retain90", {"full.json": '[{"question": "a", "answer": "b"}]'}, "has 1 rows here; .* has 4,000"),
+        ("full", {"full.json": "[]"}, 'The file "full.json" has no rows'),
+        ("retain90", {"full.json": '[{"question": "a", "answer": "b"}]'}, "has 1 rows; .* has 4,000"),
         ("idontknow", {}, '"tofu/idontknow.jsonl" cannot be read; set TOKENUNLEARN_DATA'),
-        ("idontknow", {"idontknow.jsonl": "\n \n"}, "holds no refusals; it needs one a line"),
+        ("idontknow", {"idontknow.jsonl": "\n \n"}, "has no refusals; it needs one per line"),
     ],
 )
 def test_each_fault_has_its_own_sentence(offline, split, files, message):

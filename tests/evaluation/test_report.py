@@ -97,7 +97,7 @@ def test_versions_and_revision_say_what_computed_it():
 def test_what_is_no_report_is_one_sentence(tmp_path, text):
     path = tmp_path / "report.json"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    with pytest.raises(TokenUnlearnError, match=r'The file ".*report.json" is no report'):
+    with pytest.raises(TokenUnlearnError, match=r'The file ".*report.json" is not a report'):
         Report.load(path)
 
 

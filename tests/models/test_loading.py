@@ -130,7 +130,7 @@ def test_independent_copy(tiny_lm):
     [
         ("", "no model folder"),
         ("  ", "no model folder"),
-        ("./nowhere", 'no model folder "./nowhere"; give a preset'),
+        ("./nowhere", 'no model folder "./nowhere"; use a preset'),
         ("/no/such/folder", 'no model folder "/no/such/folder"'),
         ("~/no-such-folder-here", "no model folder"),
         ("a/b/c", 'no model folder "a/b/c"'),
@@ -146,14 +146,14 @@ def test_hub_out_of_reach_is_said_at_once(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     started = time.monotonic()
     with pytest.raises(
-        ModelNotFoundError, match="hub could not be reached; give a local folder or one of demo"
+        ModelNotFoundError, match="Hub could not be reached; use a local folder or one of demo"
     ):
         load_model("nobody-here/no-such-model")
     assert time.monotonic() - started < 10
 
 
 def test_folder_that_is_no_model(tmp_path):
-    with pytest.raises(ModelNotFoundError, match=r"holds no config\.json"):
+    with pytest.raises(ModelNotFoundError, match=r"has no config\.json"):
         load_model(str(tmp_path))
 
 
@@ -192,7 +192,7 @@ def test_code_that_comes_with_a_model_is_never_run(folder, tmp_path):
         ({"dtype": "float8"}, 'Unknown dtype "float8"; use auto, float32'),
         ({"device": "toaster"}, 'no device "toaster"'),
         ({"device": "cuda:99"}, 'no device "cuda:99"'),
-        ({"adapter": "/no/adapter"}, "holds neither adapter_config"),
+        ({"adapter": "/no/adapter"}, "has neither adapter_config"),
     ],
 )
 def test_bad_arguments(folder, arguments, message):
@@ -270,7 +270,7 @@ def test_no_base_model_is_made_up(name):
 
 def test_a_base_model_is_loaded_by_name_or_as_the_preset_says(tiny_lm, folder, plain_lm, monkeypatch):
     assert load_base_model(tiny_lm, str(folder)).name == str(folder)
-    with pytest.raises(TokenUnlearnError, match='"demo" has another vocabulary than "tiny-llama"'):
+    with pytest.raises(TokenUnlearnError, match='"demo" has a different vocabulary than "tiny-llama"'):
         load_base_model(tiny_lm, "demo")
     demo = load_model("demo")
     assert load_base_model(demo).name == "demo-retrained"

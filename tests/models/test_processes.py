@@ -23,7 +23,7 @@ def test_alone_there_is_nothing_to_split(monkeypatch):
 def test_processes_that_do_not_meet_are_told_instead_of_working_twice(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr("accelerate.PartialState", lambda cpu: SimpleNamespace(num_processes=1))
-    with pytest.raises(TokenUnlearnError, match="2 processes were started and only 1 met"):
+    with pytest.raises(TokenUnlearnError, match="2 processes were started but only 1 joined"):
         split(4, list)
 
 

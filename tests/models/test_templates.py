@@ -193,7 +193,7 @@ def test_a_template_without_end_of_turn_gives_a_response_without_one(chats):
 @pytest.mark.parametrize(
     ("template", "sentence"),
     [
-        ("{% for m in messages %}{{ m.content }", "The chat template fails"),
+        ("{% for m in messages %}{{ m.content }", "The chat template failed"),
         ("{{ raise_exception('Roles must alternate') }}", "Roles must alternate"),
         ("{{ messages[0].content }}", "leaves out message 2"),
         ("{% for m in messages %}{{ m.content | upper }}{% endfor %}", "leaves out message 1"),

@@ -20,12 +20,12 @@ def test_numbers_of_a_list_keep_their_order_and_come_once():
 
 @pytest.mark.parametrize("text", ["a", "1, b", "nan", "inf", "1;2", "1e999"])
 def test_what_is_no_number_is_one_sentence(text):
-    with pytest.raises(TokenUnlearnError, match=r"Steps has .*; give numbers separated by commas"):
+    with pytest.raises(TokenUnlearnError, match=r"Steps has .*; use numbers separated by commas"):
         parse_numbers(text, "Steps")
 
 
 def test_whole_numbers_are_asked_for():
-    with pytest.raises(TokenUnlearnError, match=r'Seed has "1\.5"; give whole numbers'):
+    with pytest.raises(TokenUnlearnError, match=r'Seed has "1\.5"; use whole numbers'):
         parse_numbers("1.5", "Seed", whole=True)
 
 

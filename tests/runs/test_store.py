@@ -46,7 +46,7 @@ def test_runs_are_listed_newest_first_and_half_made_ones_not_at_all(store):
 
 @pytest.mark.parametrize(
     ("status", "read", "message"),
-    [("running", "failed", "ended before the run did"), ("queued", "cancelled", "nothing was changed")],
+    [("running", "failed", "before this run finished"), ("queued", "cancelled", "before this run started")],
 )
 def test_an_active_run_whose_process_is_gone_has_failed_or_never_begun(store, status, read, message):
     run = store.create(spec())
@@ -126,7 +126,7 @@ def test_unknown_runs_are_refused(store, run_id):
 def test_an_ambiguous_id_is_refused(store):
     store.create(spec())
     store.create(spec())
-    with pytest.raises(RunError, match="2 runs begin with"):
+    with pytest.raises(RunError, match="2 runs start with"):
         store.get("2")
 
 

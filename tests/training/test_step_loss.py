@@ -164,7 +164,7 @@ def test_passes_follow_the_budget_of_the_device(tiny_lm, monkeypatch):
         monkeypatch.setattr(trainer, "training_tokens", lambda lm, n=budget, **_: n)
         result, _ = outcome(tiny_lm, steps=1)
         assert result.config.gradient_accumulation == passes
-    with pytest.raises(TokenUnlearnError, match="cannot be spread over 5 micro-batches"):
+    with pytest.raises(TokenUnlearnError, match="cannot be split into 5 micro-batches"):
         outcome(tiny_lm, gradient_accumulation=5)
 
 

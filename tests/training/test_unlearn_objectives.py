@@ -171,7 +171,7 @@ def test_su_refuses_a_base_of_another_vocabulary_and_asks_for_one(tiny_lm, plain
     monkeypatch.setattr(plain_lm.tokenizer, "get_vocab", lambda: {"a": 0})
     other = LoadedModel(tiny_lm.model, plain_lm.tokenizer, "other", "")
     monkeypatch.setattr(loading, "load_model", lambda name, **_: other)
-    with pytest.raises(TokenUnlearnError, match="another vocabulary"):
+    with pytest.raises(TokenUnlearnError, match="a different vocabulary"):
         unlearn(tiny_lm, FORGET, weighting="su", base_model="other", regularizer="none", **SMALL)
 
 

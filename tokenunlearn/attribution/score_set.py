@@ -378,20 +378,20 @@ class ScoreSet:
         path = Path(path)
         if not path.is_file():
             raise ScoreSetError(
-                f'There is no score set "{path}"; make one with: python -m tokenunlearn score.'
+                f'There is no score set "{path}"; create one with: python -m tokenunlearn score.'
             )
         try:
             table = pq.read_table(path)
             header = json.loads((table.schema.metadata or {})[b"tokenunlearn"])
         except (pa.ArrowException, OSError, KeyError, ValueError):
             raise ScoreSetError(
-                f'The file "{path}" is no score set; make one with: python -m tokenunlearn score.'
+                f'The file "{path}" is not a score set; create one with: python -m tokenunlearn score.'
             ) from None
         if header.get("format") not in range(1, FORMAT + 1):
             raise ScoreSetError(
                 f'The score set "{path}" has format {header.get("format")}; this version reads {FORMAT}.'
             )
-        damaged = f'The score set "{path}" does not match its own hash; it was changed or damaged.'
+        damaged = f'The score set "{path}" does not match its hash; it was modified or damaged.'
         first = header["format"] == 1
         try:
             samples = tuple(_sample_scores(row) for row in table.to_pylist())
@@ -425,8 +425,9 @@ class ScoreSet:
         """
         if revision != self.revision:
             raise ScoreSetError(
-                f'These scores were measured on "{self.model}" with weights {self.revision or "unknown"}, '
-                f"but the model to unlearn has weights {revision or 'unknown'}; score it first."
+                f'These scores were computed with "{self.model}" (weights {self.revision or "unknown"}), '
+                f"but the model to unlearn has weights {revision or 'unknown'}; score the samples with it "
+                "first."
             )
 
 

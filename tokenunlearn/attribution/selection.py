@@ -54,12 +54,10 @@ class HardSelection:
         """Refuse several criteria, and values outside 0..1."""
         given = {k: v for k, v in asdict(self).items() if v is not None}
         if len(given) > 1:
-            raise TokenUnlearnError(
-                "Hard selection takes one of threshold, quantile and top_share, not several."
-            )
+            raise TokenUnlearnError("Hard selection takes only one of threshold, quantile and top_share.")
         for name, value in given.items():
             if not 0.0 <= value <= 1.0:
-                raise TokenUnlearnError(f"{name} is {value}; it must lie between 0 and 1.")
+                raise TokenUnlearnError(f"{name} is {value}; it must be between 0 and 1.")
 
     @property
     def chosen(self) -> bool:
@@ -75,7 +73,7 @@ class HardSelection:
         if threshold is None:
             if self.quantile is None:
                 raise TokenUnlearnError(
-                    "Hard selection without a criterion needs a score set to choose the threshold."
+                    "Hard selection without a threshold needs a score set to choose it from."
                 )
             every = np.concatenate([*importance, np.empty(0)])
             threshold = float(np.quantile(every, self.quantile)) if every.size else 0.0
@@ -204,7 +202,9 @@ def make_weights(
         if result.tokens == 0:
             raise NothingSelectedError("No token is selected: there are no response tokens.")
         if any(w.any() for w in ruled):
-            raise NothingSelectedError("No token is selected: every token the rule selects is forced out.")
+            raise NothingSelectedError(
+                "No token is selected: all selected tokens are forced out by overrides."
+            )
         highest = max(float(np.nan_to_num(s, nan=0.0).max(initial=0.0)) for s in importance)
         asked = ", ".join(f"{k} {v:g}" for k, v in result.rule.items() if k != "selection")
         raise NothingSelectedError(

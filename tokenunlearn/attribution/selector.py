@@ -113,7 +113,7 @@ class Selector:
             TokenUnlearnError: If a field is missing or has another form.
         """
         if not isinstance(values, Mapping) or values.get("format") != FORMAT:
-            raise TokenUnlearnError(f"{what} does not hold a selector of format {FORMAT}.")
+            raise TokenUnlearnError(f"{what} is not a selector of format {FORMAT}.")
         try:
             signals = tuple(str(s) for s in values["signals"])
             weights = tuple(float(w) for w in values["weights"])
@@ -121,15 +121,15 @@ class Selector:
             fitted_on = tuple(str(s) for s in values["fitted_on"])
             name = str(values["name"])
         except (KeyError, TypeError, ValueError):
-            raise TokenUnlearnError(f"{what} lacks a field, or a field has another form.") from None
+            raise TokenUnlearnError(f"{what} has a missing or malformed field.") from None
         unknown = [s for s in signals if s not in SIGNALS]
         if unknown:
             raise TokenUnlearnError(
-                f'{what} names the signal "{unknown[0]}"; known are {", ".join(SIGNALS)}.'
+                f'{what} uses the unknown signal "{unknown[0]}"; known signals: {", ".join(SIGNALS)}.'
             )
         if len(weights) != len(signals) or not np.isfinite([*weights, bias]).all():
             raise TokenUnlearnError(
-                f"{what} must have one finite weight for each of its {len(signals)} signals."
+                f"{what} must have one finite weight per signal; it has {len(signals)} signals."
             )
         return cls(name, signals, weights, bias, fitted_on)
 
@@ -177,14 +177,12 @@ def fit_selector(
     rows = sum(bool(x.span) for scores in score_sets for x in scores.samples)
     if rows < LEAST_ROWS:
         raise TokenUnlearnError(
-            f"{rows} of the samples have a marked fact; a selector needs at least {LEAST_ROWS}, "
-            "better ten or more."
+            f"{rows} of the samples have gold spans; a selector needs at least {LEAST_ROWS}, "
+            "preferably ten or more."
         )
     parts = [(x, y) for x, y in parts if len(y)]  # a set without a marked fact tells nothing
     if not all(0 < y.mean() < 1 for _, y in parts):
-        raise TokenUnlearnError(
-            "The marked facts cover every word or none, so there is nothing to tell apart."
-        )
+        raise TokenUnlearnError("The gold spans cover every word or none, so there is nothing to learn.")
     count = sum(len(y) for _, y in parts)
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:

@@ -54,7 +54,7 @@ def selection_statistics(scores: ScoreSet, rule: Rule) -> SelectionStatistics:
         weights = [np.zeros(len(s)) for s in scores.importance]
     lengths = np.array([len(v) for v in weights], dtype=int)
     if not lengths.sum():
-        raise TokenUnlearnError("The score set holds no response token, so no rule selects anything in it.")
+        raise TokenUnlearnError("The score set has no response tokens, so nothing can be selected.")
     w, s = np.concatenate(weights), np.concatenate(scores.importance)
     gold = np.concatenate([x.gold for x in scores.samples])
     lengths = lengths[lengths > 0]

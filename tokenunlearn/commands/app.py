@@ -16,13 +16,13 @@ from tokenunlearn.folders import APP
 def serve(
     context: typer.Context,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="8501, or the next free port, by default.")
+        int | None, typer.Option(min=1, max=65535, help="Default: 8501, or the next free port.")
     ] = None,
     address: Annotated[
-        str, typer.Option(help='Address to listen on; "0.0.0.0" accepts other machines.')
+        str, typer.Option(help='Address to listen on; "0.0.0.0" accepts connections from other machines.')
     ] = "localhost",
 ) -> None:
-    """Start the app; options that are not listed here are passed to "streamlit run"."""
+    """Start the app; other options are passed to "streamlit run"."""
     if find_spec("streamlit") is None:
         raise TokenUnlearnError('The app needs Streamlit: pip install "tokenunlearn[app]".')
     command = [sys.executable, "-m", "streamlit", "run", str(APP / "streamlit_app.py")]

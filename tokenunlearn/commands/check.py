@@ -27,12 +27,12 @@ PARTS = {"template": "dim", "question": "blue", "answer": "bold", "end of turn":
 def check(
     samples: Samples,
     model: Model = "demo",
-    retain: Annotated[str, typer.Option(help='Retained samples, "authors:retain90".')] = "",
+    retain: Annotated[str, typer.Option(help='Retained samples, e.g. "authors:retain90".')] = "",
     columns: Columns = "",
-    limit: Annotated[int | None, typer.Option(help="Check this many samples, evenly spread.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what the model reads of a sample, and everything worth knowing before a run."""
+    """Show a sample as the model reads it, and check for problems before a run."""
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.models.loading import load_model
     from tokenunlearn.runs.check import check as findings_of
@@ -51,12 +51,12 @@ def check(
         read = [{"text": text, "part": part} for text, part in tokens]
         print_json({"sample": first.id, "reads": read, "findings": [finding_json(f) for f in findings]})
     else:
-        out.print(f"What {escape(model)} reads of sample {escape(first.id)}:", highlight=False)
+        out.print(f"Sample {escape(first.id)} as read by {escape(model)}:", highlight=False)
         out.print(Text.assemble(*((text, PARTS[part]) for text, part in tokens)), soft_wrap=True)
         out.print(Text.assemble(*((f"{part}  ", style) for part, style in PARTS.items())))
         show(findings, notes=True)
         if not any(f.level != "note" for f in findings):
-            out.print("[green]Nothing stands in the way of a run.[/]")
+            out.print("[green]No problems found.[/]")
     if any(f.level == "error" for f in findings):
         raise typer.Exit(1)
 

@@ -86,7 +86,9 @@ def with_columns(columns: str, *names: str) -> tuple[str, ...]:
     given = {name.strip(): column.strip() for name, _, column in pairs}
     own = {name for name in names if name.partition(":")[0] in SOURCES}
     if not own:
-        raise TokenUnlearnError("--columns is for your own files and sets on the Hub, file:PATH or hf:NAME.")
+        raise TokenUnlearnError(
+            "--columns is only for your own files and datasets on the Hub, file:PATH or hf:NAME."
+        )
     own -= {name for name in own if split_options(name.partition(":")[2])[1].columns}
     return tuple(with_layout(name, given) if name in own else name for name in names)
 

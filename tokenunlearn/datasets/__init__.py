@@ -63,10 +63,10 @@ def load_samples(
     """
     known = "authors:forget10, authors:retain90, tofu:forget10, file:PATH, ..."
     if name.partition(":")[0] in CHOICE_SOURCES.keys() - SOURCES.keys():
-        raise DatasetError(f'"{name}" holds multiple-choice questions, no samples; use {known}')
+        raise DatasetError(f'"{name}" holds multiple-choice questions, not samples; use {known}')
     if columns or all_turns:
         name = with_layout(name, columns or {}, all_turns=all_turns)
-    return _load(SOURCES, name, f'Samples "{name}" are not known; use {known}')
+    return _load(SOURCES, name, f'Unknown samples "{name}"; use {known}')
 
 
 def load_choices(name: str) -> ChoiceSet:
@@ -81,7 +81,7 @@ def load_choices(name: str) -> ChoiceSet:
         DatasetError: If the source or what is asked of it is unknown, or a row does not fit the schema.
     """
     known = "wmdp:bio, mmlu:all, file:PATH, ..."
-    return _load(CHOICE_SOURCES, name, f'Multiple-choice questions "{name}" are not known; use {known}')
+    return _load(CHOICE_SOURCES, name, f'Unknown multiple-choice questions "{name}"; use {known}')
 
 
 def _load(sources: Mapping[str, Callable[[str], Loaded]], name: str, unknown: str) -> Loaded:

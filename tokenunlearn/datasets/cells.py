@@ -13,9 +13,9 @@ def to_text(value: Any, name: str, where: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise DatasetError(f'{where} has a "{name}" that is no text but {type(value).__name__}.')
+        raise DatasetError(f'{where} has a "{name}" that is {type(value).__name__}, not text.')
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise DatasetError(f'{where} has a "{name}" with half of a character (a lone surrogate).')
+        raise DatasetError(f'{where} has a "{name}" with an invalid character (a lone surrogate).')
     return value
 
 
@@ -25,7 +25,7 @@ def to_list(value: Any, name: str, where: str) -> list[Any]:
         value = parse_json(value, f'{where}, column "{name}",') if value.lstrip().startswith("[") else [value]
         value = [] if value == [""] else value
     if not isinstance(value, list | tuple | None):
-        raise DatasetError(f'{where} has a "{name}" that is no list but {type(value).__name__}.')
+        raise DatasetError(f'{where} has a "{name}" that is {type(value).__name__}, not a list.')
     return list(value or ())
 
 

@@ -83,19 +83,21 @@ def to_choice(row: Mapping[str, Any], where: str, default_id: str, subject: str 
     where = where[:1].upper() + where[1:]
     question = row.get("question")
     if not isinstance(question, str) or not question.strip():
-        raise DatasetError(f'{where} has no "question"; it needs a text that is not empty.')
+        raise DatasetError(f'{where} has no "question"; it must be non-empty text.')
     choices = _list(row.get("choices"), where)
     if len(choices) < 2:
         raise DatasetError(f"{where} has {len(choices)} choices; a question needs at least two.")
     if len(choices) > len(LETTERS):
-        raise DatasetError(f"{where} has {len(choices)} choices; at most {len(LETTERS)} have a letter.")
+        raise DatasetError(f"{where} has {len(choices)} choices; at most {len(LETTERS)} are supported.")
     if not all(isinstance(choice, str) for choice in choices):
-        raise DatasetError(f'{where} has "choices" that are not all texts.')
+        raise DatasetError(f'{where} has "choices" that are not all text.')
     answer = row.get("answer")
     if isinstance(answer, str) and answer.strip().isdecimal():
         answer = int(answer)
     if type(answer) is not int:
-        raise DatasetError(f'{where} has no "answer" that is a whole number, the index of the right choice.')
+        raise DatasetError(
+            f'{where} needs an "answer" that is the index of the right choice, a whole number.'
+        )
     if not 0 <= answer < len(choices):
         raise DatasetError(
             f"{where} has the answer {answer}, outside its {len(choices)} choices; "
@@ -112,7 +114,7 @@ def load_wmdp(part: str) -> ChoiceSet:
         DatasetError: If there is no such part, or neither a local file nor the hub has it.
     """
     if part not in WMDP_SUBJECTS:
-        raise DatasetError(f'There is no part "{part}" of WMDP; use one of {", ".join(WMDP_SUBJECTS)}.')
+        raise DatasetError(f'There is no split "{part}" of WMDP; use one of {", ".join(WMDP_SUBJECTS)}.')
     rows = public_rows(f"wmdp/{part}_questions.json", "cais/wmdp", f"wmdp-{part}", "test")
     return ChoiceSet(f"wmdp:{part}", _questions(rows, f"wmdp-{part}", WMDP_SUBJECTS[part]))
 
@@ -133,12 +135,12 @@ def load_mmlu(subject: str) -> ChoiceSet:
         return ChoiceSet("mmlu:all", tuple(question for part in parts for question in part))
     if not subject.replace("_", "").isalnum():
         raise DatasetError(
-            f'"{subject}" is no subject of MMLU; use a name such as computer_security, or all.'
+            f'"{subject}" is not an MMLU subject; use a name such as computer_security, or all.'
         )
     rows = public_rows(f"mmlu_redux/mmlu_{subject}.csv", "cais/mmlu", subject, "test")
     kept = [(where, row) for where, row in rows if str(row.get("error_type") or "ok").casefold() == "ok"]
     if not kept:
-        raise DatasetError(f'The subject "{subject}" of MMLU has no row that is in order.')
+        raise DatasetError(f'The subject "{subject}" of MMLU has no valid rows.')
     return ChoiceSet(f"mmlu:{subject}", _questions(kept, f"mmlu-{subject}", subject))
 
 
@@ -178,7 +180,7 @@ def _list(value: Any, where: str) -> list[Any]:
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
     if not isinstance(value, list | tuple):
-        raise DatasetError(f'{where} has no "choices" that are a list of texts.')
+        raise DatasetError(f'{where} has no "choices"; they must be a list of texts.')
     return list(value)
 
 

@@ -24,7 +24,7 @@ def load_hub(what: str) -> SampleSet:
     name, layout = split_options(what)
     match = _NAME.fullmatch(name)
     if match is None:
-        raise DatasetError(f'"{name}" names no data set on the hub; use OWNER/NAME[CONFIG]:SPLIT.')
+        raise DatasetError(f'"{name}" is not a dataset on the Hub; use OWNER/NAME[CONFIG]:SPLIT.')
     hub_id, split = match["hub_id"], match["split"] or "train"
     rows = hub_rows(hub_id, match["config"], split, limit=MAX_ROWS)
     return SampleSet(f"hf:{what}", read_samples(rows, hub_id, hub_id.partition("/")[2], layout))
@@ -44,11 +44,10 @@ def hub_rows(hub_id: str, config: str | None, split: str, *, limit: int | None =
     except Exception as error:  # the hub client and datasets each raise their own kinds
         reason = " ".join(str(error).split())[:120].rstrip(" .")
         raise DatasetError(
-            f"{name} could not be fetched from the hub ({type(error).__name__}: {reason})."
+            f"{name} could not be downloaded from the Hub ({type(error).__name__}: {reason})."
         ) from error
     if limit is not None and len(rows) > limit:
         raise DatasetError(
-            f"{name} has {len(rows):,} rows; at most {limit:,} can be loaded at once, {split}[:{limit}] for "
-            "example."
+            f"{name} has {len(rows):,} rows; at most {limit:,} can be loaded at once, e.g. {split}[:{limit}]."
         )
     return [(f"Row {number} of {name}", row) for number, row in enumerate(rows, start=1)]

@@ -120,8 +120,8 @@ class Layout:
                 taken = (*shape, *optional, *FURTHER)
                 return {name: places[name] for name in taken if places[name]}
         raise DatasetError(
-            f'The columns of {holder} are {shown}; map them by columns={{"question": ..., "answer": ...}}, '
-            'or by "?question=...&answer=..." after the name.'
+            f'The columns of {holder} are {shown}; map them with columns={{"question": ..., "answer": ...}}, '
+            'or with "?question=...&answer=..." after the name.'
         )
 
 
@@ -185,14 +185,12 @@ def _samples(
     if "text" in columns:
         text = to_text(cells["text"], columns["text"], where)
         if not text.strip():
-            raise DatasetError(
-                f'{where} has no "{columns["text"]}"; every document needs one that is not empty.'
-            )
+            raise DatasetError(f'{where} has no "{columns["text"]}"; every document needs non-empty text.')
         return [document(str(cells.get("id") or default_id), text, gold_spans(cells, text, where))]
     turns = _conversation(cells, columns, where)
     places = answer_places(turns, every=all_turns)
     if not places:
-        raise DatasetError(f"{where} has no assistant turn right after a user turn, and so no answer.")
+        raise DatasetError(f"{where} has no assistant turn right after a user turn, so it has no answer.")
     samples = []
     for number, place in enumerate(places):
         said = {"question": turns[place - 1].content, "answer": turns[place].content}

@@ -36,6 +36,6 @@ def public_rows(file: str, hub_id: str, config: str, split: str) -> Rows:
         return hub_rows(hub_id, config, split)
     except DatasetError as error:
         raise DatasetError(
-            f'"{file}" is not in the folder of public data sets, and {str(error)[:-1]}; '
-            f"set TOKENUNLEARN_DATA to a folder with {file}."
+            f'"{file}" is not in the folder of public datasets, and {str(error)[:-1]}; '
+            f"set TOKENUNLEARN_DATA to a folder that contains {file}."
         ) from error

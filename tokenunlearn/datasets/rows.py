@@ -75,12 +75,12 @@ def parse_rows(content: bytes, name: str, *, limit: int | None = MAX_ROWS) -> Ro
         )
     rows = read(_unzipped(content, name) if ending.endswith(".gz") else content, name)
     if not rows:
-        raise DatasetError(f'The file "{name}" holds no rows; it needs at least one.')
+        raise DatasetError(f'The file "{name}" has no rows; it needs at least one.')
     if limit is not None:
         _refuse_more_rows(len(rows), name, limit)
     for where, row in rows:
         if not isinstance(row, Mapping):
-            raise DatasetError(f"{where} is not an object with fields but {type(row).__name__}.")
+            raise DatasetError(f"{where} must be an object with fields, not {type(row).__name__}.")
     return rows
 
 
@@ -94,7 +94,7 @@ def refuse_repeated_ids(ids: Iterable[tuple[str, str]]) -> None:
     seen: set[str] = set()
     for where, row_id in ids:
         if row_id in seen:
-            raise DatasetError(f'{where} repeats the id "{row_id}"; ids must differ.')
+            raise DatasetError(f'{where} has a duplicate id "{row_id}"; ids must be unique.')
         seen.add(row_id)
 
 
@@ -183,7 +183,9 @@ def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[t
         raise DatasetError(f'The file "{name}" is not valid CSV: {error}.') from None
     for where, row in rows:
         if None in row:
-            raise DatasetError(f"{where} has more cells than the header; quote cells that hold a delimiter.")
+            raise DatasetError(
+                f"{where} has more cells than the header; quote cells that contain a delimiter."
+            )
     return rows
 
 

@@ -30,12 +30,12 @@ def load_rwku(what: str) -> SampleSet:
     """
     part, _, subject = what.partition("/")
     if part not in PROBES + PASSAGES:
-        raise DatasetError(f'There is no part "{part}" of RWKU; use one of {", ".join(PROBES + PASSAGES)}.')
+        raise DatasetError(f'There is no split "{part}" of RWKU; use one of {", ".join(PROBES + PASSAGES)}.')
     split = "test" if part in PROBES else "train"
     rows = public_rows(f"rwku/{part}.json", HUB_ID, part, split)
     if subject:
         rows = [(where, row) for where, row in rows if row.get("subject") == subject]
     if not rows:
-        raise DatasetError(f'No row of the part "{part}" of RWKU is about "{subject}".')
+        raise DatasetError(f'No row of the split "{part}" of RWKU is about "{subject}".')
     layout = QUESTIONS if part in PROBES else DOCUMENTS
     return SampleSet(f"rwku:{what}", read_samples(rows, f"RWKU's {part}", f"rwku-{part}", layout))

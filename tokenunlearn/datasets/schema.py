@@ -54,7 +54,7 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
         row = {**row, "id": str(number)}
     texts = {name: to_text(row.get(name), name, where) for name in TEXTS}
     if not texts["answer"].strip():
-        raise DatasetError(f"{where} has an empty answer; there would be nothing to forget or to keep.")
+        raise DatasetError(f"{where} has an empty answer, so there is nothing to forget or retain.")
     perturbed = to_list(row.get("perturbed_answer"), "perturbed_answer", where)
     return Sample(
         id=texts["id"] or default_id,
@@ -111,7 +111,7 @@ def _to_span(item: Any, text: str, name: str, where: str) -> Span:
         return start, start + len(item)
     if not (isinstance(item, list | tuple) and len(item) == 2 and all(type(bound) is int for bound in item)):
         raise DatasetError(
-            f'{where} has a "{name}" that is no list of [start, end] character ranges or of strings.'
+            f'{where} has a "{name}" that is not a list of [start, end] character ranges or strings.'
         )
     start, end = item
     if not 0 <= start < end <= len(text):

@@ -79,7 +79,7 @@ def _samples(config: str, folder: Path) -> tuple[Sample, ...]:
     count, first = CONFIGS[config]
     rows = public_rows(f"tofu/{config}.json", HUB_ID, config, "train")
     if len(rows) != count:
-        raise DatasetError(f"TOFU's {config} has {len(rows):,} rows here; the published one has {count:,}.")
+        raise DatasetError(f"TOFU's {config} has {len(rows):,} rows; the published one has {count:,}.")
     stem = "tofu" if first is not None else f"tofu-{config.removesuffix('_perturbed')}"
     return tuple(
         _with_spans(to_sample(row, where, f"{stem}-{number:04d}"))
@@ -103,10 +103,10 @@ def _refusals() -> tuple[Sample, ...]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise DatasetError(
-            f'"tofu/{path.name}" cannot be read; set TOKENUNLEARN_DATA to a folder that holds it, one '
-            "refusal a line."
+            f'"tofu/{path.name}" cannot be read; set TOKENUNLEARN_DATA to a folder that contains it, one '
+            "refusal per line."
         ) from None
     texts = [line.strip() for line in lines if line.strip()]
     if not texts:
-        raise DatasetError(f'"tofu/{path.name}" holds no refusals; it needs one a line.')
+        raise DatasetError(f'"tofu/{path.name}" has no refusals; it needs one per line.')
     return tuple(Sample(f"tofu-{REFUSALS}-{i:04d}", "", text) for i, text in enumerate(texts))

@@ -58,7 +58,7 @@ def letter_tokens(tokenizer: PreTrainedTokenizerBase, count: int) -> tuple[list[
         letters = [answer[-1] for answer in known]
         if len(set(letters)) == count:
             return shared + known[0][:-1], letters
-    raise TokenUnlearnError("The tokenizer cannot tell the letters of the choices apart by one token.")
+    raise TokenUnlearnError("The tokenizer has no single, distinct token for each choice letter.")
 
 
 def encode_choice(tokenizer: PreTrainedTokenizerBase, question: ChoiceQuestion) -> tuple[Encoding, list[int]]:
@@ -100,7 +100,7 @@ def letter_log_probs(
         SampleTooLongError: If no question fits.
     """
     if not len(questions):
-        raise TokenUnlearnError(f'"{questions.name}" holds no questions, so there is no accuracy.')
+        raise TokenUnlearnError(f'"{questions.name}" has no questions, so there is no accuracy.')
     head = output_head(lm.model)
     results: list[Tensor | None] = [None] * len(questions)
     encodings: dict[int, tuple[Encoding, list[int]]] = {}

@@ -82,7 +82,7 @@ class Report:
         """Read a report written by :meth:`save`.
 
         Raises:
-            TokenUnlearnError: If there is no such file or it is no report.
+            TokenUnlearnError: If there is no such file or it is not a report.
         """
         path = Path(path)
         try:
@@ -90,10 +90,12 @@ class Report:
             values["metrics"] = {name: _result(row) for name, row in values["metrics"].items()}
             return cls(**values)
         except OSError:
-            raise TokenUnlearnError(f'There is no report "{path}"; make one with evaluate --json.') from None
+            raise TokenUnlearnError(
+                f'There is no report "{path}"; create one with: python -m tokenunlearn evaluate --json.'
+            ) from None
         except (ValueError, TypeError, KeyError, AttributeError):
             raise TokenUnlearnError(
-                f'The file "{path}" is no report; make one with evaluate --json.'
+                f'The file "{path}" is not a report; create one with: python -m tokenunlearn evaluate --json.'
             ) from None
 
 
@@ -112,7 +114,7 @@ def read_report(path: Path) -> dict[str, Any]:
             if row.get("better") == "reference":
                 row["better"] = "retrained"
     except (AttributeError, KeyError, TypeError):
-        raise ValueError(f'The file "{path}" is no report.') from None
+        raise ValueError(f'The file "{path}" is not a report.') from None
     return values
 
 

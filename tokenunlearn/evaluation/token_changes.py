@@ -163,5 +163,5 @@ def load_changes(path: str | Path) -> list[TokenChange]:
         ]
     except (OSError, pa.ArrowException, TypeError, KeyError):
         raise TokenUnlearnError(
-            f'The file "{Path(path).name}" holds no token changes; run the unlearning anew to make them.'
+            f'The file "{Path(path).name}" has no token changes; run the unlearning again to get them.'
         ) from None

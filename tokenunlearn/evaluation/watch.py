@@ -41,7 +41,7 @@ class WatchSettings(Settings):
         """Refuse what could not be watched, in one sentence."""
         super().__post_init__()
         if not all(question.strip() for question in self.questions):
-            raise RunError("A watched question is empty; write one, or leave it out.")
+            raise RunError("A watched question is empty; enter a question or remove it.")
 
     def described(self) -> dict[str, Any]:
         """The settings as plain values for a run's spec; {} for none."""

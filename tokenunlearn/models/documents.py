@@ -29,7 +29,7 @@ def encode_document(
     """
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     if first is None:
-        raise TokenUnlearnError("The tokenizer has no token for the beginning of a text or its end.")
+        raise TokenUnlearnError("The tokenizer has no beginning-of-text or end-of-text token.")
     ids, offsets = _tokens(tokenizer, text)
     length = len(ids) + 1
     if max_length is not None and length > max_length:
@@ -108,7 +108,7 @@ def _tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], l
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str, room: int) -> Iterator[str]:
     """A text in pieces of at most ``room`` tokens each, by their own tokenization."""
     if room < 1:
-        raise TokenUnlearnError(f"A chunk of {room} tokens holds nothing; use at least 1.")
+        raise TokenUnlearnError(f"A chunk must have at least 1 token, not {room}.")
     _, offsets = _tokens(tokenizer, text)
     if len(offsets) <= room or len(text) == 1:
         yield text

@@ -102,7 +102,7 @@ class Encoding:
             return self.answer_offsets[position - self.prompt_length]
         offset = self.question_offsets[position]
         if offset is None:
-            raise IndexError(f"Position {position} holds none of the question.")
+            raise IndexError(f"Position {position} is not part of the question.")
         return offset
 
 
@@ -183,7 +183,7 @@ def end_of_turn_id(chat: ChatFormat) -> int:
         if encoding.ended:
             return encoding.response_ids[-1]
     if chat.tokenizer.eos_token_id is None:
-        raise TokenUnlearnError("The tokenizer has no end-of-sequence token; responses could never end.")
+        raise TokenUnlearnError("The tokenizer has no end-of-sequence token, so responses could never end.")
     return int(chat.tokenizer.eos_token_id)
 
 

@@ -38,7 +38,7 @@ def _layers(model: PreTrainedModel) -> tuple[str, torch.nn.ModuleList]:
         if isinstance(module, torch.nn.ModuleList) and len(module) == count:
             return name, module
     raise TokenUnlearnError(
-        f'The layers of the architecture "{model.config.model_type}" are not known, '
+        f'The layers of the architecture "{model.config.model_type}" are unknown, '
         "so its hidden states cannot be read."
     )
 
@@ -80,8 +80,8 @@ def down_projections(model: PreTrainedModel, layer: int) -> list[str]:
         found = next((name for name in DOWN_PROJECTIONS if name in inside), None)
         if found is None:
             raise TokenUnlearnError(
-                f'The feed-forward modules of the architecture "{model.config.model_type}" are not known, '
-                "so RMU cannot tell what to train; use another objective."
+                f'The feed-forward modules of the architecture "{model.config.model_type}" are unknown, '
+                "so RMU cannot be used; choose another objective."
             )
         names.append(f"{prefix}.{index}.{found}")
     return names

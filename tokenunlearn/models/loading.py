@@ -114,7 +114,7 @@ def load_base_model(lm: LoadedModel, name: str = "auto") -> LoadedModel:
     base = load_model(base_model_name(lm.name) if name == "auto" else name, device=str(lm.device))
     if base.tokenizer.get_vocab() != lm.tokenizer.get_vocab():
         raise TokenUnlearnError(
-            f'The base model "{base.name}" has another vocabulary than "{lm.name}", '
+            f'The base model "{base.name}" has a different vocabulary than "{lm.name}", '
             "so their token probabilities cannot be compared."
         )
     return base
@@ -130,12 +130,12 @@ def _existing_folder(name: str) -> Path | None:
             )
         if not (path / "config.json").exists():
             raise ModelNotFoundError(
-                f'The folder "{name}" holds no config.json, so it is no transformers model.'
+                f'The folder "{name}" has no config.json, so it is not a transformers model.'
             )
         return path
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or not name.strip():
         raise ModelNotFoundError(
-            f'There is no model folder "{name}"; give a preset ({", ".join(PRESETS)}) or a hub id.'
+            f'There is no model folder "{name}"; use a preset ({", ".join(PRESETS)}) or a Hub id.'
         )
     return None
 
@@ -144,8 +144,8 @@ def _adapter_folder(adapter: str | Path) -> Path:
     path = Path(adapter).expanduser()
     if not any((path / name).exists() for name in ("adapter_config.json", "config.json")):
         raise ModelNotFoundError(
-            f'The adapter folder "{adapter}" holds neither adapter_config.json nor config.json; '
-            "give the adapter folder of a run."
+            f'The adapter folder "{adapter}" has neither adapter_config.json nor config.json; '
+            "use the adapter folder of a run."
         )
     return path
 
@@ -199,7 +199,7 @@ def _load(
     check_finite(f'The model "{source}"', model.state_dict())
     if not tokenizer.is_fast:
         raise ModelNotFoundError(
-            f'The tokenizer of "{source}" is not a fast tokenizer, so character offsets are not known.'
+            f'The tokenizer of "{source}" is not a fast tokenizer, so it gives no character offsets.'
         )
     return model, tokenizer
 
@@ -211,16 +211,16 @@ def _why_not_loaded(source: str, error: Exception) -> str:
     unreachable = ("couldn't connect", "offline", "connection", "resolve host", "max retries")
     if remote and any(mark in lowered for mark in unreachable):
         return (
-            f'The model "{source}" is not on this machine and the hub could not be reached; '
-            f"give a local folder or one of {', '.join(PRESETS)}."
+            f'The model "{source}" is not on this machine and the Hub could not be reached; '
+            f"use a local folder or one of {', '.join(PRESETS)}."
         )
     unknown = ("not a valid model identifier", "404", "repository not found")
     if remote and any(mark in lowered for mark in unknown):
-        return f'There is no model "{source}" on the hub; check the id, or log in if it is private.'
+        return f'There is no model "{source}" on the Hub; check the id, or log in if it is private.'
     if "safetensors" in lowered:
         return (
             f'The model "{source}" has no readable safetensors weights; '
-            "other formats can run code, so convert it first."
+            "other formats can run code, so convert the weights first."
         )
     return f'The model "{source}" could not be loaded: {text[:300]}'
 

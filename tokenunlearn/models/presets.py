@@ -134,7 +134,7 @@ def base_model_name(name: str) -> str:
     base = preset and (preset.base if preset.adapter and preset.base in PRESETS else preset.retrained)
     if not base:
         raise TokenUnlearnError(
-            f'No base model is known for "{name}"; name one that never saw the forget set as base_model.'
+            f'No base model is known for "{name}"; set base_model to a model that never saw the forget set.'
         )
     return base
 

@@ -44,7 +44,7 @@ def processes() -> PartialState:
     state = PartialState(cpu=default_device() == "cpu")  # else processes without a GPU do not meet
     if state.num_processes != process_count():
         raise TokenUnlearnError(
-            f"{process_count()} processes were started and only {state.num_processes} met; "
+            f"{process_count()} processes were started but only {state.num_processes} joined; "
             "start them with torchrun or accelerate launch, on devices of one kind."
         )
     return state

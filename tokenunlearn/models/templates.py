@@ -70,8 +70,8 @@ class ChatFormat:
         places = _aligned(text, frame, pieces, [m.content for m in messages])
         if places is None:
             raise TemplateError(
-                "The chat template rewrites a message in a way that hides where it stands: "
-                f'"{messages[-1].content[:60]}"; use a template that writes messages as they are.'
+                "The chat template rewrites a message, so its position cannot be found: "
+                f'"{messages[-1].content[:60]}"; use a template that writes messages unchanged.'
             )
         return Conversation(text, tuple(messages), tuple(places))
 
@@ -93,7 +93,7 @@ class ChatFormat:
             )
         except Exception as error:  # jinja raises its own kinds, templates any
             text = " ".join(str(error).split())[:200]
-            raise TemplateError(f"The chat template fails: {text.rstrip('.')}.") from error
+            raise TemplateError(f"The chat template failed: {text.rstrip('.')}.") from error
 
 
 @cache

@@ -157,7 +157,7 @@ def overlap(case: Case) -> Iterator[Finding]:
             "overlap",
             "error" if len(ids) == len(case.forget) else "warning",
             f"{every} of the forget set {'is' if every[0] == 'E' or len(ids) == 1 else 'are'} in the "
-            f"retained set too ({_named(ids)}); take them out of one of the two.",
+            f"retained samples too ({_named(ids)}); remove them from one of the two.",
             tuple(ids),
         )
 
@@ -170,8 +170,8 @@ def duplicates(case: Case) -> Iterator[Finding]:
         yield Finding(
             "duplicate questions",
             "warning",
-            f"{_count(ids)} of the forget set share their question with another one ({_named(ids)}); each "
-            "is drawn as often as any other, so these facts are trained on more.",
+            f"{_count(ids)} of the forget set share a question with another sample ({_named(ids)}); each "
+            "is drawn as often as any other, so these facts get more training.",
             tuple(ids),
         )
 
@@ -184,8 +184,8 @@ def control_tokens(case: Case) -> Iterator[Finding]:
         yield Finding(
             "control tokens",
             "note",
-            f"{_count(ids)} hold text that looks like a control token of this model ({_named(ids)}); it is "
-            "read as plain text.",
+            f"{_count(ids)} contain text that looks like a control token of this model ({_named(ids)}); it "
+            "is read as plain text.",
             tuple(ids),
         )
 
@@ -197,8 +197,8 @@ def end_of_turn(case: Case) -> Iterator[Finding]:
         yield Finding(
             "no end of turn",
             "warning",
-            f"The chat template writes no end of turn after {_count(ids, 'answer')}; the model never learns "
-            "where an answer ends, and generation stops only at its end of sequence.",
+            f"The chat template writes no end of turn after {_count(ids, 'answer')}; the model does not "
+            "learn where an answer ends, and generation stops only at the end-of-sequence token.",
             tuple(ids),
         )
 
@@ -210,7 +210,7 @@ def double_beginning(case: Case) -> Iterator[Finding]:
         yield Finding(
             "double beginning of text",
             "warning",
-            "Every prompt begins with two beginning-of-text tokens: the system prompt or the template writes "
+            "Every prompt starts with two beginning-of-text tokens: the system prompt or the template adds "
             "one too many.",
         )
 
@@ -223,11 +223,11 @@ def thinking(case: Case) -> Iterator[Finding]:
     _, first = case.encodings[0]
     prompt = case.model.tokenizer.decode(list(first.input_ids[: first.prompt_length]))
     if case.model.template_kwargs.get("enable_thinking"):
-        sentence = "Thinking is switched on; what is compared with an answer leaves the thinking block out."
+        sentence = "Thinking is on; answers are compared without the thinking block."
     elif "<think>" in prompt:
-        sentence = "The template writes an empty thinking block before each answer; it is part of the prompt."
+        sentence = "The template writes an empty thinking block before each answer, as part of the prompt."
     else:
-        sentence = "The model can think before it answers; answers are read and generated without that."
+        sentence = "The model supports thinking; answers are scored and generated without it."
     yield Finding("thinking", "note", sentence)
 
 
@@ -240,8 +240,8 @@ def dated_template(case: Case) -> Iterator[Finding]:
     yield Finding(
         "date",
         "warning",
-        "The chat template writes the present date into every prompt, so scores made on another day belong "
-        f"to another prompt{fix}.",
+        "The chat template writes the current date into every prompt, so scores from another day belong "
+        f"to a different prompt{fix}.",
     )
 
 
@@ -252,7 +252,7 @@ def attention_mask(case: Case) -> Iterator[Finding]:
             "attention mask",
             "note",
             "This model ignores the attention mask: question words are masked by replacing their tokens, and "
-            "samples are read without padding.",
+            "samples are processed without padding.",
         )
 
 
@@ -267,7 +267,7 @@ def nothing_selected(case: Case) -> Iterator[Finding]:
             "nothing selected",
             "warning",
             f"{_count(ids, 'answer')} of {len(case.weights.weights)} have no selected token ({_named(ids)}) "
-            "and will not be forgotten; lower the threshold or mark a token by hand.",
+            "and will not be forgotten; lower the threshold or force a token in.",
             tuple(ids),
         )
 
@@ -279,8 +279,8 @@ def unknown(ids: Sequence[str], measured: int) -> Finding | None:
     return Finding(
         "not known",
         "warning",
-        f"The model does not know {len(ids)} of {measured} measured answers (more than {UNKNOWN_NLL:g} "
-        f"nats a token: {_named(ids)}); there is nothing to forget in them.",
+        f"The model does not know {len(ids)} of {measured} measured answers (mean NLL above {UNKNOWN_NLL:g} "
+        f"nats per token: {_named(ids)}), so there is nothing to forget in them.",
         tuple(ids),
     )
 
@@ -327,8 +327,8 @@ def _cost(case: Case, settings: UnlearnSettings, seconds_per_token: float) -> st
     minutes = settings.steps * rows * mean * seconds_per_token * PASSES_OF_A_STEP / 60
     spent = f"{minutes:.0f} min" if minutes >= 1 else f"{60 * minutes:.0f} s"
     return (
-        f"A run of {settings.steps} steps takes about {memory:.1f} GB of memory and {spent} of training, by "
-        "the model's shape and the speed of a forward pass here."
+        f"A run of {settings.steps} steps takes about {memory:.1f} GB of memory and {spent} of training, "
+        "estimated from the model's shape and the speed of a forward pass."
     )
 
 

@@ -41,7 +41,7 @@ def parse_numbers(text: str, name: str, *, whole: bool = False) -> list[Any]:
         if not math.isfinite(number):
             kind, example = ("whole numbers", "0, 1, 2") if whole else ("numbers", "5e-4, 1e-3")
             raise TokenUnlearnError(
-                f'{name} has "{piece[:40]}"; give {kind} separated by commas, {example} for example.'
+                f'{name} has "{piece[:40]}"; use {kind} separated by commas, e.g. {example}.'
             )
         if number not in numbers:
             numbers.append(number)
@@ -133,7 +133,7 @@ def _unique(configs: Any) -> list[UnlearnSettings]:
 def _check_count(count: int) -> None:
     if count > MOST_RUNS:
         raise TokenUnlearnError(
-            f"The grid has {count:,} runs; at most {MOST_RUNS} can be queued at once, so give fewer values."
+            f"The grid has {count:,} runs; at most {MOST_RUNS} can be queued at once, so use fewer values."
         )
 
 

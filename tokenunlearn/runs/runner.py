@@ -43,7 +43,7 @@ def execute(run: Run, load: LoadModel | None = None, between: Between | None = N
         return _Execution(run, load, between or (lambda: None)).go()
     except Cancelled:
         return run.set_state(
-            status="cancelled", message="Cancelled before training began; nothing was changed."
+            status="cancelled", message="Cancelled before training started; no weights were changed."
         )
     except TokenUnlearnError as error:
         return run.set_state(status="failed", message=str(error))
@@ -191,8 +191,8 @@ class _Execution:
         steps, total = len(result.history), result.config.steps
         if result.stopped == "diverged":
             message = (
-                f"The loss was no finite number after {steps} of {total} steps; "
-                f"the weights of step {result.good_step} are kept. Lower the learning rate or gamma."
+                f"The loss became NaN or infinite after {steps} of {total} steps; "
+                f"the weights of step {result.good_step} are saved. Lower the learning rate or gamma."
             )
             return self.run.set_state(status="failed", message=message)
         if result.stopped == "cancelled":

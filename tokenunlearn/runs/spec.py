@@ -84,6 +84,6 @@ def make_rule(described: Mapping[str, Any]) -> Rule:
         rule: Rule = RULES[name](**parameters)
     except TypeError:
         raise RunError(
-            f'The selection "{name}" does not take {", ".join(parameters) or "no parameter"}.'
+            f'The selection "{name}" does not take {", ".join(parameters) or "no parameters"}.'
         ) from None
     return rule

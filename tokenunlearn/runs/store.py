@@ -109,13 +109,13 @@ class Run:
         try:
             state = RunState(**json.loads((self.folder / "state.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            return RunState("failed", message="Its state.json cannot be read.")
+            return RunState("failed", message="The state.json of this run cannot be read.")
         if not state.active or _alive(state.pid):
             return state
         if state.status == "queued":
-            gone = "It waited when the process that queued it ended; nothing was changed. Start it anew."
+            gone = "The server stopped before this run started. Start it again."
             return replace(state, status="cancelled", message=gone)
-        return replace(state, status="failed", message="The process that ran it ended before the run did.")
+        return replace(state, status="failed", message="The process stopped before this run finished.")
 
     @property
     def metrics(self) -> list[dict[str, float]]:
@@ -301,7 +301,7 @@ class RunStore:
         if len(exact or found) == 1:
             return (exact or found)[0]
         if found:
-            raise RunError(f'{len(found)} runs begin with "{run_id}"; give more of the id.')
+            raise RunError(f'{len(found)} runs start with "{run_id}"; use more of the id.')
         raise RunError(f'There is no run "{run_id}" in {self.root}.')
 
     def delete(self, run_id: str) -> None:
@@ -318,7 +318,7 @@ class RunStore:
 
     def _check_writable(self) -> None:
         if self.read_only:
-            raise RunError("The runs that came with TokenUnlearn can be read only; make and delete your own.")
+            raise RunError("The runs shipped with TokenUnlearn are read-only.")
 
 
 def write_json(path: Path, value: Any, *, synced: bool = True) -> None:

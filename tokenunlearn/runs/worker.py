@@ -61,7 +61,7 @@ class Worker:
             if waits:
                 self._runs.remove(run)
         if waits:
-            run.set_state(status="cancelled", message="Cancelled while it waited; nothing was changed.")
+            run.set_state(status="cancelled", message="Cancelled before it started.")
         else:
             run.request_cancel()
 

@@ -100,8 +100,8 @@ class UnlearnConfig(TrainingArguments):
         """Fill what the objective recommends, and refuse what could not run."""
         if self.per_device_train_batch_size != 1 or self.train_sampling_strategy != "sequential":
             raise TokenUnlearnError(
-                "A step's samples are set by batch_size and retain_batch_size and drawn from the seed; leave "
-                "per_device_train_batch_size and train_sampling_strategy as they are."
+                "batch_size, retain_batch_size and seed decide the samples of a step; leave "
+                "per_device_train_batch_size and train_sampling_strategy at their defaults."
             )
         settings = self.settings()
         self.max_steps = settings.steps

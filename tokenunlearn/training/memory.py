@@ -28,17 +28,17 @@ TABLES, REFERENCE_TABLES = 3, 6
 # RMU trains the feed-forward output of its layer and of two below it.
 FEW_MODULES = 3
 FORMULA = (
-    "weights = parameters × bytes, and × 4 once more for the copy that full training changes; "
+    "weights = parameters × bytes, plus × 4 for the trained copy in full training; "
     "gradients = 4 × trained; optimizer (AdamW) = 8 × trained; last good weights = 4 × trained; "
     "activations = tokens of one pass × layers × (10.5 × hidden + 4 × feed-forward) × bytes, "
-    "or × (layers × hidden + one layer) where they are computed again, "
+    "or × (layers × hidden + one layer) with gradient checkpointing, "
     "+ head rows at once × vocabulary × 4 × (6 with a reference's distribution, else 3), "
     "+ vocabulary × hidden × 4 for the head's gradient that a retain loss on logits holds in full training; "
-    "a CPU takes passes of about 1,024 tokens, a GPU is taken to read the whole step at once; "
-    "reference store = 4 a token for its NLL, hidden × bytes a token for its hidden states. "
-    "Trained is every weight in full training, r × (in + out) of each linear map with LoRA. "
-    "Activations are an estimate with padding to the longest sample, all else is counted; "
-    "Python and its libraries (about 0.5 GB) come on top."
+    "a CPU uses micro-batches of about 1,024 tokens, a GPU one pass per step; "
+    "reference outputs = 4 per token for the NLL, hidden × bytes per token for hidden states. "
+    "trained = all weights in full training, r × (in + out) per linear layer with LoRA. "
+    "Activations are estimated with padding to the longest sample, everything else is exact; "
+    "Python and its libraries add about 0.5 GB."
 )
 
 

@@ -33,13 +33,13 @@ def fixed_weights(
 def _check_weights(forget: Sequence[Encoding], weights: TokenWeights) -> None:
     if list(weights.sample_ids) != [e.sample_id for e in forget]:
         raise ScoreSetError(
-            "The token weights belong to other samples than the ones to forget; score these first."
+            "The token weights are for other samples than the forget set; score the forget set first."
         )
     for e, w in zip(forget, weights.weights, strict=True):
         if len(w) != e.response_length:
             raise ScoreSetError(
                 f"Sample {e.sample_id} has {e.response_length} response tokens but {len(w)} weights; "
-                "the weights come from another tokenizer, score the samples with this model."
+                "the weights come from another tokenizer, so score the samples with this model."
             )
 
 

@@ -110,8 +110,7 @@ class UnlearnTrainer(Trainer):
         retain = _samples(retain_dataset, "retain") if self.settings.needs_retain else ()
         if self.settings.needs_retain and not len(retain):
             raise TokenUnlearnError(
-                f'The regularizer "{self.settings.regularizer}" needs retained samples; name some, or use '
-                "none."
+                f'The regularizer "{self.settings.regularizer}" needs retained samples; add some or use none.'
             )
         rows = _rows(self.lm, self.settings, self.forget, retain, token_weights)
         micro_batches = passes_of_step(self.lm, self.settings, rows)
@@ -261,7 +260,7 @@ class UnlearnTrainer(Trainer):
                 loss.applied.times.copy_(state["applied_times"])
         except (OSError, SafetensorError, KeyError, RuntimeError):
             raise TokenUnlearnError(
-                f'The checkpoint "{folder}" is not whole or belongs to other settings: its {STATE_FILE} '
+                f'The checkpoint "{folder}" is incomplete or belongs to other settings: its {STATE_FILE} '
                 "cannot be read; resume from an earlier one."
             ) from None
 
@@ -318,7 +317,7 @@ def _trained_and_loaded(
     if isinstance(model, LoadedModel):
         return model.model, model
     if tokenizer is None:
-        raise TokenUnlearnError("Give the model's tokenizer as processing_class.")
+        raise TokenUnlearnError("Pass the model's tokenizer as processing_class.")
     module: Any = model
     inner = module.get_base_model() if hasattr(module, "get_base_model") else module
     return model, LoadedModel(inner, tokenizer, getattr(inner.config, "_name_or_path", "") or "model", "")
@@ -416,7 +415,7 @@ def passes_of_step(model: LoadedModel, settings: UnlearnSettings, rows: StepRows
     if passes * processes > fewest:
         raise TokenUnlearnError(
             f"A step of {settings.batch_size} forget and {settings.retain_batch_size} retained samples "
-            f"cannot be spread over {passes} micro-batches in each of {processes} processes; enlarge "
+            f"cannot be split into {passes} micro-batches in each of {processes} processes; increase "
             "batch_size and retain_batch_size or lower gradient_accumulation."
         )
     return passes

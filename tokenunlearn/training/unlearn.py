@@ -108,7 +108,7 @@ def unlearn(
     if config is None:
         config = UnlearnSettings.from_settings(settings)
     elif settings:
-        raise TokenUnlearnError("Give either a config or settings by name, not both.")
+        raise TokenUnlearnError("Pass either a config or settings by name, not both.")
     config = config.resolved(model)
     on_phase = on_phase or _ignore
     with torch.random.fork_rng(devices=[], enabled=True), tempfile.TemporaryDirectory() as folder:

@@ -38,7 +38,7 @@ def test_results_stand_beside_the_retrained_models(tiny_lm, town_samples, fixed)
     assert report["plain/gold_span"].n == 3
     assert (report["curve/gold_span"].chance, report["one/gold_span"].chance) == (0.25, None)
     assert "curve/chance" not in report.metrics and "Guessing scores 0.250 in curve." in report.notes
-    assert "none: left out, because too few of the samples have what it needs." in report.notes
+    assert "none: skipped, because too few samples have the fields it needs." in report.notes
     assert "Strongest: one with 0.500, 0.000 on the retrained model." in report.notes
 
 
@@ -49,11 +49,11 @@ def test_without_a_retrained_model_there_are_no_values_of_it(tiny_lm, town_sampl
 
 
 def test_bad_input_is_one_sentence(tiny_lm, town_samples):
-    with pytest.raises(TokenUnlearnError, match='There is no attack "magic"; use some of paraphrase, prefix'):
+    with pytest.raises(TokenUnlearnError, match='There is no attack "magic"; use any of paraphrase, prefix'):
         attack(tiny_lm, town_samples, attacks=["prefix", "magic"])
-    with pytest.raises(TokenUnlearnError, match="No attack is named"):
+    with pytest.raises(TokenUnlearnError, match="No attack was given"):
         attack(tiny_lm, town_samples, attacks=[])
-    with pytest.raises(TokenUnlearnError, match="at least 2 samples, and there are 1"):
+    with pytest.raises(TokenUnlearnError, match="at least 2 samples, not 1"):
         attack(tiny_lm, town_samples[:1])
 
 

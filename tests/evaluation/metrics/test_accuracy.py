@@ -122,7 +122,7 @@ def test_letters_that_only_partly_have_a_token_with_the_blank():
     mixed = _Letters(**{"Answer: A": [9, 1], "Answer: B": [9, 7, 2], "Answer: ": [9, 7], "A": [3], "B": [2]})
     assert letter_tokens(mixed, 2) == ([7], [3, 2])
     same = _Letters(**{"Answer: A": [9, 0], "Answer: B": [9, 0], "Answer: ": [9, 7], "A": [0], "B": [0]})
-    with pytest.raises(TokenUnlearnError, match="cannot tell the letters"):
+    with pytest.raises(TokenUnlearnError, match="for each choice letter"):
         letter_tokens(same, 2)
 
 
@@ -144,7 +144,7 @@ def test_questions_that_do_not_fit_are_left_out(family_lm):
         SampleTooLongError, match='No question of "l" fits the model\'s context of 120 tokens'
     ):
         letter_log_probs(lm, ChoiceSet("l", (long,)))
-    with pytest.raises(TokenUnlearnError, match='"e" holds no questions'):
+    with pytest.raises(TokenUnlearnError, match='"e" has no questions'):
         letter_log_probs(lm, ChoiceSet("e", ()))
 
 
@@ -182,7 +182,7 @@ def test_a_retrained_model_or_its_report_gives_its_values(tiny_lm, tiny_suite, t
 
 def test_a_retrained_report_of_another_suite_is_refused(tiny_lm, tiny_suite, tmp_path, monkeypatch):
     path = tu.evaluate(tiny_lm, "tiny").save(tmp_path / "tiny.json")
-    with pytest.raises(TokenUnlearnError, match=r"was made on tiny and has no answer to alchemy-"):
+    with pytest.raises(TokenUnlearnError, match=r"was created on tiny and has no answer to alchemy-"):
         tu.evaluate(tiny_lm, "alchemy", path)
 
 

@@ -196,7 +196,7 @@ def test_a_limit_is_matched_row_by_row_with_a_report_of_more_rows(tiny_lm, towns
 
 
 def test_a_report_of_another_split_or_form_is_refused(tiny_lm, towns_suite, retrained_path):
-    with pytest.raises(TokenUnlearnError, match=r"was made on towns:6 and has no truth ratio for s-6"):
+    with pytest.raises(TokenUnlearnError, match=r"was created on towns:6 and has no truth ratio for s-6"):
         evaluate(tiny_lm, towns_suite, retrained_path, forget="7")
     with pytest.raises(TokenUnlearnError, match="form geometric_mean; evaluate the retrained model"):
         evaluate(tiny_lm, towns_suite, retrained_path, truth_ratio_form="prob_mean")

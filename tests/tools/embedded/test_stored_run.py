@@ -36,9 +36,9 @@ def test_no_machine_path_is_in_it():
 
 def test_shipped_runs_can_be_read_only():
     (run,) = SHIPPED.runs()
-    with pytest.raises(RunError, match="read only"):
+    with pytest.raises(RunError, match="read-only"):
         SHIPPED.delete(run.id)
-    with pytest.raises(RunError, match="read only"):
+    with pytest.raises(RunError, match="read-only"):
         SHIPPED.create(run.spec)
     with pytest.raises(RunError, match="only queued and running"):
         run.request_cancel()

@@ -63,12 +63,12 @@ def attack(
     """
     unknown = [name for name in attacks if name not in ATTACKS]
     if unknown or not attacks:
-        named = f'There is no attack "{unknown[0]}"' if unknown else "No attack is named"
-        raise TokenUnlearnError(f"{named}; use some of {', '.join(ATTACKS)}.")
+        named = f'There is no attack "{unknown[0]}"' if unknown else "No attack was given"
+        raise TokenUnlearnError(f"{named}; use any of {', '.join(ATTACKS)}.")
     if isinstance(samples, str):
         samples = load_samples(samples)
     if len(samples) < 2:
-        raise TokenUnlearnError(f"An attack needs at least 2 samples, and there are {len(samples)}.")
+        raise TokenUnlearnError(f"An attack needs at least 2 samples, not {len(samples)}.")
     started = time.monotonic()
     notes: list[str] = []
     target = Target(model, samples, progress or (lambda phase, done, total: None), seed=seed)
@@ -85,7 +85,7 @@ def attack(
             results.append(_between(metric, rows, theirs[metric], samples))
         kept |= {result.name: result for result in results if result is not None}
     if "quantization" in attacks and not nf4_available(model):
-        notes.append("nf4: left out, because it needs the model on a GPU and bitsandbytes installed.")
+        notes.append("nf4: skipped, because it needs a GPU and bitsandbytes.")
     notes += _with_chance(kept)
     notes += _strongest(kept, target.metric)
     return Report(
@@ -108,7 +108,7 @@ def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[
     for name in attacks:
         rows = ATTACKS[name](target)
         if not rows:
-            notes.append(f"{name}: left out, because too few of the samples have what it needs.")
+            notes.append(f"{name}: skipped, because too few samples have the fields it needs.")
         found |= rows
     stated = [rows for name, rows in found.items() if name.endswith(f"/{target.metric}")]
     return found | {f"worst/{target.metric}": best(stated)}

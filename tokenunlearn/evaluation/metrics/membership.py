@@ -165,7 +165,7 @@ def _against_retrained(compared: Comparison) -> list[MetricResult]:
         return []
     if not all(name in compared.retrained for name in names):
         raise LeftOut(
-            "No membership_reference, because the retrained model's probability is unknown on these rows."
+            "No membership_reference, because the retrained model has no probability for these rows."
         )
     own, retrained = (
         np.log(np.maximum(np.concatenate([columns[name].values for name in names]), LEAST_PROBABILITY))

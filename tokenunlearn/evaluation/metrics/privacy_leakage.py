@@ -29,7 +29,7 @@ def privacy_leakage(auc: float, retrained_auc: float) -> float:
     """
     if retrained_auc >= 1:
         raise TokenUnlearnError(
-            "The retrained model's AUC is 1: it tells members apart too, so nothing can be read off it."
+            "The AUC of the retrained model is 1, so it separates members too and cannot serve as a baseline."
         )
     return (retrained_auc - auc) / (1.0 - retrained_auc)
 

@@ -87,5 +87,5 @@ def _threshold(others: np.ndarray, false_positive_rate: float) -> np.ndarray:
 
 def _both(members: Scores, others: Scores) -> tuple[np.ndarray, np.ndarray]:
     if not len(members) or not len(others):
-        raise TokenUnlearnError("An AUC compares members with others, and one of the two has no rows.")
+        raise TokenUnlearnError("An AUC needs rows of both members and non-members.")
     return np.asarray(members, dtype=float), np.asarray(others, dtype=float)

@@ -25,6 +25,6 @@ def token_auroc(scores: Sequence[np.ndarray], gold: Sequence[np.ndarray]) -> flo
 
     values, inside = np.concatenate(scores), np.concatenate(gold).astype(bool)
     if not inside.any() or inside.all():
-        raise TokenUnlearnError("The samples have no gold spans, so a score cannot be compared with them.")
+        raise TokenUnlearnError("The samples have no gold spans to compare the scores with.")
     wins = mannwhitneyu(values[inside], values[~inside]).statistic
     return float(wins / (inside.sum() * (~inside).sum()))

@@ -27,7 +27,7 @@ def model_utility(parts: Sequence[float] | np.ndarray | Mapping[str, float]) -> 
     """
     values = np.asarray(list(parts.values() if isinstance(parts, Mapping) else parts), dtype=float)
     if not len(values):
-        raise TokenUnlearnError("Model utility is the mean of parts, and there are none.")
+        raise TokenUnlearnError("Model utility needs at least one value to average.")
     if (values <= 0).any():
         return 0.0
     return float(len(values) / (1.0 / values).sum())

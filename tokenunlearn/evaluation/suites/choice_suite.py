@@ -93,7 +93,7 @@ def evaluate_choices(
     if suite not in CHOICE_SUITES:
         raise TokenUnlearnError(f'There is no suite "{suite}"; use one of {", ".join(CHOICE_SUITES)}.')
     if limit is not None and limit < 1:
-        raise TokenUnlearnError(f"limit is {limit}; at least 1 question a part is needed.")
+        raise TokenUnlearnError(f"limit is {limit}; at least 1 question per split is needed.")
     say = progress or (lambda phase, done, total: None)
     started = time.monotonic()
     parts = [replace(part, questions=part.questions.spread(limit)) for part in CHOICE_SUITES[suite]()]
@@ -106,7 +106,7 @@ def evaluate_choices(
     if theirs is not None:
         metrics = {name: _beside(result, theirs[name]) for name, result in metrics.items()}
     notes = [
-        f"{part.name}: {left} questions do not fit the model's context and are left out."
+        f"{part.name}: {left} questions do not fit the model's context and are skipped."
         for part, result in zip(parts, metrics.values(), strict=True)
         if (left := len(result.rows) - result.n)
     ]
@@ -155,7 +155,7 @@ def _stored(retrained: str | Path, suite: str, parts: list[ChoicePart]) -> Mappi
         lacks = [q.id for q in part.questions if result is None or q.id not in result.sample_ids]
         if lacks and named:
             raise TokenUnlearnError(
-                f'The report "{path.name}" was made on {report.suite} and has no answer to {lacks[0]}; '
+                f'The report "{path.name}" was created on {report.suite} and has no answer to {lacks[0]}; '
                 f"evaluate the retrained model on {suite}."
             )
         if lacks:

@@ -73,7 +73,9 @@ def _loaded(source: str, splits: Sequence[tuple[str, str, str]], limit: int | No
     }
     for name, part in parts.items():
         if not len(part.samples):
-            raise TokenUnlearnError(f'The split "{part.samples.name}" for {name} is empty; name another one.')
+            raise TokenUnlearnError(
+                f'The split "{part.samples.name}" for {name} is empty; choose another one.'
+            )
     return parts
 
 
@@ -132,7 +134,7 @@ def evaluate(
         suites = ", ".join([*SUITES, *CHOICE_SUITES])
         raise TokenUnlearnError(f'There is no suite "{suite}"; use one of {suites}.')
     if limit is not None and limit < 2:
-        raise TokenUnlearnError(f"limit is {limit}; at least 2 rows a part are needed.")
+        raise TokenUnlearnError(f"limit is {limit}; at least 2 rows per split are needed.")
     forms = Forms(truth_ratio_form, extraction_strength_form)
     _check_forms(forms)
     started = time.monotonic()
@@ -252,7 +254,7 @@ def _missing(report: Report, suite: str, forms: Forms, wanted: list[str]) -> str
     if lacks:
         split = f"{report.suite}:{report.settings.get('forget') or 'another split'}"
         return (
-            f"was made on {split} and has no truth ratio for {lacks[0]}; "
+            f"was created on {split} and has no truth ratio for {lacks[0]}; "
             "evaluate the retrained model on the same split."
         )
     return None
