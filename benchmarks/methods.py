@@ -45,7 +45,7 @@ def main(
     models: Annotated[str, typer.Option(help="Models, separated by commas.")] = ",".join(MODELS),
     objectives: Annotated[str, typer.Option(help="Objectives, separated by commas.")] = ",".join(OBJECTIVES),
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
-    limit: Annotated[int, typer.Option(help="Samples a part in evaluation.")] = 36,
+    limit: Annotated[int, typer.Option(help="Samples per split in evaluation.")] = 36,
     fresh: Annotated[bool, typer.Option(help="Run again what a result file already holds.")] = False,
 ) -> None:
     """Run what is missing, write the results, the figure and the table."""

@@ -59,7 +59,9 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 def main(
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
     objective: Annotated[str, typer.Option(help="Objective of every run.")] = "npo",
-    limit: Annotated[int | None, typer.Option(help="Samples a part in evaluation; all by default.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Samples per split in evaluation; all by default.")
+    ] = None,
 ) -> None:
     """Run every rule with every seed, evaluate, and write the result."""
     model = tu.load_model("demo")

@@ -217,7 +217,10 @@ def test_unlearn_takes_the_weights_from_the_selector(call, model, samples, fitte
         (["score", "--samples", "{few}", "--selector", "{gap}", "--prefix"], NEEDS_BASE),
         (["unlearn", "--samples", "{few}", "--selector", "{gap}", *QUICK], NEEDS_BASE),
         (["score", "--samples", "{few}", "--model", "{model}", "--base-model", "auto"], "No base model is"),
-        (["score", "--samples", "{few}", "--model", "{model}", "--base-model", "demo"], "another vocabulary"),
+        (
+            ["score", "--samples", "{few}", "--model", "{model}", "--base-model", "demo"],
+            "a different vocabulary",
+        ),
         (["score", "--samples", "{few}", "--reading", "loud"], 'reading is "loud"; it must be one of'),
     ],
 )

@@ -120,7 +120,7 @@ def test_a_base_model_of_another_vocabulary_is_refused(tiny_lm, plain_lm, monkey
 
 
 def test_a_base_model_that_is_not_known_is_refused(tiny_lm):
-    with pytest.raises(TokenUnlearnError, match='No base model is known for "tiny-llama"; name one'):
+    with pytest.raises(TokenUnlearnError, match='No base model is known for "tiny-llama"; set base_model'):
         tu.score(tiny_lm, SAMPLES, base_model="auto")
 
 

@@ -201,7 +201,7 @@ def rewrite(path, header=None, **columns):
 def test_a_lost_column_is_damage(scores, tmp_path):
     path = with_optional(scores).save(tmp_path / "s.parquet")
     pq.write_table(pq.read_table(path).drop_columns(["base_nll"]), path)
-    with pytest.raises(ScoreSetError, match="changed or damaged"):
+    with pytest.raises(ScoreSetError, match="modified or damaged"):
         ScoreSet.load(path)
 
 

@@ -33,8 +33,12 @@ class WatchSettings(Settings):
     error: ClassVar[type[RunError]] = RunError
     prefix: ClassVar[str] = "watch "
 
-    every: int = setting(0, "Measure the model every so many steps while it trains; 0 is never.", minimum=0)
-    samples: int = setting(8, "Forget and retained samples whose gold spans are measured then.", minimum=1)
+    every: int = setting(
+        0, "Measure the model every this many steps during training; 0 turns it off.", minimum=0
+    )
+    samples: int = setting(
+        8, "Number of forget and of retained samples whose gold spans are measured.", minimum=1
+    )
     questions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

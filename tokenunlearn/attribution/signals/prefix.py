@@ -9,8 +9,8 @@ from tokenunlearn.attribution.signals.signal import Signal, over_sample_words
 
 PREFIX = Signal(
     "prefix masking",
-    "Log-probability of the word after the question and three tokens, above that after one token alone, in "
-    "nats; 0 where it repeats the question.",
+    "Log-probability of the word given the question and three tokens, minus that given one token alone, in "
+    "nats; 0 if it repeats the question.",
     lambda scores: over_sample_words(
         scores, lambda x: knowledge_score(np.array([x.prefix_knowledge]), x.copied)
     ),

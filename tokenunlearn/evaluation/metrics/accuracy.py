@@ -65,7 +65,7 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
 
 ACCURACY = ChoiceMetric(
     "accuracy",
-    "Share of multiple-choice questions whose right letter is the likeliest.",
+    "Share of multiple-choice questions whose correct letter is the most probable.",
     ("letters",),
     accuracy,
 )

@@ -21,7 +21,7 @@ def exact_memorization(correct: Bool[np.ndarray, " time"]) -> float:
 
 EXACT_MEMORIZATION = PartMetric(
     "exact_memorization",
-    "Share of response tokens that are the most probable ones after the true tokens before.",
+    "Share of response tokens that are the most probable given the true tokens before them.",
     ("tokens",),
     lambda part: [exact_memorization(t.correct) for t in part.tokens],
     roles=("forget", "retain"),

@@ -26,7 +26,7 @@ def extraction_strength(correct: Bool[np.ndarray, " time"], published: bool = Fa
 
 EXTRACTION_STRENGTH = PartMetric(
     "extraction_strength",
-    "Share of the response that follows from the shortest prefix after which every token is predicted.",
+    "Share of the response that remains after the shortest prefix that predicts all later tokens.",
     ("tokens",),
     lambda part: [
         extraction_strength(t.correct, part.forms.extraction_strength == "published") for t in part.tokens

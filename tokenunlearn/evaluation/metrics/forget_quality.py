@@ -60,7 +60,7 @@ def _quality(compared: Comparison) -> list[MetricResult]:
 
 FORGET_QUALITY = SuiteMetric(
     "forget_quality",
-    "p-value of the test whether the truth ratios differ from the retrained model's.",
+    "p-value of a Kolmogorov-Smirnov test against the truth ratios of the retrained model.",
     ("forget/truth_ratio_raw", "the retrained model"),
     _quality,
 )

@@ -62,15 +62,15 @@ def _rows(part: MeasuredPart, generations: Sequence[str | None]) -> list[float |
 
 GOLD_SPAN = PartMetric(
     "gold_span",
-    "Share of the facts that a greedy generation states.",
+    "Share of the facts stated in a greedy generation.",
     ("answers", "facts"),
     lambda part: _rows(part, part.answers),
 )
 PARAPHRASED_GOLD_SPAN = PartMetric(
     "gold_span_paraphrased",
-    "The same under the paraphrased questions.",
+    "The same for the paraphrased questions.",
     ("facts", "paraphrased questions"),
     lambda part: _rows(part, part.paraphrased_answers),
     roles=("forget",),
-    without={"paraphrased questions": "no gold spans under paraphrased questions, because it has none."},
+    without={"paraphrased questions": "no gold spans for paraphrased questions, because it has none."},
 )

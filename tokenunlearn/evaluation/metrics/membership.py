@@ -180,13 +180,13 @@ def _against_retrained(compared: Comparison) -> list[MetricResult]:
 
 LOSS = MembershipMetric(
     "membership_loss",
-    "Chance that a forget sample has a higher mean log-probability than one that no model has seen.",
+    "Probability that a forget sample has a higher mean log-probability than a sample no model has seen.",
     ("tokens",),
     lambda part: [loss_score(t.log_probs) for t in part.tokens],
 )
 ZLIB = MembershipMetric(
     "membership_zlib",
-    "The same with the log-probability over the compressed size of the answer.",
+    "The same with the log-probability divided by the compressed size of the answer.",
     ("tokens",),
     lambda part: [zlib_score(t.log_probs, s.answer) for t, s in zip(part.tokens, part.samples, strict=True)],
 )
@@ -204,13 +204,13 @@ MIN_K_PLUS_PLUS = MembershipMetric(
 )
 GRADIENT_NORM = MembershipMetric(
     "membership_gradient_norm",
-    "The same with the norm of the loss's gradient, which is small for what a model was trained on.",
+    "The same with the gradient norm of the loss, which is small for training samples.",
     ("gradients",),
     lambda part: -part.gradient_norms,
 )
 AGAINST_RETRAINED = SuiteMetric(
     "membership_reference",
-    "The same with the log-probability relative to the retrained model's.",
+    "The same with the log-probability relative to that of the retrained model.",
     ("forget/probability", "holdout/probability", "the retrained model"),
     _against_retrained,
 )

@@ -74,7 +74,7 @@ def _leakage(compared: Comparison) -> list[MetricResult]:
 
 PRIVACY_LEAKAGE = SuiteMetric(
     "privacy_leakage",
-    "How far membership inference moved from the retrained model's, relative to a perfect defence.",
+    "Relative difference between the membership AUC and that of the retrained model.",
     (ATTACK, "the retrained model"),
     _leakage,
 )

@@ -52,7 +52,7 @@ def _rows(part: MeasuredPart) -> Sequence[float | None] | np.ndarray:
 
 PROBABILITY = PartMetric(
     "probability",
-    "Length-normalized probability of the answer; where it is one of several options, its share among them.",
+    "Length-normalized probability of the answer; for one of several options, its share among them.",
     ("tokens",),
     _rows,
     roles=("forget", "retain", "options", "holdout"),

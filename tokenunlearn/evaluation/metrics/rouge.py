@@ -27,7 +27,7 @@ def _scorer() -> Any:
 
 ROUGE_L = PartMetric(
     "rouge_l",
-    "Share of the answer's words, in order, that a greedy generation contains.",
+    "Share of the answer's words that a greedy generation contains in order.",
     ("answers",),
     lambda part: [rouge_l_recall(a, s.answer) for a, s in zip(part.answers, part.samples, strict=True)],
 )

@@ -79,7 +79,7 @@ def _reported(part: MeasuredPart) -> list[np.ndarray | None]:
 
 RAW_TRUTH_RATIO = PartMetric(
     "truth_ratio_raw",
-    "Probability of wrong answers of the same form over that of the right one.",
+    "Probability of wrong answers of the same form divided by that of the correct one.",
     ("wrong answers",),
     _raw,
     roles=("forget",),

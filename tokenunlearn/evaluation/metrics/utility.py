@@ -84,7 +84,7 @@ def _utility(compared: Comparison) -> list[MetricResult]:
 
 MODEL_UTILITY = SuiteMetric(
     "model_utility",
-    "Harmonic mean of probability, ROUGE-L and truth ratio of every part that should be retained.",
+    "Harmonic mean of probability, ROUGE-L and truth ratio over all retained splits.",
     tuple(f"retained/{name}" for name in UTILITY_METRICS),
     _utility,
 )
