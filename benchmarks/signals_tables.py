@@ -18,28 +18,28 @@ COLUMNS = (
     "AUROC (95 % CI)",
     "average precision",
     "AUROC, content words (95 % CI)",
-    "mean AUROC of an answer",
+    "mean AUROC per answer",
     "precision",
     "recall",
 )
 SECTION = """## Which signal finds the secret
 
-`python -m benchmarks.signals`: how every token score ranks the gold tokens in text that the model knows.
-Samples without a gold span and the end of turn are not judged. AUROC: chance is 0.5. In brackets 95 %
-intervals of {draws} bootstrap draws over authors or subjects. n is the number of samples. The constants of
-the default were chosen with these rows in view, so its figures are no test of it; selectors never saw the
-gold spans that they are judged by. The best rule on the text is the one that is best on the same rows.
+`python -m benchmarks.signals`: how well each token score ranks the gold tokens in text that the model knows.
+Samples without a gold span and the end of turn are excluded. AUROC: chance is 0.5. In parentheses: 95 % CI
+from {draws} bootstrap draws over authors or subjects. n is the number of samples. The constants of the
+default were tuned with these rows in view, so its figures are not a held-out test; selectors never saw the
+gold spans they are tested on. The best text-only rule is chosen on the same rows.
 
 {everything}
 
-The same among content words: words that are neither function words nor in the question.
+The same among content words, which are neither function words nor words of the question:
 
 {content}
 
-In the tables of each model: average precision, whose chance is the share of gold tokens; the mean AUROC
-within an answer; precision and recall of as many tokens as the default rule selects, of equal ones the
-first. Weightings are computed from the model before unlearning, where TNPO cannot tell tokens apart and WTNPO
-ranks as WGA does. The gap to the retrained model is an oracle, since that model is not known in practice.
+The tables per model also show average precision (chance is the share of gold tokens), the mean AUROC within
+an answer, and precision and recall of as many top tokens as the default rule selects (of ties, the first).
+Weightings are computed on the model before unlearning, where TNPO gives all tokens the same weight and WTNPO
+ranks like WGA. The gap to the retrained model is an oracle, because that model is not available in practice.
 
 {models}"""
 
@@ -85,7 +85,7 @@ def headline(results: Sequence[Mapping[str, Any]]) -> Table:
             best = max(rules, key=lambda r: r["auroc"][0] or 0.0, default=None)
             cell = best if name == TEXT else by_name.get(name)
             row.append(with_interval(cell["auroc"]) if cell else "–")
-        rows.append(["best rule on the text alone" if name == TEXT else name, *row[1:]])
+        rows.append(["best text-only rule" if name == TEXT else name, *row[1:]])
     header = [f"{r['world']}, n = {r['n_samples']} answers, {r['n_clusters']} subjects" for r in shown]
     return ["AUROC (95 % CI)", *header], rows
 
@@ -106,7 +106,7 @@ def _chosen(result: Mapping[str, Any], column: str) -> dict[str, str]:
         "selector, fitted on other worlds": cell(selector),
         HELD_OUT: cell(by_name.get(HELD_OUT)),
         FORMER_DEFAULT: cell(by_name.get(FORMER_DEFAULT)),
-        "best rule on the text alone": f"{cell(rule)} ({rule['signal']})" if rule else "–",
+        "best text-only rule": f"{cell(rule)} ({rule['signal']})" if rule else "–",
         PAPER: cell(by_name.get(PAPER)),
         RETRAIN_GAP: cell(by_name.get(RETRAIN_GAP)),
     }
@@ -119,7 +119,7 @@ def described(result: Mapping[str, Any]) -> str:
     return (
         f"`{result['samples']}`: {result['n_samples']} samples of {result['n_clusters']} authors or "
         f"subjects, {result['n_tokens']:,} tokens, {result['gold_share']:.1%} of them gold; "
-        f"{result['n_content_tokens']:,} tokens of content words{inside}. Reading of the entropy: "
+        f"{result['n_content_tokens']:,} content-word tokens{inside}. Entropy reading: "
         f"{result['reading']}. The default rule selects {result['selected_share']:.1%} of the tokens."
     )
 

@@ -16,8 +16,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 METHODS = RESULTS / "methods"
 HEAD = """# Results
 
-Every table on this page is written by `python -m benchmarks.tables` from the JSON files under
-`benchmarks/results/`, and those by the command named above each table. Nothing here is typed in by hand.
+`python -m benchmarks.tables` generates this page from the JSON files under `benchmarks/results/`. The command
+above each table produces its JSON file.
 """
 
 
@@ -51,10 +51,10 @@ def default_choice_table(result: dict[str, Any], tokens: str) -> str:
 def _default_choice_section(result: dict[str, Any]) -> str:
     return f"""## How the default was chosen
 
-`python -m benchmarks.default_choice`: AUROC of the importance for the gold tokens, end of turn left out, with
-one choice of the default changed at a time; in brackets the reading that the scores choose by themselves. The
-default is the variant whose worst model is best among those that were tried. The constants were chosen on
-these very rows, so these figures are no test of them.
+`python -m benchmarks.default_choice`: AUROC of the importance for gold tokens, without the end of turn, with
+one choice of the default changed at a time; in parentheses the entropy reading that is chosen automatically.
+The default is the variant with the best worst-case model among those tried. The constants were tuned on these
+rows, so the figures are not a held-out test.
 
 All tokens:
 
@@ -81,23 +81,24 @@ def smollm2_table(result: dict[str, Any]) -> str:
     """Start, unlearned and retrained model as rows, metrics as columns."""
     metrics = list(result["metrics"]["start"])
     rows = [
-        [f"{name} model", *(f"{found[m]:.3g}" if m in found else "–" for m in metrics)]
-        for name, found in result["metrics"].items()
+        [f"{name} model", *(f"{values[m]:.3g}" if m in values else "–" for m in metrics)]
+        for name, values in result["metrics"].items()
     ]
     return markdown(["", *metrics], rows)
 
 
 def _smollm2_section(result: dict[str, Any]) -> str:
-    config, rule, found = result["config"], result["rule"], result["metrics"]
-    kept = found["unlearned"]["retain/gold_span"] / found["start"]["retain/gold_span"]
+    config, rule, metrics = result["config"], result["rule"], result["metrics"]
+    retained = metrics["unlearned"]["retain/gold_span"] / metrics["start"]["retain/gold_span"]
     return f"""## A real language model
 
-`python -m benchmarks.smollm2`: objective {config["objective"]}, {rule["selection"]} selection by the
-preset `leave-one-out` at threshold {rule["threshold"]} and every other setting as by default,
-{config["steps"]} steps, on `{result["model"]}`, which is SmolLM2-135M-Instruct with what it was taught. A
-step has {config["batch_size"]} forget and {config["retain_batch_size"]} retained samples, trains a LoRA
-adapter at learning rate {config["learning_rate"]:g} and takes {result["seconds_a_step"]:.0f} s (median, 2
-cores that did other work too). On {result["limit"]} samples per split, {kept:.0%} of the retained facts stay.
+`python -m benchmarks.smollm2`: objective {config["objective"]}, {rule["selection"]} selection with the
+preset `leave-one-out` at threshold {rule["threshold"]}, other settings at their defaults,
+{config["steps"]} steps, on `{result["model"]}` (SmolLM2-135M-Instruct fine-tuned on the authors). A step uses
+{config["batch_size"]} forget and {config["retain_batch_size"]} retained samples, trains a LoRA adapter at
+learning rate {config["learning_rate"]:g} and takes {result["seconds_a_step"]:.0f} s (median, on 2 cores under
+other load). On {result["limit"]} samples per split, the model still recalls {retained:.0%} of the retained
+facts it knew.
 
 {smollm2_table(result)}
 """
@@ -120,13 +121,13 @@ def _selection_section(result: dict[str, Any]) -> str:
     seeds = len(next(iter(runs.values())))
     shares = ", ".join(f"{name} {rows[0]['selected']} of {rows[0]['tokens']}" for name, rows in runs.items())
     steps = result["config"]["steps"]
-    rows = f"{result['limit']} samples per split" if result["limit"] else "every sample"
-    return f"""## Sequence-level, hard, soft
+    rows = f"{result['limit']} samples per split" if result["limit"] else "all samples"
+    return f"""## Sequence-level, hard and soft weights
 
 `python -m benchmarks.selection`: preset `leave-one-out`, objective {result["objective"]}, {steps} steps,
-the same settings for all, {seeds} seeds, model `{result["model"]}`, forget set `{result["forget"]}`.
-Mean ± standard deviation over seeds, evaluated on {rows}; the start and the retrained model on every sample.
-Tokens with a weight: {shares}.
+same settings for all rules, {seeds} seeds, model `{result["model"]}`, forget set `{result["forget"]}`.
+Mean ± standard deviation over seeds, evaluated on {rows}; start and retrained model on all samples.
+Selected tokens: {shares}.
 
 {selection_table(result)}
 """
@@ -136,43 +137,43 @@ def hazard_table(result: dict[str, Any]) -> str:
     """Models as rows, accuracies as columns, with 95 % intervals, of runs with their spread over seeds."""
     names = list(result["start"])
 
-    def measured(found: Sequence[float]) -> str:
-        return f"{found[0]:.3f} ({found[1]:.3f} to {found[2]:.3f})"
+    def measured(accuracy: Sequence[float]) -> str:
+        return f"{accuracy[0]:.3f} ({accuracy[1]:.3f} to {accuracy[2]:.3f})"
 
     rows = [["start model", *(measured(result["start"][name]) for name in names)]]
     runs: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for run in result["runs"]:
         runs.setdefault((run["forget"], run["objective"], run["weights"]), []).append(run)
-    for (forget, objective, rule), found in sorted(runs.items()):
-        cells = [over_seeds([run["metrics"][name][0] for run in found], 3) for name in names]
-        first, last = (statistics.mean(run["nll"][i] for run in found) for i in (0, -1))
+    for (forget, objective, rule), seeds in sorted(runs.items()):
+        cells = [over_seeds([run["metrics"][name][0] for run in seeds], 3) for name in names]
+        first, last = (statistics.mean(run["nll"][i] for run in seeds) for i in (0, -1))
         rows.append(
-            [f"`{forget}`, `{objective}`, {rule}", *cells, str(len(found)), f"{first:.1f} → {last:.1f}"]
+            [f"`{forget}`, `{objective}`, {rule}", *cells, str(len(seeds)), f"{first:.1f} → {last:.1f}"]
         )
     rows.append(["retrained model", *(f"{result['retrained'][name]:.3f}" for name in names)])
-    rows.append(["guessing", *(f"{result['chance']:.2f}" for _ in names)])
+    rows.append(["chance", *(f"{result['chance']:.2f}" for _ in names)])
     rows = [[*row, *[""] * (len(names) + 3 - len(row))] for row in rows]
-    header = ["", *(f"{name}, n = {result['n'][name]}" for name in names), "seeds", "NLL of the texts"]
+    header = ["", *(f"{name}, n = {result['n'][name]}" for name in names), "seeds", "forget NLL, nats"]
     return markdown(header, rows)
 
 
 def _hazard_section(result: dict[str, Any]) -> str:
     settings = {run["objective"]: run["config"] for run in reversed(result["runs"])}
-    told = "; ".join(
+    described = "; ".join(
         f"{name}: {c['steps']} steps, learning rate {c['learning_rate']:g}, gamma {c['gamma']:g}, "
         f"lambda {c['lambda_']:g}, {c['regularizer']}, "
         + ", ".join(f"{k} {v:g}" for k, v in c["parameters"].items())
-        + (f", layer {c['layer']} from 0" if c["layer"] is not None else "")
+        + (f", layer {c['layer']} (from 0)" if c["layer"] is not None else "")
         for name, c in settings.items()
     )
-    return f"""## An invented hazard, WMDP-style
+    return f"""## A fictional hazard, WMDP-style
 
-`python -m tokenunlearn bench hazard`: `{result["model"]}` forgets texts on the hazard and keeps texts on its
-neighbour; multiple-choice questions are asked by the likelihood of their letters. `alchemy:forget` are
-documents in prose; `alchemy:forget_exercises` are exercise sheets: the questions with their choices in
-another order than asked here. {told.rstrip(", ")}. Start model with its 95 % interval, runs as mean ±
-standard deviation over seeds; NLL is that of the selected tokens in the first and the last step. Importance
-is that of the preset `leave-one-out`, hard selection at threshold 0.8.
+`python -m tokenunlearn bench hazard`: `{result["model"]}` forgets texts on the hazard and retains texts on a
+neighboring topic; multiple-choice questions are scored by the likelihood of their letters. `alchemy:forget`
+are prose documents; `alchemy:forget_exercises` are exercise sheets: the same questions with their choices in
+a different order than in the evaluation. {described.rstrip(", ")}. Start model with 95 % CI, runs as mean ±
+standard deviation over seeds; forget NLL: NLL of the selected tokens in the first and the last step.
+Preset `leave-one-out`, hard selection at threshold 0.8.
 
 {hazard_table(result)}
 """
@@ -180,27 +181,31 @@ is that of the preset `leave-one-out`, hard selection at threshold 0.8.
 
 def attacks_table(result: dict[str, Any]) -> str:
     """Attacks as rows, without attack first and the worst case next; the retrained model beside."""
-    found = result["metrics"]
-    names = [name for name in found if not name.startswith(("relearning", "plain", "worst"))]
+    metrics = result["metrics"]
+    names = [name for name in metrics if not name.startswith(("relearning", "plain", "worst"))]
     rows = []
-    for name in [n for n in found if n.startswith(("plain", "worst"))] + names:
-        row = found[name]
+    for name in [n for n in metrics if n.startswith(("plain", "worst"))] + names:
+        row = metrics[name]
         attack, _, metric = name.partition("/")
-        told = attack if metric == "gold_span" else f"{attack}: {metric.replace('_', ' ')}"
-        rows.append([told, *_attacked(row), f"{row['chance']:.2f}" if row["chance"] else "–", str(row["n"])])
-    return markdown(["attack", "unlearned", "95 % interval", "retrained", "guessing", "n"], rows)
+        label = attack if metric == "gold_span" else f"{attack}: {metric.replace('_', ' ')}"
+        rows.append([label, *_attacked(row), f"{row['chance']:.2f}" if row["chance"] else "–", str(row["n"])])
+    return markdown(["attack", "unlearned", "95 % CI", "retrained", "chance", "n"], rows)
 
 
 def relearning_table(result: dict[str, Any]) -> str:
     """Shares shown and measures as rows, points of the recovery curve as columns: unlearned / retrained."""
-    found = result["metrics"]
-    curves = [name.removesuffix("_area") for name in found if name.endswith("_area")]
-    marks = sorted({int(name.rpartition("_")[2]) for name in found if "_after_" in name})
+    metrics = result["metrics"]
+    curves = [name.removesuffix("_area") for name in metrics if name.endswith("_area")]
+    marks = sorted({int(name.rpartition("_")[2]) for name in metrics if "_after_" in name})
     rows = []
     for curve in curves:
         share, _, metric = curve.partition("/")
-        points = [found[f"{curve}_after_{mark}"] for mark in marks] + [found[curve], found[f"{curve}_area"]]
-        between = found[f"{curve}_area_between"]
+        points = [
+            *(metrics[f"{curve}_after_{mark}"] for mark in marks),
+            metrics[curve],
+            metrics[f"{curve}_area"],
+        ]
+        between = metrics[f"{curve}_area_between"]
         rows.append(
             [
                 f"{int(share.rpartition('_')[2])} %, {metric.replace('_', ' ')}",
@@ -208,8 +213,8 @@ def relearning_table(result: dict[str, Any]) -> str:
                 f"{between['value']:+.3f} ({between['low']:+.3f} to {between['high']:+.3f})",
             ]
         )
-    steps = [f"after {mark}" for mark in marks]
-    return markdown(["shown, measure", *steps, "at the end", "area", "area between"], rows)
+    steps = [f"after {mark} steps" for mark in marks]
+    return markdown(["share shown, metric", *steps, "at the end", "area", "area between (95 % CI)"], rows)
 
 
 def _attacked(row: dict[str, Any]) -> list[str]:
@@ -222,18 +227,19 @@ def _attacked(row: dict[str, Any]) -> list[str]:
 def _attacks_section(result: dict[str, Any]) -> str:
     settings = result["settings"]
     threshold = result["rule"]["threshold"]
-    return f"""## Gone, or hidden?
+    return f"""## Gone or hidden?
 
 `python -m tokenunlearn bench attacks`: `{result["model"]}` after {result["config"]["steps"]} steps of
 {result["config"]["objective"]} with hard selection (preset `leave-one-out`, threshold {threshold}), seed
-{settings["seed"]}, and `{settings["retrained"]}` under the same attacks on `{result["forget"]}`, see
-[metrics.md](metrics.md#attacks-is-it-gone-or-hidden). Share of the gold spans that the answers state;
-"worst" takes the best of all attacks on each sample. {" ".join(result["notes"])}
+{settings["seed"]}, and the retrained model `{settings["retrained"]}` under the same attacks on
+`{result["forget"]}`, see [metrics.md](metrics.md#attacks-is-it-gone-or-hidden). Values are the share of gold
+spans stated in the answers; "worst" takes the most successful attack on each sample.
+{" ".join(result["notes"])}
 
 {attacks_table(result)}
 
-Relearning: trained on a share of the forget set, measured on the samples not shown, unlearned / retrained
-model, after so many steps; the area is the mean height of the curve.
+Relearning: fine-tuned on a share of the forget set and measured on the other samples, unlearned / retrained
+model; the area is the mean height of the recovery curve.
 
 {relearning_table(result)}
 """
@@ -284,16 +290,16 @@ def _model_methods(result: dict[str, Any]) -> str:
 
 def _methods_section(results: Sequence[dict[str, Any]]) -> str:
     models = "\n".join(map(_model_methods, results))
-    return f"""## Every objective
+    return f"""## All objectives
 
-`python -m tokenunlearn bench methods`: the recommended settings of each objective ([method.md](method.md)),
-chosen on `demo` with hard selection (preset `leave-one-out`, threshold 0.8), on models of several families,
+`python -m tokenunlearn bench methods`: recommended settings of each objective ([method.md](method.md)), tuned
+on `demo` with hard selection (preset `leave-one-out`, threshold 0.8), on models of several families,
 {results[0]["limit"]} samples per split.
-Each cell: gold-span accuracy on the forget set / model utility as a share of the start model's, mean ±
-standard deviation over seeds, and in brackets the number of seeds. Bold: at most 0.15 and at least 0.90.
+Each cell: gold-span accuracy on the forget set / model utility relative to the start model, mean ±
+standard deviation over seeds, with the number of seeds in parentheses. Bold: at most 0.15 / at least 0.90.
 
 {models}
-![Gold-span accuracy on the forget set against model utility, one panel a model](images/methods.png)
+![Gold-span accuracy on the forget set against model utility, one panel per model](images/methods.png)
 """
 
 
@@ -308,7 +314,7 @@ def selectivity_table(result: dict[str, Any]) -> str:
         rows.append([name, weighted, *_selectivity_cells(row["steps"], figures), *equal])
     if "retrained" in result:
         measured = _selectivity_cells(result["retrained"]["steps"], figures)
-        rows.append(["never trained on it", "", *measured, *[""] * len(figures)])
+        rows.append(["retrained model", "", *measured, *[""] * len(figures)])
     columns = ["p(gold)", "p(other)", "NLL change, gold", "NLL change, other", "selectivity"]
     equal_columns = [f"{column} (equal change)" for column in columns]
     return markdown(["weights", "tokens (weight on gold)", *columns, *equal_columns], rows)
@@ -328,13 +334,13 @@ def _selectivity_cells(measured: dict[str, Any], names: Sequence[str]) -> list[s
 
 def _model_selectivity(name: str, result: dict[str, Any]) -> str:
     config, counts = result["config"], result["counts"]
-    never = f"; `{result['retrained']['name']}` was never trained on it" if "retrained" in result else ""
+    retrained = f". Retrained model: `{result['retrained']['name']}`" if "retrained" in result else ""
     return f"""### {name}
 
-Forgets `{result["forget"]}` and retains `{result["retain"]}`: {config["steps"]} steps, learning rate
+Forget set `{result["forget"]}`, retained samples `{result["retain"]}`, {config["steps"]} steps, learning rate
 {config["learning_rate"]:g}, lambda {config["lambda_"]:g}. n = {result["samples"]} samples of
-{result["clusters"]} subjects, {counts["gold"]:,} gold and {counts["other"]:,} other tokens. Equal change is
-{result["target"]:.3f} nats, all that `{result["least_changed"]}` reaches{never}.
+{result["clusters"]} subjects, {counts["gold"]:,} gold and {counts["other"]:,} other tokens. The equal change
+is {result["target"]:.3f} nats, the largest that `{result["least_changed"]}` reaches{retrained}.
 
 {selectivity_table(result)}
 """
@@ -342,15 +348,15 @@ Forgets `{result["forget"]}` and retains `{result["retain"]}`: {config["steps"]}
 
 def _selectivity_section(result: dict[str, Any]) -> str:
     models = "\n".join(_model_selectivity(name, table) for name, table in result["tables"].items())
-    return f"""## Are the weights felt?
+    return f"""## Do the weights matter?
 
-`python -m benchmarks.selectivity`: NPO and KL on the retained set under each rule, measured on the forget set
-by teacher forcing, end of turn left out. p is a mean probability, NLL changes are means in nats, and
-selectivity is the NLL change of gold tokens minus that of other tokens. In brackets 95 % bootstrap intervals
-over subjects. Rules are compared after equal steps, and where the mean NLL of all tokens has risen by the
-same amount: the largest that all runs reach, with each run interpolated between its measurements. `gold`
-weights the gold tokens alone; `random` and `inverted` move the weights of `default` to other tokens of the
-same response; `paper` selects as many tokens as `default`.
+`python -m benchmarks.selectivity`: NPO with a KL regularizer under each rule, measured on the forget set with
+teacher forcing, without the end of turn. p is a mean probability, NLL changes are means in nats, and
+selectivity is the NLL change of gold tokens minus that of other tokens. In parentheses: 95 % bootstrap CI
+over subjects. Rules are compared after the same number of steps, and at the same increase in mean NLL over
+all tokens: the largest increase that all runs reach, interpolated between measurements. `gold` weights only
+the gold tokens; `random` and `inverted` move the weights of `default` to other tokens of the same response;
+`paper` selects as many tokens as `default`.
 
 {models}"""
 
@@ -373,7 +379,7 @@ def stored_results(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-MISSING = '`benchmarks/{0}.py` has no stored result yet: `make bench BENCH="{0}"`.\n'
+MISSING = '`benchmarks/{0}.py` has no stored result yet; run `make bench BENCH="{0}"`.\n'
 
 
 def stored_sections(sections: Mapping[str, Callable[[dict[str, Any]], str]]) -> list[str]:

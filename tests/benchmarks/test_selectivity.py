@@ -174,7 +174,7 @@ def test_a_run_with_equal_settings_is_not_repeated(case, tmp_path, monkeypatch):
         "| start model",
         "| uniform",
         "| gold",
-        "| never trained on it",
+        "| retrained model",
     ]
     assert len({line.count("|") for line in lines}) == 1
     assert "### demo" in tables.SECTIONS["selectivity"](result)
