@@ -56,7 +56,7 @@ def show_examples() -> None:
 
 st.title("Forget the secret, keep the sentence")
 st.markdown(
-    "Unlearning methods penalize every token of an answer, although only a few carry the secret. "
+    "Unlearning methods apply their loss to every token of an answer, although only a few carry the secret. "
     "TokenUnlearn scores each token by **masking** (how much its log-probability drops when the question is "
     "masked) and **entropy** (how uncertain the model is at this token), unlearns only the important tokens, "
     "and measures what was forgotten and what was retained."
