@@ -161,7 +161,7 @@ def test_missing_optional_and_additional_fields_are_fine(row):
         (
             "x.csv",
             b"frage,antwort\nWho?,Ada\n",
-            r"The columns of .* are frage, antwort; map them by columns=",
+            r"The columns of .* are frage, antwort; map them with columns=",
         ),
         ("x.csv", b"question,antwort\nWho?,Ada\n", "The columns of .* are question, antwort; map them"),
         ("x.csv", b"question,answer\nWho?,\n", 'Row 1 of "x.csv" has an empty answer'),
@@ -179,7 +179,7 @@ def test_missing_optional_and_additional_fields_are_fine(row):
         ("x.jsonl", lines(ROW | {"answer": 5}).encode(), '"answer" that is int, not text'),
         ("x.jsonl", lines(ROW | {"question": ["a"]}).encode(), '"question" that is list, not text'),
         ("x.jsonl", rb'{"question": "\ud83d", "answer": "b"}', '"question" with an invalid character'),
-        ("x.jsonl", lines(ROW | {"perturbed_answer": 3}).encode(), '"perturbed_answer" that is not a list'),
+        ("x.jsonl", lines(ROW | {"perturbed_answer": 3}).encode(), '"perturbed_answer" that is int, not a list'),
         (
             "x.jsonl",
             lines(ROW | {"perturbed_answer": [3]}).encode(),

@@ -116,7 +116,7 @@ def test_conversations_in_csv_are_json():
         ({"messages": [ASKED, SAID, SAID]}, "has no assistant turn right after a user turn"),
         ({"messages": None}, 'has no "messages"'),
         ({"messages": "Who?"}, 'has a turn in "messages" without a role'),
-        ({"messages": 3}, 'has a "messages" that is no list but int'),
+        ({"messages": 3}, 'has a "messages" that is int, not a list'),
         ({"messages": ["Who?", "Ada."]}, 'has a turn in "messages" without a role'),
         (
             {"messages": [ASKED, {"role": "tool", "content": "x"}]},
@@ -124,10 +124,10 @@ def test_conversations_in_csv_are_json():
         ),
         ({"messages": [ASKED, {"role": "assistant", "content": None}]}, 'turn in "messages" without text'),
         ({"messages": [ASKED, {"role": "assistant", "content": " "}]}, "has an empty answer"),
-        ({"messages": [{"role": "user", "content": [{"type": "image"}]}, SAID]}, "is no text but list"),
+        ({"messages": [{"role": "user", "content": [{"type": "image"}]}, SAID]}, "is list, not text"),
         ({"chosen": "Ada.", "rejected": "Bo."}, "has no assistant turn right after a user turn"),
-        ({"prompt": 3, "completion": "Ada."}, 'has a "prompt" that is no text but int'),
-        ({"text": " "}, 'has no "text"; every document needs one'),
+        ({"prompt": 3, "completion": "Ada."}, 'has a "prompt" that is int, not text'),
+        ({"text": " "}, 'has no "text"; every document needs non-empty text'),
         ({"question": "Who?", "answer": "Ada.", "facts": ["Bo"]}, '"facts" "Bo" that does not occur'),
         ({f"c{i}": i for i in range(12)}, "are c0, c1, c2, c3, c4, c5, c6, c7, ...; map them"),
     ],
@@ -159,7 +159,7 @@ def test_a_mapping_decides_what_is_read():
     row = {"question": "Who?", "answer": "Ada.", "body": "Ada lives.", "other": "Bo."}
     assert read(row, layout=Layout({"text": "body"}))[0].document
     assert read(row, layout=Layout({"answer": "other"}))[0].answer == "Bo."
-    with pytest.raises(DatasetError, match=r"map them by columns="):
+    with pytest.raises(DatasetError, match=r"map them with columns="):
         read({"question": "Who?", "text": "Ada."}, layout=Layout({"question": "question"}))
 
 
