@@ -43,10 +43,27 @@ def samples(tmp_path):
     return f"file:{path}"
 
 
+def retained(samples):
+    """Other samples, in a file next to those to forget."""
+    path = Path(samples.removeprefix("file:")).with_name("retained.jsonl")
+    path.write_text("".join(json.dumps(row | {"answer": "It is empty.", "span": []}) + "\n" for row in ROWS))
+    return f"file:{path}"
+
+
 @pytest.fixture
 def unlearned(call, model, samples, tmp_path):
     """A completed run; its folder."""
-    words = ("unlearn", "--model", model, "--samples", samples, "--retain", samples, "--threshold", "0.3")
+    words = (
+        "unlearn",
+        "--model",
+        model,
+        "--samples",
+        samples,
+        "--retain",
+        retained(samples),
+        "--threshold",
+        "0.3",
+    )
     done = call(*words, *QUICK, "--out", tmp_path / "runs", "--json")
     assert done.code == 0, done.err
     return Path(done.json["folder"])
@@ -153,7 +170,17 @@ def test_runs_are_listed_shown_and_deleted(call, unlearned):
 
 
 def test_a_run_that_diverges_exits_with_1_and_keeps_its_last_good_weights(call, model, samples, tmp_path):
-    words = ("unlearn", "--model", model, "--samples", samples, "--retain", samples, "--selection", "uniform")
+    words = (
+        "unlearn",
+        "--model",
+        model,
+        "--samples",
+        samples,
+        "--retain",
+        retained(samples),
+        "--selection",
+        "uniform",
+    )
     words += ("--train", "full", "--learning-rate", "1e20", "--steps", "20", "--batch-size", "4")
     failed = call(*words, "--out", tmp_path / "runs", "--json")
     assert failed.code == 1
@@ -181,7 +208,7 @@ def test_bad_input_is_one_sentence_exit_2_and_nothing_left(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     given = {"--model": model, "--samples": samples, "--out": str(tmp_path / "out")}
     given |= dict(zip(words[::2], words[1::2], strict=True))
-    more = ["--retain", samples] if command == "unlearn" else []
+    more = ["--retain", retained(samples)] if command == "unlearn" else []
     refused = call(command, *[word for pair in given.items() for word in pair], *more)
     assert refused.code == 2
     assert sentence in refused.sentence
@@ -206,7 +233,7 @@ def test_bad_input_is_one_sentence_exit_2_and_nothing_left(
     ],
 )
 def test_unlearn_refuses_what_cannot_run(call, model, samples, tmp_path, words, sentence):
-    base = ["unlearn", "--model", model, "--samples", samples, "--retain", samples]
+    base = ["unlearn", "--model", model, "--samples", samples, "--retain", retained(samples)]
     refused = call(*base, "--out", tmp_path / "runs", *words)
     assert refused.code == 2
     assert sentence in refused.sentence
@@ -216,7 +243,17 @@ def test_unlearn_refuses_what_cannot_run(call, model, samples, tmp_path, words, 
 def test_a_threshold_that_selects_nothing_is_refused(call, model, samples, tmp_path):
     path = tmp_path / "scores.parquet"
     assert call("score", "--model", model, "--samples", samples, "--out", path).code == 0
-    words = ["unlearn", "--model", model, "--samples", samples, "--retain", samples, "--threshold", "1"]
+    words = [
+        "unlearn",
+        "--model",
+        model,
+        "--samples",
+        samples,
+        "--retain",
+        retained(samples),
+        "--threshold",
+        "1",
+    ]
     refused = call(*words, "--scores", path, "--out", tmp_path / "runs")
     assert refused.code == 2
     assert "No token is selected" in refused.sentence
@@ -234,7 +271,17 @@ def test_scores_of_another_model_are_refused(call, model, samples, family_lm, tm
     other.tokenizer.save_pretrained(tmp_path / "other")
     path = tmp_path / "scores.parquet"
     assert call("score", "--model", tmp_path / "other", "--samples", samples, "--out", path).code == 0
-    words = ["unlearn", "--model", model, "--samples", samples, "--retain", samples, "--scores", path]
+    words = [
+        "unlearn",
+        "--model",
+        model,
+        "--samples",
+        samples,
+        "--retain",
+        retained(samples),
+        "--scores",
+        path,
+    ]
     refused = call(*words, "--out", tmp_path / "runs")
     assert refused.code == 2
     assert "score the samples with it first" in refused.sentence
@@ -304,7 +351,11 @@ def test_columns_are_mapped_and_held_by_the_run(call, model, tmp_path):
     ("samples", "columns", "sentence"),
     [
         ("file:rows.jsonl", "question", '--columns takes FIELD=COLUMN,FIELD=COLUMN, not "question"'),
-        ("authors:forget10", "question=frage", "--columns is for your own files and sets on the Hub"),
+        (
+            "authors:forget10",
+            "question=frage",
+            "--columns is only for your own files and datasets on the Hub",
+        ),
         ("file:rows.jsonl", "frage=question", 'There is no field "frage"'),
     ],
 )
@@ -322,7 +373,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(call, model, samples, tm
     for words in (
         ["score", *names, "--out", blocked / "scores.parquet"],
         ["score", *names, "--out", tmp_path],
-        ["unlearn", *names, "--retain", samples, "--out", blocked],
+        ["unlearn", *names, "--retain", retained(samples), "--out", blocked],
         ["evaluate", "--model", model, "--limit", "2", "--json", blocked / "report.json"],
     ):
         refused = call(*words)
@@ -370,7 +421,7 @@ def wait_for(condition, seconds=120):
 
 
 def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, tmp_path):
-    words = ["unlearn", "--model", model, "--samples", samples, "--retain", samples, *QUICK]
+    words = ["unlearn", "--model", model, "--samples", samples, "--retain", retained(samples), *QUICK]
     words += ["--steps", 100000, "--selection", "uniform", "--out", tmp_path / "runs", "--json"]
     process = subprocess_of(*words)
     store = RunStore(tmp_path / "runs")

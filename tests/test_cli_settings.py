@@ -44,8 +44,11 @@ def arguments(tiny_lm, tmp_path):
     rows = [{"question": f"Who lives in house {i}?", "answer": f"The baker {i} does."} for i in range(2)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     samples = f"file:{tmp_path / 'rows.jsonl'}"
+    others = [row | {"answer": "It is empty."} for row in rows]
+    (tmp_path / "retained.jsonl").write_text("".join(json.dumps(row) + "\n" for row in others))
+    retain = f"file:{tmp_path / 'retained.jsonl'}"
     return [
-        *("unlearn", "--model", str(tmp_path / "tiny"), "--samples", samples, "--retain", samples),
+        *("unlearn", "--model", str(tmp_path / "tiny"), "--samples", samples, "--retain", retain),
         *("--steps", "1", "--batch-size", "2", "--retain-batch-size", "2", "--out", str(tmp_path / "runs")),
     ]
 

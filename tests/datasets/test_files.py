@@ -179,7 +179,11 @@ def test_missing_optional_and_additional_fields_are_fine(row):
         ("x.jsonl", lines(ROW | {"answer": 5}).encode(), '"answer" that is int, not text'),
         ("x.jsonl", lines(ROW | {"question": ["a"]}).encode(), '"question" that is list, not text'),
         ("x.jsonl", rb'{"question": "\ud83d", "answer": "b"}', '"question" with an invalid character'),
-        ("x.jsonl", lines(ROW | {"perturbed_answer": 3}).encode(), '"perturbed_answer" that is int, not a list'),
+        (
+            "x.jsonl",
+            lines(ROW | {"perturbed_answer": 3}).encode(),
+            '"perturbed_answer" that is int, not a list',
+        ),
         (
             "x.jsonl",
             lines(ROW | {"perturbed_answer": [3]}).encode(),
