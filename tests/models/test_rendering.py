@@ -17,7 +17,7 @@ from tokenunlearn.datasets.samples import Turn
 from tokenunlearn.errors import TemplateError
 from tokenunlearn.models import rendering
 from tokenunlearn.models.presets import available_presets, local_folder
-from tokenunlearn.models.rendering import RenderProcess
+from tokenunlearn.models.rendering import PATIENCE, RenderProcess
 from tokenunlearn.models.templates import ChatFormat, _process_of
 
 LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
@@ -42,7 +42,7 @@ BOMBS = {
     "{{ ''.__class__.__mro__ }}": "access to attribute '__class__'",
     "{% set n = namespace(__class__=1) %}": "private",
     "{% include 'other' %}": "no loader",
-    "{{ raise_exception('Roles must alternate.') }}": "fails: Roles must alternate.",
+    "{{ raise_exception('Roles must alternate.') }}": "failed: Roles must alternate.",
     "{{ messages[7].content }}": "no element 7",
 }
 
@@ -68,9 +68,9 @@ def test_a_template_that_cannot_be_written_is_stopped(tiny_tokenizer, template):
     before, started = psutil.Process().memory_info().rss, time.monotonic()
     with pytest.raises(TemplateError) as error:
         chat_of(tiny_tokenizer, template).conversation(MESSAGES)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < PATIENCE + 5  # one second where the machine is idle
     assert psutil.Process().memory_info().rss - before < 200e6
-    assert str(error.value).startswith("The chat template fails: ") and BOMBS[template] in str(error.value)
+    assert str(error.value).startswith("The chat template failed: ") and BOMBS[template] in str(error.value)
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
 
 

@@ -13,10 +13,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
+from math import ceil
 from threading import Lock, Timer
+from time import process_time
 from typing import IO, Any
 
-SECONDS = 1.0
+# Processor time of one request, and time by the clock on a machine that is busy or cannot limit the former.
+SECONDS, PATIENCE = 1.0, 10.0
 MEMORY = 128 << 20
 # Most characters of a written conversation: so many, and its messages so many times.
 CHARACTERS, REPEATS = 1 << 20, 10
@@ -111,7 +114,7 @@ class RenderProcess:
         request = json.dumps([template, conversations, variables])
         with self._lock:
             process = self._process = self._running()
-            timer = Timer(SECONDS, process.kill)
+            timer = Timer(PATIENCE, process.kill)
             timer.start()
             try:
                 answer = _exchange(process, request)
@@ -170,13 +173,20 @@ def _answer(template: str, conversations: Sequence[Turns], variables: Mapping[st
     return texts
 
 
-def serve(requests: IO[str], answers: IO[str]) -> None:
-    """Answer requests until there are no more."""
-    with suppress(ImportError):  # not on Windows
+def _limit() -> None:
+    """Limit memory, and the processor time up to the end of the next request, where the system can."""
+    with suppress(ImportError):  # on Windows
         import resource
 
+        seconds = ceil(process_time() + SECONDS)  # counted from the start of the process, in whole seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+
+
+def serve(requests: IO[str], answers: IO[str]) -> None:
+    """Answer requests until there are no more."""
     for request in requests:
+        _limit()
         answers.write(json.dumps(_answer(*json.loads(request))) + "\n")
         answers.flush()
 
