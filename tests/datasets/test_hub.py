@@ -58,11 +58,11 @@ def test_columns_are_mapped_and_the_name_loads_the_set_again(hub):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("hf:set", '"set" names no data set on the hub; use OWNER/NAME'),
-        ("hf:../set", "names no data set on the hub"),
-        ("hf:ada/set[small:train", "names no data set on the hub"),
+        ("hf:set", '"set" is not a dataset on the Hub; use OWNER/NAME'),
+        ("hf:../set", "is not a dataset on the Hub"),
+        ("hf:ada/set[small:train", "is not a dataset on the Hub"),
         ("hf:ada/set[small]", r"The columns of ada/set are frage, antwort, id; map them"),
-        ("hf:ada/set?question=frage&answer=id", r'Row 1 of ada/set has a "id" that is no text but int'),
+        ("hf:ada/set?question=frage&answer=id", r'Row 1 of ada/set has a "id" that is int, not text'),
     ],
 )
 def test_each_fault_has_its_own_sentence(hub, name, message):
@@ -86,5 +86,5 @@ def test_a_hub_out_of_reach_is_one_sentence(monkeypatch):
     with pytest.raises(DatasetError) as error:
         tu.load_samples("hf:ada/set[small]:test")
     assert str(error.value) == (
-        "ada/set (small) could not be fetched from the hub (ConnectionError: no route to the host of test)."
+        "ada/set (small) could not be downloaded from the Hub (ConnectionError: no route to the host of test)."
     )

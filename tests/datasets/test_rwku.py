@@ -47,8 +47,8 @@ def test_passages_are_documents():
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("forget_level4", 'There is no part "forget_level4" of RWKU; use one of forget_level1'),
-        ("forget_level2/Nobody", 'No row of the part "forget_level2" of RWKU is about "Nobody"'),
+        ("forget_level4", 'There is no split "forget_level4" of RWKU; use one of forget_level1'),
+        ("forget_level2/Nobody", 'No row of the split "forget_level2" of RWKU is about "Nobody"'),
     ],
 )
 def test_unknown_parts_and_people(what, message):

@@ -169,9 +169,9 @@ def test_score_and_unlearn_warn_and_refuse_what_cannot_run(call, tiny_lm: Loaded
     words = ("--model", folder, "--samples", f"file:{file}")
     scored = call("score", *words, "--out", tmp_path / "x.parquet", "--no-cache")
     assert scored.code == 0
-    assert "Warning: 2 samples of the forget set share their question" in scored.err
+    assert "Warning: 2 samples of the forget set share a question" in scored.err
     assert "Warning: The model does not know 5 of 5" in scored.err
     same = call("unlearn", *words, "--retain", f"file:{file}", "--out", tmp_path / "runs")
     assert same.code == 2
-    assert "Every sample of the forget set is in the retained set too" in same.sentence
+    assert "Every sample of the forget set is in the retained samples too" in same.sentence
     assert not (tmp_path / "runs").exists()
