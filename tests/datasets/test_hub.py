@@ -86,5 +86,6 @@ def test_a_hub_out_of_reach_is_one_sentence(monkeypatch):
     with pytest.raises(DatasetError) as error:
         tu.load_samples("hf:ada/set[small]:test")
     assert str(error.value) == (
-        "ada/set (small) could not be downloaded from the Hub (ConnectionError: no route to the host of test)."
+        "ada/set (small) could not be downloaded from the Hub "
+        "(ConnectionError: no route to the host of test)."
     )
