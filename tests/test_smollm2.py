@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
-from tokenunlearn.models import loading as models
+from tokenunlearn.models import smollm2 as models
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.models.generation import generate
 from tokenunlearn.models.loading import load_model
