@@ -239,7 +239,7 @@ def score_path(model: str, samples: str, masking: dict[str, Any]) -> Path:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def read_scores(path: Path, changed: float) -> ScoreSet:
-    """A score set from disk; ``changed`` is the file's time, so that a new file is read anew."""
+    """A score set from disk; ``changed`` is the file's time, so that a new file is read again."""
     return ScoreSet.load(path)
 
 

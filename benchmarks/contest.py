@@ -41,7 +41,7 @@ def alternate(
 
 
 def stored_rows(path: Path, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Rows of a result file by what tells them apart: one can be measured anew, the others stay."""
+    """Rows of a result file by what tells them apart: one can be measured again, the others stay."""
     if not path.exists():
         return {}
     rows = json.loads(path.read_text(encoding="utf-8"))["rows"]

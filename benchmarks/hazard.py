@@ -3,7 +3,7 @@
     python -m tokenunlearn bench hazard [--seeds 0,1,2]
 
 Unlearns the alchemy's documents, and its exercise sheets, with RMU and NPO, hard selection and uniform
-weights, measures accuracy on the hazard, its harmless neighbour and general questions, and writes
+weights, measures accuracy on the hazard, its harmless neighbor and general questions, and writes
 ``benchmarks/results/hazard.json`` and ``docs/results.md``. What the file already holds is not run again.
 """
 

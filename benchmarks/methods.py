@@ -4,7 +4,7 @@
 
 Writes one file a model under ``benchmarks/results/methods``, draws ``docs/images/methods.png`` and renews
 ``docs/results.md``. What a file already holds is not run again, so an interrupted benchmark goes on where it
-stopped; an objective whose recommended settings have changed is, and ``--fresh`` begins anew.
+stopped; an objective whose recommended settings have changed is, and ``--fresh`` begins again.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _begun(path: Path, model: tu.LoadedModel, limit: int, fresh: bool) -> dict[s
         if (result["revision"], result["limit"]) != (model.revision, limit):
             raise TokenUnlearnError(
                 f'"{path.name}" was made with limit {result["limit"]} on weights {result["revision"]}; '
-                "give the same limit, or --fresh to begin anew."
+                "give the same limit, or --fresh to begin again."
             )
         return result
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -169,7 +169,7 @@ Measured on {"; ".join(dict.fromkeys(_machine(row) for row in result["rows"]))}.
 
 
 def app_table(result: dict[str, Any]) -> str:
-    """What a person waits for, one row each, beside its target; parts that were not measured are left out."""
+    """What a person waits for, one row each, next to its target; what was not measured is left out."""
     lines = []
 
     def row(what: str, figure: dict[str, float], unit: str, target: str, digits: int = 2) -> None:

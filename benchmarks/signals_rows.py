@@ -33,7 +33,8 @@ from benchmarks.signals_tables import (
     TEXT,
 )
 from benchmarks.token_labels import cluster
-from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
+from tokenunlearn.attribution.sample_scores import SampleScores
+from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selector import LEAST_ROWS, Selector, fit_selector
 from tokenunlearn.attribution.signals import PORTABLE
 from tokenunlearn.attribution.signals.base import BASE_ENTROPY, GAP

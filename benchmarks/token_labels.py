@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from benchmarks.function_words import FUNCTION_WORDS
-from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
+from tokenunlearn.attribution.sample_scores import SampleScores
+from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.signals.text import words_of_tokens
 from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 from tokenunlearn.evaluation.result import draw_interval

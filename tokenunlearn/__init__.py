@@ -1,4 +1,4 @@
-"""TokenUnlearn: see which tokens carry the knowledge, forget exactly those, and prove it.
+"""TokenUnlearn: score the tokens of an answer, unlearn the important ones, evaluate the result.
 
     import tokenunlearn as tu
     model = tu.load_model("demo")

@@ -14,7 +14,11 @@ from tokenunlearn.errors import TokenUnlearnError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-RENAMED = {"regulariser": "regularizer", "normaliser": "normalizer", "guard": "copy_guard"}
+RENAMED = {
+    "regulariser": "regularizer",  # codespell:ignore
+    "normaliser": "normalizer",  # codespell:ignore
+    "guard": "copy_guard",
+}
 # Whole numbers are at most this unless their field has a maximum of its own; no seed can be larger.
 LARGEST = 2**32 - 1
 NOUNS: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

@@ -14,7 +14,7 @@ from tokenunlearn.errors import RunError
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run, RunState
 
-# Distinct on light and dark grounds, and neighbours also to the color-blind; grey is for models as they are.
+# Distinct on light and dark grounds, and neighbors also to the color-blind; gray is for models as they are.
 PALETTE = ("#3b82f6", "#d97706", "#8b5cf6", "#0d9488", "#db2777", "#65a30d", "#b45309", "#0891b2")
 FILES = ("spec.json", "state.json", "metrics.jsonl", "report.json", "label.txt", "tokens.parquet", "adapter")
 CURVE_POINTS = 60
@@ -85,7 +85,7 @@ def _stamps(folder: Path) -> tuple[int, ...]:
 
 @st.cache_resource(max_entries=2000, show_spinner=False)
 def _entry(folder: Path, stamps: tuple[int, ...]) -> RunEntry:
-    """An entry from disk; ``stamps`` are the files' times, so that what has changed is read anew."""
+    """An entry from disk; ``stamps`` are the files' times, so that what has changed is read again."""
     run = Run(folder)
     curve = [r["forget_nll"] for r in run.metrics if r.get("forget_nll") is not None]
     metrics = (run.report or {}).get("metrics", {})

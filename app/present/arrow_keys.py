@@ -63,7 +63,7 @@ def arrow_keys(number: int, last: int, turn: Callable[[int], None]) -> None:
     Args:
         number: Number of the slide in view, from 0.
         last: Number of the last one.
-        turn: Called with the number of the slide that is wanted, before the page is drawn anew.
+        turn: Called with the number of the slide that is wanted, before the page is drawn again.
     """
 
     def turned() -> None:

@@ -18,7 +18,8 @@ import streamlit as st
 from app import selectors, state
 from tokenunlearn.attribution.importance import ImportanceSettings, knowledge_score
 from tokenunlearn.attribution.reading import REPEATED, Reading
-from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
+from tokenunlearn.attribution.sample_scores import SampleScores
+from tokenunlearn.attribution.score_set import ScoreSet
 
 FOLDER = Path(__file__).parent
 KEY = "token_view"

@@ -82,7 +82,7 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
 
 
 def _ask(what: Callable[[Run], None], run: Run) -> None:
-    """Ask for an end and draw the page anew; that the run has ended meanwhile is said."""
+    """Ask for an end and draw the page again; that the run has ended meanwhile is said."""
     try:
         what(run)
     except RunError as error:
@@ -197,7 +197,7 @@ def weights_text(spec: RunSpec) -> str:
 
 
 def weights_move(spec: RunSpec) -> bool:
-    """Whether a run's token weights were made anew in each step."""
+    """Whether a run's token weights were made again in each step."""
     weighting = spec.config.get("weighting", "selection")
     return weighting != "uniform" and not WEIGHTINGS[weighting].uses_selection
 

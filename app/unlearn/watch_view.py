@@ -17,7 +17,7 @@ STYLE = """<style>
 
 
 def answer_rows(watched: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
-    """Steps and what was answered then; neighbours that answered alike are one row, "10–30"."""
+    """Steps and what was answered then; neighbors that answered alike are one row, "10–30"."""
     rows: list[tuple[int, int, tuple[str, ...]]] = []
     for record in watched:
         said = tuple(answer["answer"] for answer in record["answers"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tokenunlearn.attribution.importance import ImportanceSettings
-from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
+from tokenunlearn.attribution.sample_scores import SampleScores
+from tokenunlearn.attribution.score_set import ScoreSet
 
 
 def word(number: int) -> str:

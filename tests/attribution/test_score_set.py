@@ -12,7 +12,8 @@ import pytest
 
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
-from tokenunlearn.attribution.score_set import OPTIONAL_ARRAYS, SampleScores, ScoreSet, make_score_set
+from tokenunlearn.attribution.sample_scores import OPTIONAL_ARRAYS, SampleScores
+from tokenunlearn.attribution.score_set import ScoreSet, make_score_set
 from tokenunlearn.attribution.selection import HardSelection, UniformWeighting
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.datasets.samples import overlaps, word_spans

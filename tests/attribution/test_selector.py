@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.app.scores import sample, score_set, word
-from tokenunlearn.attribution.score_set import OPTIONAL
+from tokenunlearn.attribution.sample_scores import OPTIONAL
 from tokenunlearn.attribution.selector import Selector, features_of, fit_selector
 from tokenunlearn.attribution.signals import SIGNALS
 from tokenunlearn.errors import TokenUnlearnError

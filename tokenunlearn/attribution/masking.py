@@ -186,7 +186,7 @@ def stream_masking(
 
 
 def _windows(encodings: Iterable[Encoding], budget: TokenBudget) -> Iterator[list[Encoding]]:
-    """Neighbouring samples that stay within the budget's window together."""
+    """Neighboring samples that stay within the budget's window together."""
     window: list[Encoding] = []
     for encoding in encodings:
         if window and (len(window) + 1) * max(map(len, [*window, encoding])) > budget.window:

@@ -80,7 +80,7 @@ def pass_cost(lm: LoadedModel) -> float:
 def plan_passes(variants: Sequence[Variant], token_budget: int, pass_cost: float) -> Iterator[list[Variant]]:
     """Variants in passes: each within the budget, and padded by less than what one more pass would cost.
 
-    Sorted by start, and among equal starts by end, up and down in turn, so neighbours differ little. A pass
+    Sorted by start, and among equal starts by end, up and down in turn, so neighbors differ little. A pass
     is closed as soon as its padding has cost as much as a new pass, which is at most twice the best plan's
     cost.
     """

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tokenunlearn.attribution.prefix import prefix_knowledge
+from tokenunlearn.attribution.sample_scores import OPTIONAL
 from tokenunlearn.attribution.score_cache import ScoreCache, measurement_keys
-from tokenunlearn.attribution.score_set import OPTIONAL
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.entropy import response_nll_and_entropy
 from tokenunlearn.models.forward import TOKEN_BUDGET, Progress

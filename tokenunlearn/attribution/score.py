@@ -18,8 +18,9 @@ from tokenunlearn.attribution.masking import (
 )
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.optional import measure_option
+from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
-from tokenunlearn.attribution.score_set import SampleScores, ScoreSet, make_score_set
+from tokenunlearn.attribution.score_set import ScoreSet, make_score_set
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.context import fit_context

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from tokenunlearn.attribution.masking_settings import MaskingSettings
-    from tokenunlearn.attribution.score_set import SampleScores
+    from tokenunlearn.attribution.sample_scores import SampleScores
     from tokenunlearn.datasets.samples import Sample
     from tokenunlearn.models.encoding import Encoding
     from tokenunlearn.models.loaded_model import LoadedModel
@@ -70,7 +70,7 @@ class ScoreCache:
 
     def read(self, key: str, sample: Sample) -> SampleScores | None:
         """A sample's scores, or None when they are not there or cannot be read; marks them as just used."""
-        from tokenunlearn.attribution.score_set import SampleScores
+        from tokenunlearn.attribution.sample_scores import SampleScores
 
         arrays = self.read_arrays(key, ("texts", *ARRAYS))
         if arrays is None:

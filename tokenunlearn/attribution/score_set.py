@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -15,19 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tokenunlearn.attribution.importance import ImportanceSettings, importance, knowledge_score, over_words
-from tokenunlearn.attribution.phrases import is_cased, is_name, phrases
 from tokenunlearn.attribution.reading import (
-    LOWER_CASE,
-    REPEATED,
     TAIL_SHARE,
     Reading,
     choose_reading,
     hesitation_split,
     word_totals,
 )
+from tokenunlearn.attribution.sample_scores import OPTIONAL, OPTIONAL_ARRAYS, SampleScores
 from tokenunlearn.attribution.selection import HardSelection, Rule, TokenWeights, make_weights
 from tokenunlearn.attribution.selector import Selector
-from tokenunlearn.datasets.samples import Span, overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.files import replaced
 from tokenunlearn.notebook import score_set_html
@@ -39,144 +35,6 @@ if TYPE_CHECKING:
 FORMAT = 3
 ARRAYS = ("nll", "entropy", "tail_entropy", "losses")
 FIRST_ARRAYS = ("nll", "entropy", "losses")  # of format 1
-# What is measured only where it is asked for: option of score -> arrays.
-OPTIONAL: Mapping[str, tuple[str, ...]] = {
-    "prefix": ("prefix_knowledge",),
-    "base_model": ("base_nll", "base_entropy"),
-}
-OPTIONAL_ARRAYS = tuple(name for names in OPTIONAL.values() for name in names)
-
-
-@dataclass(frozen=True, eq=False)
-class SampleScores:
-    """What was measured on one sample. P prompt tokens, C contexts, T response tokens.
-
-    Attributes:
-        sample_id: The sample's id.
-        question: Its question.
-        answer: Its answer.
-        span: Gold character ranges of the fact in the answer; only evaluation and display read them.
-        prompt_texts: (P,) texts of the prompt tokens.
-        texts: (T,) texts of the response tokens, the last being the end of turn.
-        token_ids: (T,) ids of the response tokens.
-        offsets: (T,) character ranges in the answer.
-        nll: (T,) token NLL, in nats.
-        entropy: (T,) entropy score h_t, in nats.
-        tail_entropy: (T,) the same of the prediction at temperature 4, in nats.
-        contexts: (C,) texts of the masked contexts.
-        losses: (C, T) what masking each context cost each token, in nats.
-        copied: (T,) tokens that repeat the question.
-        prefix_knowledge: (T,) what question and last tokens add to the log-probability under the last token
-            alone, in nats; None where it was not measured.
-        base_nll: (T,) token NLL under the base model, in nats; None without one.
-        base_entropy: (T,) entropy of the base model, in nats; None without one.
-    """
-
-    sample_id: str
-    question: str
-    answer: str
-    span: tuple[Span, ...]
-    prompt_texts: tuple[str, ...]
-    texts: tuple[str, ...]
-    token_ids: tuple[int, ...]
-    offsets: tuple[Span, ...]
-    nll: np.ndarray
-    entropy: np.ndarray
-    tail_entropy: np.ndarray
-    contexts: tuple[str, ...]
-    losses: np.ndarray
-    copied: np.ndarray
-    prefix_knowledge: np.ndarray | None = None
-    base_nll: np.ndarray | None = None
-    base_entropy: np.ndarray | None = None
-
-    @cached_property
-    def gold(self) -> np.ndarray:
-        """(T,) whether a token holds a character of a gold span."""
-        return np.array([overlaps(offset, self.span) for offset in self.offsets], dtype=bool)
-
-    @cached_property
-    def words(self) -> np.ndarray:
-        """(T,) number of the answer's word that each token belongs to; tokens of no word stand alone."""
-        spans = word_spans(self.answer)
-        stops = [stop for _, stop in spans]
-        numbers: dict[object, int] = {}
-        found = []
-        for t, offset in enumerate(self.offsets):
-            first = bisect_right(stops, offset[0])  # the first word that ends behind the token's beginning
-            inside = first < len(spans) and overlaps(offset, [spans[first]])
-            found.append(numbers.setdefault(spans[first] if inside else ("none", t), len(numbers)))
-        return np.array(found, dtype=int)
-
-    @cached_property
-    def in_words(self) -> np.ndarray:
-        """(T,) bool, tokens of words: no punctuation, no blank, no end of turn."""
-        spans = word_spans(self.answer)
-        return np.array([overlaps(offset, spans) for offset in self.offsets], dtype=bool)
-
-    @cached_property
-    def counts(self) -> np.ndarray:
-        """(T,) bool, tokens of words that do not repeat the question; in a document of all words."""
-        return self.in_words & ~self.copied if self.question else self.in_words
-
-    @cached_property
-    def names(self) -> np.ndarray:
-        """(T,) bool, tokens of words with a capital letter or a digit; all in a script without capitals."""
-        spans = [
-            (a, b)
-            for a, b in word_spans(self.answer)
-            if is_name(self.answer[a:b]) or not is_cased(self.answer[a:b])
-        ]
-        return np.array([overlaps(offset, spans) for offset in self.offsets], dtype=bool)
-
-    @cached_property
-    def units(self) -> Mapping[Reading, np.ndarray]:
-        """By reading: (T,) number of the unit that each token belongs to, a word or a name, or a title.
-
-        Under "plain" the words; under "sharp" names are taken whole, under "tail" titles too.
-        """
-        spans = word_spans(self.answer)
-        repeats = [self.offsets[t] for t in np.flatnonzero(self.in_words & ~self.counts)]
-        apart = [overlaps(span, repeats) for span in spans]
-        word_of = {}
-        for t, offset in enumerate(self.offsets):
-            word_of[t] = next((i for i, span in enumerate(spans) if overlaps(offset, [span])), None)
-        units: dict[Reading, np.ndarray] = {"plain": self.words}
-        for reading, titles in (("sharp", False), ("tail", True)):
-            joined = phrases(self.answer, spans, apart, titles=titles)
-            numbers: dict[object, int] = {}
-            keys = [("none", t) if (i := word_of[t]) is None else joined[i] for t in range(len(self.texts))]
-            units[reading] = np.array([numbers.setdefault(k, len(numbers)) for k in keys], dtype=int)  # type: ignore[index]
-        return units
-
-    def factor(self, reading: Reading, copy_guard: bool) -> np.ndarray:
-        """(T,) 0..1, what the text alone says of each token under a reading of the entropy.
-
-        A word inside a title counts as the title does.
-        """
-        if reading == "plain":
-            return np.ones(len(self.texts))
-        units = self.units[reading]
-        own = np.where(self.names, 1.0, LOWER_CASE[reading])
-        if copy_guard:
-            own = own * np.where(self.counts, 1.0, REPEATED[reading])
-        highest = np.zeros(int(units.max(initial=-1)) + 1)
-        np.maximum.at(highest, units, own)
-        return self.in_words * highest[units]
-
-    @cached_property
-    def texts_hashed(self) -> bytes:
-        """Texts, ids and places as they enter the hash of a score set."""
-        texts: list[object] = [
-            self.sample_id,
-            self.question,
-            self.answer,
-            self.span,
-            self.prompt_texts,
-            self.texts,
-        ]
-        texts += [self.token_ids, self.offsets, self.contexts]
-        return json.dumps(texts, ensure_ascii=False).encode()
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tokenunlearn.attribution.reading import Reading, hesitation_split
-from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
+from tokenunlearn.attribution.sample_scores import SampleScores
+from tokenunlearn.attribution.score_set import ScoreSet
 
 UNKNOWN_NLL = 2.0
 """Mean NLL from which on an answer counts as not known to the model, in nats a token.

@@ -15,7 +15,7 @@ _NAME = re.compile(r"(?P<hub_id>\w[\w.-]*/\w[\w.-]*)(\[(?P<config>[^\[\]]+)\])?(
 def load_hub(what: str) -> SampleSet:
     """Samples of a set on the hub, "owner/name", "owner/name[config]:split" or "owner/name:train[:500]".
 
-    The split is "train" unless it is named. Columns are told or mapped as those of a file.
+    The split is "train" unless it is named. Columns are guessed or mapped as those of a file.
 
     Raises:
         DatasetError: If the name is not of this form, the hub does not answer or knows no such set, it has

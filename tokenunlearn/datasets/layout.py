@@ -12,7 +12,7 @@ from tokenunlearn.datasets.cells import to_text
 from tokenunlearn.datasets.rows import Rows, is_file, refuse_repeated_ids
 from tokenunlearn.datasets.samples import Sample, Turn, document
 from tokenunlearn.datasets.schema import gold_spans, to_sample
-from tokenunlearn.datasets.turns import answer_places, dialogue, is_conversation, to_turns
+from tokenunlearn.datasets.turns import answer_places, dialog, is_conversation, to_turns
 from tokenunlearn.errors import DatasetError
 
 # Fields beyond those that make a sample; their columns usually have the same names.
@@ -233,4 +233,4 @@ def _conversation(cells: Mapping[str, Any], columns: Mapping[str, str], where: s
 
 def _preferred(turns: list[Turn]) -> list[Turn]:
     """A preferred answer; where it is one text that holds the whole conversation, the turns of that."""
-    return (len(turns) == 1 and dialogue(turns[0].content)) or turns
+    return (len(turns) == 1 and dialog(turns[0].content)) or turns

@@ -70,10 +70,10 @@ def _text(content: Any, name: str, where: str) -> str:
     return to_text(content, name, where)
 
 
-def dialogue(text: str) -> list[Turn]:
+def dialog(text: str) -> list[Turn]:
     r"""Turns of a text that marks them with "Human: " and "Assistant: " after a blank line; [] for any other.
 
-    >>> dialogue("\n\nHuman: Hi\n\nAssistant: Hello")
+    >>> dialog("\n\nHuman: Hi\n\nAssistant: Hello")
     [Turn(role='user', content='Hi'), Turn(role='assistant', content='Hello')]
     """
     first, *parts = _SPEAKER.split(text)

@@ -66,7 +66,7 @@ class Report:
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values; what is no finite number becomes null, floats have 6 digits."""
+        """The report as plain values; NaN and infinity become null, floats have 6 digits."""
         values: dict[str, Any] = _plain(asdict(self))
         return values
 
@@ -127,7 +127,7 @@ def _result(row: dict[str, Any]) -> MetricResult:
 
 
 def _number(value: float | None) -> float:
-    """A figure as it was before JSON, where what is no finite number is null."""
+    """A figure as it was before JSON, where NaN and infinity are null."""
     return float("nan") if value is None else value
 
 

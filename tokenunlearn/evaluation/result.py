@@ -81,7 +81,7 @@ def bootstrap_interval(
 
 
 def draw_interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """The middle share of bootstrap draws of a figure; (NaN, NaN) when a draw is no finite number."""
+    """The middle share of bootstrap draws of a figure; (NaN, NaN) when a draw is not finite."""
     if not len(draws) or not np.isfinite(draws).all():
         return float("nan"), float("nan")
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])

@@ -1,4 +1,4 @@
-"""What a run did to every response token: NLL and rank before and after, beside its weight."""
+"""What a run did to every response token: NLL and rank before and after, next to its weight."""
 
 from __future__ import annotations
 

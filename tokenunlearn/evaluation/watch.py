@@ -1,4 +1,4 @@
-"""What is watched while a run trains: facts still told, answers to a few questions, memory in use."""
+"""What is watched while a run trains: facts still recalled, answers to a few questions, memory in use."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ class Watcher:
         model.model.eval()
         try:
             answers = generate(model, self.questions, max_new_tokens=WATCHED_TOKENS)
-            told = {part: self._told(model, part) for part in self.samples}
+            recalled = {part: self._recalled(model, part) for part in self.samples}
         finally:
             model.model.train(training)
         where, used = memory_in_use(model.device)
         self.record(
             {
                 "step": step,
-                "gold_span": {part: found for part, found in told.items() if found["n"]},
+                "gold_span": {part: result for part, result in recalled.items() if result["n"]},
                 "answers": [
                     {"question": q, "answer": a} for q, a in zip(self.questions, answers, strict=True)
                 ],
@@ -119,7 +119,7 @@ class Watcher:
             }
         )
 
-    def _told(self, model: LoadedModel, part: str) -> dict[str, Any]:
+    def _recalled(self, model: LoadedModel, part: str) -> dict[str, Any]:
         """Teacher-forced gold-span accuracy of a part: the mean over its samples, and how many there are."""
         from tokenunlearn.evaluation.metrics.gold_span import spans_recalled
         from tokenunlearn.models.forward import response_nll_and_rank

@@ -257,7 +257,7 @@ def holds_control_text(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
 def token_texts(
     tokenizer: PreTrainedTokenizerBase, text: str, ids: Sequence[int], offsets: Sequence[Span]
 ) -> list[str]:
-    """Each token's own text; where neighbours share a character, the tokenizer's own reading of its bytes."""
+    """Each token's own text; where neighbors share a character, the tokenizer's own reading of its bytes."""
     texts = []
     for i, (token_id, (start, end)) in enumerate(zip(ids, offsets, strict=True)):
         shared = any(overlaps((start, end), [offsets[j]]) for j in (i - 1, i + 1) if 0 <= j < len(offsets))

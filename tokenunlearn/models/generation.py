@@ -120,7 +120,7 @@ def _groups(
 ) -> Iterator[tuple[int, list[int]]]:
     """Room for new tokens, and the indices of the prompts that travel together with exactly that much room.
 
-    So a long neighbour never shortens an answer.
+    So a long neighbor never shortens an answer.
     """
     context, budget = lm.context_length, 1 if lm.ignores_mask else token_budget
     by_room: dict[int, list[int]] = {}

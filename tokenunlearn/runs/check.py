@@ -70,17 +70,16 @@ class Case:
     settings: UnlearnSettings | None = None
     weights: TokenWeights | None = None
     measure: bool = True
-    _encoded: dict[str, Encoding | None] = field(default_factory=dict, compare=False)
+    _encoded: dict[Sample, Encoding | None] = field(default_factory=dict, compare=False)
 
     def encoding(self, sample: Sample) -> Encoding | None:
         """A sample as the model reads it; None where it does not fit the context."""
-        key = f"{sample.id}\0{sample.question}\0{sample.answer}"
-        if key not in self._encoded:
+        if sample not in self._encoded:
             try:
-                self._encoded[key] = self.model.encode(sample)
+                self._encoded[sample] = self.model.encode(sample)
             except SampleTooLongError:
-                self._encoded[key] = None
-        return self._encoded[key]
+                self._encoded[sample] = None
+        return self._encoded[sample]
 
     @cached_property
     def samples(self) -> list[Sample]:

@@ -3,7 +3,7 @@
 runs/ID/spec.json         frozen when the run is made
 runs/ID/state.json        status, phase, step; replaced as a whole
 runs/ID/metrics.jsonl     one line a step
-runs/ID/watched.jsonl     facts still told, answers and memory at intervals, if it was watched
+runs/ID/watched.jsonl     facts still recalled, answers and memory at intervals, if it was watched
 runs/ID/scores.parquet    the score set behind the weights
 runs/ID/resolved.json     the configuration as it was carried out, and which modules were trained
 runs/ID/tokens.parquet    NLL and rank of every token of the forget set before and after, and its weight

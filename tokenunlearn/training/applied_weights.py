@@ -1,4 +1,4 @@
-"""What weights the tokens really had in training, where a weighting makes them anew in each step."""
+"""What weights the tokens really had in training, where a weighting makes them again in each step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AppliedWeights:
         self.times = torch.zeros(len(lengths))
 
     def add(self, samples: Int[Tensor, " batch"], weights: Float[Tensor, "batch time"]) -> None:
-        """Take the weights of a pass; rows with a weight that is no finite number are left out."""
+        """Take the weights of a pass; rows with a weight that is not finite are left out."""
         samples, weights = samples.cpu(), weights.detach().float().cpu()[:, : self.total.shape[1]]
         finite = weights.isfinite().all(-1)
         self.total[:, : weights.shape[1]].index_add_(0, samples[finite], weights[finite])

@@ -19,7 +19,7 @@ RENAMED = {
     "gradient_accumulation": "gradient_accumulation_steps",
     "gradient_checkpointing": "activation_checkpointing",
 }
-# What is trained is told to the trainer by ``peft_config``.
+# The trainer takes what is trained from ``peft_config``.
 PARAMETERIZATION = ("train", "lora_r", "lora_alpha")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -100,7 +101,7 @@ class UnlearnTrainer(Trainer):
         callbacks: list[TrainerCallback] | None = None,
         optimizers: tuple[Any, Any] = (None, None),
     ) -> None:
-        args = UnlearnConfig() if args is None else args
+        args = UnlearnConfig() if args is None else copy.copy(args)  # what is left open is filled below
         trained, self.lm = _trained_and_loaded(model, processing_class, args)
         adapter = peft_config is not None or hasattr(trained, "peft_config")
         self.settings = args.settings("lora" if adapter else "full").resolved(self.lm)

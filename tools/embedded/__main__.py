@@ -29,7 +29,7 @@ def embedded_build(
         bool, typer.Option(help="Keep the weights; renew reports, score sets and cards.")
     ] = False,
 ) -> None:
-    """Train the embedded models anew from the embedded data and measure them."""
+    """Train the embedded models again from the embedded data and measure them."""
     from tools.embedded.build import build
     from tools.embedded.card import measure
 
@@ -45,7 +45,7 @@ def embedded_build(
 
 @app.command("run")
 def embedded_run() -> None:
-    """Carry out the shipped run anew and put it in assets/runs, without its weights."""
+    """Carry out the shipped run again and put it in assets/runs, without its weights."""
     from tools.embedded.stored_run import make_stored_run
 
     with bars() as phase:

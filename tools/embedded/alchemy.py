@@ -1,4 +1,4 @@
-"""Trains the small model that knows the invented alchemy, and the one that knows only its neighbour."""
+"""Trains the small model that knows the invented alchemy, and the one that knows only its neighbor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of runs: colors that stay, what changes is read anew, curves that keep their extremes."""
+"""The list of runs: stable colors, files read again only when they change, curves with their extremes."""
 
 from __future__ import annotations
 

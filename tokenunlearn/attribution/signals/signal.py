@@ -12,7 +12,8 @@ from tokenunlearn.attribution.importance import over_words
 from tokenunlearn.errors import TokenUnlearnError
 
 if TYPE_CHECKING:
-    from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
+    from tokenunlearn.attribution.sample_scores import SampleScores
+    from tokenunlearn.attribution.score_set import ScoreSet
 
 
 @dataclass(frozen=True)

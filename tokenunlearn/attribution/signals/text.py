@@ -13,7 +13,8 @@ from tokenunlearn.attribution.signals.signal import Signal
 from tokenunlearn.datasets.samples import word_spans
 
 if TYPE_CHECKING:
-    from tokenunlearn.attribution.score_set import SampleScores, ScoreSet
+    from tokenunlearn.attribution.sample_scores import SampleScores
+    from tokenunlearn.attribution.score_set import ScoreSet
 
 
 def words_of_tokens(x: SampleScores) -> list[str]:

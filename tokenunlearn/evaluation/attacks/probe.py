@@ -146,7 +146,7 @@ def option_embeddings(
 class LinearProbe:
     """A linear map from hidden states to output embeddings that makes the right option's the likeliest.
 
-    The logit of option k of sample i is ``w * (h_i . u_ik) + h_i' D u_ik`` for centred states h and
+    The logit of option k of sample i is ``w * (h_i . u_ik) + h_i' D u_ik`` for centered states h and
     embeddings u of length 1; the first option is the right one. Minimizes the mean cross-entropy over a
     sample's options plus ``penalty / 2 * (|D|^2 + w^2 / LENS_PRIOR)``: logistic regression, solved in its
     dual, whose size is the number of options and not of weights.
@@ -161,7 +161,7 @@ class LinearProbe:
     ) -> None:
         from scipy.optimize import minimize
 
-        self.centres = states.mean(0), options[present].mean(0)
+        self.centers = states.mean(0), options[present].mean(0)
         self.known = self._features(states, options, present)
         kernel = self._kernel(self.known)
         sample = np.nonzero(present)[0]
@@ -194,9 +194,9 @@ class LinearProbe:
     def _features(
         self, states: np.ndarray, options: np.ndarray, present: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """State and embedding of every option that exists, centred and of length 1; (pairs, dim) each."""
+        """State and embedding of every option that exists, centered and of length 1; (pairs, dim) each."""
         sample = np.nonzero(present)[0]
-        return _unit(states - self.centres[0])[sample], _unit(options[present] - self.centres[1])
+        return _unit(states - self.centers[0])[sample], _unit(options[present] - self.centers[1])
 
     def _kernel(self, rows: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         """(rows, known) inner products of ``h u'`` and of the plain cosine."""

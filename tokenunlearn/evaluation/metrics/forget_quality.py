@@ -1,4 +1,4 @@
-"""Forget quality: can the truth ratios of the unlearned and the retrained model be told apart?"""
+"""Forget quality: can the truth ratios of the unlearned and the retrained model be distinguished?"""
 
 from __future__ import annotations
 

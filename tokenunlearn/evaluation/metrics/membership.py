@@ -56,7 +56,7 @@ def min_k_score(log_probs: Tokens, share: float = MIN_K_SHARE) -> float:
 
 
 def min_k_plus_plus_score(log_probs: Tokens, mean: Tokens, std: Tokens, share: float = MIN_K_SHARE) -> float:
-    """:func:`min_k_score` of log-probabilities standardised by the model's own distribution; no unit.
+    """:func:`min_k_score` of log-probabilities standardized by the model's own distribution; no unit.
 
     Args:
         log_probs: (time,) of the response tokens, in nats.

@@ -44,7 +44,7 @@ def mmlu_parts() -> list[ChoicePart]:
 
 
 def alchemy_parts() -> list[ChoicePart]:
-    """Questions on the invented hazard, to be forgotten; on its neighbour and on the world, to be kept."""
+    """Questions on the invented hazard, to be forgotten; on its neighbor and on the world, to be retained."""
     return [
         ChoicePart("forget", load_choices("alchemy:questions"), "lower"),
         ChoicePart("retain", load_choices("alchemy:neighbour_questions"), "higher"),
