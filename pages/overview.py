@@ -11,6 +11,7 @@ from app.unlearn import run_view
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
+from tokenunlearn.models.source import ModelSource
 
 EXAMPLES = 3
 
@@ -18,7 +19,7 @@ EXAMPLES = 3
 def show_examples() -> None:
     """Three scored answers that open on the page Tokens."""
     try:
-        path = services.score_path("demo", "authors:forget10", {})
+        path = services.score_path(ModelSource("demo"), "authors:forget10", {})
         scores = services.find_scores(path)
     except TokenUnlearnError as error:
         show_error(error)

@@ -294,7 +294,7 @@ def test_scores_of_another_model_are_refused(call, model, samples, family_lm, tm
         (["--model", "./nowhere"], 'There is no model folder "./nowhere"'),
         (["--suite", "exam"], 'no suite "exam"; use one of authors'),
         (["--limit", "1"], "limit is 1; at least 2 rows"),
-        (["--adapter", "/no/adapter"], 'adapter folder "/no/adapter" has neither'),
+        (["--adapter", "/no/adapter"], 'no run or adapter folder "/no/adapter"'),
         (["--forget", "forget99"], "forget99"),
         (["--retrained", "./nowhere"], "./nowhere"),
         (["--reference", "./nowhere"], "./nowhere"),  # its old name

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, wraps
 from types import NoneType
@@ -149,3 +150,32 @@ def _demanded_range(value: float, kind: Any, bounds: Mapping[str, Any]) -> str:
     if maximum is not None and value > maximum:
         return f"be at most {maximum:,}"
     return ""
+
+
+def parse_assignments(assignments: Sequence[str], owner: str, example: str) -> dict[str, Any]:
+    """Values written as NAME=VALUE, by name.
+
+    Args:
+        assignments: The texts.
+        owner: Option or field that they were given to, for errors.
+        example: A right one, for errors.
+
+    Raises:
+        TokenUnlearnError: If a text is written otherwise.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not (name and equals):
+            raise TokenUnlearnError(f'{owner} takes NAME=VALUE, e.g. {example}, not "{assignment[:80]}".')
+        values[name] = parse_value(text)
+    return values
+
+
+def parse_value(text: str) -> Any:
+    """A number, true, false or null where the text is one, else the text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return text if isinstance(value, list | dict) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -28,13 +29,14 @@ def keep_stored(columns: Sequence[Contender], reports: dict[str, dict[str, Any]]
     """Take over the answers that runs and reports have kept, so that no model need be loaded for them."""
     answers = services.answers()
     for column in columns:
+        start = replace(column.source, adapters=column.source.adapters[:-1])
         for rows in services.run_generations(column.run).values() if column.run else ():
             for row in rows:
-                answers.setdefault((column.model, "", row["question"]), row["before"])
-                answers.setdefault((column.model, column.adapter, row["question"]), row["after"])
+                answers.setdefault((start, row["question"]), row["before"])
+                answers.setdefault((column.source, row["question"]), row["after"])
         for rows in reports.get(column.name, {}).get("generations", {}).values():
             for row in rows:
-                answers.setdefault((column.model, column.adapter, row["question"]), row["generation"])
+                answers.setdefault((column.source, row["question"]), row["generation"])
 
 
 def stored_rows(columns: Sequence[Contender]) -> dict[str, list[dict[str, Any]]]:
@@ -45,9 +47,7 @@ def stored_rows(columns: Sequence[Contender]) -> dict[str, list[dict[str, Any]]]
         for split, rows in services.run_generations(column.run).items() if column.run else ():
             for row in rows:
                 replies = {
-                    c.name: answers[key]
-                    for c in columns
-                    if (key := (c.model, c.adapter, row["question"])) in answers
+                    c.name: answers[key] for c in columns if (key := (c.source, row["question"])) in answers
                 }
                 splits.setdefault(split, {})[row["question"]] = {
                     "question": row["question"],
@@ -81,13 +81,11 @@ def show_answers(columns: Sequence[Contender]) -> None:
             st.caption("Documents have no questions. Ask your own above.")
             return
     answers = services.answers()
-    missing = [
-        c for c in columns if c.loadable and any((c.model, c.adapter, q) not in answers for q in questions)
-    ]
+    missing = [c for c in columns if c.loadable and any((c.source, q) not in answers for q in questions)]
     if missing:
-        key = f"answers-{'|'.join(c.model + c.adapter for c in missing)}-{hash(tuple(questions))}"
+        key = f"answers-{hash((*(c.source for c in missing), *questions))}"
         if key not in services.tasks():
-            services.ask_models(key, [(c.model, c.adapter) for c in missing], questions)
+            services.ask_models(key, [c.source for c in missing], questions)
         background.wait_for(key)
     for question in questions:
         with st.container(border=True):
@@ -95,9 +93,9 @@ def show_answers(columns: Sequence[Contender]) -> None:
             if question in expected:
                 st.caption("Ground-truth answer")
                 st.text(expected[question])
-            start = answers.get((columns[0].model, "", question))
+            start = answers.get((columns[0].source, question))
             for cell, column in zip(st.columns(len(columns)), columns, strict=True):
-                answer = answers.get((column.model, column.adapter, question))
+                answer = answers.get((column.source, question))
                 with cell:
                     st.html(name_html(column, column.name))
                     if answer is None:

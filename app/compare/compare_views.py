@@ -30,7 +30,9 @@ def reports_of(columns: Sequence[Contender]) -> dict[str, dict[str, Any]]:
     """Contender's name -> its report, where there is one."""
     reports = {}
     for column in columns:
-        report = services.run_report(column.run) if column.run else services.shipped_report(column.model)
+        report = (
+            services.run_report(column.run) if column.run else services.shipped_report(column.source.name)
+        )
         if report:
             reports[column.name] = report
     return reports
@@ -93,7 +95,7 @@ def _points(
     columns: Sequence[Contender], entries: Sequence[RunEntry], reports: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Marks of the trade-off: contenders large, the other runs of the same start models small."""
-    models = {column.model for column in columns if column.run}
+    models = {column.source.name for column in columns if column.run}
     chosen = {column.run.id: column for column in columns if column.run}
     points: list[dict[str, Any]] = []
     for entry in reversed(entries):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from app.compare.run_index import RunEntry, figure_of
+from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.result import ARROWS
 from tokenunlearn.evaluation.token_changes import TokenChange
 from tokenunlearn.models.presets import PRESETS
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run
 
@@ -25,16 +28,14 @@ class Contender:
 
     Attributes:
         name: "start", the letter of a run, or "retrained"; with the model's name where there are several.
-        model: Name of the start model.
-        adapter: Folder of what the run changed, which need not be kept; "" for a model as it is.
+        source: What loads it; the weights of a run need not be kept.
         color: Its color in every chart.
         label: What a person calls it.
         run: The run, None for a model as it is.
     """
 
     name: str
-    model: str
-    adapter: str = ""
+    source: ModelSource
     color: str = START_COLOR
     label: str = ""
     run: Run | None = None
@@ -52,21 +53,31 @@ class Contender:
 
 def contenders(chosen: Sequence[RunEntry]) -> list[Contender]:
     """Start models, the runs in the order chosen, and the retrained models where there are any."""
-    models = list(dict.fromkeys(entry.spec.model for entry in chosen))
+    starts = list(dict.fromkeys(map(start_of, chosen)))
+    models = list(dict.fromkeys(start.name for start in starts))
 
-    def named(kind: str, model: str) -> str:
-        return kind if len(models) == 1 else f"{kind} ({model})"
+    def start_name(start: ModelSource) -> str:
+        earlier = [Path(adapter).parent.name for adapter in start.adapters]
+        return "start" if len(starts) == 1 else f"start ({' + '.join([start.name, *earlier])})"
 
-    columns = [Contender(named("start", model), model) for model in models]
+    columns = [Contender(start_name(start), start) for start in starts]
     for letter, entry in zip(LETTERS, chosen, strict=False):
-        run = entry.run
-        changed = str(run.folder / "adapter")
-        columns.append(Contender(letter, entry.spec.model, changed, entry.color, entry.label, run))
+        changed = start_of(entry).adapted(entry.run.folder / "adapter")
+        columns.append(Contender(letter, changed, entry.color, entry.label, entry.run))
     for model in models:
         preset = PRESETS.get(model)
         if preset and preset.retrained:
-            columns.append(Contender(named("retrained", model), preset.retrained, color=RETRAINED_COLOR))
+            name = "retrained" if len(models) == 1 else f"retrained ({model})"
+            columns.append(Contender(name, ModelSource(preset.retrained), color=RETRAINED_COLOR))
     return columns
+
+
+def start_of(entry: RunEntry) -> ModelSource:
+    """What loads the start model of a run; it cannot be loaded where a run before it is gone."""
+    try:
+        return entry.run.start
+    except RunError:
+        return ModelSource(entry.spec.model, (entry.spec.adapter,))
 
 
 def flat_settings(spec: RunSpec) -> dict[str, Any]:
@@ -75,10 +86,12 @@ def flat_settings(spec: RunSpec) -> dict[str, Any]:
     config |= config.pop("parameters", {})
     flat: dict[str, Any] = {
         "model": spec.model,
+        "goes on from": spec.adapter or ABSENT,
         "forget set": spec.samples,
         "retained samples": spec.retain or ABSENT,
     }
     flat |= dict(spec.rule) | config | {f"scoring {k}": v for k, v in spec.scoring.items()}
+    flat |= {f"template {k}": v for k, v in spec.template_kwargs.items()}
     flat |= {
         "score set": spec.score_hash[:12] or "computed by the run",
         "evaluated samples per split": spec.evaluate,

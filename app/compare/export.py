@@ -172,7 +172,7 @@ def _runs(c: Comparison) -> str:
     lines = []
     for column in c.columns:
         swatch = f'<span class="swatch" style="background: {escape(column.color)}"></span>'
-        what = f"{column.label} ({column.run.id})" if column.run else column.model
+        what = f"{column.label} ({column.run.id})" if column.run else column.source.name
         status = c.statuses.get(column.name, "")
         cells = f"<td>{escape(what)}</td><td>{escape(status)}</td>"
         lines.append(f"<tr><th scope='row'>{swatch}{escape(column.name)}</th>{cells}</tr>")

@@ -24,6 +24,8 @@ def unlearn_line(
     model: str,
     samples: str,
     retain: str,
+    adapter: str = "",
+    template_kwargs: Mapping[str, Any] | None = None,
     rule: Mapping[str, Any],
     config: Mapping[str, Any],
     out: Path,
@@ -39,6 +41,8 @@ def unlearn_line(
         model: Name that loads the start model.
         samples: Name that loads the forget set.
         retain: Name that loads the retained samples, or "".
+        adapter: Run that it goes on from, or "".
+        template_kwargs: Variables of the chat template by name.
         rule: Rule of the token weights, {"selection": "hard", "threshold": 0.8}.
         config: Fields of :class:`~tokenunlearn.training.settings.UnlearnSettings`; those at their default
             are left out, but for the objective, the regularizer and the seed.
@@ -59,7 +63,7 @@ def unlearn_line(
     defaults = asdict(UnlearnSettings(objective=settings["objective"]))
     own = {f.name for f in fields(UnlearnSettings)}
     chosen = {k: v for k, v in settings.items() if k in ALWAYS or k not in defaults or v != defaults[k]}
-    values: dict[str, Any] = {"model": model, "samples": samples, "retain": retain or None}
+    values = _model(model, adapter, template_kwargs) | {"samples": samples, "retain": retain or None}
     values |= {"scores": str(scores)} if scores else dict(scoring or {})
     values |= {**rule, **chosen, **parameters}
     values |= {"label": label or None, "evaluate": evaluate or None, **_watch(watch or {})}
@@ -77,10 +81,27 @@ def _watch(described: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def score_line(model: str, samples: str, settings: Mapping[str, Any], out: Path) -> str:
+def score_line(
+    model: str,
+    samples: str,
+    settings: Mapping[str, Any],
+    out: Path,
+    *,
+    adapter: str = "",
+    template_kwargs: Mapping[str, Any] | None = None,
+) -> str:
     """One line that scores a forget set with these settings."""
-    values = {"model": model, "samples": samples, **settings, "out": str(out)}
+    values = _model(model, adapter, template_kwargs) | {"samples": samples, **settings, "out": str(out)}
     return _line("score", values, settable=settings.keys())
+
+
+def _model(model: str, adapter: str, template_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Options of the start model."""
+    variables = [
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in (template_kwargs or {}).items()
+    ]
+    return {"model": model, "adapter": adapter or None, "template_kwargs": variables}
 
 
 def command_lines(spec: RunSpec, folder: Path) -> str:
@@ -93,6 +114,8 @@ def command_lines(spec: RunSpec, folder: Path) -> str:
     """
     return unlearn_line(
         model=spec.model,
+        adapter=spec.adapter,
+        template_kwargs=spec.template_kwargs,
         samples=spec.samples,
         retain=spec.retain,
         rule=spec.rule,

@@ -59,7 +59,9 @@ class Plan:
     def runs(self) -> RunPlan:
         """The same as names and values, without the score set."""
         return RunPlan(
-            model=self.source.model,
+            model=self.source.model.name,
+            adapter=self.source.adapter,
+            template_kwargs=self.source.model.template_kwargs,
             samples=self.source.samples,
             retain=self.retain if any(config.needs_retain for config in self.configs) else "",
             rule=describe_rule(self.rule),
@@ -85,10 +87,21 @@ class Plan:
         if self.scores.selector:
             changed["selector"] = str(selectors.file_of(self.scores.selector) or "selector.json")
         runs = self.runs
-        lines = [command_line.score_line(runs.model, runs.samples, self.source.masking | changed, score_file)]
+        lines = [
+            command_line.score_line(
+                runs.model,
+                runs.samples,
+                self.source.masking | changed,
+                score_file,
+                adapter=runs.adapter and str(out / runs.adapter),
+                template_kwargs=runs.template_kwargs,
+            )
+        ]
         lines += [
             command_line.unlearn_line(
                 model=runs.model,
+                adapter=runs.adapter,
+                template_kwargs=runs.template_kwargs,
                 samples=runs.samples,
                 retain=runs.retain,
                 rule=runs.rule,
@@ -107,7 +120,7 @@ class Plan:
         """The estimate of the run that takes most; None where the model is not on this machine."""
         device = "cuda" if shutil.which("nvidia-smi") else "cpu"
         width = FLOAT32 if device == "cpu" else FLOAT32 // 2  # bfloat16 on a GPU
-        shape = ModelShape.of_folder(local_folder(self.source.model), width)
+        shape = ModelShape.of_folder(local_folder(self.source.model.name), width)
         if shape is None:
             return None
         retained = services.load_samples(self.retain) if any(c.needs_retain for c in self.configs) else ()

@@ -227,7 +227,7 @@ def _around(source: Source) -> tuple[str, int, str]:
     retain_column, evaluate_column, label_column = st.columns(3)
     retain = retain_column.selectbox(
         "Retained samples",
-        services.retain_sets(source.model, source.samples),
+        services.retain_sets(source.model.name, source.samples),
         key="retain",
         format_func=services.set_name,
         **BOUND,

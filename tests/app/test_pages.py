@@ -19,6 +19,7 @@ from tokenunlearn.attribution.selection import HardSelection
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run
@@ -35,7 +36,7 @@ def demo_scores() -> ScoreSet:
 @pytest.fixture
 def scored(model, samples) -> dict[str, str]:
     """Address of the uploaded samples under a small model, scored."""
-    score(load_model(model), load_samples(samples)).save(services.score_path(model, samples, {}))
+    score(load_model(model), load_samples(samples)).save(services.score_path(ModelSource(model), samples, {}))
     return {"model": model, "samples": services.set_name(samples)}
 
 

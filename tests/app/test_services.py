@@ -20,6 +20,7 @@ from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models import presets
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.source import ModelSource
 
 ROW = json.dumps({"question": "Wer?", "answer": "Der Bäcker."}).encode()
 
@@ -91,7 +92,7 @@ def test_a_bad_upload_leaves_nothing(home, content, name):
 
 
 def test_score_path_of_the_demo_is_the_shipped_score_set(home):
-    path = services.score_path("demo", "authors:forget10", {})
+    path = services.score_path(ModelSource("demo"), "authors:forget10", {})
     assert path == ASSETS / "scores" / "demo-authors-forget10.parquet"
     assert len(services.find_scores(path)) == 72
 
@@ -105,33 +106,38 @@ def test_score_path_of_the_demo_is_the_shipped_score_set(home):
     ],
 )
 def test_other_settings_have_a_place_of_their_own_in_the_cache(home, model, samples, masking):
-    path = services.score_path(model, samples, masking)
+    path = services.score_path(ModelSource(model), samples, masking)
     assert path.parent == home.parent / "cache" / "scores"
-    assert path == services.score_path(model, samples, masking)
-    assert path != services.score_path(model, samples, masking | {"operator": "token"})
+    assert path == services.score_path(ModelSource(model), samples, masking)
+    assert path != services.score_path(ModelSource(model), samples, masking | {"operator": "token"})
     assert services.find_scores(path) is None
 
 
 def test_the_defaults_written_out_are_the_same_place(home):
     written = asdict(MaskingSettings())
     for samples in ("authors:forget10", "authors:forget05"):
-        assert services.score_path("demo", samples, written) == services.score_path("demo", samples, {})
+        assert services.score_path(ModelSource("demo"), samples, written) == services.score_path(
+            ModelSource("demo"), samples, {}
+        )
 
 
 def test_new_weights_of_a_folder_are_another_place(home, model, tmp_path, family_lm):
     folder = tmp_path / "model"
     family_lm("llama").model.save_pretrained(folder)
-    before = services.score_path(str(folder), "authors:forget10", {})
+    before = services.score_path(ModelSource(str(folder)), "authors:forget10", {})
     changed = family_lm("llama").copy(share_weights=False)
     changed.model.get_input_embeddings().weight.data.add_(0.01)
     changed.model.save_pretrained(folder)
-    assert services.score_path(str(folder), "authors:forget10", {}) != before
+    assert services.score_path(ModelSource(str(folder)), "authors:forget10", {}) != before
 
 
 def test_a_shipped_score_set_of_other_weights_is_not_taken(home, monkeypatch, tmp_path):
     """A demo model that was rebuilt has other weights than its shipped scores."""
-    monkeypatch.setattr("tokenunlearn.models.presets.current_revision", lambda name: "0123456789abcdef")
-    assert services.score_path("demo", "authors:forget10", {}).parent == home.parent / "cache" / "scores"
+    monkeypatch.setattr(ModelSource, "revision", "0123456789abcdef")
+    assert (
+        services.score_path(ModelSource("demo"), "authors:forget10", {}).parent
+        == home.parent / "cache" / "scores"
+    )
 
 
 def test_a_score_set_of_another_version_or_damaged_counts_as_missing(home, tmp_path):
@@ -142,7 +148,7 @@ def test_a_score_set_of_another_version_or_damaged_counts_as_missing(home, tmp_p
 
 def test_scoring_in_the_background_is_what_the_library_scores(home, model, samples, tmp_path):
     path = tmp_path / "scores.parquet"
-    task = services.score_in_background(path, model, samples, {"mask": "prompt"})
+    task = services.score_in_background(path, ModelSource(model), samples, {"mask": "prompt"})
     assert services.tasks()[str(path)] is task
     assert task.future.result(timeout=60) == path
     assert (task.done, task.total) == (4, 4)
@@ -171,7 +177,9 @@ def test_the_same_task_is_started_once_at_a_time(home):
 
 
 def test_a_failed_task_keeps_its_error(home, tmp_path):
-    task = services.score_in_background(tmp_path / "s.parquet", "./nowhere", "authors:forget10", {})
+    task = services.score_in_background(
+        tmp_path / "s.parquet", ModelSource("./nowhere"), "authors:forget10", {}
+    )
     with pytest.raises(TokenUnlearnError, match="no model folder"):
         task.future.result(timeout=60)
     assert not (tmp_path / "s.parquet").exists()

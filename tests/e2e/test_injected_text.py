@@ -10,6 +10,7 @@ from app import services
 from tests.app.scores import sample, score_set
 from tests.stored_run import changes, write_run
 from tokenunlearn.evaluation.token_changes import TokenChange, save_changes
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.spec import RunSpec
 
 pytestmark = pytest.mark.browser
@@ -46,7 +47,7 @@ def address(app, app_folder) -> str:
         tokens = [*(f" {trap}" if i else trap for i, trap in enumerate(TRAPS)), "<|end|>"]
         count = range(len(tokens))
         scores = score_set([sample(list(count), list(count), texts=tokens, name=TEXT)])
-        scores.save(services.score_path("demo", name, {}))
+        scores.save(services.score_path(ModelSource("demo"), name, {}))
     spec = json.loads((run.folder / "spec.json").read_text()) | {"samples": name, "retain": name}
     run.write("spec.json", RunSpec(**spec).to_json())
     texts = {"sample_id": "trap", "question": TEXT, "answer": TEXT, "before": TEXT, "after": f"Now {TEXT}"}

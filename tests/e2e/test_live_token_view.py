@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from app import services
 from tests.app.scores import sample, score_set
+from tokenunlearn.models.source import ModelSource
 
 pytestmark = pytest.mark.browser
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -39,7 +40,7 @@ def server(app, app_folder) -> str:
     scores = score_set([sample(np.arange(count), np.arange(count), texts=TRAPS, name="<b>$y$</b>")])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKENUNLEARN_CACHE", str(app_folder / "cache"))
-        scores.save(services.score_path("demo", f"file:{upload}", {}))
+        scores.save(services.score_path(ModelSource("demo"), f"file:{upload}", {}))
     return app
 
 

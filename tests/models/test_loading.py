@@ -17,6 +17,7 @@ from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loading import load_base_model, load_model
 from tokenunlearn.models.presets import base_model_name
+from tokenunlearn.models.source import ModelSource
 
 SAMPLE = Sample("a", "Where was Ada Miller born?", "Ada Miller was born in Lisbon.")
 
@@ -62,8 +63,8 @@ def test_local_folder_round_trip(tiny_lm, folder):
     lm = load_model(str(folder), device="cpu")
     assert torch.equal(logits_of(lm), logits_of(tiny_lm))
     assert lm.encode(SAMPLE) == tiny_lm.encode(SAMPLE)
-    assert lm.revision == weights_fingerprint(folder) == presets.current_revision(lm.name)
-    assert lm.name == str(folder) and presets.current_revision("some/hub-id") == ""
+    assert lm.revision == weights_fingerprint(folder) == ModelSource(lm.name).revision
+    assert lm.name == str(folder) and ModelSource("some/hub-id").revision == ""
     assert not lm.model.training and lm.device.type == "cpu" and lm.system_prompt is None
     assert (lm.context_length, lm.parameters) == (256, sum(p.numel() for p in tiny_lm.model.parameters()))
     assert lm.pad_id == lm.tokenizer.pad_token_id

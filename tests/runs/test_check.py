@@ -109,6 +109,12 @@ def test_what_a_template_does(tiny_lm, template, name):
     assert name not in names(check(tiny_lm, FORGET, RETAIN, measure=False))
 
 
+def test_variables_that_the_template_does_not_use(tiny_lm):
+    lm = replace(tiny_lm, template_kwargs={"enable_thinking": True, "messages": ()})
+    assert "enable_thinking;" in of(check(lm, FORGET, measure=False), "template variables").sentence
+    assert "template variables" not in names(check(tiny_lm, FORGET, measure=False))
+
+
 def test_a_beginning_of_text_that_is_written_twice(tiny_lm):
     lm = with_template(tiny_lm, "<|mask|><|mask|>" + tiny_lm.tokenizer.chat_template)
     lm.tokenizer.bos_token = "<|mask|>"

@@ -10,6 +10,7 @@ import pytest
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import RunError
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import worker as worker_module
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec, make_rule
@@ -128,7 +129,7 @@ def wait_until(condition, seconds=60):
 def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(
     store, samples, tiny_lm, monkeypatch
 ):
-    monkeypatch.setattr("tokenunlearn.models.loading.load_model", lambda name, adapter=None: tiny_lm)
+    monkeypatch.setattr(ModelSource, "load", lambda self: tiny_lm)
     worker = Worker()
     run = store.create(new_spec(samples, config={"steps": 5000}))
     waiting = store.create(new_spec(samples))
@@ -153,7 +154,7 @@ def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(
 def test_a_waiting_run_is_cancelled_at_once_and_a_discarded_one_leaves_nothing(
     store, samples, tiny_lm, monkeypatch
 ):
-    monkeypatch.setattr("tokenunlearn.models.loading.load_model", lambda name, adapter=None: tiny_lm)
+    monkeypatch.setattr(ModelSource, "load", lambda self: tiny_lm)
     worker = Worker()
     running = store.create(new_spec(samples, config={"steps": 5000}))
     waiting = [store.create(new_spec(samples)) for _ in range(3)]
@@ -196,11 +197,9 @@ def test_a_failing_request_reaches_who_asked_and_not_the_worker():
 
 def test_worker_keeps_the_models_used_last(monkeypatch):
     loaded = []
-    monkeypatch.setattr(
-        "tokenunlearn.models.loading.load_model", lambda name, adapter=None: loaded.append(name) or name
-    )
+    monkeypatch.setattr(ModelSource, "load", lambda self: loaded.append(self.name))
     worker = Worker()
-    for name in ("a", "b", "c", "a", "d", "a", "b"):
-        worker.ask(lambda name=name: worker.model(name)).result(timeout=10)
+    for source in map(ModelSource, "abcadab"):
+        worker.ask(lambda source=source: worker.model(source)).result(timeout=10)
     assert loaded == ["a", "b", "c", "d", "b"]
     assert worker_module.MODELS_HELD == 3

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.spec import RunSpec, make_rule
 from tokenunlearn.runs.store import RunStore, write_json
 
@@ -147,3 +148,62 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 def test_wrong_rules_are_refused(rule, message):
     with pytest.raises(TokenUnlearnError, match=message):
         make_rule(rule)
+
+
+def ended(store, **changes):
+    """A completed run with an adapter folder."""
+    run = store.create(spec(**changes))
+    run.set_state(status="completed")
+    (run.folder / "adapter").mkdir()
+    return run
+
+
+def test_a_run_that_goes_on_from_others_starts_from_all_they_changed(store):
+    first = ended(store)
+    second = ended(store, adapter=first.id)
+    third = ended(store, adapter=second.id, template_kwargs={"enable_thinking": True})
+    assert [run.id for run in third.lineage] == [first.id, second.id, third.id]
+    folders = tuple(str(run.folder / "adapter") for run in (first, second, third))
+    assert third.start == ModelSource("demo", folders[:2], {"enable_thinking": True})
+    assert third.result.adapters == folders
+    assert first.start == ModelSource("demo")
+    assert store.continued(first) == [second]
+
+
+def test_a_foreign_adapter_stands_before_all_runs(store, tmp_path):
+    (tmp_path / "foreign").mkdir()
+    first = ended(store, adapter=store.locate(str(tmp_path / "foreign")))
+    assert ended(store, adapter=first.id).start.adapters == (
+        str(tmp_path / "foreign"),
+        str(first.folder / "adapter"),
+    )
+
+
+def test_what_a_spec_calls_an_adapter(store, tmp_path):
+    run = ended(store)
+    for name in (run.id, str(run.folder), str(run.folder / "adapter")):
+        assert store.locate(name) == run.id
+    elsewhere = ended(RunStore(tmp_path / "others"))
+    assert store.locate(str(elsewhere.folder)) == str(elsewhere.folder)
+    for name in ("nothing", "./nothing"):
+        with pytest.raises(RunError, match="There is no run"):
+            store.locate(name)
+
+
+def test_a_run_that_others_go_on_from_is_not_deleted(store):
+    first = ended(store)
+    second = ended(store, adapter=first.id)
+    with pytest.raises(RunError, match="goes on from"):
+        store.delete(first.id)
+    store.delete(second.id)
+    store.delete(first.id)
+
+
+def test_a_lineage_that_is_broken_or_a_circle_is_refused(store):
+    gone = ended(store, adapter="20260101-000000-npo-hard-0000")
+    with pytest.raises(RunError, match="which is gone"):
+        _ = gone.start
+    circle = ended(store)
+    circle.write("spec.json", circle.spec.to_json() | {"adapter": circle.id})
+    with pytest.raises(RunError, match="goes on from itself"):
+        _ = circle.start

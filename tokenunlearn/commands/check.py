@@ -8,7 +8,19 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from tokenunlearn.commands.console import Columns, Json, Model, Samples, err, out, print_json, with_columns
+from tokenunlearn.commands.console import (
+    Adapter,
+    Columns,
+    Json,
+    OwnModel,
+    Samples,
+    TemplateKwargs,
+    err,
+    model_source,
+    out,
+    print_json,
+    with_columns,
+)
 from tokenunlearn.errors import TokenUnlearnError
 
 if TYPE_CHECKING:
@@ -26,7 +38,9 @@ PARTS = {"template": "dim", "question": "blue", "answer": "bold", "end of turn":
 
 def check(
     samples: Samples,
-    model: Model = "demo",
+    model: OwnModel = None,
+    adapter: Adapter = "",
+    template_kwargs: TemplateKwargs = None,
     retain: Annotated[str, typer.Option(help='Retained samples, e.g. "authors:retain90".')] = "",
     columns: Columns = "",
     limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
@@ -34,7 +48,6 @@ def check(
 ) -> None:
     """Show a sample as the model reads it, and check for problems before a run."""
     from tokenunlearn.datasets import load_samples
-    from tokenunlearn.models.loading import load_model
     from tokenunlearn.runs.check import check as findings_of
     from tokenunlearn.runs.check import finding_json, marked_tokens
     from tokenunlearn.training.settings import UnlearnSettings
@@ -42,7 +55,7 @@ def check(
     samples, retain = with_columns(columns, samples, retain)
     forget = load_samples(samples).spread(limit)
     retained = load_samples(retain).spread(limit) if retain else ()
-    lm = load_model(model)
+    lm = model_source(model, adapter, template_kwargs).load()
     settings = UnlearnSettings(regularizer="kl" if retain else "none").resolved(lm)
     findings = findings_of(lm, forget, retained, settings=settings)
     first = lm.chunk(forget)[0]
@@ -51,7 +64,7 @@ def check(
         read = [{"text": text, "part": part} for text, part in tokens]
         print_json({"sample": first.id, "reads": read, "findings": [finding_json(f) for f in findings]})
     else:
-        out.print(f"Sample {escape(first.id)} as read by {escape(model)}:", highlight=False)
+        out.print(f"Sample {escape(first.id)} as read by {escape(lm.name)}:", highlight=False)
         out.print(Text.assemble(*((text, PARTS[part]) for text, part in tokens)), soft_wrap=True)
         out.print(Text.assemble(*((f"{part}  ", style) for part, style in PARTS.items())))
         show(findings, notes=True)

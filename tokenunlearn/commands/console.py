@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,14 +23,33 @@ from rich.progress import (
 )
 
 from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.settings import parse_assignments, parse_value
 
 if TYPE_CHECKING:
+    from tokenunlearn.models.source import ModelSource
     from tokenunlearn.runs.store import Run, RunState
 
 out = Console()
 err = Console(stderr=True)
 
 Model = Annotated[str, typer.Option(help="Preset, Hub id or local folder.")]
+OwnModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="Preset, Hub id or local folder; default: that of the run in --adapter, else demo."
+    ),
+]
+Adapter = Annotated[
+    str,
+    typer.Option(help="Unlearned model to use: id or folder of a run, or the folder of an adapter."),
+]
+TemplateKwargs = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Variable of the chat template; repeatable. Thinking is off unless enable_thinking=true.",
+    ),
+]
 Samples = Annotated[str, typer.Option(help='Forget set: "authors:forget10" or "file:my.jsonl".')]
 Columns = Annotated[
     str, typer.Option(help="Columns of your own file by field, e.g. question=instruction,answer=output.")
@@ -50,7 +70,7 @@ BaseModel = Annotated[
         "the preset without its adapter, else its retrained model.",
     ),
 ]
-Out = Annotated[Path, typer.Option(help="Folder of the runs.")]
+Out = Annotated[Path, typer.Option("--out", "--out-folder", help="Folder of the runs.")]
 
 
 def score_options(prefix: bool, base_model: str | None) -> dict[str, Any]:
@@ -60,18 +80,48 @@ def score_options(prefix: bool, base_model: str | None) -> dict[str, Any]:
 
 def assigned(assignments: list[str]) -> dict[str, Any]:
     """Settings written as NAME=VALUE; numbers, true and false are read as such, all else is text."""
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not (name and equals):
-            raise TokenUnlearnError(f'--set takes NAME=VALUE, e.g. coefficient=4, not "{assignment}".')
-        values["lambda_" if name == "lambda" else name.replace("-", "_")] = _value(text)
-    return values
+    pairs = parse_assignments(assignments, "--set", "coefficient=4")
+    return {"lambda_" if name == "lambda" else name.replace("-", "_"): v for name, v in pairs.items()}
+
+
+def model_source(
+    model: str | None, adapter: str, template_kwargs: list[str] | None, runs: Path = Path("runs")
+) -> ModelSource:
+    """The model that --model, --adapter and --template-kwargs name.
+
+    An adapter that a run made brings the model that it was made for, the runs before it and the template
+    variables, unless others are given.
+
+    Args:
+        model: Name of the model; None takes the run's, else demo.
+        adapter: Id or folder of a run, an adapter folder, or "".
+        template_kwargs: NAME=VALUE, each a variable of the chat template.
+        runs: Folder in which ids of runs are looked up.
+
+    Raises:
+        TokenUnlearnError: If there is no such run, or it was made from another model.
+    """
+    from tokenunlearn.models.source import ModelSource
+    from tokenunlearn.runs.store import Run, RunStore
+
+    source = ModelSource(model or "demo")
+    if adapter:
+        folder = runs / RunStore(runs).locate(adapter)
+        if (folder / "spec.json").is_file():
+            source = Run(folder).result
+            if model not in (None, source.name):
+                raise RunError(f'The run "{folder.name}" was made from "{source.name}", not from "{model}".')
+        else:
+            source = source.adapted(folder)
+    if template_kwargs:
+        given = parse_assignments(template_kwargs, "--template-kwargs", "enable_thinking=true")
+        source = replace(source, template_kwargs=given)
+    return source
 
 
 def listed(value: Any) -> list[Any]:
     """The values of a setting; a text holds several where commas separate them."""
-    return [_value(text.strip()) for text in value.split(",")] if isinstance(value, str) else [value]
+    return [parse_value(text.strip()) for text in value.split(",")] if isinstance(value, str) else [value]
 
 
 def with_columns(columns: str, *names: str) -> tuple[str, ...]:
@@ -91,14 +141,6 @@ def with_columns(columns: str, *names: str) -> tuple[str, ...]:
         )
     own -= {name for name in own if split_options(name.partition(":")[2])[1].columns}
     return tuple(with_layout(name, given) if name in own else name for name in names)
-
-
-def _value(text: str) -> Any:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return text if isinstance(value, list | dict) else value
 
 
 def executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, int, int], None]) -> RunState:

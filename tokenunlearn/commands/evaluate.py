@@ -9,7 +9,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from tokenunlearn.commands.console import Columns, Model, bars, out, print_json, with_columns
+from tokenunlearn.commands.console import (
+    Adapter,
+    Columns,
+    OwnModel,
+    TemplateKwargs,
+    bars,
+    model_source,
+    out,
+    print_json,
+    with_columns,
+)
 from tokenunlearn.files import check_writable
 
 if TYPE_CHECKING:
@@ -20,8 +30,9 @@ OldRetrained = Annotated[str | None, typer.Option("--reference", hidden=True)]
 
 
 def evaluate(
-    model: Model = "demo",
-    adapter: Annotated[Path | None, typer.Option(help="Adapter folder of a run.")] = None,
+    model: OwnModel = None,
+    adapter: Adapter = "",
+    template_kwargs: TemplateKwargs = None,
     suite: Annotated[
         str, typer.Option(help="Evaluation suite: authors, tofu, wmdp, mmlu or alchemy.")
     ] = "authors",
@@ -51,12 +62,12 @@ def evaluate(
     """Measure what was forgotten and what was retained."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
     from tokenunlearn.evaluation.suites.suite import known_retrained
-    from tokenunlearn.models.loading import load_model
 
+    source = model_source(model, adapter, template_kwargs)
     retrained = retrained or reference
     if retrained is None:
-        retrained = known_retrained(model, suite, forget)
-    lm = load_model(model, adapter=adapter)
+        retrained = known_retrained(source.name, suite, forget)
+    lm = source.load()
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
     with bars() as phase:
@@ -71,12 +82,13 @@ def evaluate(
             extraction_strength_form=extraction_strength,
             progress=phase,
         )
-    _show_report(report, f"{model} on {suite}", json_path)
+    _show_report(report, f"{source.name} on {suite}", json_path)
 
 
 def attack(
-    model: Model = "demo",
-    adapter: Annotated[Path | None, typer.Option(help="Adapter folder of a run.")] = None,
+    model: OwnModel = None,
+    adapter: Adapter = "",
+    template_kwargs: TemplateKwargs = None,
     attacks: Annotated[
         str,
         typer.Option(
@@ -100,21 +112,21 @@ def attack(
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.attacks import ATTACKS
     from tokenunlearn.evaluation.attacks import attack as attack_model
-    from tokenunlearn.models.loading import load_model
     from tokenunlearn.models.presets import retrained_model
 
+    source = model_source(model, adapter, template_kwargs)
     retrained = retrained or reference
     if retrained is None:
-        retrained = retrained_model(model, samples.partition(":")[2])
+        retrained = retrained_model(source.name, samples.partition(":")[2])
     (samples,) = with_columns(columns, samples)
     names = list(ATTACKS) if attacks == "all" else [name.strip() for name in attacks.split(",")]
     forget = load_samples(samples).spread(limit)
-    lm = load_model(model, adapter=adapter)
+    lm = source.load()
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
     with bars() as phase:
         report = attack_model(lm, forget, retrained, attacks=names, seed=seed, progress=phase)
-    _show_report(report, f"{model} under attack on {samples}", json_path)
+    _show_report(report, f"{source.name} under attack on {samples}", json_path)
 
 
 def _show_report(report: Report, title: str, json_path: Path | None) -> None:

@@ -13,14 +13,17 @@ from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.commands.check import warn, warn_of_scores
 from tokenunlearn.commands.console import (
+    Adapter,
     BaseModel,
     Columns,
     Json,
-    Model,
+    OwnModel,
     Prefix,
     Samples,
+    TemplateKwargs,
     assigned,
     bars,
+    model_source,
     out,
     print_json,
     score_options,
@@ -37,7 +40,9 @@ if TYPE_CHECKING:
 def score(
     settings: dict[str, Any],
     samples: Samples,
-    model: Model = "demo",
+    model: OwnModel = None,
+    adapter: Adapter = "",
+    template_kwargs: TemplateKwargs = None,
     out_path: Annotated[Path, typer.Option("--out", help="Score set to write (.parquet).")] = Path(
         "scores.parquet"
     ),
@@ -77,7 +82,6 @@ def score(
     from tokenunlearn.attribution.score import split_settings
     from tokenunlearn.attribution.selector import Selector
     from tokenunlearn.datasets import load_samples
-    from tokenunlearn.models.loading import load_model
     from tokenunlearn.models.processes import is_main_process
 
     (samples,) = with_columns(columns, samples)
@@ -88,7 +92,7 @@ def score(
     options = score_options(prefix, base_model)
     if learned is not None:
         learned.check(options)
-    lm = load_model(model)
+    lm = model_source(model, adapter, template_kwargs).load()
     check_writable(out_path)
     warn(lm, loaded)
     with bars() as phase:
@@ -115,7 +119,7 @@ def score(
         return
     out.print(f"{len(scores)} samples, {tokens:,} response tokens -> {escape(str(out_path))}")
     out.print(escape(_reading(scores)), soft_wrap=True)
-    out.print(f"hash {scores.hash[:16]}, model {escape(model)} {scores.revision}")
+    out.print(f"hash {scores.hash[:16]}, model {escape(scores.model)} {scores.revision}")
 
 
 def _reading(scores: ScoreSet) -> str:

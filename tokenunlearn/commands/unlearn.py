@@ -14,15 +14,19 @@ from rich.markup import escape
 
 from tokenunlearn.commands.check import warn
 from tokenunlearn.commands.console import (
+    Adapter,
     Columns,
     Json,
-    Model,
+    Out,
+    OwnModel,
     Samples,
+    TemplateKwargs,
     assigned,
     bars,
     executed,
     last_step,
     listed,
+    model_source,
     out,
     print_json,
     with_columns,
@@ -54,7 +58,9 @@ def unlearn(
         str,
         typer.Option(help='Retained samples, e.g. "authors:retain90"; not needed with --regularizer none.'),
     ] = "",
-    model: Model = "demo",
+    model: OwnModel = None,
+    adapter: Adapter = "",
+    template_kwargs: TemplateKwargs = None,
     beta: Annotated[
         str | None, numbers_option("--beta", help="beta of the objective, if it has one.")
     ] = None,
@@ -123,7 +129,7 @@ def unlearn(
             "set and of the retained samples."
         ),
     ] = None,
-    out_folder: Annotated[Path, typer.Option("--out", help="Folder of the runs.")] = Path("runs"),
+    out_folder: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """Unlearn samples with token weights; the run is stored under --out.
@@ -135,11 +141,11 @@ def unlearn(
     from tokenunlearn.attribution.selector import Selector
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.watch import WatchSettings
-    from tokenunlearn.models.loading import load_model
     from tokenunlearn.models.processes import is_main_process
     from tokenunlearn.runs.grid import make_grid, with_controls
     from tokenunlearn.runs.plan import RunPlan
     from tokenunlearn.runs.spec import make_rule
+    from tokenunlearn.runs.store import RunStore
 
     values: dict[str, Any] = {k: v if isinstance(v, list) else [v] for k, v in settings.items()}
     values |= {"beta": beta} if beta else {}
@@ -166,14 +172,17 @@ def unlearn(
     if learned is not None:
         learned.check(score_set.options if score_set else ())
         score_set = replace(score_set, selector=learned) if score_set else None
-    lm = load_model(model)
+    source = model_source(model, adapter, template_kwargs, out_folder)
+    lm = source.load()
     weights = None
     if score_set is not None:  # what cannot run is refused before a run exists
         score_set.check_model(lm.revision)
         weights = score_set.weights(make_rule(rule))
     warn(lm, forget, retained if needy else (), weights)
     plan = RunPlan(
-        model=model,
+        model=source.name,
+        adapter=RunStore(out_folder).locate(adapter) if adapter else "",
+        template_kwargs=source.template_kwargs,
         samples=samples,
         retain=retain,
         rule=rule,

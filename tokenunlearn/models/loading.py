@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import PRESETS, ModelPreset, base_model_name
 from tokenunlearn.models.smollm2 import convert_smollm2
+from tokenunlearn.models.source import layered
 from tokenunlearn.models.weight_files import (
     ADAPTER_WEIGHTS,
     ModelFiles,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 def load_model(
     name: str,
     *,
-    adapter: str | Path | None = None,
+    adapter: str | Path | Sequence[str | Path] = (),
     device: str = "auto",
     dtype: str = "auto",
     revision: str | None = None,
@@ -44,7 +45,8 @@ def load_model(
         name: A preset ("demo", "smollm2-authors", ...), a public checkpoint
             ("tofu_Llama-3.2-1B-Instruct_full", ...), a hub id, or a local folder. Safetensors only; code that
             comes with a model is never run.
-        adapter: What a run changed: its ``adapter`` folder, holding a LoRA adapter or the full weights.
+        adapter: What runs changed, the earliest first: their ``adapter`` folders, each holding a LoRA adapter
+            or the full weights.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         dtype: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, float32 elsewhere.
         revision: Hub revision; ignored for presets and folders.
@@ -67,16 +69,16 @@ def load_model(
         preset, checkpoint = PRESETS.get(name), find_checkpoint(name)
         folder = _preset_folder(name, preset) if preset else _existing_folder(name)
         source = str(folder or (checkpoint.hub_id if checkpoint else name))
-        adapters = [ASSETS / "models" / preset.adapter] if preset and preset.adapter else []
-        if adapter is not None:
-            adapters.append(_adapter_folder(adapter))
-        full = [a for a in adapters if not (a / "adapter_config.json").exists()]
-        weights = full[-1] if full else folder
+        own = [ASSETS / "models" / preset.adapter] if preset and preset.adapter else []
+        given = [adapter] if isinstance(adapter, str | Path) else adapter
+        weights, loras = layered(
+            [*filter(None, [folder]), *own], [_adapter_folder(path) for path in given if path]
+        )
         model, tokenizer = _load(source, str(weights or source), torch_dtype, revision)
         fingerprint = (
             weights_fingerprint(weights) if weights else getattr(model.config, "_commit_hash", "") or ""
         )
-        for lora in adapters[len(full) and adapters.index(full[-1]) + 1 :]:
+        for lora in loras:
             model = _merge(model, lora)
             fingerprint += "+" + weights_fingerprint(lora)
     finally:

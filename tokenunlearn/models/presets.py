@@ -8,7 +8,6 @@ from pathlib import Path
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.checkpoints import find_checkpoint
-from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.smollm2 import smollm2_available, smollm2_folder
 
 # From this many parameters on, unlearning trains a LoRA adapter by default; below, all weights.
@@ -158,10 +157,7 @@ def local_folder(name: str) -> Path:
     return Path(name).expanduser()
 
 
-def current_revision(name: str) -> str:
-    """The revision that loading a preset or folder would give now; "" for hub ids and missing weights."""
-    preset, folder = PRESETS.get(name), local_folder(name)
-    folders = [folder, ASSETS / "models" / preset.adapter] if preset and preset.adapter else [folder]
-    if not name.strip() or not all(any(path.glob("*.safetensors")) for path in folders):
-        return ""
-    return "+".join(weights_fingerprint(path) for path in folders)
+def preset_folders(name: str) -> list[Path]:
+    """The folder of :func:`local_folder`, and the adapter's where the preset has one."""
+    preset = PRESETS.get(name)
+    return [local_folder(name)] + ([ASSETS / "models" / preset.adapter] if preset and preset.adapter else [])

@@ -230,6 +230,19 @@ def thinking(case: Case) -> Iterator[Finding]:
     yield Finding("thinking", "note", sentence)
 
 
+def unused_variables(case: Case) -> Iterator[Finding]:
+    """Variables that were given to a template which never reads them."""
+    template = str(case.model.tokenizer.chat_template or "")
+    unused = [name for name in case.model.template_kwargs if name not in template]
+    if unused:
+        yield Finding(
+            "template variables",
+            "warning",
+            f"The chat template of this model does not use {', '.join(unused)}; remove the variable or check "
+            "its name.",
+        )
+
+
 def dated_template(case: Case) -> Iterator[Finding]:
     """A template that writes the present date."""
     template = str(case.model.tokenizer.chat_template or "")
@@ -349,6 +362,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     end_of_turn,
     double_beginning,
     dated_template,
+    unused_variables,
     control_tokens,
     thinking,
     attention_mask,

@@ -26,6 +26,8 @@ class RunPlan:
         configs: One configuration a run.
         label: What to call the runs.
         scoring: Score settings by name, for runs that score the forget set themselves.
+        adapter: Run that these go on from, as a spec names it, or "".
+        template_kwargs: Variables of the chat template by name.
         score_hash: Hash of the score set that the runs are given, or "".
         evaluate: Samples a part to evaluate afterwards.
         watch: What is measured while they train.
@@ -38,6 +40,8 @@ class RunPlan:
     configs: Sequence[UnlearnSettings]
     label: str = ""
     scoring: Mapping[str, Any] = field(default_factory=dict)
+    adapter: str = ""
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     score_hash: str = ""
     evaluate: int = 0
     watch: WatchSettings = field(default_factory=WatchSettings)
@@ -60,6 +64,8 @@ class RunPlan:
             "retain": self.retain,
             "rule": self.rule,
             "scoring": self.scoring,
+            "adapter": self.adapter,
+            "template_kwargs": dict(self.template_kwargs),
             "score_hash": self.score_hash,
             "evaluate": self.evaluate,
             "watch": self.watch.described(),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Answers before and after are kept for this many samples of the forget set and of the retained samples.
 SHOWN_SAMPLES = 8
 
-LoadModel = Callable[[str], "LoadedModel"]
+LoadModel = Callable[[Run], "LoadedModel"]
 Between = Callable[[], None]
 
 
@@ -36,7 +36,7 @@ def execute(run: Run, load: LoadModel | None = None, between: Between | None = N
 
     Args:
         run: The run.
-        load: Gives the start model by name; by default it is loaded.
+        load: Gives the start model of the run; by default it is loaded.
         between: Called between units of work, to let others use the device.
     """
     try:
@@ -73,7 +73,6 @@ class _Execution:
         """Every phase in order."""
         from tokenunlearn.datasets import load_samples
         from tokenunlearn.models.context import fit_context
-        from tokenunlearn.models.loading import load_model
         from tokenunlearn.training.settings import UnlearnSettings
         from tokenunlearn.training.unlearn import unlearn
 
@@ -82,7 +81,7 @@ class _Execution:
         config = UnlearnSettings.from_settings(spec.config)
         samples = load_samples(spec.samples)
         retain = load_samples(spec.retain) if spec.retain else None
-        model = (self.load or load_model)(spec.model)
+        model = self.load(self.run) if self.load else self.run.start.load()
         samples = fit_context(model, samples, config.long)
         retain = retain and fit_context(model, retain, config.long)
         scores = self.scores(model, samples)

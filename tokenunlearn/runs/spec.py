@@ -22,6 +22,9 @@ class RunSpec:
         created: UTC time, ISO 8601.
         label: What a person calls the run.
         model: Name that loads the start model.
+        adapter: Run that this one goes on from, by its id where both are in one store, else by its folder; or
+            the folder of another adapter. "" to start from the model as it is.
+        template_kwargs: Variables of the chat template by name.
         samples: Name that loads the forget set.
         retain: Name that loads the retained samples, or "".
         rule: Rule of the token weights, {"selection": "hard", "threshold": 0.8}.
@@ -43,6 +46,8 @@ class RunSpec:
     rule: Mapping[str, Any]
     config: Mapping[str, Any]
     scoring: Mapping[str, Any] = field(default_factory=dict)
+    adapter: str = ""
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     score_hash: str = ""
     evaluate: int = 0
     watch: Mapping[str, Any] = field(default_factory=dict)

@@ -21,6 +21,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import read_report
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.files import replaced
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.spec import RunSpec
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
@@ -116,6 +118,59 @@ class Run:
             gone = "The server stopped before this run started. Start it again."
             return replace(state, status="cancelled", message=gone)
         return replace(state, status="failed", message="The process stopped before this run finished.")
+
+    @property
+    def parent(self) -> Run | None:
+        """The run that this one goes on from; None for one that starts from a model or a foreign adapter.
+
+        Raises:
+            RunError: If it is gone.
+        """
+        if not self.spec.adapter:
+            return None
+        folder = self._adapter_place
+        if not folder.is_dir():
+            raise RunError(f'The run "{self.id}" goes on from "{self.spec.adapter}", which is gone.')
+        return Run(folder) if (folder / "spec.json").is_file() else None
+
+    @property
+    def lineage(self) -> list[Run]:
+        """The runs that led to this one's model, the earliest first, itself last.
+
+        Raises:
+            RunError: If one of them is gone, or they form a circle.
+        """
+        runs = [self]
+        while (parent := runs[0].parent) is not None:
+            if parent in runs:
+                raise RunError(f'The run "{self.id}" goes on from itself.')
+            runs.insert(0, parent)
+        return runs
+
+    @property
+    def start(self) -> ModelSource:
+        """The model that it starts from, which is its reference model.
+
+        Raises:
+            RunError: If a run that it goes on from is gone.
+        """
+        first, *_ = lineage = self.lineage
+        own = [first._adapter_place] if first.spec.adapter else []
+        folders = [str(path) for path in (*own, *(run.folder / "adapter" for run in lineage[:-1]))]
+        return ModelSource(self.spec.model, tuple(folders), self.spec.template_kwargs)
+
+    @property
+    def result(self) -> ModelSource:
+        """The model that it leads to; its adapter need not be there yet.
+
+        Raises:
+            RunError: If a run that it goes on from is gone.
+        """
+        return self.start.adapted(self.folder / "adapter")
+
+    @property
+    def _adapter_place(self) -> Path:
+        return Path(os.path.normpath(self.folder.absolute().parent / self.spec.adapter))
 
     @property
     def metrics(self) -> list[dict[str, float]]:
@@ -304,14 +359,42 @@ class RunStore:
             raise RunError(f'{len(found)} runs start with "{run_id}"; use more of the id.')
         raise RunError(f'There is no run "{run_id}" in {self.root}.')
 
+    def continued(self, run: Run) -> list[Run]:
+        """The runs that go on from a run directly, the earliest first; unreadable ones are left out."""
+        later = []
+        for other in reversed(self.runs()):
+            with suppress(RunError):
+                later += [other] if other.spec.adapter == run.id else []
+        return later
+
+    def locate(self, adapter: str) -> str:
+        """What a spec calls an adapter: the id of a run of this store, else an absolute folder.
+
+        Args:
+            adapter: Id of a run, a run's folder, its ``adapter`` folder, or the folder of another adapter.
+
+        Raises:
+            RunError: If there is none.
+        """
+        path = Path(adapter).expanduser()
+        if not path.is_dir() and path.name != adapter:
+            raise RunError(f'There is no run or adapter folder "{adapter}".')
+        if not path.is_dir():
+            return self.get(adapter).id
+        path = path.resolve()
+        folder = path.parent if (path.parent / "spec.json").is_file() else path
+        return folder.name if folder.parent == self.root.resolve() else str(folder)
+
     def delete(self, run_id: str) -> None:
         """Remove a run and everything in its folder.
 
         Raises:
-            RunError: If there is no such run, it is still active, or it was shipped.
+            RunError: If there is no such run, it is still active, another goes on from it, or it was shipped.
         """
         self._check_writable()
         run = self.get(run_id)
+        for later in self.continued(run):
+            raise RunError(f'The run "{later.id}" goes on from "{run.id}"; delete that one first.')
         if run.state.active:
             raise RunError(f'The run "{run.id}" is {run.state.status}; cancel it first.')
         shutil.rmtree(run.folder)

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokenunlearn.errors import RunError
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.store import Run
 
@@ -35,7 +36,7 @@ class Worker:
         self._lock = threading.Lock()  # over both
         self._requests: queue.SimpleQueue[tuple[Callable[[], Any], Future]] = queue.SimpleQueue()
         self._wake = threading.Event()
-        self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
+        self._models: OrderedDict[ModelSource, LoadedModel] = OrderedDict()
         self._thread = threading.Thread(target=self._loop, name="tokenunlearn-worker", daemon=True)
         self._thread.start()
 
@@ -85,20 +86,17 @@ class Worker:
         self._wake.set()
         return future
 
-    def model(self, name: str, adapter: str = "") -> LoadedModel:
+    def model(self, source: ModelSource) -> LoadedModel:
         """A loaded model, kept for the next call; the few most recently used ones stay in memory.
 
         Call it on the worker's own thread only: inside :meth:`ask` or a run.
         """
-        from tokenunlearn.models.loading import load_model
-
-        key = (name, adapter)
-        if key not in self._models:
+        if source not in self._models:
             while len(self._models) >= MODELS_HELD:
                 self._models.popitem(last=False)
-            self._models[key] = load_model(name, adapter=adapter or None)
-        self._models.move_to_end(key)
-        return self._models[key]
+            self._models[source] = source.load()
+        self._models.move_to_end(source)
+        return self._models[source]
 
     def _loop(self) -> None:
         """Execute queued runs in order, and serve short requests before, between and during them."""
@@ -107,7 +105,7 @@ class Worker:
             self._wake.clear()
             self._serve()
             while (run := self._next()) is not None:
-                execute(run, self.model, self._serve)
+                execute(run, lambda run: self.model(run.start), self._serve)
                 self._sweep()
                 self._serve()
             self._sweep()

@@ -12,6 +12,7 @@ from app import services
 from app.compare import run_index, run_table
 from tests.stored_run import write_run
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -67,7 +68,7 @@ def test_a_run_without_its_weights_is_not_asked_and_not_renamed(runs, monkeypatc
     asked = []
     monkeypatch.setattr(services, "ask_models", lambda key, models, questions: asked.append(models))
     assert "the run has no weights" in texts(opened(ask="Who are you?"))
-    assert asked == [[("demo", ""), ("demo-retrained", "")]]
+    assert asked == [[ModelSource("demo"), ModelSource("demo-retrained")]]
     (entry,) = run_index.entries([SHIPPED])
     st.session_state["table"] = {"edited_rows": {0: {"label": "mine", "compare": False}}}
     run_table._apply("table", [entry])
@@ -163,7 +164,7 @@ def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
     opened(view="Answers", runs=[IDS[0]], ask="Who are you?")
     (models, questions) = asked[0]
     assert questions == ["Who are you?"]
-    assert [model for model, _ in models] == ["demo", "demo", "demo-retrained"]
+    assert [model.name for model in models] == ["demo", "demo", "demo-retrained"]
     html = "".join(element.value for element in at.get("html"))
     assert "&lt;script&gt;" in html and "<script>" not in html
 

@@ -23,7 +23,7 @@ def test_contenders_are_start_runs_and_retrained(entries):
     columns = comparison.contenders(entries)
     assert [c.name for c in columns] == ["start", "A", "B", "retrained"]
     assert [c.label for c in columns] == ["", "two", "one", ""]
-    assert columns[3].model == "demo-retrained"
+    assert columns[3].source.name == "demo-retrained"
     assert len({c.color for c in columns}) == 4
 
 

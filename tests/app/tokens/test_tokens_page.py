@@ -18,6 +18,7 @@ from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
 from tokenunlearn.attribution.selection_check import check_selection
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.source import ModelSource
 
 DOOR = Path(__file__).resolve().parents[3] / "streamlit_app.py"
 
@@ -88,7 +89,7 @@ def test_every_tab_draws_and_says_what_to_see(tab, query):
 
 
 def test_masked_words_one_by_one_add_their_matrix():
-    path = services.score_path("demo", "authors:forget10", {"mask": "leave-one-out"})
+    path = services.score_path(ModelSource("demo"), "authors:forget10", {"mask": "leave-one-out"})
     score_set([sample([1, 2, 3], [1, 2, 3], contexts=3)]).save(path)
     app = open_page("tokens", mask="leave-one-out")
     assert len(app.get("plotly_chart")) == 2
@@ -148,7 +149,7 @@ def test_a_link_to_an_unknown_selector_is_named_and_the_two_signals_stay(shipped
 
 
 def test_without_marked_facts_there_is_nothing_to_fit():
-    path = services.score_path("demo", "authors:forget05", {})
+    path = services.score_path(ModelSource("demo"), "authors:forget05", {})
     score_set([sample([1, 2, 3], [1, 2, 3])]).save(path)
     app = open_page("tokens", samples="authors:forget05")
     assert next(button for button in app.button if button.label == "Fit selector").disabled

@@ -24,12 +24,13 @@ from tokenunlearn.datasets import load_samples
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.grid import make_grid, with_controls
 from tokenunlearn.runs.store import Run
 from tokenunlearn.training.presets import RUN_PRESETS
 from tokenunlearn.training.settings import UnlearnSettings
 
-DEMO = Source("demo", "authors:forget10", {})
+DEMO = Source(ModelSource("demo"), "authors:forget10", {})
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def demo_scores() -> ScoreSet:
 @pytest.fixture
 def scored(model, samples) -> dict[str, str]:
     """Address of the uploaded samples under a small model, scored, with a small run in the form."""
-    score(load_model(model), load_samples(samples)).save(services.score_path(model, samples, {}))
+    score(load_model(model), load_samples(samples)).save(services.score_path(ModelSource(model), samples, {}))
     name = services.set_name(samples)
     small = {"steps": "2", "batch_size": "2", "retain_batch_size": "2", "evaluate": "no", "retain": name}
     return {"model": model, "samples": name, "threshold": "0.3", **small}
@@ -231,7 +232,11 @@ def test_the_memory_of_a_run_is_shown_before_it_starts(open_page):
 
 def test_a_model_that_is_not_here_has_no_estimate(demo_scores):
     plan = Plan(
-        Source("some/model", "x", {}), demo_scores, HardSelection(0.8), make_grid({}), "authors:retain90"
+        Source(ModelSource("some/model"), "x", {}),
+        demo_scores,
+        HardSelection(0.8),
+        make_grid({}),
+        "authors:retain90",
     )
     assert plan.memory() is None
 

@@ -165,7 +165,7 @@ def test_a_retrained_report_gives_its_values_quality_and_leakage(
 def test_a_loaded_retrained_model_gives_what_its_report_gives(
     tiny_lm, other_lm, towns_suite, retrained_path, monkeypatch
 ):
-    monkeypatch.setattr(suites, "load_model", lambda name, device: other_lm)
+    monkeypatch.setattr(suites, "load_model", lambda name, **placement: other_lm)
     loaded, stored = evaluate(tiny_lm, towns_suite, "other"), evaluate(tiny_lm, towns_suite, retrained_path)
     assert set(loaded.metrics) == set(stored.metrics)
     for name, result in loaded.metrics.items():

@@ -13,7 +13,8 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.result import MetricResult
 from tokenunlearn.folders import ASSETS
-from tokenunlearn.models.presets import PRESETS, current_revision
+from tokenunlearn.models.presets import PRESETS
+from tokenunlearn.models.source import ModelSource
 from tools.embedded import card
 from tools.embedded.card import FORGET
 
@@ -75,7 +76,7 @@ def test_a_shipped_card_gives_the_figures_of_the_shipped_report(name):
 
 @pytest.mark.parametrize("name", [n for n in BUILT if n.startswith("demo")])
 def test_shipped_report_belongs_to_the_shipped_weights(name):
-    assert Report.load(ASSETS / "reports" / f"{name}.json").revision == current_revision(name)
+    assert Report.load(ASSETS / "reports" / f"{name}.json").revision == ModelSource(name).revision
 
 
 @pytest.mark.parametrize("path", sorted((ASSETS / "scores").glob("demo*.parquet")), ids=lambda p: p.stem)
@@ -84,7 +85,7 @@ def test_a_shipped_score_set_belongs_to_the_shipped_weights(path):
     ends = {suite: f"-{name.replace(':', '-')}" for suite, name in FORGET.items()}
     suite = next(suite for suite, end in ends.items() if path.stem.endswith(end))
     name = path.stem.removesuffix(ends[suite])
-    assert scores.revision == current_revision(name)
+    assert scores.revision == ModelSource(name).revision
     assert tuple(s.sample_id for s in scores.samples) == tuple(s.id for s in load_samples(FORGET[suite]))
 
 

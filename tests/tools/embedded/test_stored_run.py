@@ -7,7 +7,7 @@ import pytest
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.folders import ASSETS
-from tokenunlearn.models.presets import current_revision
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.store import SHIPPED_FILES, RunStore
 from tokenunlearn.training.settings import UnlearnSettings
 from tools.embedded import stored_run
@@ -21,7 +21,7 @@ def test_one_run_is_shipped_whole_and_small():
     assert {path.name for path in run.folder.iterdir()} == set(SHIPPED_FILES)
     assert sum(path.stat().st_size for path in run.folder.iterdir()) < 2_000_000
     assert run.state.status == "completed"
-    assert run.scores.revision == current_revision(run.spec.model)
+    assert run.scores.revision == ModelSource(run.spec.model).revision
     assert run.report["metrics"]["forget/gold_span"]["n"] == len(run.scores)
 
 

@@ -76,7 +76,11 @@ def attack(
     theirs: dict[str, Rows] = {}
     name = retrained or ""
     if retrained is not None:
-        lm = load_model(retrained, device=str(model.device)) if isinstance(retrained, str) else retrained
+        lm = (
+            load_model(retrained, device=str(model.device), template_kwargs=model.template_kwargs)
+            if isinstance(retrained, str)
+            else retrained
+        )
         theirs, name = _attacked(replace(target, lm=lm, name="retrained: "), attacks, []), lm.name
     kept: dict[str, MetricResult] = {}
     for metric, rows in own.items():

@@ -100,7 +100,7 @@ def evaluate_choices(
     budget = token_budget or forward.TOKEN_BUDGET
     theirs = None if retrained is None else _stored(retrained, suite, parts)
     if retrained is not None and theirs is None:
-        other = load_model(str(retrained), device=str(model.device))
+        other = load_model(str(retrained), device=str(model.device), template_kwargs=model.template_kwargs)
         theirs = _measured(other, parts, budget, lambda part, *at: say(f"retrained: {part}", *at))
     metrics = _measured(model, parts, budget, say)
     if theirs is not None:

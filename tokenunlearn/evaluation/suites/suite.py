@@ -236,7 +236,9 @@ def _retrained(
         return _columns(report, forms)
     theirs = replace(
         meter,
-        model=load_model(str(retrained), device=str(meter.model.device)),
+        model=load_model(
+            str(retrained), device=str(meter.model.device), template_kwargs=meter.model.template_kwargs
+        ),
         progress=lambda phase, done, total: meter.progress(f"retrained: {phase}", done, total),
     )
     return theirs.measure(parts, forms).columns

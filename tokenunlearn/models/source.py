@@ -1,0 +1,64 @@
+"""What decides which model is loaded: its name, what earlier runs changed, how its template is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenunlearn.models.fingerprint import weights_fingerprint
+from tokenunlearn.models.presets import preset_folders
+
+if TYPE_CHECKING:
+    from tokenunlearn.models.loaded_model import LoadedModel
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model by what loads it; two equal sources load the same model.
+
+    Attributes:
+        name: Preset, Hub id or local folder.
+        adapters: Folders of what runs changed, the earliest first: LoRA adapters or full weights.
+        template_kwargs: Variables of the chat template by name, as transformers takes them.
+    """
+
+    name: str
+    adapters: tuple[str, ...] = ()
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def adapted(self, folder: str | Path) -> ModelSource:
+        """This model after one more run, by the folder of what that changed."""
+        return replace(self, adapters=(*self.adapters, str(folder)))
+
+    def load(self, **placement: Any) -> LoadedModel:
+        """Load the model; ``placement`` takes device and dtype as :func:`load_model` does.
+
+        Raises:
+            ModelNotFoundError: With one sentence saying what is missing and how to get it.
+        """
+        from tokenunlearn.models.loading import load_model
+
+        return load_model(self.name, adapter=self.adapters, template_kwargs=self.template_kwargs, **placement)
+
+    @property
+    def revision(self) -> str:
+        """The revision that loading would give now; "" for Hub ids and missing weights."""
+        weights, loras = layered(preset_folders(self.name), [Path(a) for a in self.adapters])
+        folders = [*filter(None, [weights]), *loras]
+        if not self.name.strip() or not all(any(path.glob("*.safetensors")) for path in folders):
+            return ""
+        return "+".join(weights_fingerprint(path) for path in folders)
+
+
+def layered(folders: Sequence[Path], adapters: Sequence[Path]) -> tuple[Path | None, list[Path]]:
+    """The folder whose weights count, None if there is none, and the LoRA adapters merged into them.
+
+    Args:
+        folders: The model's own folder, and those of adapters that belong to it; none for a Hub id.
+        adapters: What runs changed, the earliest first; full weights replace all before them.
+    """
+    layers = [*folders, *adapters]
+    full = [i for i, path in enumerate(layers) if not (path / "adapter_config.json").exists()]
+    return (layers[full[-1]], layers[full[-1] + 1 :]) if full else (None, layers)
