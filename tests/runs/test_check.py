@@ -110,7 +110,7 @@ def test_what_a_template_does(tiny_lm, template, name):
 
 
 def test_variables_that_the_template_does_not_use(tiny_lm):
-    lm = replace(tiny_lm, template_kwargs={"enable_thinking": True, "messages": ()})
+    lm = replace(tiny_lm, template_kwargs={"enable_thinking": True})
     assert "enable_thinking;" in of(check(lm, FORGET, measure=False), "template variables").sentence
     assert "template variables" not in names(check(tiny_lm, FORGET, measure=False))
 
