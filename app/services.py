@@ -304,14 +304,13 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
         from tokenunlearn.datasets import load_samples as load
         from tokenunlearn.evaluation.token_changes import save_changes, token_changes
         from tokenunlearn.models.context import fit_context
-        from tokenunlearn.objectives import make_weighting
         from tokenunlearn.runs.spec import make_rule
         from tokenunlearn.training.settings import UnlearnSettings
         from tokenunlearn.training.step_rows import fixed_weights
 
         spec, scores = run.spec, run.scores
         config = UnlearnSettings.from_settings(spec.config)
-        if not config.uses_selection and config.weighting != "uniform":
+        if config.weights_move:
             raise TokenUnlearnError(
                 f'No token weights are stored for this run, and "{config.weighting}" recomputes them in '
                 "every step; run the unlearning again to get them."
@@ -319,8 +318,7 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
         weights = scores.weights(make_rule(spec.rule)) if scores and config.uses_selection else None
         before, after = worker().model(run.start), worker().model(run.result)
         encodings = before.encode_all(fit_context(before, load(spec.samples), config.long))
-        weighting = make_weighting(config.weighting, config.weighting_parameters)
-        fixed = [row.numpy() for row in fixed_weights(encodings, weights, weighting, config.seed)]
+        fixed = [row.numpy() for row in fixed_weights(encodings, weights, config)]
         changes = token_changes(before, after, encodings, fixed, task.progress)
         save_changes(changes, run.folder / "tokens.parquet")
 

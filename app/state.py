@@ -29,7 +29,7 @@ from tokenunlearn.attribution.selection import (
     Overrides,
     Rule,
     SoftWeighting,
-    UniformWeighting,
+    Uniform,
 )
 from tokenunlearn.settings import RENAMED, renamed
 
@@ -95,7 +95,7 @@ class TokenSettings:
         if self.weights == "soft":
             return SoftWeighting(self.temperature)
         if self.weights == "uniform":
-            return UniformWeighting()
+            return Uniform()
         return HardSelection(**{self.criterion: getattr(self, self.criterion)})
 
     def apply(self, scores: ScoreSet) -> ScoreSet:

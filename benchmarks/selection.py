@@ -25,7 +25,7 @@ from tokenunlearn.folders import ASSETS
 
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
 RULES = {
-    "sequence-level": tu.UniformWeighting(),
+    "sequence-level": tu.Uniform(),
     "hard": tu.HardSelection(threshold=0.8),
     "soft": tu.SoftWeighting(temperature=DEFAULT_TEMPERATURE),
 }

@@ -29,6 +29,7 @@ from rich.progress import track
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
 from benchmarks.token_labels import cluster
+from tokenunlearn.attribution.controls import inverted_weights, random_weights
 from tokenunlearn.attribution.selection import TokenWeights, make_weights
 from tokenunlearn.datasets.samples import Sample, SampleSet, overlaps
 from tokenunlearn.errors import TokenUnlearnError
@@ -38,7 +39,6 @@ from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import PRESETS, available_presets
-from tokenunlearn.objectives.weightings import inverted_weights, random_weights
 from tokenunlearn.training.settings import UnlearnSettings
 
 PATH = RESULTS / "selectivity.json"
@@ -187,7 +187,7 @@ class Case:
         if rule == "default":
             return self.default
         if rule == "uniform":
-            return make_weights(ids, self.gold, tu.UniformWeighting())
+            return make_weights(ids, self.gold, tu.Uniform())
         if rule == "gold":
             return TokenWeights(ids, tuple(self.gold), {"selection": "gold"})
         if rule == "paper":

@@ -99,10 +99,10 @@ def test_a_grid_with_controls_is_one_run_and_one_line_each(arguments, tmp_path):
     assert result.exit_code == 0, result.output
     runs = RunStore(tmp_path / "runs").runs()
     specs = sorted((run.spec for run in runs), key=lambda spec: result.output.index(spec.id))
-    rates_and_weights = [(spec.config["learning_rate"], spec.config["weighting"]) for spec in specs]
-    kinds = ("selection", "uniform", "random", "inverted")
+    rates_and_weights = [(spec.config["learning_rate"], spec.config["control"]) for spec in specs]
+    kinds = ("none", "uniform", "random", "inverted")
     assert rates_and_weights == [(rate, kind) for rate in (5e-4, 1e-3) for kind in kinds]
-    assert specs[0].label == "mine: weighting selection, learning_rate 0.0005"
+    assert specs[0].label == "mine: control none, learning_rate 0.0005"
     lines = [line for line in result.output.splitlines() if line.startswith("completed ")]
     assert len(lines) == 8 and all(spec.id in line for spec, line in zip(specs, lines, strict=True))
     assert all(run.state.status == "completed" for run in runs)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet as ScoreSet
     from tokenunlearn.attribution.selection import HardSelection as HardSelection
     from tokenunlearn.attribution.selection import SoftWeighting as SoftWeighting
-    from tokenunlearn.attribution.selection import UniformWeighting as UniformWeighting
+    from tokenunlearn.attribution.selection import Uniform as Uniform
     from tokenunlearn.datasets import load_choices as load_choices
     from tokenunlearn.datasets import load_samples as load_samples
     from tokenunlearn.datasets.samples import Sample as Sample
@@ -42,7 +42,7 @@ _HOME = {
     "ScoreSet": "attribution.score_set",
     "HardSelection": "attribution.selection",
     "SoftWeighting": "attribution.selection",
-    "UniformWeighting": "attribution.selection",
+    "Uniform": "attribution.selection",
     "load_choices": "datasets",
     "load_samples": "datasets",
     "TokenUnlearnError": "errors",

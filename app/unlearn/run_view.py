@@ -15,9 +15,9 @@ from app.errors import show_error
 from app.unlearn.run_plan import size_text
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.errors import RunError
-from tokenunlearn.objectives import WEIGHTINGS
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run, RunState
+from tokenunlearn.training.settings import UnlearnSettings
 
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
@@ -188,18 +188,17 @@ def duration_text(seconds: float) -> str:
 
 
 def weights_text(spec: RunSpec) -> str:
-    """Which token weights a run had: its rule, and the weighting that changed it or took its place."""
+    """Which token weights a run had: its rule, and the control or weighting that took its place."""
     rule = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values())
-    weighting = spec.config.get("weighting", "selection")
-    if weighting == "selection":
-        return rule
-    return f"{weighting} of {rule}" if WEIGHTINGS[weighting].uses_selection else weighting
+    config = UnlearnSettings.from_settings(spec.config)
+    if config.weights_move:
+        return config.weighting
+    return {"none": rule, "uniform": "uniform"}.get(config.control, f"{config.control} of {rule}")
 
 
 def weights_move(spec: RunSpec) -> bool:
     """Whether a run's token weights were made again in each step."""
-    weighting = spec.config.get("weighting", "selection")
-    return weighting != "uniform" and not WEIGHTINGS[weighting].uses_selection
+    return UnlearnSettings.from_settings(spec.config).weights_move
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ A field left blank is filled with what the objective recommends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -15,19 +15,20 @@ from app import services
 from app.controls import Source
 from app.errors import show_error
 from app.unlearn.run_plan import Plan
+from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import Rule
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.watch import WatchSettings, default_questions
 from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
-from tokenunlearn.runs.grid import CONTROLS, make_grid, parse_numbers, with_controls
+from tokenunlearn.runs.grid import make_grid, parse_numbers, with_controls
 from tokenunlearn.settings import kind_of
 from tokenunlearn.training.presets import RUN_PRESETS, RunPreset
-from tokenunlearn.training.settings import LEARNING_RATES, UnlearnSettings
+from tokenunlearn.training.settings import LEARNING_RATES, NO_CONTROL, UnlearnSettings
 
 HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnSettings)}
 EVALUATE = {0: "no", 24: "24 samples per split", 72: "72 samples per split", 100_000: "all samples"}
-LISTS = ("objective", "regularizer", "weighting")
+LISTS = ("objective", "regularizer", "weighting", "control")
 NUMBERS = {
     "gamma": "γ (forget)",
     "lambda_": "λ (retain)",
@@ -61,9 +62,7 @@ def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan | None:
     except TokenUnlearnError as error:
         show_error(error)
         return None
-    for name in dict.fromkeys(
-        c.weighting for c in configs if not c.uses_selection and c.weighting not in CONTROLS
-    ):
+    for name in dict.fromkeys(c.weighting for c in configs if c.weights_move):
         st.caption(f"The weighting {name} replaces the selected token weights.")
     return Plan(source, scores, rule, configs, retain, label, evaluate, watch)
 
@@ -86,6 +85,7 @@ def _settings() -> dict[str, Any]:
         values["weighting"] = _several("Weighting", "weighting", WEIGHTINGS, "selection")
         for name in values["weighting"]:
             values |= _parameters(WEIGHTINGS[name], f"weighting_{name}.", values["weighting"])
+        values["control"] = _several("Control", "control", (NO_CONTROL, *CONTROLS), NO_CONTROL)
     with third:
         for name in ("steps", "learning_rate", "seed"):
             values[name] = _number(name, defaults)
@@ -111,7 +111,7 @@ def _settings() -> dict[str, Any]:
     return values
 
 
-def _several(label: str, name: str, options: Mapping[str, Any], default: str) -> list[str]:
+def _several(label: str, name: str, options: Iterable[str], default: str) -> list[str]:
     """Some of the options, in the order chosen; none means the default, which the empty field shows."""
     chosen: list[str] = st.multiselect(
         label,
@@ -283,7 +283,7 @@ def _controls(configs: Sequence[UnlearnSettings]) -> bool:
     return st.toggle(
         "Add control runs: uniform, random and inverted weights",
         key="controls",
-        disabled=not any(config.weighting == "selection" for config in configs),
+        disabled=not any(c.control == NO_CONTROL and not c.weights_move for c in configs),
         help="Adds three runs for each run with selected weights, with all other settings equal. Random and "
         "inverted put the same weights on other tokens of each response, so the budget is equal; uniform "
         "trains for the same number of steps with weight 1 on every token.",

@@ -9,7 +9,7 @@ import pytest
 
 from app import selectors, state
 from tests.app.scores import sample, score_set
-from tokenunlearn.attribution.selection import HardSelection, SoftWeighting, UniformWeighting
+from tokenunlearn.attribution.selection import HardSelection, SoftWeighting, Uniform
 from tokenunlearn.attribution.selector import Selector
 
 
@@ -99,7 +99,7 @@ def test_a_link_with_an_old_name_is_read(scores):
 def test_rules(scores):
     base = state.defaults(scores)
     assert replace(base, weights="soft", temperature=0.3).rule == SoftWeighting(0.3)
-    assert replace(base, weights="uniform").rule == UniformWeighting()
+    assert replace(base, weights="uniform").rule == Uniform()
     assert replace(base, criterion="top_share", top_share=0.2).rule == HardSelection(top_share=0.2)
 
 

@@ -14,7 +14,7 @@ from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.sample_scores import OPTIONAL_ARRAYS, SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet, make_score_set
-from tokenunlearn.attribution.selection import HardSelection, UniformWeighting
+from tokenunlearn.attribution.selection import HardSelection, Uniform
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.datasets.samples import overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
@@ -141,7 +141,7 @@ def test_hash_does_not_depend_on_the_order_of_overrides(scores):
 
 def test_overrides_reach_the_weights_and_can_be_taken_back(scores):
     forced = scores.with_override("a", 0, False).with_override("b", 1, False)
-    weights = forced.weights(UniformWeighting())
+    weights = forced.weights(Uniform())
     assert [w.tolist() for w in weights.weights] == [[0, 1, 1, 1, 1], [1, 0, 1]]
     assert weights.score_hash == forced.hash and weights.sample_ids == ("a", "b")
     assert forced.with_override("a", 0, None).with_override("b", 1, None) == scores

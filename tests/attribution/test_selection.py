@@ -10,7 +10,7 @@ import pytest
 from tokenunlearn.attribution.selection import (
     HardSelection,
     SoftWeighting,
-    UniformWeighting,
+    Uniform,
     describe_rule,
     make_weights,
 )
@@ -35,7 +35,7 @@ def weights_of(rule, overrides=None, importance=IMPORTANCE):
         (HardSelection(top_share=0.5), [[0, 1, 1, 0], [1, 0]]),
         (HardSelection(top_share=0.0), [[0, 1, 0, 0], [1, 0]]),
         (HardSelection(top_share=1.0), [[1, 1, 1, 1], [1, 1]]),
-        (UniformWeighting(), [[1, 1, 1, 1], [1, 1]]),
+        (Uniform(), [[1, 1, 1, 1], [1, 1]]),
     ],
 )
 def test_rules(rule, expected):
@@ -70,7 +70,7 @@ def test_tiny_temperature_is_the_most_important_token(temperature):
         (HardSelection(quantile=1.0), [0, 1]),
         (HardSelection(top_share=0.5), [0, 1]),
         (SoftWeighting(0.01), [0, 2]),
-        (UniformWeighting(), [1, 1]),
+        (Uniform(), [1, 1]),
     ],
 )
 def test_nan_counts_as_unimportant(rule, expected):
@@ -85,14 +85,14 @@ def test_threshold_that_selects_nothing_is_an_error_saying_what_to_do():
     assert "threshold 0.95" in message and "0.900" in message and "lower the threshold" in message
 
 
-@pytest.mark.parametrize("rule", [HardSelection(threshold=0.1), SoftWeighting(1.0), UniformWeighting()])
+@pytest.mark.parametrize("rule", [HardSelection(threshold=0.1), SoftWeighting(1.0), Uniform()])
 def test_everything_forced_out_is_an_error_that_says_so(rule):
     overrides = {"0": dict.fromkeys(range(4), False), "1": dict.fromkeys(range(2), False)}
     with pytest.raises(NothingSelectedError, match="forced out"):
         weights_of(rule, overrides)
 
 
-@pytest.mark.parametrize("rule", [HardSelection(quantile=0.5), SoftWeighting(1.0), UniformWeighting()])
+@pytest.mark.parametrize("rule", [HardSelection(quantile=0.5), SoftWeighting(1.0), Uniform()])
 @pytest.mark.parametrize("importance", [[], [np.array([])]])
 def test_no_tokens_is_an_error(rule, importance):
     with pytest.raises(NothingSelectedError, match="no response tokens"):
@@ -103,7 +103,7 @@ def test_overrides_win_over_hard_and_uniform_rules():
     overrides = {"0": {0: True, 1: False}, "elsewhere": {0: True}}
     assert weights_of(HardSelection(threshold=0.5), overrides) == [[1, 0, 1, 0], [1, 0]]
     assert weights_of(HardSelection(threshold=0.95), {"1": {1: True}}) == [[0, 0, 0, 0], [0, 1]]
-    assert weights_of(UniformWeighting(), overrides) == [[1, 0, 1, 1], [1, 1]]
+    assert weights_of(Uniform(), overrides) == [[1, 0, 1, 1], [1, 1]]
 
 
 def test_overrides_win_over_soft_weights_and_keep_the_mean():
@@ -121,7 +121,7 @@ def test_counts_rule_and_hash_travel_with_the_weights():
     assert (weights.selected, weights.tokens, weights.score_hash) == (3, 6, "abc")
     assert weights.rule == {"selection": "hard", "threshold": 0.5}
     assert describe_rule(SoftWeighting(0.2)) == {"selection": "soft", "temperature": 0.2}
-    assert describe_rule(UniformWeighting()) == {"selection": "uniform"}
+    assert describe_rule(Uniform()) == {"selection": "uniform"}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_bad_temperature(temperature):
 
 def test_a_rule_that_is_not_listed_goes_by_its_class():
     @dataclass(frozen=True)
-    class LongTokens(UniformWeighting):
+    class LongTokens(Uniform):
         least: int = 4
 
     assert make_weights(["a", "b"], IMPORTANCE, LongTokens()).rule == {"selection": "LongTokens", "least": 4}

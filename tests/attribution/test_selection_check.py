@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.app.scores import sample, score_set
-from tokenunlearn.attribution.selection import HardSelection, UniformWeighting
+from tokenunlearn.attribution.selection import HardSelection, Uniform
 from tokenunlearn.attribution.selection_check import UNKNOWN_NLL, check_selection
 
 NAMES = [" Ada", " Lee", " lives", " in", " Tu", "rin", ".", "<|end|>"]
@@ -49,7 +49,7 @@ def test_overrides_and_scores_by_token_cut_through_words_and_names(scores):
 
 
 def test_uniform_weights_leave_nothing_out(scores):
-    check = check_selection(scores, scores.weights(UniformWeighting()).weights)
+    check = check_selection(scores, scores.weights(Uniform()).weights)
     assert (check.selected, check.empty, check.partial) == (16, (), ())
 
 

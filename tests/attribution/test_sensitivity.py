@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from tests.app.scores import sample, score_set
-from tokenunlearn.attribution.selection import HardSelection, SoftWeighting, UniformWeighting
+from tokenunlearn.attribution.selection import HardSelection, SoftWeighting, Uniform
 from tokenunlearn.attribution.sensitivity import rank_agreement, selection_statistics
 from tokenunlearn.errors import TokenUnlearnError
 
@@ -25,7 +25,7 @@ def scores():
 
 @pytest.mark.parametrize(
     "rule",
-    [HardSelection(threshold=0.5), HardSelection(top_share=0.4), SoftWeighting(0.2), UniformWeighting()],
+    [HardSelection(threshold=0.5), HardSelection(top_share=0.4), SoftWeighting(0.2), Uniform()],
 )
 def test_against_naive_loops(scores, rule):
     found = selection_statistics(scores, rule)
@@ -63,7 +63,7 @@ def test_a_rule_that_selects_nothing_is_a_row_of_zeros_not_an_error(scores):
 
 
 def test_without_gold_spans_what_needs_them_is_unknown():
-    found = selection_statistics(score_set([sample([1, 2, 3], [3, 2, 1])]), UniformWeighting())
+    found = selection_statistics(score_set([sample([1, 2, 3], [3, 2, 1])]), Uniform())
     assert (found.precision, found.recall, found.coverage) == (None, None, None)
     assert (found.tokens, found.mass, found.effective) == (1, 1, 3)
 
@@ -81,7 +81,7 @@ def test_effective_tokens_are_those_that_pull():
 
 def test_a_score_set_without_tokens_is_refused():
     with pytest.raises(TokenUnlearnError, match="no response token"):
-        selection_statistics(score_set([]), UniformWeighting())
+        selection_statistics(score_set([]), Uniform())
 
 
 def test_rank_agreement_is_spearmans():

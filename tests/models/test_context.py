@@ -108,7 +108,7 @@ def test_scores_and_weights_are_of_the_fitted_samples(lm):
     run = tu.unlearn(
         lm,
         SAMPLES,
-        scores.weights(tu.UniformWeighting()),
+        scores.weights(tu.Uniform()),
         retain=SAMPLES,
         long="truncate",
         steps=1,

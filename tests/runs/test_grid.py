@@ -57,7 +57,7 @@ def test_a_parameter_without_an_owner_goes_to_all_that_have_it():
     values = {
         "objective": ["npo", "graddiff", "simnpo"],
         "beta": [0.1, 0.2],
-        "weighting": ["wga", "uniform"],
+        "weighting": ["wga", "selection"],
         "weighting_beta": [1.0, 5.0],
     }
     owned = {"npo.beta": [0.1, 0.2], "simnpo.beta": [0.1, 0.2], "weighting_wga.beta": [1.0, 5.0]}
@@ -92,11 +92,11 @@ def test_what_an_objective_recommends_is_filled_for_each():
 def test_controls_differ_in_nothing_but_the_weights():
     grid = make_grid({"seed": [0, 1], "steps": [7]})
     found = with_controls(grid)
-    assert [(c.seed, c.weighting) for c in found] == [
-        (seed, name) for seed in (0, 1) for name in ("selection", *CONTROLS)
+    assert [(c.seed, c.control) for c in found] == [
+        (seed, name) for seed in (0, 1) for name in ("none", *CONTROLS)
     ]
     for config in found:
-        assert asdict(config) | {"weighting": "selection"} == asdict(grid[config.seed])
+        assert asdict(config) | {"control": "none"} == asdict(grid[config.seed])
     assert with_controls(found) == found
     rival = make_grid({"weighting": ["wga"]})
     assert with_controls(rival) == rival

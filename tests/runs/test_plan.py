@@ -45,4 +45,4 @@ def test_rows_tell_controls_apart():
     plan = RunPlan("demo", "authors:forget10", "", RULE, with_controls(make_grid({"steps": [3]})))
     assert [row["weights"] for row in plan.rows()] == ["selection", "uniform", "random", "inverted"]
     assert [row["run"] for row in plan.rows()] == [1, 2, 3, 4]
-    assert plan.rows()[1]["differs in"] == "weighting uniform"
+    assert plan.rows()[1]["differs in"] == "control uniform"

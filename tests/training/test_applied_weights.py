@@ -57,13 +57,13 @@ def test_after_one_step_they_are_the_published_formula_at_the_start_model(tiny_l
         assert np.allclose(weights, (formula / formula.mean()).numpy(), atol=1e-4)
 
 
-@pytest.mark.parametrize("weighting", ["selection", "random", "inverted"])
-def test_fixed_weights_are_those_of_the_weighting(tiny_lm, weighting):
+@pytest.mark.parametrize("control", ["none", "random", "inverted"])
+def test_fixed_weights_are_those_of_the_control(tiny_lm, control):
     encodings = tiny_lm.encode_all(FORGET)
     chosen = [np.linspace(0, 2, e.response_length, dtype=np.float32) for e in encodings]
     given = TokenWeights(tuple(s.id for s in FORGET), tuple(chosen), {"selection": "soft"})
-    result = unlearn(tiny_lm, FORGET, given, weighting=weighting, **ALONE)
+    result = unlearn(tiny_lm, FORGET, given, control=control, **ALONE)
     for weights, own in zip(result.token_weights, chosen, strict=True):
         assert sorted(weights) == sorted(own)
-        assert (weights.tolist() == own.tolist()) == (weighting == "selection")
-        assert (weights.tolist() == own[::-1].tolist()) == (weighting == "inverted")
+        assert (weights.tolist() == own.tolist()) == (control == "none")
+        assert (weights.tolist() == own[::-1].tolist()) == (control == "inverted")

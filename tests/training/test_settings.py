@@ -29,6 +29,13 @@ def test_recommendations_are_settings_and_survive_a_round_trip():
         assert UnlearnSettings(**asdict(config)) == config
 
 
+@pytest.mark.parametrize("name", ["uniform", "random", "inverted"])
+def test_controls_under_their_old_name_are_accepted(name):
+    config = UnlearnSettings.from_settings({"weighting": name})
+    assert config == UnlearnSettings(control=name)
+    assert config.uses_selection == (name != "uniform") and not config.weights_move
+
+
 def test_settings_by_name_reach_objective_and_weighting():
     config = UnlearnSettings.from_settings(
         {"objective": "npo", "beta": 0.5, "weighting": "wga", "weighting_beta": 3.0, "steps": 7}
@@ -53,6 +60,8 @@ def test_resolved_names_every_parameter_layer_and_rate(tiny_lm):
     ("settings", "message"),
     [
         ({"weighting": "nope"}, "There is no weighting"),
+        ({"control": "nope"}, "There is no control"),
+        ({"control": "random", "weighting": "wga"}, "makes its own weights"),
         ({"weighting_beta": 1.0}, 'The weighting "selection" has no parameter "beta"'),
         ({"objective": "rmu", "beta": 1.0}, 'no parameter "beta"; it takes coefficient'),
         ({"objective": "tpo", "beta": 0.0}, "beta is 0.0; it must be above 0"),

@@ -105,10 +105,10 @@ def test_controls_train_other_tokens_than_the_selection(tiny_lm):
     nlls = [n.numpy() for n in response_nll(tiny_lm, encodings)]
     settings = SMALL | {"objective": "gradient_ascent", "regularizer": "none"}
     found = {
-        name: -unlearn(tiny_lm, FORGET, weights, weighting=name, **settings).history[0]["forget_loss"]
-        for name in ("selection", "uniform", "inverted")
+        name: -unlearn(tiny_lm, FORGET, weights, control=name, **settings).history[0]["forget_loss"]
+        for name in ("none", "uniform", "inverted")
     }
-    assert found["selection"] == pytest.approx(np.mean([n[2] for n in nlls]), abs=1e-5)
+    assert found["none"] == pytest.approx(np.mean([n[2] for n in nlls]), abs=1e-5)
     assert found["uniform"] == pytest.approx(np.concatenate(nlls).mean(), abs=1e-5)
     possible = {float(a + b) / 2 for a in np.delete(nlls[0], 2) for b in np.delete(nlls[1], 2)}
     assert min(abs(found["inverted"] - value) for value in possible) < 1e-5

@@ -127,7 +127,7 @@ class SoftWeighting:
 
 
 @dataclass(frozen=True)
-class UniformWeighting:
+class Uniform:
     """Weight 1 for every response token: the sequence-level method."""
 
     def weights(self, importance: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -167,7 +167,7 @@ class TokenWeights:
 
 
 # A new rule is one class and one line here.
-RULES: dict[str, type[Any]] = {"hard": HardSelection, "soft": SoftWeighting, "uniform": UniformWeighting}
+RULES: dict[str, type[Any]] = {"hard": HardSelection, "soft": SoftWeighting, "uniform": Uniform}
 
 
 def describe_rule(rule: Rule) -> dict[str, Any]:

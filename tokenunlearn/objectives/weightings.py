@@ -1,4 +1,4 @@
-"""Weightings: what fills the slot of the token weights: the selection, controls, and what rivals publish.
+"""Weightings: token weights made in each step from the present model, as rival methods publish them.
 
 Each published formula is a pure function of (batch, time) tensors that returns detached, unnormalized
 weights, 0 outside the mask, with p = exp(-nll) the probability of the true token.
@@ -16,7 +16,7 @@ from tokenunlearn.objectives.step import ForgetStep
 from tokenunlearn.settings import Settings, setting
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
 
 def wga_weights(
@@ -115,27 +115,6 @@ def su_weights(
     return max_pool1d(selected.unsqueeze(1), 2 * context + 1, stride=1, padding=context).squeeze(1) * mask
 
 
-def random_weights(weights: Float[Tensor, " time"], generator: Generator) -> Float[Tensor, " time"]:
-    """The same weights on other tokens of the response, drawn at random: a control of equal budget."""
-    import torch
-
-    return weights[torch.randperm(len(weights), generator=generator)]
-
-
-def inverted_weights(weights: Float[Tensor, " time"], generator: Generator) -> Float[Tensor, " time"]:
-    """The same weights in reverse order of size: the largest go to the tokens that had the smallest.
-
-    Equal weights are ordered at random, so a hard selection of n tokens becomes n random unselected ones.
-    """
-    import torch
-
-    shuffled = torch.randperm(len(weights), generator=generator)
-    order = shuffled[weights[shuffled].argsort(stable=True)]  # ascending, ties at random
-    inverted = torch.empty_like(weights)
-    inverted[order] = weights.sort(descending=True).values
-    return inverted
-
-
 def _mean_one(
     weights: Float[Tensor, "batch time"], mask: Bool[Tensor, "batch time"]
 ) -> Float[Tensor, "batch time"]:
@@ -146,19 +125,15 @@ def _mean_one(
 
 @dataclass(frozen=True)
 class Weighting(Settings):
-    """The run's own token weights, as selected.
+    """The run's own token weights, made by a rule before the first step.
 
     Attributes:
         needs: What a step must offer; see :class:`~tokenunlearn.objectives.step.ForgetStep`.
-        uses_selection: Whether the selected weights matter at all.
+        uses_selection: Whether the rule's weights matter at all.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset()
     uses_selection: ClassVar[bool] = True
-
-    def fixed(self, weights: Float[Tensor, " time"], generator: Generator) -> Float[Tensor, " time"]:
-        """One response's weights before the first step."""
-        return weights
 
     def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
         """Weights of a step's batch, unnormalized."""
@@ -166,34 +141,8 @@ class Weighting(Settings):
 
     def weights(self, step: ForgetStep, *, published_scale: bool) -> Float[Tensor, "batch time"]:
         """Weights of a step's batch; without ``published_scale`` formulas are scaled to mean 1 a response."""
-        found = self.published(step)
-        return found if published_scale or self.uses_selection else _mean_one(found, step.mask)
-
-
-class Uniform(Weighting):
-    """Weight 1 everywhere: the published sequence-level method."""
-
-    uses_selection: ClassVar[bool] = False
-
-    def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
-        """Ones on the response."""
-        return step.mask.to(step.weights.dtype)
-
-
-class Random(Weighting):
-    """Control: the selected weights on random tokens of the same response."""
-
-    def fixed(self, weights: Float[Tensor, " time"], generator: Generator) -> Float[Tensor, " time"]:
-        """One response's weights, permuted."""
-        return random_weights(weights, generator)
-
-
-class Inverted(Weighting):
-    """Control: the selected weights on the least important tokens of the same response."""
-
-    def fixed(self, weights: Float[Tensor, " time"], generator: Generator) -> Float[Tensor, " time"]:
-        """One response's weights, inverted."""
-        return inverted_weights(weights, generator)
+        weights = self.published(step)
+        return weights if published_scale or self.uses_selection else _mean_one(weights, step.mask)
 
 
 @dataclass(frozen=True)

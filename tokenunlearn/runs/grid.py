@@ -8,16 +8,13 @@ from dataclasses import fields, replace
 from itertools import product
 from typing import Any
 
+from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
 from tokenunlearn.settings import renamed
-from tokenunlearn.training.settings import UnlearnSettings
+from tokenunlearn.training.settings import NO_CONTROL, UnlearnSettings
 
 MOST_RUNS = 100
-# Weightings that take the place of the selection in a control run: the same steps, the same settings; random
-# and inverted have the very weights of the selection, on other tokens.
-CONTROLS = ("uniform", "random", "inverted")
-
 Values = Mapping[str, Sequence[Any]]
 
 
@@ -112,22 +109,22 @@ def with_controls(configs: Sequence[UnlearnSettings]) -> list[UnlearnSettings]:
     Raises:
         TokenUnlearnError: If there are more than 100 runs then.
     """
-    found: list[UnlearnSettings] = []
+    controlled: list[UnlearnSettings] = []
     for config in configs:
-        found.append(config)
-        if config.weighting == "selection":
-            found += [replace(config, weighting=name, weighting_parameters={}) for name in CONTROLS]
-    found = _unique(found)
-    _check_count(len(found))
-    return found
+        controlled.append(config)
+        if not config.weights_move and config.control == NO_CONTROL:
+            controlled += [replace(config, control=name) for name in CONTROLS]
+    controlled = _unique(controlled)
+    _check_count(len(controlled))
+    return controlled
 
 
 def _unique(configs: Any) -> list[UnlearnSettings]:
-    found: list[UnlearnSettings] = []
+    unique: list[UnlearnSettings] = []
     for config in configs:
-        if config not in found:
-            found.append(config)
-    return found
+        if config not in unique:
+            unique.append(config)
+    return unique
 
 
 def _check_count(count: int) -> None:

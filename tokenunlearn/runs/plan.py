@@ -85,7 +85,7 @@ class RunPlan:
             {
                 "run": number,
                 "objective": config.objective,
-                "weights": config.weighting,
+                "weights": config.weighting if config.control == "none" else config.control,
                 "differs in": different or "–",
                 "steps": config.steps,
             }

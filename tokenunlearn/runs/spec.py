@@ -10,7 +10,6 @@ from typing import Any
 
 from tokenunlearn.attribution.selection import RULES, Rule
 from tokenunlearn.errors import RunError
-from tokenunlearn.objectives import WEIGHTINGS
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,11 @@ class RunSpec:
         now = datetime.now(UTC)
         make_rule(values["rule"])
         config, weights = values["config"], values["rule"]["selection"]
-        weighting = config.get("weighting", "selection")
+        weighting, control = config.get("weighting", "selection"), config.get("control", "none")
         if weighting != "selection":
-            weights = f"{weighting}-{weights}" if WEIGHTINGS[weighting].uses_selection else weighting
+            weights = weighting
+        elif control != "none":
+            weights = control if control == "uniform" else f"{control}-{weights}"
         name = f"{config.get('objective', 'npo')}-{weights}".replace("_", "-")
         run_id = f"{now:%Y%m%d-%H%M%S}-{name}-{secrets.token_hex(2)}"
         return cls(id=run_id, created=now.isoformat(timespec="seconds"), label=label or name, **values)

@@ -33,7 +33,7 @@ RUN_PRESETS: dict[str, RunPreset] = {
         for name in OBJECTIVES
     },
     "npo, sequence level": RunPreset(
-        {"objective": "npo", "weighting": "uniform"},
+        {"objective": "npo", "control": "uniform"},
         "NPO as published: all answer tokens have the same weight.",
     ),
     "npo, long texts": RunPreset(

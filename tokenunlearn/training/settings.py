@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from tokenunlearn.attribution.controls import CONTROLS
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.context import Long
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS, base_model_name
@@ -31,6 +33,7 @@ DEFAULTS: Mapping[str, Any] = {
     "retain_batch_size": 36,
 }
 LEARNING_RATES = {"full": 5e-4, "lora": 1e-3}
+NO_CONTROL = "none"
 AUTO: Any = None  # filled with what the objective recommends
 
 
@@ -68,12 +71,16 @@ class UnlearnSettings(Settings):
     lambda_: float = setting(AUTO, "Strength of the retain loss (lambda).", minimum=0)
     weighting: str = setting(
         "selection",
-        f"How tokens are weighted: {', '.join(WEIGHTINGS)}. selection uses the selected token weights; "
-        "random and inverted put the same weights on other tokens, as controls; the others replace the "
-        "selection.",
+        f"How tokens are weighted: {', '.join(WEIGHTINGS)}. selection uses the selected token weights; the "
+        "others make weights in each step from the present model.",
     )
     weighting_parameters: Mapping[str, float] = field(
         default_factory=dict, metadata={"help": "Parameters of the weighting by name, e.g. beta for wga."}
+    )
+    control: str = setting(
+        NO_CONTROL,
+        f"Control that replaces the selected token weights: {', '.join((NO_CONTROL, *CONTROLS))}. uniform: "
+        "weight 1 on every token; random, inverted: the same weights on other tokens of each response.",
     )
     published_scale: bool = setting(
         False, "Use the weights as published instead of rescaling them to mean 1 per response."
@@ -125,8 +132,19 @@ class UnlearnSettings(Settings):
 
     def __post_init__(self) -> None:
         """Fill what is left open and refuse what could not run, in one sentence."""
+        if self.weighting in CONTROLS:  # what controls were before they had a setting of their own
+            object.__setattr__(self, "control", self.weighting)
+            object.__setattr__(self, "weighting", "selection")
         recommended = make_objective(self.objective, self.parameters).recommended
         make_weighting(self.weighting, self.weighting_parameters)
+        if self.control not in (NO_CONTROL, *CONTROLS):
+            known = ", ".join((NO_CONTROL, *CONTROLS))
+            raise TokenUnlearnError(f'There is no control "{self.control}"; use one of {known}.')
+        if self.control != NO_CONTROL and self.weighting != "selection":
+            raise TokenUnlearnError(
+                f'The weighting "{self.weighting}" makes its own weights; the control '
+                f'"{self.control}" has none to replace.'
+            )
         for name, default in DEFAULTS.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, recommended.get(name, default))
@@ -140,8 +158,13 @@ class UnlearnSettings(Settings):
 
     @property
     def uses_selection(self) -> bool:
-        """Whether the selected token weights matter; other weightings take their place."""
-        return WEIGHTINGS[self.weighting].uses_selection
+        """Whether the selected token weights matter, and nothing takes their place."""
+        return WEIGHTINGS[self.weighting].uses_selection and self.control != "uniform"
+
+    @property
+    def weights_move(self) -> bool:
+        """Whether the token weights are made again in each step."""
+        return not WEIGHTINGS[self.weighting].uses_selection
 
     @property
     def forget_needs(self) -> frozenset[str]:

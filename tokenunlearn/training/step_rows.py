@@ -9,25 +9,33 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.models.encoding import Batch, Encoding, collate
-from tokenunlearn.objectives import Weighting
 from tokenunlearn.training.references import References
 from tokenunlearn.training.settings import UnlearnSettings
 
 
 def fixed_weights(
-    forget: Sequence[Encoding], weights: TokenWeights | None, weighting: Weighting, seed: int
+    forget: Sequence[Encoding], weights: TokenWeights | None, settings: UnlearnSettings
 ) -> list[Tensor]:
-    """Weights before the first step as tensors (T_i,), checked against the encodings they are for."""
+    """Weights before the first step as tensors (T_i,), checked against the encodings they are for.
+
+    Args:
+        forget: The forget set.
+        weights: Weights of the very same samples; None weights every token alike.
+        settings: Say which control takes their place, if any, and the seed of what is drawn.
+    """
     if weights is None:
         rows = [torch.ones(e.response_length) for e in forget]
     else:
         _check_weights(forget, weights)
         rows = [torch.tensor(w, dtype=torch.float32) for w in weights.weights]
-    generator = torch.Generator().manual_seed(seed)
-    return [weighting.fixed(row, generator) for row in rows]
+    if settings.control == "none":
+        return rows
+    generator = torch.Generator().manual_seed(settings.seed)
+    return [CONTROLS[settings.control](row, generator) for row in rows]
 
 
 def _check_weights(forget: Sequence[Encoding], weights: TokenWeights) -> None:

@@ -30,7 +30,7 @@ from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.processes import process_count, process_index
 from tokenunlearn.models.token_budget import training_tokens
-from tokenunlearn.objectives import make_objective, make_weighting
+from tokenunlearn.objectives import make_objective
 from tokenunlearn.objectives.refusals import REFUSALS
 from tokenunlearn.training.applied_weights import AppliedWeights
 from tokenunlearn.training.config import UnlearnConfig
@@ -217,7 +217,7 @@ class UnlearnTrainer(Trainer):
             if self.reference is None and self.settings.train == "full":
                 references = references.detached()
             self.loss = StepLoss(self.lm.model, self.settings, references)
-            if not make_weighting(self.settings.weighting, self.settings.weighting_parameters).uses_selection:
+            if self.settings.weights_move:
                 self.loss.applied = AppliedWeights([e.response_length for e in self.rows.forget])
         return self.loss
 
@@ -348,8 +348,7 @@ def _rows(
     """Everything that the steps read, as encodings, in one part."""
     encodings = lm.encode_all(forget)
     retained = lm.encode_all(fit_context(lm, retain, settings.long)) if len(retain) else []
-    weighting = make_weighting(settings.weighting, settings.weighting_parameters)
-    token_weights = fixed_weights(encodings, weights, weighting, settings.seed)
+    token_weights = fixed_weights(encodings, weights, settings)
     plan = StepPlan.draw(settings, len(encodings), len(retained))
     return StepRows(settings, encodings, _refusals(lm, forget, settings), retained, token_weights, plan)
 

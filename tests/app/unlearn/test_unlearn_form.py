@@ -119,14 +119,14 @@ def test_one_click_adds_the_controls(open_page, scored):
     at.toggle(key="controls").set_value(True).run()
     press(at, "Start 4 runs")
     wait_for_all()
-    found = {run.spec.config["weighting"]: run for run in runs()}
-    assert set(found) == {"selection", "uniform", "random", "inverted"}
+    found = {run.spec.config["control"]: run for run in runs()}
+    assert set(found) == {"none", "uniform", "random", "inverted"}
     assert {run.state.status for run in runs()} == {"completed"}
-    plain = [{**run.spec.config, "weighting": ""} for run in runs()]
+    plain = [{**run.spec.config, "control": ""} for run in runs()]
     assert all(config == plain[0] for config in plain)
     assert len({run.spec.score_hash for run in runs()}) == 1
     texts = {name: weights_text(run.spec) for name, run in found.items()}
-    assert texts["selection"] == "hard, 0.3"
+    assert texts["none"] == "hard, 0.3"
     assert texts["uniform"] == "uniform"
     assert texts["random"] == "random of hard, 0.3"
 
@@ -276,7 +276,7 @@ def test_the_command_lines_say_exactly_what_is_started(home, demo_scores, tmp_pa
     command = typer.main.get_command(app).commands["unlearn"]
     for line, spec in zip(lines, specs, strict=True):
         found = command.make_context("unlearn", shlex.split(line)[4:]).params
-        names = ("objective", "regularizer", "weighting", "lambda_", "layer", "seed", "beta")
+        names = ("objective", "regularizer", "weighting", "control", "lambda_", "layer", "seed", "beta")
         assert make_grid({name: found[name] or [] for name in names}) == [UnlearnSettings(**spec.config)]
         assert not found["assignments"]
         assert (found["label"], found["evaluate_samples"]) == (spec.label, 24)
