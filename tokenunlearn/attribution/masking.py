@@ -120,8 +120,8 @@ def copied_tokens(question: str, answer: str, offsets: Sequence[Span]) -> np.nda
     def word(text: str, span: Span) -> str:
         return unicodedata.normalize("NFC", text[span[0] : span[1]]).casefold()
 
-    asked = {word(question, span) for span in word_spans(question)}
-    repeated = [span for span in word_spans(answer) if word(answer, span) in asked]
+    question_words = {word(question, span) for span in word_spans(question)}
+    repeated = [span for span in word_spans(answer) if word(answer, span) in question_words]
     return np.array([overlaps(offset, repeated) for offset in offsets], dtype=bool)
 
 

@@ -262,7 +262,7 @@ def _share(cache: DynamicCache, samples: Sequence[int], length: int) -> DynamicC
     if not length:
         return None
     one = len(set(samples)) == 1
-    kept = [(layer.keys, layer.values) for layer in cache.layers if isinstance(layer, DynamicLayer)]
+    layers = [(layer.keys, layer.values) for layer in cache.layers if isinstance(layer, DynamicLayer)]
     index = torch.tensor(samples[:1] if one else samples)
 
     def rows(states: Tensor | None) -> Tensor:
@@ -270,7 +270,7 @@ def _share(cache: DynamicCache, samples: Sequence[int], length: int) -> DynamicC
         taken = states[index.to(states.device), :, :length]
         return taken.expand(len(samples), -1, -1, -1) if one else taken
 
-    return DynamicCache([(rows(keys), rows(values)) for keys, values in kept])
+    return DynamicCache([(rows(keys), rows(values)) for keys, values in layers])
 
 
 def mask_id(lm: LoadedModel) -> int:

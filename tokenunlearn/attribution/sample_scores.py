@@ -76,12 +76,12 @@ class SampleScores:
         spans = word_spans(self.answer)
         stops = [stop for _, stop in spans]
         numbers: dict[object, int] = {}
-        found = []
+        groups = []
         for t, offset in enumerate(self.offsets):
             first = bisect_right(stops, offset[0])  # the first word that ends behind the token's beginning
             inside = first < len(spans) and overlaps(offset, [spans[first]])
-            found.append(numbers.setdefault(spans[first] if inside else ("none", t), len(numbers)))
-        return np.array(found, dtype=int)
+            groups.append(numbers.setdefault(spans[first] if inside else ("none", t), len(numbers)))
+        return np.array(groups, dtype=int)
 
     @cached_property
     def in_words(self) -> np.ndarray:

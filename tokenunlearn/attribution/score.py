@@ -166,10 +166,10 @@ def _score_all(
 ) -> list[SampleScores]:
     """Scores of every sample, in order; those in the store are not measured."""
     keys = score_keys(model, samples, masking) if store else []
-    found: list[SampleScores | None] = [None] * len(samples)
+    results: list[SampleScores | None] = [None] * len(samples)
     if store:
-        found = [store.read(k, s) for k, s in zip(keys, samples, strict=True)]
-    missing = [i for i, scores in enumerate(found) if scores is None]
+        results = [store.read(k, s) for k, s in zip(keys, samples, strict=True)]
+    missing = [i for i, scores in enumerate(results) if scores is None]
     known = len(samples) - len(missing)
     if known:
         progress(known, len(samples))
@@ -188,15 +188,15 @@ def _score_all(
         model, encodings(), masking, total=len(missing), token_budget=token_budget, progress=report
     )
     for i, measured in zip(missing, stream, strict=True):
-        scores = found[i] = _sample_scores(samples[i], window.popleft(), measured)
+        scores = results[i] = _sample_scores(samples[i], window.popleft(), measured)
         if store:
             store.write(keys[i], scores)
-    return [scores for scores in found if scores is not None]
+    return [scores for scores in results if scores is not None]
 
 
 def _sample_scores(sample: Sample, encoding: Encoding, measured: Masking) -> SampleScores:
     start = encoding.prompt_length
-    asked = "\n".join(turn.content for turn in sample.turns[:-1] if turn.role != "system")
+    prompt = "\n".join(turn.content for turn in sample.turns[:-1] if turn.role != "system")
     return SampleScores(
         sample_id=sample.id,
         question=sample.question,
@@ -213,5 +213,5 @@ def _sample_scores(sample: Sample, encoding: Encoding, measured: Masking) -> Sam
         losses=measured.losses,
         copied=repeated_tokens(sample.answer, encoding.answer_offsets)
         if sample.document
-        else copied_tokens(asked, sample.answer, encoding.answer_offsets),
+        else copied_tokens(prompt, sample.answer, encoding.answer_offsets),
     )

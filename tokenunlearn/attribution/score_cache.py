@@ -110,14 +110,14 @@ class ScoreCache:
 
     def files(self) -> list[Path]:
         """All files, the least recently used first."""
-        found = []
+        entries = []
         for path in self.folder.rglob("*"):
             try:
                 if path.is_file():
-                    found.append((path.stat().st_mtime, path))
+                    entries.append((path.stat().st_mtime, path))
             except OSError:  # another process has just removed it
                 continue
-        return [path for _, path in sorted(found)]
+        return [path for _, path in sorted(entries)]
 
     def size(self) -> int:
         """Bytes of all files."""
@@ -177,7 +177,7 @@ def measurement_keys(lm: LoadedModel, encodings: Iterable[Encoding], option: str
     ]
 
 
-def weights_digest(model: torch.nn.Module, kept: int = 64) -> str:
+def weights_digest(model: torch.nn.Module, sampled: int = 64) -> str:
     """sha256 of the weights in memory, 64 hex digits: names, shapes, types, exact sums and some values.
 
     The sums are of the bits as integers, so any one changed value shows and their order does not matter; they
@@ -189,7 +189,7 @@ def weights_digest(model: torch.nn.Module, kept: int = 64) -> str:
     digest = hashlib.sha256()
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         flat = tensor.detach().contiguous().view(-1).view(bits[tensor.dtype.itemsize])
-        some = flat[:: max(1, flat.numel() // kept)]
+        some = flat[:: max(1, flat.numel() // sampled)]
         values = [int(flat.sum(dtype=torch.int64)), *some.tolist()] if flat.numel() else []
         digest.update(json.dumps([name, str(tensor.dtype), *tensor.shape, *values]).encode())
     return digest.hexdigest()

@@ -173,11 +173,11 @@ class ScoreSet:
         if sample is None or not 0 <= position < len(sample.texts):
             raise ScoreSetError(f"Sample {sample_id} has no response token {position} in this score set.")
         overrides = {key: dict(value) for key, value in self.overrides.items()}
-        mine = overrides.setdefault(sample_id, {})
-        mine.pop(position, None)
+        forced = overrides.setdefault(sample_id, {})
+        forced.pop(position, None)
         if inside is not None:
-            mine[position] = inside
-        if not mine:
+            forced[position] = inside
+        if not forced:
             del overrides[sample_id]
         return replace(self, overrides=overrides)
 

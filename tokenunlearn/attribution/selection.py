@@ -206,9 +206,9 @@ def make_weights(
                 "No token is selected: all selected tokens are forced out by overrides."
             )
         highest = max(float(np.nan_to_num(s, nan=0.0).max(initial=0.0)) for s in importance)
-        asked = ", ".join(f"{k} {v:g}" for k, v in result.rule.items() if k != "selection")
+        criterion = ", ".join(f"{k} {v:g}" for k, v in result.rule.items() if k != "selection")
         raise NothingSelectedError(
-            f"No token is selected ({asked}); the highest importance is {highest:.3f}, "
+            f"No token is selected ({criterion}); the highest importance is {highest:.3f}, "
             "so lower the threshold."
         )
     return result

@@ -22,9 +22,9 @@ def replaced_words(text: str, perturbed: Sequence[str]) -> list[Span]:
     replaced = [0] * len(words)
     for other in perturbed:
         aligned = SequenceMatcher(a=words, b=_words(other), autojunk=False)
-        kept = {block.a + i for block in aligned.get_matching_blocks() for i in range(block.size)}
+        aligned_words = {block.a + i for block in aligned.get_matching_blocks() for i in range(block.size)}
         for i in range(len(words)):
-            replaced[i] += i not in kept
+            replaced[i] += i not in aligned_words
     return [span for span, count in zip(spans, replaced, strict=True) if 2 * count > len(perturbed)]
 
 

@@ -138,10 +138,10 @@ def load_mmlu(subject: str) -> ChoiceSet:
             f'"{subject}" is not an MMLU subject; use a name such as computer_security, or all.'
         )
     rows = public_rows(f"mmlu_redux/mmlu_{subject}.csv", "cais/mmlu", subject, "test")
-    kept = [(where, row) for where, row in rows if str(row.get("error_type") or "ok").casefold() == "ok"]
-    if not kept:
+    usable = [(where, row) for where, row in rows if str(row.get("error_type") or "ok").casefold() == "ok"]
+    if not usable:
         raise DatasetError(f'The subject "{subject}" of MMLU has no valid rows.')
-    return ChoiceSet(f"mmlu:{subject}", _questions(kept, f"mmlu-{subject}", subject))
+    return ChoiceSet(f"mmlu:{subject}", _questions(usable, f"mmlu-{subject}", subject))
 
 
 def load_choice_file(path: str | Path) -> ChoiceSet:

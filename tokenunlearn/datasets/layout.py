@@ -220,10 +220,10 @@ def _conversation(cells: Mapping[str, Any], columns: Mapping[str, str], where: s
         if all(turn.role != "user" for turn in turns) and "question" in columns:
             turns = [*said("question", "user"), *turns]
     else:
-        asked = said("question", "user")
+        question = said("question", "user")
         if more := to_text(cells.get("input"), columns.get("input", ""), where).strip():
-            asked[-1] = Turn("user", f"{asked[-1].content}\n{more}")
-        turns = [*asked, *said("answer", "assistant")]
+            question[-1] = Turn("user", f"{question[-1].content}\n{more}")
+        turns = [*question, *said("answer", "assistant")]
     turns = [*to_turns(cells.get("history"), columns.get("history", ""), where), *turns]
     system = to_text(cells.get("system"), columns.get("system", ""), where)
     if system.strip() and all(turn.role != "system" for turn in turns):

@@ -48,8 +48,8 @@ def to_turns(value: Any, name: str, where: str) -> list[Turn]:
 
 def _turns(item: Any, name: str, where: str) -> list[Turn]:
     if isinstance(item, list | tuple) and len(item) == 2:
-        asked, answered = (_text(content, name, where) for content in item)
-        return [Turn("user", asked), Turn("assistant", answered)]
+        question, answer = (_text(content, name, where) for content in item)
+        return [Turn("user", question), Turn("assistant", answer)]
     if not isinstance(item, Mapping) or not item.keys() & {"role", "from"}:
         raise DatasetError(f'{where} has a turn in "{name}" without a role.')
     role = item.get("role") or item.get("from")

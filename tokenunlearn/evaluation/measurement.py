@@ -247,10 +247,10 @@ class MeasuredPart:
     @cached_property
     def paraphrased_answers(self) -> list[str | None]:
         """Greedy answers to the paraphrased questions; None for a row that has none."""
-        asked = [s for s in self.samples if s.paraphrased_question]
-        questions, histories = [s.paraphrased_question for s in asked], [s.history for s in asked]
+        paraphrased = [s for s in self.samples if s.paraphrased_question]
+        questions, histories = [s.paraphrased_question for s in paraphrased], [s.history for s in paraphrased]
         answers = self.meter.greedy(questions, histories, self.room, f"{self.name}: generating, paraphrased")
-        replies = dict(zip((s.id for s in asked), answers, strict=True))
+        replies = dict(zip((s.id for s in paraphrased), answers, strict=True))
         return [replies.get(s.id) for s in self.samples]
 
     @property

@@ -69,7 +69,7 @@ def bootstrap_interval(
     if np.all(values == values[0]):
         value = float(statistic(values))
         return value, value
-    found = bootstrap(
+    interval = bootstrap(
         (values,),
         statistic,
         confidence_level=level,
@@ -77,7 +77,7 @@ def bootstrap_interval(
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def draw_interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:

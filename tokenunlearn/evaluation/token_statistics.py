@@ -53,7 +53,7 @@ def token_statistics(
     progress: Progress | None = None,
 ) -> list[TokenStatistics]:
     """Statistics of every response token, in order, in float32 from one forward pass a batch."""
-    found: list[TokenStatistics | None] = [None] * len(encodings)
+    results: list[TokenStatistics | None] = [None] * len(encodings)
     head = output_head(lm.model)
     done = 0
     for group in batches_by_length([len(e) for e in encodings], token_budget):
@@ -64,11 +64,11 @@ def token_statistics(
         table = np.concatenate([_statistics(head(h), y).cpu().numpy() for h, y in chunks], axis=1)
         ends = np.cumsum([encodings[i].response_length for i in group])
         for index, (nll, correct, mean, std) in zip(group, np.split(table, ends[:-1], axis=1), strict=True):
-            found[index] = TokenStatistics(nll, correct.astype(bool), mean, std)
+            results[index] = TokenStatistics(nll, correct.astype(bool), mean, std)
         done += len(group)
         if progress:
             progress(done, len(encodings))
-    return [statistics for statistics in found if statistics is not None]
+    return [statistics for statistics in results if statistics is not None]
 
 
 def _statistics(logits: Float[Tensor, "tokens vocab"], labels: Tensor) -> Float[Tensor, "4 tokens"]:

@@ -80,9 +80,11 @@ class Watcher:
     ) -> None:
         self.settings, self.steps, self.record = settings, steps, record
         parts = {"forget": forget, **({"retain": retain} if retain is not None else {})}
-        self.samples = {part: _with_facts(found, settings.samples) for part, found in parts.items()}
+        self.samples = {
+            part: _with_facts(part_samples, settings.samples) for part, part_samples in parts.items()
+        }
         self.encodings: dict[str, list[Encoding]] = {
-            part: model.encode_all(found) for part, found in self.samples.items()
+            part: model.encode_all(part_samples) for part, part_samples in self.samples.items()
         }
         self.questions = settings.questions or default_questions(*parts.values())
 
@@ -146,5 +148,5 @@ class _Asked(Protocol):
 
 def default_questions(forget: Sequence[_Asked], retain: Sequence[_Asked] = ()) -> tuple[str, ...]:
     """The question of the first forget sample and of the first retained one, documents left out."""
-    found = (next((s.question for s in part if s.question.strip()), "") for part in (forget, retain))
-    return tuple(filter(None, found))
+    questions = (next((s.question for s in part if s.question.strip()), "") for part in (forget, retain))
+    return tuple(filter(None, questions))

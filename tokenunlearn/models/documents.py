@@ -67,25 +67,25 @@ def chunk_documents(
         samples: The samples.
         max_length: The model's context; a chunk and its first token never exceed it.
     """
-    found: list[Sample] = []
+    chunked: list[Sample] = []
     for sample in samples:
         if sample.chunk_tokens is None:
-            found.append(sample)
+            chunked.append(sample)
             continue
         room = sample.chunk_tokens if max_length is None else min(sample.chunk_tokens, max_length - 1)
         texts = list(pieces(tokenizer, sample.answer, room))
-        found += [sample] if len(texts) == 1 else piece_samples(sample, texts)
-    return SampleSet(samples.name if isinstance(samples, SampleSet) else "samples", tuple(found))
+        chunked += [sample] if len(texts) == 1 else piece_samples(sample, texts)
+    return SampleSet(samples.name if isinstance(samples, SampleSet) else "samples", tuple(chunked))
 
 
 def piece_samples(sample: Sample, texts: Sequence[str]) -> list[Sample]:
     """A sample for each piece of an answer, with the parts of the gold spans that lie in it."""
-    found = []
+    encodings = []
     start = 0
     for number, text in enumerate(texts):
         end = start + len(text)
         inside = [(max(a, start) - start, min(b, end) - start) for a, b in sample.span]
-        found.append(
+        encodings.append(
             replace(
                 sample,
                 id=f"{sample.id}-{number:03d}",
@@ -97,12 +97,12 @@ def piece_samples(sample: Sample, texts: Sequence[str]) -> list[Sample]:
             )
         )
         start = end
-    return found
+    return encodings
 
 
 def _tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[Span]]:
-    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return list(found["input_ids"]), list(found["offset_mapping"])
+    tokenized = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return list(tokenized["input_ids"]), list(tokenized["offset_mapping"])
 
 
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str, room: int) -> Iterator[str]:

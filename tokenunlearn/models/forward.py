@@ -238,8 +238,8 @@ class _PerToken(torch.autograd.Function):
         for rows in ctx.parts if trained else ():
             with torch.enable_grad(), torch.autocast(*ctx.autocast):
                 value = ctx.part(rows, hidden[rows].detach())
-                found = torch.autograd.grad(value, trained, outer[rows].to(value.dtype))
-            gradients = _added(gradients, found)
+                chunk_gradients = torch.autograd.grad(value, trained, outer[rows].to(value.dtype))
+            gradients = _added(gradients, chunk_gradients)
         inner = (outer[:, None] * slopes).to(hidden.dtype) if ctx.needs_input_grad[2] else None
         return None, None, inner, *gradients
 
@@ -263,9 +263,9 @@ class _MeanPerToken(torch.autograd.Function):
                 states = hidden[rows].detach().requires_grad_(wanted)
                 share = part(rows, states).sum() / len(hidden)
                 if wanted:
-                    slope, *found = torch.autograd.grad(share, (states, *trained))
+                    slope, *chunk_gradients = torch.autograd.grad(share, (states, *trained))
                     slopes.append(slope)
-                    gradients = _added(gradients, found)
+                    gradients = _added(gradients, chunk_gradients)
             shares.append(share.detach())
         if wanted:
             ctx.save_for_backward(torch.cat(slopes), *gradients)

@@ -103,8 +103,8 @@ def _prompts(
 ) -> list[list[int]]:
     """Token ids of every prompt and prefix, exactly those of the samples' encodings."""
     prompts = []
-    asked = zip(questions, prefixes, histories, strict=True)
-    for number, (question, prefix, history) in enumerate(asked, start=1):
+    turns = zip(questions, prefixes, histories, strict=True)
+    for number, (question, prefix, history) in enumerate(turns, start=1):
         ids = prompt_ids(lm.chat, question, prefix, history)
         if lm.context_length is not None and len(ids) >= lm.context_length:
             raise SampleTooLongError(

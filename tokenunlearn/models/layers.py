@@ -77,13 +77,13 @@ def down_projections(model: PreTrainedModel, layer: int) -> list[str]:
     names = []
     for index in range(max(0, layer - LAYERS_BELOW), layer + 1):
         inside = dict(layers[index].named_modules())
-        found = next((name for name in DOWN_PROJECTIONS if name in inside), None)
-        if found is None:
+        down = next((name for name in DOWN_PROJECTIONS if name in inside), None)
+        if down is None:
             raise TokenUnlearnError(
                 f'The feed-forward modules of the architecture "{model.config.model_type}" are unknown, '
                 "so RMU cannot be used; choose another objective."
             )
-        names.append(f"{prefix}.{index}.{found}")
+        names.append(f"{prefix}.{index}.{down}")
     return names
 
 

@@ -96,12 +96,12 @@ def split(count: int, work: Callable[[range], list[Result]]) -> list[Result]:
     from accelerate.utils import gather_object
 
     state = processes()
-    mine: list[Result] | Exception
+    own_result: list[Result] | Exception
     try:
-        mine = work(range(state.process_index, count, state.num_processes))
+        own_result = work(range(state.process_index, count, state.num_processes))
     except Exception as error:  # the others wait in gather, so they must hear of it
-        mine = error
-    parts: list[Any] = gather_object([mine])
+        own_result = error
+    parts: list[Any] = gather_object([own_result])
     for part in parts:
         if isinstance(part, Exception):
             raise part

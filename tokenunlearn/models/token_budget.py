@@ -102,5 +102,5 @@ def training_tokens(lm: LoadedModel, *, checkpointing: bool = False) -> int:
     width, layers = int(config.hidden_size), int(config.num_hidden_layers)
     inner = int(getattr(config, "intermediate_size", None) or 4 * width)
     layer = 4 * (12 * width + 4 * inner)  # bytes, as of float32
-    kept = layers * 4 * width + layer if checkpointing else layers * layer
-    return max(GPU_TOKENS[0], int(GPU_SHARE * free / kept))
+    bytes_per_token = layers * 4 * width + layer if checkpointing else layers * layer
+    return max(GPU_TOKENS[0], int(GPU_SHARE * free / bytes_per_token))

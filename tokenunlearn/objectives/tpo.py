@@ -41,8 +41,8 @@ def tpo(
 
     fall = (weights * (ref_label_logits - label_logits)).sum(-1) / weights.sum(-1).clamp_min(1e-12)  # (B,)
     others = (1.0 - weights).clamp_min(0.0) * mask  # (B, T)
-    kept = (others * nll).sum() / others.sum().clamp_min(1e-12)
-    return -(2.0 / beta) * logsigmoid(beta * fall).mean() + kept
+    unselected = (others * nll).sum() / others.sum().clamp_min(1e-12)
+    return -(2.0 / beta) * logsigmoid(beta * fall).mean() + unselected
 
 
 def label_logits(

@@ -67,7 +67,7 @@ def make_grid(values: Values) -> list[UnlearnSettings]:
         own = _own(addressed, f"{objective}.", OBJECTIVES.get(objective), "")
         own |= _own(addressed, f"weighting_{weighting}.", WEIGHTINGS.get(weighting), "weighting_")
         plans.append(({"objective": objective, "weighting": weighting}, own | common))
-    count = sum(math.prod(len(found) for found in axes.values()) for _, axes in plans)
+    count = sum(math.prod(len(values) for values in axes.values()) for _, axes in plans)
     _check_count(count)
     return _unique(
         UnlearnSettings.from_settings(fixed | dict(zip(axes, chosen, strict=True)))
@@ -141,17 +141,17 @@ def differences(configs: Sequence[UnlearnSettings]) -> list[str]:
     tells it already.
     """
     plain = [_flat(config) for config in configs]
-    names = dict.fromkeys(name for found in plain for name in found)
-    varied = [name for name in names if len({str(found.get(name, "")) for found in plain}) > 1]
+    names = dict.fromkeys(name for values in plain for name in values)
+    varied = [name for name in names if len({str(values.get(name, "")) for values in plain}) > 1]
     if "objective" in varied:
         varied = [name for name in varied if name == "objective" or not _told_by_objective(plain, name)]
     return [
         ", ".join(
-            _text(found[name]) if name == "objective" else f"{name.rstrip('_')} {_text(found[name])}"
+            _text(values[name]) if name == "objective" else f"{name.rstrip('_')} {_text(values[name])}"
             for name in varied
-            if found.get(name) is not None
+            if values.get(name) is not None
         )
-        for found in plain
+        for values in plain
     ]
 
 
@@ -165,8 +165,8 @@ def _flat(config: UnlearnSettings) -> dict[str, Any]:
 
 def _told_by_objective(plain: Sequence[Mapping[str, Any]], name: str) -> bool:
     by_objective: dict[str, set[str]] = {}
-    for found in plain:
-        by_objective.setdefault(found["objective"], set()).add(str(found.get(name, "")))
+    for values in plain:
+        by_objective.setdefault(values["objective"], set()).add(str(values.get(name, "")))
     return all(len(values) == 1 for values in by_objective.values())
 
 

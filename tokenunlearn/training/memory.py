@@ -203,7 +203,7 @@ def _passes(tokens: int, retained: int, config: UnlearnSettings, device_type: st
 
 def reference_bytes(shape: ModelShape, work: Workload, config: UnlearnSettings) -> int:
     """Bytes of what the start model said and is kept for the steps; refusals, being short, are left out."""
-    needs, kept = config.forget_needs, config.retain_needs
+    needs, retain_needs = config.forget_needs, config.retain_needs
     states = shape.hidden * shape.weight_bytes
     on_forget = FLOAT32 * len(needs & {"ref_nll", "base_nll"}) + states * ("ref_logits" in needs)
-    return work.forget * on_forget + work.retain * states * len(kept & {"ref_logits", "ref_states"})
+    return work.forget * on_forget + work.retain * states * len(retain_needs & {"ref_logits", "ref_states"})

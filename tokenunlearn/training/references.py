@@ -72,12 +72,12 @@ class References:
             retain: The retained samples that some step reads, by index.
             on_phase: Called with "reference", samples done and samples in all.
         """
-        needs, kept = config.forget_needs, config.retain_needs
+        needs, retain_needs = config.forget_needs, config.retain_needs
         names = {"ref_nll": "ref_nll", "ref_logits": "ref_hidden", "states": "ref_states"}
         jobs = (
             (dict(enumerate(forget)), {names[n] for n in needs if n in names}),
             (dict(enumerate(refusals)), {"ref_nll"}),
-            (retain, {names[n] for n in kept if n == "ref_logits"} | (kept & {"ref_states"})),
+            (retain, {names[n] for n in retain_needs if n == "ref_logits"} | (retain_needs & {"ref_states"})),
         )
         total = sum(len(rows) for rows, wanted in jobs if wanted)
         done = 0
@@ -115,15 +115,15 @@ def _measured(
     batch = collate(rows, lm.pad_id, lm.device)
     with layer_states(lm.model, layer if "ref_states" in wanted else None, batch) as states:
         hidden = response_hidden(lm.model, batch)
-    found = {"ref_hidden": hidden}
+    outputs = {"ref_hidden": hidden}
     if states:
-        found["ref_states"] = states[0]
+        outputs["ref_states"] = states[0]
     if "ref_nll" in wanted:
         nll = per_token(token_nll, output_head(lm.model), hidden[batch.mask], batch.labels[batch.mask])
-        found["ref_nll"] = nll.new_zeros(batch.mask.shape).masked_scatter(batch.mask, nll)
+        outputs["ref_nll"] = nll.new_zeros(batch.mask.shape).masked_scatter(batch.mask, nll)
     return {
         name: [values[i, : row.response_length].cpu().clone() for i, row in enumerate(rows)]
-        for name, values in found.items()
+        for name, values in outputs.items()
         if name in wanted
     }
 

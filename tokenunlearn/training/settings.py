@@ -218,10 +218,10 @@ class UnlearnSettings(Settings):
         settings = renamed(settings)
         own = {f.name for f in fields(cls)}
         values = {k: v for k, v in settings.items() if k in own}
-        found: dict[str, dict[str, Any]] = {
+        parameters: dict[str, dict[str, Any]] = {
             name: dict(values.get(name) or {}) for name in ("parameters", "weighting_parameters")
         }
         for name in settings.keys() - own:
             kind = "weighting_parameters" if name.startswith("weighting_") else "parameters"
-            found[kind][name.removeprefix("weighting_")] = settings[name]
-        return cls(**values | found)
+            parameters[kind][name.removeprefix("weighting_")] = settings[name]
+        return cls(**values | parameters)

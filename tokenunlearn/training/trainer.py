@@ -233,13 +233,13 @@ class UnlearnTrainer(Trainer):
         finally:
             self.model = self.callback_handler.model = model
 
-    def _checkpoint(self, asked: str | bool | None) -> Path | None:
-        if not asked:
+    def _checkpoint(self, resume: str | bool | None) -> Path | None:
+        if not resume:
             return None
         output = str(self.args.output_dir)
-        folder = get_last_checkpoint(output) if asked is True and Path(output).is_dir() else asked
+        folder = get_last_checkpoint(output) if resume is True and Path(output).is_dir() else resume
         if not isinstance(folder, str | Path) or not Path(folder).is_dir():
-            where = f'in "{output}"' if asked is True else f'at "{asked}"'
+            where = f'in "{output}"' if resume is True else f'at "{resume}"'
             raise TokenUnlearnError(f"There is no checkpoint {where} to resume from.")
         return Path(folder)
 

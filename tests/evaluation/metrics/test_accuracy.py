@@ -172,7 +172,7 @@ def test_a_retrained_model_or_its_report_gives_its_values(tiny_lm, tiny_suite, t
     monkeypatch.setattr(choice_suite, "load_model", lambda *a, **k: pytest.fail("a model was loaded"))
     stored = tu.evaluate(tiny_lm, "tiny", path, limit=4)["towns/accuracy"]
     assert stored.retrained == stored.value  # on the four questions, not on all
-    monkeypatch.setattr(choice_suite, "load_model", lambda name, device: tiny_lm)
+    monkeypatch.setattr(choice_suite, "load_model", lambda name, **placement: tiny_lm)
     phases = []
     loaded = tu.evaluate(tiny_lm, "tiny", "other", limit=4, progress=lambda *x: phases.append(x[0]))
     assert loaded["towns/accuracy"].retrained == stored.retrained

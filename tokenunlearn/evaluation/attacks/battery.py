@@ -73,7 +73,7 @@ def attack(
     notes: list[str] = []
     target = Target(model, samples, progress or (lambda phase, done, total: None), seed=seed)
     own = _attacked(target, attacks, notes)
-    theirs: dict[str, Rows] = {}
+    retrained_rows: dict[str, Rows] = {}
     name = retrained or ""
     if retrained is not None:
         lm = (
@@ -81,23 +81,23 @@ def attack(
             if isinstance(retrained, str)
             else retrained
         )
-        theirs, name = _attacked(replace(target, lm=lm, name="retrained: "), attacks, []), lm.name
-    kept: dict[str, MetricResult] = {}
+        retrained_rows, name = _attacked(replace(target, lm=lm, name="retrained: "), attacks, []), lm.name
+    metrics: dict[str, MetricResult] = {}
     for metric, rows in own.items():
-        results = [_result(metric, rows, theirs.get(metric), samples)]
-        if metric.endswith(AREA) and metric in theirs:
-            results.append(_between(metric, rows, theirs[metric], samples))
-        kept |= {result.name: result for result in results if result is not None}
+        results = [_result(metric, rows, retrained_rows.get(metric), samples)]
+        if metric.endswith(AREA) and metric in retrained_rows:
+            results.append(_between(metric, rows, retrained_rows[metric], samples))
+        metrics |= {result.name: result for result in results if result is not None}
     if "quantization" in attacks and not nf4_available(model):
         notes.append("nf4: skipped, because it needs a GPU and bitsandbytes.")
-    notes += _with_chance(kept)
-    notes += _strongest(kept, target.metric)
+    notes += _with_chance(metrics)
+    notes += _strongest(metrics, target.metric)
     return Report(
         model=model.name,
         revision=model.revision,
         suite="attacks",
         settings={"samples": samples.name, "attacks": list(attacks), "seed": seed, "retrained": name},
-        metrics=kept,
+        metrics=metrics,
         notes=notes,
         versions=versions(),
         git_revision=git_revision(),
@@ -108,19 +108,19 @@ def attack(
 
 def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[str, Rows]:
     """Rows by name of one model: plain, every attack, and the worst of them."""
-    found = {f"plain/{target.metric}": target.recovered("plain")}
+    rows_by_name = {f"plain/{target.metric}": target.recovered("plain")}
     for name in attacks:
         rows = ATTACKS[name](target)
         if not rows:
             notes.append(f"{name}: skipped, because too few samples have the fields it needs.")
-        found |= rows
-    stated = [rows for name, rows in found.items() if name.endswith(f"/{target.metric}")]
-    return found | {f"worst/{target.metric}": best(stated)}
+        rows_by_name |= rows
+    stated = [rows for name, rows in rows_by_name.items() if name.endswith(f"/{target.metric}")]
+    return rows_by_name | {f"worst/{target.metric}": best(stated)}
 
 
-def _result(name: str, rows: Rows, theirs: Rows | None, samples: SampleSet) -> MetricResult | None:
+def _result(name: str, rows: Rows, retrained: Rows | None, samples: SampleSet) -> MetricResult | None:
     result = mean_result(name, rows, [s.id for s in samples], "lower")
-    other = [row for row in theirs or () if row is not None]
+    other = [row for row in retrained or () if row is not None]
     return replace(result, retrained=sum(other) / len(other)) if result and other else result
 
 
@@ -135,9 +135,9 @@ def _with_chance(metrics: dict[str, MetricResult]) -> list[str]:
     return notes
 
 
-def _between(name: str, own: Rows, theirs: Rows, samples: SampleSet) -> MetricResult | None:
+def _between(name: str, own: Rows, retrained: Rows, samples: SampleSet) -> MetricResult | None:
     """Signed area between two recovery curves, row by row, over the number of steps."""
-    gaps = [None if a is None or b is None else a - b for a, b in zip(own, theirs, strict=True)]
+    gaps = [None if a is None or b is None else a - b for a, b in zip(own, retrained, strict=True)]
     result = mean_result(f"{name}_between", gaps, [s.id for s in samples], "lower")
     return result and replace(result, retrained=0.0)
 

@@ -18,14 +18,14 @@ def prefix(target: Target) -> dict[str, Rows]:
         target.recovered(f"prefix {number}", prefixes=[phrase] * len(target.samples))
         for number, phrase in enumerate(PREFIXES, start=1)
     ]
-    found = {f"prefix/{target.metric}": best(tries)}
+    recovered = {f"prefix/{target.metric}": best(tries)}
     starts = [answer_start(s) for s in target.samples]
     if any(starts):
         rows = target.recovered("answer start", prefixes=starts)
-        found[f"answer_start/{target.metric}"] = [
+        recovered[f"answer_start/{target.metric}"] = [
             row if start else None for row, start in zip(rows, starts, strict=True)
         ]
-    return found
+    return recovered
 
 
 def answer_start(sample: Sample) -> str:

@@ -45,14 +45,14 @@ def probe(target: Target, folds: int = FOLDS) -> dict[str, Rows]:
 
     Source: arXiv 2402.16835, latent knowledge, with the probe a linear map to the output embeddings.
     """
-    asked = {i: q for i, s in enumerate(target.samples) if (q := parting(target.lm, s)) is not None}
-    if len(asked) < 2 * folds:
+    questions_of = {i: q for i, s in enumerate(target.samples) if (q := parting(target.lm, s)) is not None}
+    if len(questions_of) < 2 * folds:
         return {}
-    questions = list(asked.values())
+    questions = list(questions_of.values())
     states = hidden_states(target.lm, [q.ids for q in questions], progress=target.said("hidden states"))
     options, present = option_embeddings(target.lm, [q.options for q in questions])
-    fold = np.random.default_rng(target.seed).permutation(len(asked)) % folds
-    right = np.zeros(len(asked))
+    fold = np.random.default_rng(target.seed).permutation(len(questions_of)) % folds
+    right = np.zeros(len(questions_of))
     for number in range(folds):
         outside, inside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         layer = _best_layer(states[:, outside], options[outside], present[outside])
@@ -61,7 +61,7 @@ def probe(target: Target, folds: int = FOLDS) -> dict[str, Rows]:
         target.said("probe")(number + 1, folds)
     rows: Rows = [None] * len(target.samples)
     chance: Rows = list(rows)
-    for i, question, hit in zip(asked, questions, right, strict=True):
+    for i, question, hit in zip(questions_of, questions, right, strict=True):
         rows[i], chance[i] = float(hit), 1.0 / len(question.options)
     plain = target.recovered("probe: answers")
     wrong = [None if said is None or said == 1 else row for row, said in zip(rows, plain, strict=True)]
@@ -110,7 +110,7 @@ def hidden_states(
     lm: LoadedModel, prompts: Sequence[Sequence[int]], *, progress: Progress | None = None
 ) -> Float[np.ndarray, "layers rows dim"]:
     """Hidden states behind the last token of each text of token ids; the embeddings come first."""
-    found: list[np.ndarray] = [np.empty(0)] * len(prompts)
+    states_of: list[np.ndarray] = [np.empty(0)] * len(prompts)
     done = 0
     for group in batches_by_length([len(p) for p in prompts], TOKEN_BUDGET):
         size = max(len(prompts[i]) for i in group)
@@ -124,11 +124,11 @@ def hidden_states(
         )
         for row, i in enumerate(group):
             states = [layer[row, len(prompts[i]) - 1] for layer in out.hidden_states]
-            found[i] = torch.stack(states).float().cpu().numpy()
+            states_of[i] = torch.stack(states).float().cpu().numpy()
         done += len(group)
         if progress:
             progress(done, len(prompts))
-    return np.stack(found, axis=1).astype(float)
+    return np.stack(states_of, axis=1).astype(float)
 
 
 def option_embeddings(

@@ -67,10 +67,10 @@ def nf4_available(lm: LoadedModel) -> bool:
 
 def quantization(target: Target) -> dict[str, Rows]:
     """Greedy answers of the model rounded to int8 and to int4, and in NF4 where that is possible."""
-    found = {}
+    recovered = {}
     for bits in BITS:
         rows = target.of(quantized(target.lm, bits)).recovered(f"int{bits}")
-        found[f"int{bits}/{target.metric}"] = rows
+        recovered[f"int{bits}/{target.metric}"] = rows
     if nf4_available(target.lm):
-        found[f"nf4/{target.metric}"] = target.of(nf4(target.lm)).recovered("nf4")
-    return found
+        recovered[f"nf4/{target.metric}"] = target.of(nf4(target.lm)).recovered("nf4")
+    return recovered

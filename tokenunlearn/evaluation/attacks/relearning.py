@@ -60,7 +60,7 @@ def relearning(target: Target, config: RelearningConfig | None = None) -> dict[s
     """
     config = config or RelearningConfig()
     start = _recovery(target, "relearning 0")
-    found: dict[str, Rows] = {}
+    recovered: dict[str, Rows] = {}
     for share in config.shares:
         name = f"relearning_{round(100 * share):02d}"
         shown = shown_samples(len(target.samples), share, target.seed)
@@ -71,10 +71,10 @@ def relearning(target: Target, config: RelearningConfig | None = None) -> dict[s
                 for step, rows in points.items()
             }
             for step in config.steps[:-1]:
-                found[f"{name}/{metric}_after_{step}"] = curve[step]
-            found[f"{name}/{metric}"] = curve[config.steps[-1]]
-            found[f"{name}/{metric}{AREA}"] = mean_height(curve)
-    return found
+                recovered[f"{name}/{metric}_after_{step}"] = curve[step]
+            recovered[f"{name}/{metric}"] = curve[config.steps[-1]]
+            recovered[f"{name}/{metric}{AREA}"] = mean_height(curve)
+    return recovered
 
 
 def _recovery(target: Target, phase: str) -> dict[str, Rows]:

@@ -70,19 +70,19 @@ class Target:
             sampling: How tokens are drawn; None is greedy.
         """
         questions = [s.question for s in self.samples] if questions is None else questions
-        asked = [i for i, question in enumerate(questions) if question]
+        numbers = [i for i, question in enumerate(questions) if question]
         longest = max(e.response_length for e in self.lm.encode_all(self.samples))
         answers = generate(
             self.lm,
-            [questions[i] for i in asked],
-            histories=[self.samples[i].history for i in asked],
-            prefixes=None if prefixes is None else [prefixes[i] for i in asked],
+            [questions[i] for i in numbers],
+            histories=[self.samples[i].history for i in numbers],
+            prefixes=None if prefixes is None else [prefixes[i] for i in numbers],
             sampling=sampling,
             max_new_tokens=longest + SPARE_TOKENS,
             progress=self.said(phase),
         )
         rows: Rows = [None] * len(self.samples)
-        for i, answer in zip(asked, answers, strict=True):
+        for i, answer in zip(numbers, answers, strict=True):
             rows[i] = self.judge(answer, self.samples[i])
         return rows
 

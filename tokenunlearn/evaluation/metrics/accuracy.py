@@ -59,8 +59,8 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
     """
     from scipy.stats import binomtest
 
-    found = binomtest(successes, n).proportion_ci(confidence_level=level, method="wilson")
-    return float(found.low), float(found.high)
+    interval = binomtest(successes, n).proportion_ci(confidence_level=level, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 ACCURACY = ChoiceMetric(

@@ -49,8 +49,8 @@ def spans_recalled(ranks: Sequence[int], offsets: Sequence[Span], spans: Sequenc
     0.5
     """
     held = [[rank for rank, o in zip(ranks, offsets, strict=True) if overlaps(o, [span])] for span in spans]
-    held = [found for found in held if found]
-    return sum(all(rank == 1 for rank in found) for found in held) / len(held) if held else None
+    held = [ranks for ranks in held if ranks]
+    return sum(all(rank == 1 for rank in ranks) for ranks in held) / len(held) if held else None
 
 
 def _rows(part: MeasuredPart, generations: Sequence[str | None]) -> list[float | None]:

@@ -75,8 +75,8 @@ def tpr_draws(
     members, others = _both(members, others)
     rng = np.random.default_rng(seed)
     picked = rng.choice(others, size=(resamples, len(others)))
-    found = rng.choice(members, size=(resamples, len(members)))
-    return (found > _threshold(picked, false_positive_rate)[:, None]).mean(1)
+    drawn_members = rng.choice(members, size=(resamples, len(members)))
+    return (drawn_members > _threshold(picked, false_positive_rate)[:, None]).mean(1)
 
 
 def _threshold(others: np.ndarray, false_positive_rate: float) -> np.ndarray:

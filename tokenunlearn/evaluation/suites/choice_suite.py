@@ -98,13 +98,13 @@ def evaluate_choices(
     started = time.monotonic()
     parts = [replace(part, questions=part.questions.spread(limit)) for part in CHOICE_SUITES[suite]()]
     budget = token_budget or forward.TOKEN_BUDGET
-    theirs = None if retrained is None else _stored(retrained, suite, parts)
-    if retrained is not None and theirs is None:
+    baseline = None if retrained is None else _stored(retrained, suite, parts)
+    if retrained is not None and baseline is None:
         other = load_model(str(retrained), device=str(model.device), template_kwargs=model.template_kwargs)
-        theirs = _measured(other, parts, budget, lambda part, *at: say(f"retrained: {part}", *at))
+        baseline = _measured(other, parts, budget, lambda part, *at: say(f"retrained: {part}", *at))
     metrics = _measured(model, parts, budget, say)
-    if theirs is not None:
-        metrics = {name: _beside(result, theirs[name]) for name, result in metrics.items()}
+    if baseline is not None:
+        metrics = {name: _beside(result, baseline[name]) for name, result in metrics.items()}
     notes = [
         f"{part.name}: {left} questions do not fit the model's context and are skipped."
         for part, result in zip(parts, metrics.values(), strict=True)
@@ -163,8 +163,8 @@ def _stored(retrained: str | Path, suite: str, parts: list[ChoicePart]) -> Mappi
     return report.metrics
 
 
-def _beside(result: MetricResult, theirs: MetricResult) -> MetricResult:
+def _beside(result: MetricResult, retrained: MetricResult) -> MetricResult:
     """A result with the retrained model's accuracy on the same questions."""
-    known = dict(zip(theirs.sample_ids, theirs.rows, strict=True))
+    known = dict(zip(retrained.sample_ids, retrained.rows, strict=True))
     rows = [row for row in map(known.get, result.sample_ids) if row is not None]
     return replace(result, retrained=sum(rows) / len(rows)) if rows else result
