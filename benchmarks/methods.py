@@ -63,7 +63,8 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
     path = tables.METHODS / f"{name}.json"
     result = _begun(path, model, limit, fresh)
     configs = {objective: _config(objective, model) for objective in objectives}
-    changed = {name for name, config in configs.items() if result["configs"].get(name, config) != config}
+    stored = {name: _recorded(UnlearnSettings(**config)) for name, config in result["configs"].items()}
+    changed = {name for name, config in configs.items() if stored.get(name, config) != config}
     result["runs"] = [run for run in result["runs"] if run["objective"] not in changed]
     result["configs"] |= configs
     done = {(run["seed"], run["objective"], run["weights"]) for run in result["runs"]}
@@ -88,9 +89,13 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
 
 def _config(objective: str, model: tu.LoadedModel) -> dict[str, Any]:
     """The recommended settings of an objective as a result file holds them."""
-    config = asdict(UnlearnSettings(objective=objective).resolved(model))
+    return _recorded(UnlearnSettings(objective=objective).resolved(model))
+
+
+def _recorded(settings: UnlearnSettings) -> dict[str, Any]:
+    """Settings as plain values; those that a file is silent on have their defaults."""
     of_no_consequence = ("seed", "gradient_accumulation")  # each run's own, and the device's
-    recommended = {k: v for k, v in config.items() if k not in of_no_consequence}
+    recommended = {k: v for k, v in asdict(settings).items() if k not in of_no_consequence}
     return dict(json.loads(json.dumps(recommended)))
 
 

@@ -115,7 +115,7 @@ def gradients(lm, parts, **settings):
     with torch.no_grad():
         for p in loss.parameters():
             p += 0.03 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
-    total, record = 0.0, torch.zeros(4, dtype=torch.float64)
+    total, record = 0.0, torch.zeros(5, dtype=torch.float64)
     for part in range(parts):
         value, sums = loss(rows.batch(parts + part, stored, lm.pad_id))
         value.backward()
@@ -148,6 +148,36 @@ def test_several_passes_give_loss_and_gradients_of_one_by_weighting(
     for objective in ("gradient_ascent", "npo"):
         one, three = (gradients(tiny_lm, n, objective=objective, **settings) for n in (1, 3))
         assert_equal_steps(three, one)
+
+
+def test_the_frame_is_the_kl_on_what_is_not_selected(tiny_lm):
+    one, three = (gradients(tiny_lm, n, frame=2.0) for n in (1, 3))
+    assert_equal_steps(three, one)
+    plain = gradients(tiny_lm, 1)
+    assert one[0] == pytest.approx(plain[0] + 2.0 * one[1][2].item(), abs=1e-9)
+    assert one[1][2] > 0 and plain[1][2] == 0
+
+
+def test_the_frame_equals_loops(tiny_lm):
+    settings = UnlearnSettings.from_settings(SMALL | {"frame": 1.0, "gamma": 0, "regularizer": "none"})
+    lm = LoadedModel(copy.deepcopy(tiny_lm.model).double(), tiny_lm.tokenizer, "tiny", "")
+    config, forget = settings.resolved(lm), lm.encode_all(FORGET)
+    weights = [torch.linspace(0, 1.5, e.response_length).double() for e in forget]
+    rows = StepRows(config, forget, [], [], weights, StepPlan.draw(config, 5, 0))
+    stored = References.measure(lm, config, forget, [], {}, lambda *_: None)
+    model = copy.deepcopy(lm.model)
+    with torch.no_grad():
+        for p in model.parameters():
+            p += 0.03 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1), dtype=p.dtype)
+    total = weight = 0.0
+    for i in rows.of_step(0)[0]:
+        ids, start = torch.tensor([forget[i].input_ids]), forget[i].prompt_length - 1
+        q, p = (m(input_ids=ids).logits[0, start:-1].log_softmax(-1) for m in (model, lm.model))
+        for t, w in enumerate(weights[i].tolist()):
+            total += max(0.0, 1 - w) * (p[t].exp() * (p[t] - q[t])).sum().item()
+            weight += max(0.0, 1 - w)
+    loss, _ = StepLoss(model, config, stored)(rows.batch(0, stored, lm.pad_id))
+    assert loss.item() == pytest.approx(total / weight, abs=1e-6)
 
 
 def test_a_run_in_several_passes_is_the_run_in_one(tiny_lm):

@@ -17,6 +17,7 @@ from tokenunlearn.objectives.gradient_ascent import GradientAscent, gradient_asc
 from tokenunlearn.objectives.npo import NPO, npo
 from tokenunlearn.objectives.objective import Objective
 from tokenunlearn.objectives.pdu import PDU, pdu
+from tokenunlearn.objectives.redirect import Redirect, redirect
 from tokenunlearn.objectives.regularizers import (
     ActivationDistance,
     KLToReference,
@@ -57,6 +58,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "dpo": DPO,
     "rmu": RMU,
     "undial": UNDIAL,
+    "redirect": Redirect,
     "ceu": CEU,
     "pdu": PDU,
     "tpo": TPO,
@@ -143,6 +145,7 @@ __all__ = [
     "GradientAscent",
     "KLToReference",
     "Objective",
+    "Redirect",
     "Refusals",
     "Regularizer",
     "RetainNLL",
@@ -162,6 +165,7 @@ __all__ = [
     "make_weighting",
     "npo",
     "pdu",
+    "redirect",
     "rmu",
     "satimp_weights",
     "simnpo",

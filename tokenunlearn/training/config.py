@@ -62,6 +62,7 @@ class UnlearnConfig(TrainingArguments):
     weighting: str = _of("weighting")
     weighting_parameters: Mapping[str, float] = _of("weighting_parameters")
     control: str = _of("control")
+    frame: float = _of("frame")
     published_scale: bool = _of("published_scale")
     base_model: str | None = _of("base_model")
     layer: int | None = _of("layer")

@@ -88,6 +88,12 @@ class UnlearnSettings(Settings):
     base_model: str | None = setting(
         None, "Model that never saw the forget set; the weighting su compares against it."
     )
+    frame: float = setting(
+        0.0,
+        "Strength of the KL divergence from the start model on the unselected answer tokens of the forget "
+        "set, which keeps the sentence around the secret.",
+        minimum=0,
+    )
     layer: int | None = setting(
         None,
         "Hidden layer, counted from 0, for rmu (default: 7, or two thirds of the depth in shallow models) "
@@ -168,8 +174,9 @@ class UnlearnSettings(Settings):
 
     @property
     def forget_needs(self) -> frozenset[str]:
-        """What objective and weighting read on forget samples."""
-        return OBJECTIVES[self.objective].needs | WEIGHTINGS[self.weighting].needs
+        """What objective, weighting and frame read on forget samples."""
+        frame = {"ref_logits"} if self.frame else set()
+        return OBJECTIVES[self.objective].needs | WEIGHTINGS[self.weighting].needs | frame
 
     @property
     def retain_needs(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -21,9 +21,17 @@ from tokenunlearn.objectives import (
     make_regularizer,
     make_weighting,
 )
+from tokenunlearn.objectives.regularizers import kl_tokens
 from tokenunlearn.training.applied_weights import AppliedWeights
 from tokenunlearn.training.references import References
 from tokenunlearn.training.settings import UnlearnSettings
+
+
+def frame_weights(
+    weights: Float[Tensor, "batch time"], mask: Bool[Tensor, "batch time"]
+) -> Float[Tensor, "batch time"]:
+    """How far each response token belongs to the frame: 1 where it is not selected, 0 from weight 1 on."""
+    return (1.0 - weights).clamp_min(0.0) * mask
 
 
 class StepLoss(torch.nn.Module):
@@ -49,27 +57,27 @@ class StepLoss(torch.nn.Module):
         self.applied: AppliedWeights | None = None
         self._no_split_modules = model._no_split_modules  # what FSDP wraps by itself
 
-    def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Float[Tensor, ""], Float[Tensor, " 4"]]:
+    def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Float[Tensor, ""], Float[Tensor, " 5"]]:
         """The part's contribution to the total loss, and what a step's record is summed up from.
 
-        That is, detached: forget loss, retain loss, weighted sum of the forget tokens' NLL, sum of weights.
+        Detached: forget, retain and frame loss, weighted sum of the forget tokens' NLL, sum of weights.
         """
         batch = Batch(**{name: inputs[name] for name in Batch.FIELDS})
         with layer_states(self.model, self.settings.layer, batch) as collected:
             hidden = response_hidden(self.model, batch)  # (B, T, d)
         states = collected[0] if collected else None
-        forget, weighted_nll, weight = self._forget_loss(inputs, batch, hidden, states)
+        forget, frame, weighted_nll, weight = self._forget_loss(inputs, batch, hidden, states)
         retain = torch.zeros_like(forget)
-        loss = self.settings.gamma * forget
+        loss = self.settings.gamma * forget + self.settings.frame * frame
         if self.regularizer is not None:
             retain = self._retain_loss(inputs, batch, hidden, states)
             loss = loss + self.lambda_ * retain
-        return loss, torch.stack([forget, retain, weighted_nll, weight]).detach()
+        return loss, torch.stack([forget, retain, frame, weighted_nll, weight]).detach()
 
     def _forget_loss(
         self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The part's share of the forget loss, and weighted NLL and weight of its forget tokens."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The part's shares of forget and frame loss, and weighted NLL and weight of its forget tokens."""
         n = len(inputs["weights"])  # forget rows; their refusals are the next n
         head, references = output_head(self.model), self.references
         refusals = None
@@ -97,9 +105,14 @@ class StepLoss(torch.nn.Module):
         if self.applied is not None:
             self.applied.add(inputs["samples"], step.weights)
         weight = step.weights.sum()
-        rows_in_all, weight_in_all, _ = inputs["totals"].unbind()
+        rows_in_all, weight_in_all, _, frame_in_all = inputs["totals"].unbind()
         share = weight / weight_in_all if self.objective.token_mean else n / rows_in_all
-        return self.objective.loss(step) * share, (step.nll.detach() * step.weights).sum(), weight
+        loss = self.objective.loss(step) * share
+        frame = torch.zeros_like(loss)
+        if self.settings.frame:
+            kl = step.against_reference(lambda z, ref, _: kl_tokens(z, ref))
+            frame = (kl * frame_weights(step.weights, step.mask)).sum() / frame_in_all
+        return loss, frame, (step.nll.detach() * step.weights).sum(), weight
 
     def _retain_loss(
         self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None

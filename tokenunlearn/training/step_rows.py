@@ -168,9 +168,9 @@ class StepRows:
         return inputs
 
     def _totals(self, step: int) -> Tensor:
-        """What the losses of a whole step are means over: forget rows, weight of forget tokens, kept tokens.
+        """What a step's losses are means over: forget rows, weight, retained tokens, weight of the frame.
 
-        Weights made in the step count as if each response had mean 1.
+        Weights made in the step count as if each response had mean 1, and its frame as if all of it were in.
         """
         forget, retain = self.of_step(step)
         fixed = self.config.uses_selection
@@ -178,4 +178,9 @@ class StepRows:
             float(self.weights[i].sum()) if fixed else self.forget[i].response_length for i in forget
         )
         tokens = sum(self.retain[i].response_length for i in retain)
-        return torch.tensor([len(forget), max(weight, 1e-12), max(tokens, 1)], dtype=torch.float32)
+        frame = sum(
+            float((1.0 - self.weights[i]).clamp_min(0.0).sum()) if fixed else self.forget[i].response_length
+            for i in forget
+        )
+        totals = [len(forget), max(weight, 1e-12), max(tokens, 1), max(frame, 1e-12)]
+        return torch.tensor(totals, dtype=torch.float32)

@@ -193,10 +193,13 @@ class UnlearnTrainer(Trainer):
         """Add up the record of a step whose backward passes are done; store its weights now and then."""
         assert self.loss is not None
         sums = self.accelerator.reduce(torch.stack(self._sums).sum(0), "sum")
-        forget, retain, weighted_nll, weight = sums.tolist()
+        forget, retain, frame, weighted_nll, weight = sums.tolist()
         self._sums.clear()
         loss = self.settings.gamma * forget
         self.record = {"forget_loss": forget, "forget_nll": weighted_nll / max(weight, 1e-12)}
+        if self.settings.frame:
+            self.record["frame_loss"] = frame
+            loss += self.settings.frame * frame
         if self.loss.regularizer is not None:
             self.record |= {"retain_loss": retain, "lambda": self.loss.lambda_}
             loss += self.loss.lambda_ * retain
