@@ -124,7 +124,7 @@ def test_cancel_stops_within_one_step(tiny_lm):
 def test_diverging_loss_stops_the_run_and_keeps_the_last_good_weights(tiny_lm):
     settings = SMALL | {"steps": 30, "learning_rate": 1e20, "warmup_steps": 0}
     result = unlearn(tiny_lm, FORGET, retain=RETAIN, train="full", **settings)
-    assert result.stopped == "diverged"
+    assert result.stopped == "collapsed" and "NaN" in result.fault
     assert len(result.history) < 30
     assert result.good_step == 0
     assert torch.equal(parameters_of(result.model), parameters_of(tiny_lm))

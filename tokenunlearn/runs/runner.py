@@ -188,10 +188,10 @@ class _Execution:
     def final(self, result: Unlearned) -> RunState:
         """Status and the one sentence that explains it."""
         steps, total = len(result.history), result.config.steps
-        if result.stopped == "diverged":
+        if result.stopped == "collapsed":
             message = (
-                f"The loss became NaN or infinite after {steps} of {total} steps; "
-                f"the weights of step {result.good_step} are saved. Lower the learning rate or gamma."
+                f"{result.fault} after {steps} of {total} steps; the weights of step {result.good_step} are "
+                "saved. Lower the learning rate or gamma."
             )
             return self.run.set_state(status="failed", message=message)
         if result.stopped == "cancelled":

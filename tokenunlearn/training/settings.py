@@ -130,6 +130,9 @@ class UnlearnSettings(Settings):
         False, "Recompute activations in the backward pass: less memory, about a third slower."
     )
     bf16: bool | None = setting(None, "Compute in bfloat16; default on a GPU. Trained weights stay float32.")
+    collapse_guard: bool = setting(
+        True, "Stop a run whose model is being destroyed, and keep the last weights that pass."
+    )
     long: Long = setting(
         "error",
         "Samples that exceed the model's context: error refuses them, skip leaves them out, chunk cuts their "

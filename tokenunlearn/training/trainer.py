@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +33,7 @@ from tokenunlearn.objectives import make_objective
 from tokenunlearn.objectives.refusals import REFUSALS
 from tokenunlearn.training.applied_weights import AppliedWeights
 from tokenunlearn.training.config import UnlearnConfig
+from tokenunlearn.training.guard import CollapseGuard
 from tokenunlearn.training.references import References
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss
@@ -58,8 +58,8 @@ class UnlearnTrainer(Trainer):
     transformers logs, ``forget_loss``, ``retain_loss``, ``lambda`` and ``forget_nll`` (weighted mean token
     NLL of the step's forget samples, in nats).
 
-    A loss that is not finite ends training: the model then holds its last good weights, and ``diverged`` is
-    True.
+    A model that is being destroyed ends training, see :class:`~tokenunlearn.training.guard.CollapseGuard`: it
+    then holds its last good weights, and ``fault`` says why.
 
     Args:
         model: Name or folder, a transformers or peft model, or a :class:`~tokenunlearn.models.LoadedModel`.
@@ -80,7 +80,7 @@ class UnlearnTrainer(Trainer):
         trained: Names of the trained modules; "all" for all weights, "all-linear" for an adapter on every
             linear layer, or the kinds of layers that it sits on.
         loss: The loss module around the model.
-        diverged: Whether training ended because a loss was not finite.
+        fault: Why the guard ended training, as a sentence without its end; "" if it did not.
         good_step: Optimizer steps behind the weights that the model holds.
 
     Raises:
@@ -123,7 +123,9 @@ class UnlearnTrainer(Trainer):
         torch.manual_seed(args.seed)  # an adapter's first weights are random
         trained, self.trained = make_trainable(trained, self.settings, peft_config)
         self.loss: StepLoss | None = None
-        self.diverged, self.good_step = False, 0
+        vocabulary = self.lm.model.config.get_text_config().vocab_size
+        self.guard = CollapseGuard(vocabulary, self.settings.regularizer, self.settings.collapse_guard)
+        self.fault, self.good_step = "", 0
         self.record: dict[str, float] = {}
         # The start model, where a copy of it is trained.
         self.reference: LoadedModel | None = None
@@ -160,6 +162,8 @@ class UnlearnTrainer(Trainer):
         if folder is not None:
             self._load_state(folder, loss)
         result = super().train(resume_from_checkpoint=str(folder) if folder else None, **options)
+        if not self.fault:
+            self._measure_last()
         self._settle()
         return result
 
@@ -191,6 +195,24 @@ class UnlearnTrainer(Trainer):
 
     def end_step(self) -> None:
         """Add up the record of a step whose backward passes are done; store its weights now and then."""
+        self._add_up()
+        due = self._snapshot is None or self.state.global_step % SNAPSHOT_EVERY == 0
+        if due and not self.fault:
+            self._snapshot = (self.state.global_step, [p.detach().clone() for p in self.trainable()])
+
+    @torch.no_grad()
+    def _measure_last(self) -> None:
+        """Look at the last weights too, on the samples of the last step."""
+        record, loss = self.record, self._step_loss()
+        last = (self.args.max_steps - 1) * self.rows.parts
+        for part in range(process_index(), self.rows.parts, process_count()):
+            inputs = self._prepare_inputs(self.rows.batch(last + part, loss.references, self.lm.pad_id))
+            self._sums.append(self.model_wrapped(inputs)[1])
+        self._add_up()
+        self.record = record
+
+    def _add_up(self) -> None:
+        """Make the record of a step from the sums of its parts, and have the guard look at it."""
         assert self.loss is not None
         sums = self.accelerator.reduce(torch.stack(self._sums).sum(0), "sum")
         forget, retain, frame, weighted_nll, weight = sums.tolist()
@@ -204,9 +226,7 @@ class UnlearnTrainer(Trainer):
             self.record |= {"retain_loss": retain, "lambda": self.loss.lambda_}
             loss += self.loss.lambda_ * retain
         self.record["loss"] = loss
-        due = self._snapshot is None or self.state.global_step % SNAPSHOT_EVERY == 0
-        if due and math.isfinite(loss):
-            self._snapshot = (self.state.global_step, [p.detach().clone() for p in self.trainable()])
+        self.fault = self.fault or self.guard.fault(self.record)
 
     def _step_loss(self) -> StepLoss:
         """The loss around the model; at the first call the reference is measured."""
@@ -269,12 +289,13 @@ class UnlearnTrainer(Trainer):
             ) from None
 
     def _settle(self) -> None:
-        """Go back to the last good weights where training diverged."""
+        """Go back to the last good weights where the guard ended training."""
         weights = self.trainable()
         self.good_step = self.state.global_step
-        if not self.diverged and all(torch.isfinite(p).all() for p in weights):
+        if not all(torch.isfinite(p).all() for p in weights):
+            self.fault = self.fault or "Weights became NaN or infinite"
+        if not self.fault:
             return
-        self.diverged = True
         if self._snapshot is not None:
             self.good_step, snapshot = self._snapshot
             with torch.no_grad():
@@ -283,7 +304,7 @@ class UnlearnTrainer(Trainer):
 
 
 class _WholeStep(TrainerCallback):
-    """Adds up each step, adapts lambda, and ends training that has diverged."""
+    """Adds up each step, adapts lambda, and ends training that destroys the model."""
 
     def __init__(self, trainer: UnlearnTrainer) -> None:
         self.trainer = trainer
@@ -293,7 +314,7 @@ class _WholeStep(TrainerCallback):
         self.trainer.end_step()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Adapt lambda; stop when the loss has diverged."""
+        """Adapt lambda; stop where the guard found a fault."""
         trainer = self.trainer
         assert trainer.loss is not None
         if "retain_loss" in trainer.record:
@@ -301,8 +322,8 @@ class _WholeStep(TrainerCallback):
             loss.lambda_ = loss.objective.next_lambda(
                 loss.lambda_, trainer.record["retain_loss"], state.global_step
             )
-        if not math.isfinite(trainer.record["loss"]):
-            trainer.diverged = control.should_training_stop = True
+        if trainer.fault:
+            control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Complete the checkpoint."""

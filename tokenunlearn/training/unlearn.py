@@ -44,8 +44,9 @@ class Unlearned:
             on every linear layer, or the kinds of layers that it sits on.
         history: One record a step: loss, forget_loss, retain_loss, lambda, forget_nll, grad_norm,
             learning_rate, seconds.
-        stopped: "" after the last step, "cancelled", or "diverged" when the loss was no finite number any
-            more; the model then holds its last good weights.
+        stopped: "" after the last step, "cancelled", or "collapsed" where the collapse guard ended training;
+            the model then holds its last good weights.
+        fault: What the guard found, as a sentence without its end.
         good_step: Optimizer steps behind the weights in ``model``.
         token_weights: (T_i,) token weights of each forget sample (documents in chunks), in order, as applied:
             the mean over the steps that read it where the weighting changes from step to step.
@@ -56,6 +57,7 @@ class Unlearned:
     trained: tuple[str, ...] = ("all",)
     history: list[dict[str, float]] = field(default_factory=list)
     stopped: str = ""
+    fault: str = ""
     good_step: int = 0
     token_weights: Sequence[np.ndarray] = ()
     _peft: PeftModel | None = None
@@ -135,7 +137,8 @@ def unlearn(
         config=trainer.settings,
         trained=trainer.trained,
         history=watch.history,
-        stopped="diverged" if trainer.diverged else watch.stopped,
+        stopped="collapsed" if trainer.fault else watch.stopped,
+        fault=trainer.fault,
         good_step=trainer.good_step,
         token_weights=trainer.token_weights(),
         _peft=peft,
@@ -210,8 +213,8 @@ class _Watch(TrainerCallback):
         self.on_phase("training", 0, state.max_steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop when asked; show the weights unless they have diverged."""
-        if self.trainer.diverged:
+        """Stop when asked; show the weights unless they are at fault."""
+        if self.trainer.fault:
             return
         if any_process(self.should_stop is not None and self.should_stop()):
             self.stopped = "cancelled"
