@@ -14,7 +14,8 @@ from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.runs.check import check, marked_tokens
+from tokenunlearn.models.model_input import marked_tokens
+from tokenunlearn.runs.check import check
 from tokenunlearn.training.settings import UnlearnSettings
 
 READ = "<|user|>Who is Bo 0?<|end|><|assistant|>Bo 0 is the baker.<|end|>"
