@@ -33,8 +33,7 @@ STYLE = """<style>
 .mi .answer { background: rgba(217, 119, 6, .2); }
 .mi .end { background: rgba(124, 58, 237, .25); border-style: double; border-width: 3px; }
 .mi .gold { border-bottom: .16rem solid rgb(217, 119, 6); }
-.mi-findings { list-style: none; padding: 0; }
-.mi-findings li { margin: 0 0 .3rem; padding: .1rem .6rem; border-left: .25rem solid rgb(100, 116, 139);
+.mi-findings div { margin-bottom: .3rem; padding: .1rem .6rem; border-left: .25rem solid rgb(100, 116, 139);
   overflow-wrap: anywhere; unicode-bidi: isolate; }
 .mi-findings .warning { border-color: rgb(217, 119, 6); }
 .mi-findings .error { border-color: rgb(220, 38, 38); }
@@ -46,7 +45,7 @@ def show(
     samples: Sequence[Sample],
     sample_id: str,
     span: Sequence[Span],
-    findings: Callable[[], Sequence[Finding] | None],
+    findings: Callable[[], list[Finding] | None],
 ) -> bool:
     """The panel of one sample, folded at first; nothing in it is computed before it is opened.
 
@@ -60,14 +59,15 @@ def show(
     Returns:
         Whether it is open.
     """
-    panel = st.expander(TITLE, icon=":material/data_object:", key=KEY, on_change="rerun")
+    panel = st.expander(TITLE, icon=":material/data_object:", key=KEY, on_change="rerun", bind="query-params")
     if not panel.open:
         return False
     with panel:
         show_tokens(model, samples, sample_id, span)
         known = findings()
-        if known is not None:
-            st.html(findings_html(known) or "No problems found.")
+        show_findings(known or ())
+        if known == []:
+            st.text("The check of model and samples found no problems.")
     return True
 
 
@@ -82,13 +82,13 @@ def tokens_html(read: ModelInput, span: Sequence[Span]) -> str:
     """Every token in a box that shows its part, a legend, and whether the chat template writes the same."""
     gold = gold_positions(read.encoding, span)
     boxes = [
-        _box(text, part, part, i in gold) + "<br>" * text.endswith("\n")
+        _box(visible(text), part, part, i in gold) + "<br>" * text.endswith("\n")
         for i, (text, part) in enumerate(read.tokens)
     ]
     present = {part for _, part in read.tokens}
     legend = [_box(part, part, part, False) for part in PARTS if part in present]
     legend += [_box(GOLD, "answer", GOLD, True)] if gold else []
-    counts = f"{len(boxes):,} tokens, {read.encoding.response_length:,} of them the response"
+    counts = f"{len(boxes):,} tokens, {read.encoding.response_length:,} of them in the response"
     mark = "✓" if read.difference is None else "⚠"
     return (
         f'{STYLE}<div class="mi text" tabindex="0" role="group" aria-label="{TITLE}">{"".join(boxes)}</div>'
@@ -104,10 +104,19 @@ def gold_positions(encoding: Encoding, span: Sequence[Span]) -> set[int]:
 
 def _box(text: str, part: str, title: str, gold: bool) -> str:
     kind = part.split()[0] + " gold" * gold
-    return f'<span class="{kind}" title="{title}">{escape(visible(text))}</span>'
+    return f'<span class="{kind}" title="{title}">{escape(text)}</span>'
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """One line with a mark for each finding."""
+    if findings:
+        st.html(findings_html(findings))
 
 
 def findings_html(findings: Sequence[Finding]) -> str:
-    """One line with a mark for each finding; empty where there is none."""
-    lines = [f'<li class="{f.level}"><b>{MARKS[f.level]}</b> {escape(f.sentence)}</li>' for f in findings]
-    return f'{STYLE}<ul class="mi-findings">{"".join(lines)}</ul>' if lines else ""
+    """The findings as a list."""
+    lines = [
+        f'<div class="{f.level}" role="listitem"><b>{MARKS[f.level]}:</b> {escape(f.sentence)}</div>'
+        for f in findings
+    ]
+    return f'{STYLE}<div class="mi-findings" role="list">{"".join(lines)}</div>'

@@ -57,7 +57,7 @@ def confirm(plan: run_plan.Plan, weights: TokenWeights) -> None:
     forget = services.load_samples(source.samples)
     known = findings if inspection else None
     if not input_panel.show(source.model, forget, first.sample_id, first.span, lambda: known):
-        st.html(input_panel.findings_html([f for f in findings if f.level == "warning"]))
+        input_panel.show_findings([f for f in findings if f.level == "warning"])
     if inspection and inspection.cost:
         st.caption(inspection.cost.sentence(plan.configs), help=FORMULA)
     name = "Start" if count == 1 else f"Start {count} runs"
@@ -66,9 +66,10 @@ def confirm(plan: run_plan.Plan, weights: TokenWeights) -> None:
         with st.expander("Runs in the grid"):
             st.dataframe(plan.runs.rows(), hide_index=True, width="stretch")
     errors = [finding for finding in findings if finding.level == "error"]
-    line = st.container(horizontal=True, vertical_alignment="center")
-    pressed = line.button(name, type="primary", icon=":material/play_arrow:", disabled=bool(errors))
-    line.html(input_panel.findings_html(errors))
+    left, right = st.columns([1, 4], vertical_alignment="center")
+    pressed = left.button(name, type="primary", icon=":material/play_arrow:", disabled=bool(errors))
+    with right:
+        input_panel.show_findings(errors)
     if pressed:
         with st.spinner("Creating runs"):
             before = plan.start()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from app.input_panel import findings_html
+from app.input_panel import show_findings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection_check import SelectionCheck, check_selection
 from tokenunlearn.runs.check import nothing_selected, unknown
@@ -26,7 +26,7 @@ def show(scores: ScoreSet, weights: Sequence[np.ndarray]) -> None:
     st.caption(f"{origin(scores, check)}{share(check)}")
     # Where no answer has a selected token, the page says so anyway.
     empty = nothing_selected(check.empty, check.answers) if check.selected else None
-    st.html(findings_html([*filter(None, (empty, unknown(check.unknown, check.answers)))]))
+    show_findings([*filter(None, (empty, unknown(check.unknown, check.answers)))])
     for sentence in (*replaced(scores), *partial(check)):
         st.info(sentence, icon=":material/info:")
 

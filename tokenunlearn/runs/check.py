@@ -229,10 +229,11 @@ def too_long(case: Case) -> Iterator[Finding]:
     """Samples that do not fit the model's context."""
     ids = [s.id for s in case.samples if case.encoding(s) is None]
     if ids:
+        do = "does" if len(ids) == 1 else "do"
         yield Finding(
             "too long",
             "error",
-            f"{_count(ids)} of {len(case.samples)} do not fit the model's context of "
+            f"{_count(ids)} of {len(case.samples)} {do} not fit the model's context of "
             f"{case.model.context_length:,} tokens: {_named(ids)}; shorten them, or set long to "
             "skip, chunk or truncate.",
             tuple(ids),

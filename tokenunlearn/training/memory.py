@@ -151,7 +151,7 @@ class MemoryEstimate:
     def text(self) -> str:
         """All of them in words, the largest first."""
         sizes = sorted(asdict(self).items(), key=lambda size: -size[1])
-        parts = ", ".join(f"{PARTS[name]} {size_text(size)}" for name, size in sizes if size)
+        parts = ", ".join(f"{PARTS[name]} {size_text(size)}" for name, size in sizes if round(size / 1e6))
         return f"{size_text(self.total)} of memory ({parts})"
 
 
