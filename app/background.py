@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from app import services
@@ -10,26 +12,31 @@ from tokenunlearn.errors import TokenUnlearnError
 
 
 def wait_for(key: str) -> None:
-    """Show a task's progress until it ends, then run the page again; a failed task shows its one sentence."""
+    """Show the progress of the task of a key, if there is one, until it ends; then run the page again."""
     task = services.tasks().get(key)
-    if task is None or task.future is None:
-        return
-    if task.running:
-        _poll(key)
-        return
+    if task is not None:
+        result(task)
+
+
+def result(task: services.Task) -> Any:
+    """A task's result; None while it runs, which shows its progress, and where its error is shown instead."""
+    if task.future is None or task.running:
+        _poll(task)
+        return None
     error = task.future.exception()
+    if error is None:
+        return task.future.result()
     if isinstance(error, TokenUnlearnError):
         show_error(error)
-    elif error is not None:
+    else:
         st.error(f"{task.label} failed: {type(error).__name__}")
         st.code(str(error), language=None)
+    return None
 
 
 @st.fragment(run_every=0.5)
-def _poll(key: str) -> None:
-    task = services.tasks().get(key)
-    if task is None or not task.running:
+def _poll(task: services.Task) -> None:
+    if not task.running:
         st.rerun()
-        return
     waiting = "waiting for the device" if not task.total else f"{task.done:,} of {task.total:,}"
     st.progress(task.done / task.total if task.total else 0.0, text=f"{task.label}: {waiting}")

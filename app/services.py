@@ -30,6 +30,8 @@ from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:
     from tokenunlearn.datasets.samples import Sample, SampleSet
+    from tokenunlearn.models.model_input import ModelInput
+    from tokenunlearn.runs.check import Inspection
 
 # Suite -> its forget sets, the default in front, each with the retained set that goes with it.
 SETS = {
@@ -229,9 +231,38 @@ def save_set(samples: Sequence[Sample], name: str) -> str:
     return keep_upload(to_jsonl(samples), f"{name}.jsonl")
 
 
-def tokenize(key: str, model: ModelSource, sample: Sample) -> Task:
-    """Encode a sample on the worker's thread; the task's result is an ``Encoding``."""
-    return start_task(key, f"Tokenizing with {model.name}", lambda task: worker().model(model).encode(sample))
+def tokenize(model: ModelSource, samples: Sequence[Sample], sample_id: str) -> Task:
+    """Have the worker encode a sample, or a chunk of a document, once; the result is a ``ModelInput``."""
+
+    def work(task: Task) -> ModelInput:
+        from tokenunlearn.models.model_input import model_input
+
+        lm = worker().model(model)
+        return model_input(lm, next(sample for sample in lm.chunk(samples) if sample.id == sample_id))
+
+    key = f"tokens {model} {hash(tuple(samples))} {sample_id}"
+    return tasks().get(key) or start_task(key, f"Tokenizing with {model.name}", work)
+
+
+def inspect(model: ModelSource, samples: str, retain: str = "", *, measure: bool = True) -> Task:
+    """Have the worker look at a model and its samples once; the result is an ``Inspection``.
+
+    Args:
+        model: The model.
+        samples: Name that loads the forget set.
+        retain: Name that loads the retained samples, or "".
+        measure: Whether to run the model on some answers, for what it knows and how fast it is.
+    """
+
+    def work(task: Task) -> Inspection:
+        from tokenunlearn.datasets import load_samples as load
+        from tokenunlearn.runs import check
+
+        retained = load(retain) if retain else ()
+        return check.inspect(worker().model(model), load(samples), retained, measure=measure)
+
+    key = f"inspection {model} {samples} {retain} {measure}"
+    return tasks().get(key) or start_task(key, f"Checking {set_name(samples)}", work)
 
 
 def score_path(model: ModelSource, samples: str, masking: dict[str, Any]) -> Path:

@@ -6,7 +6,7 @@ import hashlib
 
 import streamlit as st
 
-from app import background, services, token_preview
+from app import input_panel, services
 from app.data import sample_table
 from app.data.sample_table import Row
 from app.data.span_marker import span_marker
@@ -175,12 +175,7 @@ def preview(row: Row) -> None:
         return
     history = tuple(Turn(**turn) for turn in row["history"])
     sample = Sample("preview", row["question"], row["answer"], history=history)
-    key = f"tokens-{model}-{hash(sample)}"
-    task = services.tasks().get(key) or services.tokenize(key, ModelSource(str(model)), sample)
-    background.wait_for(key)
-    if task.future is not None and task.future.done() and task.future.exception() is None:
-        st.html(token_preview.tokens_html(task.future.result(), row["span"]))
-        st.caption("Each box is a token. Dashed: chat template. Underlined: part of a gold span.")
+    input_panel.show_tokens(ModelSource(str(model)), [sample], sample.id, row["span"])
 
 
 def save(rows: list[Row]) -> None:

@@ -8,11 +8,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import streamlit as st
 
-from app import controls, state, token_view
+from app import background, controls, input_panel, services, state, token_view
 from app.errors import show_error
 from app.tokens import selector_panel, token_notices, token_panels
+from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import NothingSelectedError
+from tokenunlearn.runs.check import Finding
 
 
 def parquet(scores: ScoreSet) -> bytes:
@@ -53,6 +55,17 @@ def show_tabs(mixed: ScoreSet, weights: list[np.ndarray], settings: state.TokenS
                 draw()
 
 
+def show_input(sample: SampleScores) -> None:
+    """What the model reads of a sample, and what a check of the forget set finds."""
+
+    def findings() -> list[Finding] | None:
+        inspection = background.result(services.inspect(source.model, source.samples, measure=False))
+        return inspection and inspection.of_runs()
+
+    forget = services.load_samples(source.samples)
+    input_panel.show(source.model, forget, sample.sample_id, sample.span, findings)
+
+
 def explore(scores: ScoreSet, path: Path) -> None:
     """Text first, then what the whole set says."""
     settings = state.current(str(path), scores)
@@ -73,6 +86,7 @@ def explore(scores: ScoreSet, path: Path) -> None:
     left.caption(f"Score set {mixed.hash[:12]}")
     right.page_link("pages/unlearn.py", label="Use these weights", icon=":material/ink_eraser:")
     selector_panel.choose(str(path), scores, settings)
+    show_input(mixed.samples[index])
     show_tabs(mixed, weights, settings, index)
     with st.expander("Score set"):
         st.text(

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import controls, services, state
+from app import background, controls, input_panel, services, state
 from app.controls import Source
 from app.errors import show_error
 from app.unlearn import run_plan, run_view, unlearn_form
 from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.runs.check import Inspection
 from tokenunlearn.training.memory import FORMULA
 
 
@@ -35,7 +37,7 @@ def launch(source: Source, scores: ScoreSet, path: Path) -> None:
     plan = unlearn_form.choose(source, mixed, rule)
     if plan is None:
         return
-    confirm(plan)
+    confirm(plan, weights)
     with st.expander("Run from the command line"):
         st.code(plan.commands(services.store().root), language="bash", wrap_lines=True)
         if mixed.overrides:
@@ -45,20 +47,30 @@ def launch(source: Source, scores: ScoreSet, path: Path) -> None:
             )
 
 
-def confirm(plan: run_plan.Plan) -> None:
-    """How many runs, what they take, and Start."""
-    count = len(plan.configs)
-    estimate = plan.memory()
-    if estimate is None:
-        st.caption("Memory: unknown until the model is downloaded.", help=FORMULA)
-    else:
-        st.caption(run_plan.memory_text(estimate), help=FORMULA)
+def confirm(plan: run_plan.Plan, weights: TokenWeights) -> None:
+    """What the model reads, how many runs there are, what they take, and Start."""
+    count, source = len(plan.configs), plan.source
+    inspection = background.result(services.inspect(source.model, source.samples, plan.runs.retain))
+    used = weights if any(config.uses_selection for config in plan.configs) else None
+    findings = (inspection or Inspection()).of_runs(weights=used)
+    first = plan.scores.samples[0]
+    forget = services.load_samples(source.samples)
+    known = findings if inspection else None
+    if not input_panel.show(source.model, forget, first.sample_id, first.span, lambda: known):
+        input_panel.show_findings([f for f in findings if f.level == "warning"])
+    if inspection and inspection.cost:
+        st.caption(inspection.cost.sentence(plan.configs), help=FORMULA)
     name = "Start" if count == 1 else f"Start {count} runs"
     if count > 1:
         st.text(f"The grid has {count} runs, carried out one after another.")
         with st.expander("Runs in the grid"):
             st.dataframe(plan.runs.rows(), hide_index=True, width="stretch")
-    if st.button(name, type="primary", icon=":material/play_arrow:"):
+    errors = [finding for finding in findings if finding.level == "error"]
+    left, right = st.columns([1, 4], vertical_alignment="center")
+    pressed = left.button(name, type="primary", icon=":material/play_arrow:", disabled=bool(errors))
+    with right:
+        input_panel.show_findings(errors)
+    if pressed:
         with st.spinner("Creating runs"):
             before = plan.start()
         subject = f"{count} runs are" if count > 1 else f"{plan.runs.labels[0] or 'The run'} is"

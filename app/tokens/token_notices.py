@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from app.input_panel import show_findings
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.attribution.selection_check import UNKNOWN_NLL, SelectionCheck, check_selection
+from tokenunlearn.attribution.selection_check import SelectionCheck, check_selection
+from tokenunlearn.runs.check import nothing_selected, unknown
 
 SHOWN = 3  # names in a sentence before "and 2 more"
 
@@ -22,9 +24,10 @@ def show(scores: ScoreSet, weights: Sequence[np.ndarray]) -> None:
     """
     check = check_selection(scores, weights)
     st.caption(f"{origin(scores, check)}{share(check)}")
-    for sentence in empty(check):
-        st.warning(sentence, icon=":material/warning:")
-    for sentence in (*replaced(scores), *partial(check), *unknown(check)):
+    # Where no answer has a selected token, the page says so anyway.
+    empty = nothing_selected(check.empty, check.answers) if check.selected else None
+    show_findings([*filter(None, (empty, unknown(check.unknown, check.answers)))])
+    for sentence in (*replaced(scores), *partial(check)):
         st.info(sentence, icon=":material/info:")
 
 
@@ -55,14 +58,6 @@ def share(check: SelectionCheck) -> str:
     return f" {_percent(check.selected / check.tokens)} of the {check.tokens:,} tokens are selected."
 
 
-def empty(check: SelectionCheck) -> list[str]:
-    """Answers without a selected token; none where no answer has one, which the page says anyway."""
-    if not check.empty or not check.selected:
-        return []
-    have = "has" if len(check.empty) == 1 else "have"
-    return [f"{_of(check.empty, check.answers)} answers {have} no selected token: {_listed(check.empty)}."]
-
-
 def replaced(scores: ScoreSet) -> list[str]:
     """Masked tokens that were replaced and not hidden."""
     if scores.masking.get("operator") != "token":
@@ -80,16 +75,6 @@ def partial(check: SelectionCheck) -> list[str]:
     are = "is" if len(check.partial) == 1 else "are"
     texts = _listed([text for _, text in check.partial])
     return [f"{_of(check.partial, check.units)} words and names {are} only partly selected: {texts}."]
-
-
-def unknown(check: SelectionCheck) -> list[str]:
-    """Answers that the model does not know."""
-    if not check.unknown:
-        return []
-    return [
-        f"The model does not know {_of(check.unknown, check.answers)} answers (mean NLL above "
-        f"{UNKNOWN_NLL:g} nats per token), so there is nothing to forget: {_listed(check.unknown)}."
-    ]
 
 
 def _of(some: Sequence[object], count: int) -> str:

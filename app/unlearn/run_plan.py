@@ -1,8 +1,7 @@
-"""What the form describes: a plan of runs, its command lines, and the memory it will take."""
+"""What the form describes: a plan of runs, and its command lines."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -14,21 +13,9 @@ from app.unlearn import command_line
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import Rule, describe_rule
-from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation.watch import WatchSettings
-from tokenunlearn.models.presets import local_folder
 from tokenunlearn.runs.plan import RunPlan
-from tokenunlearn.training.memory import FLOAT32, MemoryEstimate, ModelShape, Workload, estimate_memory
 from tokenunlearn.training.settings import UnlearnSettings
-
-MEMORY_PARTS = {
-    "weights": "weights",
-    "gradients": "gradients",
-    "optimizer": "optimizer",
-    "good_weights": "last good weights",
-    "activations": "activations",
-    "references": "reference outputs",
-}
 
 
 @dataclass(frozen=True)
@@ -115,50 +102,3 @@ class Plan:
             for config, label in zip(runs.configs, runs.labels, strict=True)
         ]
         return "\n".join(lines)
-
-    def memory(self) -> MemoryEstimate | None:
-        """The estimate of the run that takes most; None where the model is not on this machine."""
-        device = "cuda" if shutil.which("nvidia-smi") else "cpu"
-        width = FLOAT32 if device == "cpu" else FLOAT32 // 2  # bfloat16 on a GPU
-        shape = ModelShape.of_folder(local_folder(self.source.model.name), width)
-        if shape is None:
-            return None
-        retained = services.load_samples(self.retain) if any(c.needs_retain for c in self.configs) else ()
-        estimates = [
-            estimate_memory(shape, workload(self.scores, retained, config), config, device)
-            for config in self.configs
-        ]
-        return max(estimates, key=lambda estimate: estimate.total)
-
-
-def workload(scores: ScoreSet, retained: Sequence[Sample], config: UnlearnSettings) -> Workload:
-    """What a run reads, in tokens: counted for the forget set, by its rate a character for the rest."""
-    samples = scores.samples
-    prompts, responses = [len(s.prompt_texts) for s in samples], [len(s.texts) for s in samples]
-    answers = sum(len(s.answer) for s in samples)
-    rate = sum(responses) / max(answers, 1)  # tokens a character
-    template = sum(prompts) / len(samples) - rate * sum(len(s.question) for s in samples) / len(samples)
-    own = retained if config.needs_retain else ()
-    lengths = [min(rate * len(s.answer) + 1, s.chunk_tokens or float("inf")) for s in own]
-    drawn = min(len(lengths), config.steps * config.retain_batch_size)
-    longest = [
-        rate * len(s.question) + max(template, 0) + tokens for s, tokens in zip(own, lengths, strict=True)
-    ]
-    return Workload(
-        forget=sum(responses),
-        retain=round(sum(lengths) / len(lengths) * drawn) if lengths else 0,
-        length=round(max([p + t for p, t in zip(prompts, responses, strict=True)] + longest)),
-        response=round(max(responses + lengths)),
-    )
-
-
-def size_text(count: float) -> str:
-    """A number of bytes in MB or GB."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
-
-
-def memory_text(estimate: MemoryEstimate) -> str:
-    """The estimate in one line, largest part first."""
-    parts = sorted(asdict(estimate).items(), key=lambda part: -part[1])
-    shown = ", ".join(f"{MEMORY_PARTS[name]} {size_text(size)}" for name, size in parts if size)
-    return f"Memory: about {size_text(estimate.total)} ({shown})"

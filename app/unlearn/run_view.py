@@ -12,11 +12,11 @@ import streamlit as st
 
 from app import charts, services
 from app.errors import show_error
-from app.unlearn.run_plan import size_text
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.errors import RunError
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run, RunState
+from tokenunlearn.training.memory import size_text
 from tokenunlearn.training.settings import UnlearnSettings
 
 BADGES = {

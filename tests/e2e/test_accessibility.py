@@ -13,6 +13,7 @@ VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Settings")
 PAGES = {
     "": "h1",
     "tokens": ".token",
+    "tokens?model_input=true": ".mi.text",
     "unlearn": "h1",
     **{f"compare?view={view}": "text=Export and reproduce" for view in VIEWS},
     "data": "h1",

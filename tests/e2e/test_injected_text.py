@@ -156,6 +156,9 @@ def test_tokens(visit):
     text = text_of(page)
     for trap in TRAPS:
         assert trap in text or trap.replace(" ", "␣") in text, trap
+    page.get_by_text("What the model reads").click()
+    page.get_by_text("of them in the response").wait_for(timeout=180_000)
+    inert(page)
     for tab in ("Distribution", "Knowledge × entropy", "Rule", "Forget set", "Sensitivity"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(700)
@@ -196,7 +199,7 @@ def test_data_and_its_tokens(visit):
     page = visit(f"/data?set={quote(services_name())}", "text=Gold spans")
     shows_everything(page)
     page.get_by_text("Show tokens").click()
-    page.get_by_text("Each box is a token").wait_for(timeout=180_000)  # the server imports torch first
+    page.get_by_text("of them in the response").wait_for(timeout=180_000)  # the server imports torch first
     inert(page)
 
 

@@ -14,7 +14,7 @@ from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.runs.check import check, marked_tokens
+from tokenunlearn.runs.check import check
 from tokenunlearn.training.settings import UnlearnSettings
 
 READ = "<|user|>Who is Bo 0?<|end|><|assistant|>Bo 0 is the baker.<|end|>"
@@ -42,7 +42,7 @@ def test_demo_with_its_authors_is_in_order():
     forget, retain = tu.load_samples("authors:forget10"), tu.load_samples("authors:retain90")
     findings = check(lm, forget, retain, settings=UnlearnSettings().resolved(lm))
     assert names(findings) == ["cost"]
-    assert "GB of memory" in findings[0].sentence
+    assert "MB of memory" in findings[0].sentence
 
 
 def test_the_same_set_to_forget_and_to_retain_is_an_error(tiny_lm):
@@ -129,20 +129,6 @@ def test_errors_come_first_and_nothing_to_check_is_one_sentence(tiny_lm):
         check(tiny_lm, [])
 
 
-def test_tokens_are_marked_by_the_part_they_play(tiny_lm):
-    tokens = marked_tokens(tiny_lm.encode(FORGET[0]))
-    assert (
-        "".join(text for text, _ in tokens)
-        == "<|user|>Who is Bo 0?<|end|><|assistant|>Bo 0 is the baker.<|end|>"
-    )
-    for part, text in (
-        ("question", "Who is Bo 0?"),
-        ("answer", "Bo 0 is the baker."),
-        ("end of turn", "<|end|>"),
-    ):
-        assert "".join(t for t, p in tokens if p == part) == text
-
-
 def test_the_command_shows_the_tokens_and_fails_on_errors(call, tiny_lm: LoadedModel, tmp_path):
     folder = tmp_path / "model"
     tiny_lm.model.save_pretrained(folder)
@@ -153,10 +139,12 @@ def test_the_command_shows_the_tokens_and_fails_on_errors(call, tiny_lm: LoadedM
     shown = call("check", "--model", folder, "--samples", samples)
     assert shown.code == 0
     assert READ in shown.out
+    assert "tokens equal those of the chat template's own text." in shown.out
     assert "Warning: The model does not know 4 of 4 measured answers" in shown.out
     same = call("check", "--model", folder, "--samples", samples, "--retain", samples, "--json")
     assert same.code == 1
     assert same.json["findings"][0]["name"] == "overlap"
+    assert same.json["template_text"] == READ and same.json["first_difference"] is None
     assert {token["part"] for token in same.json["reads"]} == {
         "template",
         "question",

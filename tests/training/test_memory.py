@@ -12,6 +12,7 @@ from tokenunlearn.models.forward import mean_per_token, output_head, per_token, 
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.training import unlearn as unlearning
 from tokenunlearn.training.memory import (
+    MemoryEstimate,
     ModelShape,
     Workload,
     estimate_memory,
@@ -155,3 +156,8 @@ def test_a_folder_that_does_not_say_enough_has_no_shape(tmp_path):
 def test_a_loaded_model_has_the_shape_of_its_folder():
     folder = ASSETS / "models" / "demo"
     assert ModelShape.of_model(load_model("demo", dtype="float32").model) == ModelShape.of_folder(folder)
+
+
+def test_an_estimate_in_words_names_the_largest_part_first():
+    estimate = MemoryEstimate(2_500_000_000, 3_000_000, 4_000_000, 0, 100, 0)
+    assert estimate.text == "2.5 GB of memory (weights 2.5 GB, optimizer 4 MB, gradients 3 MB)"

@@ -165,6 +165,12 @@ class TokenWeights:
         """Number of response tokens."""
         return sum(len(w) for w in self.weights)
 
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """Ids of the samples without a selected token."""
+        pairs = zip(self.sample_ids, self.weights, strict=True)
+        return tuple(sample_id for sample_id, w in pairs if not (w > 0).any())
+
 
 # A new rule is one class and one line here.
 RULES: dict[str, type[Any]] = {"hard": HardSelection, "soft": SoftWeighting, "uniform": Uniform}

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.selection import TokenWeights
     from tokenunlearn.datasets.samples import Sample
     from tokenunlearn.models.loaded_model import LoadedModel
+    from tokenunlearn.models.model_input import Part
     from tokenunlearn.runs.check import Finding
 
 COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
-PARTS = {"template": "dim", "question": "blue", "answer": "bold", "end of turn": "magenta"}
+PARTS: dict[Part, str] = {"template": "dim", "question": "blue", "answer": "bold", "end of turn": "magenta"}
 
 
 def check(
@@ -48,8 +49,9 @@ def check(
 ) -> None:
     """Show a sample as the model reads it, and check for problems before a run."""
     from tokenunlearn.datasets import load_samples
+    from tokenunlearn.models.model_input import model_input
     from tokenunlearn.runs.check import check as findings_of
-    from tokenunlearn.runs.check import finding_json, marked_tokens
+    from tokenunlearn.runs.check import finding_json
     from tokenunlearn.training.settings import UnlearnSettings
 
     samples, retain = with_columns(columns, samples, retain)
@@ -59,14 +61,25 @@ def check(
     settings = UnlearnSettings(regularizer="kl" if retain else "none").resolved(lm)
     findings = findings_of(lm, forget, retained, settings=settings)
     first = lm.chunk(forget)[0]
-    tokens = [] if any(f.name == "too long" for f in findings) else marked_tokens(lm.encode(first))
+    too_long = {sample_id for f in findings if f.name == "too long" for sample_id in f.samples}
+    read = None if first.id in too_long else model_input(lm, first)
+    tokens = read.tokens if read else []
     if as_json:
-        read = [{"text": text, "part": part} for text, part in tokens]
-        print_json({"sample": first.id, "reads": read, "findings": [finding_json(f) for f in findings]})
+        print_json(
+            {
+                "sample": first.id,
+                "reads": [{"text": text, "part": part} for text, part in tokens],
+                "template_text": read and read.text,
+                "first_difference": read and read.difference,
+                "findings": [finding_json(f) for f in findings],
+            }
+        )
     else:
         out.print(f"Sample {escape(first.id)} as read by {escape(lm.name)}:", highlight=False)
         out.print(Text.assemble(*((text, PARTS[part]) for text, part in tokens)), soft_wrap=True)
         out.print(Text.assemble(*((f"{part}  ", style) for part, style in PARTS.items())))
+        if read:
+            out.print(Text(read.comparison), soft_wrap=True)
         show(findings, notes=True)
         if not any(f.level != "note" for f in findings):
             out.print("[green]No problems found.[/]")

@@ -1,4 +1,4 @@
-"""What to know before a model is scored or unlearned: what it reads, what is wrong, what it costs."""
+"""What to know before a model is scored or unlearned: what is wrong with its samples, what runs cost."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.models.encoding import holds_control_text
+from tokenunlearn.runs.cost import RunCost
+from tokenunlearn.training.memory import ModelShape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.training.settings import UnlearnSettings
 
-Level = Literal["note", "warning", "error"]
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 # Answers whose likelihood is measured, evenly spread.
 MEASURED = 64
 # Ids that a sentence names.
 NAMED = 3
-# A backward pass takes about twice a forward pass.
-PASSES_OF_A_STEP = 3
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """What the model did on some answers of the forget set.
+
+    Attributes:
+        sample_ids: Their ids.
+        nll: Their mean NLL, in nats per token.
+        seconds: Time of a forward pass per token.
+    """
+
+    sample_ids: Sequence[str]
+    nll: Sequence[float]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Case:
     """What is checked.
 
@@ -59,16 +73,12 @@ class Case:
         model: The model.
         forget: The forget set.
         retain: The retained samples, if any.
-        settings: What a run would do; None before it is known.
-        weights: Token weights of the forget set; None before they are known.
         measure: Whether to run the model on some answers, for what it knows and how fast it is.
     """
 
     model: LoadedModel
     forget: Sequence[Sample]
     retain: Sequence[Sample] = ()
-    settings: UnlearnSettings | None = None
-    weights: TokenWeights | None = None
     measure: bool = True
     _encoded: dict[Sample, Encoding | None] = field(default_factory=dict, compare=False)
 
@@ -82,15 +92,101 @@ class Case:
         return self._encoded[sample]
 
     @cached_property
-    def samples(self) -> list[Sample]:
+    def parts(self) -> tuple[SampleSet, ...]:
         """Forget and retained samples, documents in chunks."""
-        return [s for part in (self.forget, self.retain) if len(part) for s in self.model.chunk(part)]
+        return tuple(self.model.chunk(part) for part in (self.forget, self.retain))
+
+    @property
+    def samples(self) -> list[Sample]:
+        """All of them."""
+        return [sample for part in self.parts for sample in part]
+
+    def fitting(self, samples: Sequence[Sample]) -> list[tuple[Sample, Encoding]]:
+        """Every sample that fits the context, with its tokens."""
+        pairs = ((sample, self.encoding(sample)) for sample in samples)
+        return [(sample, encoding) for sample, encoding in pairs if encoding is not None]
+
+    @property
+    def encodings(self) -> list[tuple[Sample, Encoding]]:
+        """The same of all samples."""
+        return self.fitting(self.samples)
 
     @cached_property
-    def encodings(self) -> list[tuple[Sample, Encoding]]:
-        """Every sample that fits the context, with its tokens."""
-        pairs = ((sample, self.encoding(sample)) for sample in self.samples)
-        return [(sample, encoding) for sample, encoding in pairs if encoding is not None]
+    def measurement(self) -> Measurement | None:
+        """What the model does on at most 64 answers; None where nothing is to be measured."""
+        from tokenunlearn.models.forward import response_nll
+
+        pairs = self.fitting(self.parts[0]) if self.measure else []
+        pairs = pairs[:: max(1, -(-len(pairs) // MEASURED))]
+        if not pairs:
+            return None
+        begin = time.perf_counter()
+        nll = response_nll(self.model, [e for _, e in pairs])
+        seconds = (time.perf_counter() - begin) / sum(len(e) for _, e in pairs)
+        return Measurement([s.id for s, _ in pairs], [float(values.mean()) for values in nll], seconds)
+
+    @property
+    def cost(self) -> RunCost | None:
+        """What runs on these samples take; None where it is not measured or the model's shape is unknown."""
+        shape = ModelShape.of_model(self.model.model)
+        if shape is None or self.measurement is None:
+            return None
+        forget, retain = ([e for _, e in self.fitting(part)] for part in self.parts)
+        return RunCost(
+            shape,
+            self.model.device.type,
+            forget=tuple(e.response_length for e in forget),
+            retain=tuple(e.response_length for e in retain),
+            lengths=tuple(len(e) for e in (*forget, *retain)),
+            seconds=self.measurement.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a check learns from model and samples, before it is known what a run would do.
+
+    Attributes:
+        findings: What there is to know.
+        cost: What runs on these samples take, where it is known.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    cost: RunCost | None = None
+
+    def of_runs(
+        self, runs: Sequence[UnlearnSettings] = (), weights: TokenWeights | None = None
+    ) -> list[Finding]:
+        """Everything worth knowing before runs with these settings and token weights, gravest first."""
+        empty = nothing_selected(weights.empty, len(weights.weights)) if weights else None
+        cost = Finding("cost", "note", self.cost.sentence(runs)) if self.cost and runs else None
+        findings = filter(None, (*self.findings, empty, cost))
+        return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def inspect(
+    model: LoadedModel,
+    forget: SampleSet | Sequence[Sample],
+    retain: SampleSet | Sequence[Sample] = (),
+    *,
+    measure: bool = True,
+) -> Inspection:
+    """Look at a model and the samples that it is to forget and retain.
+
+    Args:
+        model: The model.
+        forget: The forget set.
+        retain: The retained samples.
+        measure: Whether to run the model on at most 64 answers, for what it knows and how fast it is.
+
+    Raises:
+        TokenUnlearnError: If there are no samples.
+        TemplateError: If the chat template fails or changes messages.
+    """
+    if not len(forget):
+        raise TokenUnlearnError("There are no samples to check.")
+    case = Case(model, forget, retain, measure)
+    return Inspection(tuple(finding for look in CHECKS for finding in look(case)), case.cost)
 
 
 def check(
@@ -113,14 +209,11 @@ def check(
         measure: Whether to run the model on at most 64 answers, for what it knows and how fast it is.
 
     Raises:
+        TokenUnlearnError: If there are no samples.
         TemplateError: If the chat template fails or changes messages.
     """
-    if not len(forget):
-        raise TokenUnlearnError("There are no samples to check.")
-    case = Case(model, forget, retain, settings, weights, measure)
-    order = ("error", "warning", "note")
-    findings = [finding for look in CHECKS for finding in look(case)]
-    return sorted(findings, key=lambda finding: order.index(finding.level))
+    inspection = inspect(model, forget, retain, measure=measure)
+    return inspection.of_runs([settings] if settings else [], weights)
 
 
 def _named(ids: Sequence[str]) -> str:
@@ -136,10 +229,11 @@ def too_long(case: Case) -> Iterator[Finding]:
     """Samples that do not fit the model's context."""
     ids = [s.id for s in case.samples if case.encoding(s) is None]
     if ids:
+        do = "does" if len(ids) == 1 else "do"
         yield Finding(
             "too long",
             "error",
-            f"{_count(ids)} of {len(case.samples)} do not fit the model's context of "
+            f"{_count(ids)} of {len(case.samples)} {do} not fit the model's context of "
             f"{case.model.context_length:,} tokens: {_named(ids)}; shorten them, or set long to "
             "skip, chunk or truncate.",
             tuple(ids),
@@ -268,20 +362,17 @@ def attention_mask(case: Case) -> Iterator[Finding]:
         )
 
 
-def nothing_selected(case: Case) -> Iterator[Finding]:
-    """Answers without a token to forget."""
-    if case.weights is None:
-        return
-    pairs = zip(case.weights.sample_ids, case.weights.weights, strict=True)
-    ids = [sample_id for sample_id, weights in pairs if not (weights > 0).any()]
-    if ids:
-        yield Finding(
-            "nothing selected",
-            "warning",
-            f"{_count(ids, 'answer')} of {len(case.weights.weights)} have no selected token ({_named(ids)}) "
-            "and will not be forgotten; lower the threshold or force a token in.",
-            tuple(ids),
-        )
+def nothing_selected(ids: Sequence[str], answers: int) -> Finding | None:
+    """What to say of answers without a token to forget, out of so many."""
+    if not ids:
+        return None
+    return Finding(
+        "nothing selected",
+        "warning",
+        f"{_count(ids, 'answer')} of {answers} {'has' if len(ids) == 1 else 'have'} no selected token "
+        f"({_named(ids)}) and will not be forgotten; lower the threshold or force a token in.",
+        tuple(ids),
+    )
 
 
 def unknown(ids: Sequence[str], measured: int) -> Finding | None:
@@ -298,50 +389,14 @@ def unknown(ids: Sequence[str], measured: int) -> Finding | None:
 
 
 def not_known(case: Case) -> Iterator[Finding]:
-    """Answers that the model does not know in the first place; and how long a run takes."""
-    if not case.measure:
+    """Answers that the model does not know in the first place."""
+    if case.measurement is None:
         return
-    from tokenunlearn.models.forward import response_nll
-
-    pairs = [(s, e) for s in case.model.chunk(case.forget) if (e := case.encoding(s)) is not None]
-    pairs = pairs[:: max(1, -(-len(pairs) // MEASURED))]
-    if not pairs:
-        return
-    begin = time.perf_counter()
-    nll = response_nll(case.model, [e for _, e in pairs])
-    seconds = time.perf_counter() - begin
-    ids = [s.id for (s, _), values in zip(pairs, nll, strict=True) if float(values.mean()) > UNKNOWN_NLL]
-    finding = unknown(ids, len(pairs))
+    pairs = zip(case.measurement.sample_ids, case.measurement.nll, strict=True)
+    ids = [sample_id for sample_id, nll in pairs if nll > UNKNOWN_NLL]
+    finding = unknown(ids, len(case.measurement.nll))
     if finding:
         yield finding
-    if case.settings is not None:
-        cost = _cost(case, case.settings, seconds / sum(len(e) for _, e in pairs))
-        if cost:
-            yield Finding("cost", "note", cost)
-
-
-def _cost(case: Case, settings: UnlearnSettings, seconds_per_token: float) -> str:
-    """Memory and time of a run, from the model's shape and the speed of a forward pass."""
-    from tokenunlearn.training.memory import ModelShape, Workload, estimate_memory
-
-    shape = ModelShape.of_model(case.model.model)
-    if shape is None:
-        return ""
-    fitting = [e for _, e in case.encodings]
-    forget = sum(e.response_length for s in case.forget if (e := case.encoding(s)) is not None)
-    total = sum(e.response_length for e in fitting)
-    longest = max(len(e) for e in fitting)
-    response = max(e.response_length for e in fitting)
-    work = Workload(forget, total - forget, longest, response)
-    memory = estimate_memory(shape, work, settings, case.model.device.type).total / 1e9
-    mean = float(np.mean([len(e) for e in fitting]))
-    rows = settings.batch_size + (settings.retain_batch_size if settings.needs_retain else 0)
-    minutes = settings.steps * rows * mean * seconds_per_token * PASSES_OF_A_STEP / 60
-    spent = f"{minutes:.0f} min" if minutes >= 1 else f"{60 * minutes:.0f} s"
-    return (
-        f"A run of {settings.steps} steps takes about {memory:.1f} GB of memory and {spent} of training, "
-        "estimated from the model's shape and the speed of a forward pass."
-    )
 
 
 def _folded(text: str) -> str:
@@ -357,7 +412,6 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     too_long,
     overlap,
     duplicates,
-    nothing_selected,
     not_known,
     end_of_turn,
     double_beginning,
@@ -367,21 +421,6 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     thinking,
     attention_mask,
 )
-
-
-def marked_tokens(encoding: Encoding) -> list[tuple[str, str]]:
-    """Every token that the template writes for a sample, with the part it plays.
-
-    Parts: "template", "question", "answer", "end of turn".
-    """
-    parts: list[str] = ["template"] * len(encoding.input_ids)
-    for position in encoding.content_positions if not encoding.document else ():
-        parts[position] = "question"
-    for position in range(encoding.prompt_length, len(encoding)):
-        parts[position] = "answer"
-    if encoding.ended:
-        parts[len(encoding) - 1] = "end of turn"
-    return list(zip(encoding.texts, parts, strict=True))
 
 
 def finding_json(finding: Finding) -> Mapping[str, object]:

@@ -27,6 +27,14 @@ KEPT_HIDDEN, KEPT_INTERMEDIATE = 10.5, 4
 TABLES, REFERENCE_TABLES = 3, 6
 # RMU trains the feed-forward output of its layer and of two below it.
 FEW_MODULES = 3
+PARTS = {
+    "weights": "weights",
+    "gradients": "gradients",
+    "optimizer": "optimizer",
+    "good_weights": "last good weights",
+    "activations": "activations",
+    "references": "reference outputs",
+}
 FORMULA = (
     "weights = parameters × bytes, plus × 4 for the trained copy in full training; "
     "gradients = 4 × trained; optimizer (AdamW) = 8 × trained; last good weights = 4 × trained; "
@@ -138,6 +146,18 @@ class MemoryEstimate:
     def total(self) -> int:
         """All of them."""
         return sum(asdict(self).values())
+
+    @property
+    def text(self) -> str:
+        """All of them in words, the largest first."""
+        sizes = sorted(asdict(self).items(), key=lambda size: -size[1])
+        parts = ", ".join(f"{PARTS[name]} {size_text(size)}" for name, size in sizes if round(size / 1e6))
+        return f"{size_text(self.total)} of memory ({parts})"
+
+
+def size_text(count: float) -> str:
+    """A number of bytes in MB or GB."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
 
 
 def trained_parameters(shape: ModelShape, config: UnlearnSettings) -> int:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from app import token_preview
 from app.data import sample_table
 from tokenunlearn.datasets.samples import Sample, Turn, document
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.models.encoding import Encoding
 
 FULL = Sample(
     id="a",
@@ -126,15 +124,3 @@ def test_one_sentence_for_each_fault_and_the_good_rows_stay():
 def test_no_rows_make_an_empty_table():
     assert sample_table.from_table(sample_table.to_table([])) == ([], [])
     assert isinstance(sample_table.to_table([]), pd.DataFrame)
-
-
-def test_tokens_are_text_and_say_what_they_are():
-    encoding = Encoding(
-        "s", "q", "<b> x", (1, 2, 3, 4, 5), 2, ("<|user|>", "q", "<b>", " x", "<|end|>"),
-        (None, (0, 1)), ((0, 3), (3, 5), (5, 5)),
-    )  # fmt: skip
-    html = token_preview.tokens_html(encoding, [(4, 5)])
-    assert '<span class="template">&lt;|user|&gt;</span>' in html
-    assert '<span class="gold">␣x</span>' in html
-    assert '<span class="">&lt;b&gt;</span>' in html
-    assert "<b>" not in html

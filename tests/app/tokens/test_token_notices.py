@@ -28,8 +28,7 @@ SCORES = score_set([sample([1, 2], [1, 2])])
 
 
 def test_a_fitting_selection_needs_no_word():
-    for notice in (token_notices.empty, token_notices.partial, token_notices.unknown):
-        assert notice(FINE) == []
+    assert token_notices.partial(FINE) == []
 
 
 def test_replaced_tokens_are_mentioned():
@@ -38,23 +37,9 @@ def test_replaced_tokens_are_mentioned():
     assert "replaced by a mask id" in sentence
 
 
-def test_every_notice_has_its_number():
-    check = replace(
-        FINE,
-        empty=("a", "b", "c", "d", "e"),
-        partial=(("a", "Ada Lee"),),
-        unknown=("a", "b"),
-    )
-    assert token_notices.empty(check) == ["5 of 72 answers have no selected token: `a`, `b`, `c` and 2 more."]
+def test_words_selected_in_part_are_counted_and_named():
+    check = replace(FINE, partial=(("a", "Ada Lee"),))
     assert token_notices.partial(check) == ["1 of 400 words and names is only partly selected: `Ada Lee`."]
-    assert token_notices.unknown(check) == [
-        "The model does not know 2 of 72 answers (mean NLL above 2 nats per token), so there is nothing to "
-        "forget: `a`, `b`."
-    ]
-
-
-def test_where_nothing_is_selected_the_answers_are_not_listed():
-    assert token_notices.empty(replace(FINE, selected=0, empty=("a",) * 72)) == []
 
 
 @pytest.mark.parametrize(
@@ -91,6 +76,6 @@ def test_the_share_is_said_where_it_says_something():
 
 @pytest.mark.parametrize("name", ["`:red[x]`", "$x$ and $y$", "<b>", "two\nlines", "", "`"])
 def test_names_are_code_on_one_line(name):
-    (sentence,) = token_notices.empty(replace(FINE, empty=(name,)))
-    code = sentence.removeprefix("1 of 72 answers has no selected token: ").removesuffix(".")
+    (sentence,) = token_notices.partial(replace(FINE, partial=(("a", name),)))
+    code = sentence.removeprefix("1 of 400 words and names is only partly selected: ").removesuffix(".")
     assert code[0] == code[-1] == "`" and code.count("`") == 2 and "\n" not in code and len(code) > 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,13 +14,16 @@ from streamlit.testing.v1 import AppTest
 
 from app import selectors, services
 from app.tokens import token_notices
+from tests.app.app_pages import shown, wait_until
 from tests.app.scores import sample, score_set
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
 from tokenunlearn.attribution.selection_check import check_selection
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.check import nothing_selected
 
+LEGEND = '<span class="template" title="template">template</span><span class="question"'
 DOOR = Path(__file__).resolve().parents[3] / "streamlit_app.py"
 
 
@@ -98,7 +102,7 @@ def test_masked_words_one_by_one_add_their_matrix():
 def test_a_threshold_that_selects_nothing_is_said_in_one_sentence():
     app = open_page("tokens", threshold="1")
     assert any("No token is selected" in text.value for text in app.text)
-    assert not app.warning
+    assert "Warning" not in shown(app)
 
 
 def said(app) -> str:
@@ -110,12 +114,29 @@ def test_what_does_not_fit_is_said_below_the_text(shipped):
     check = check_selection(shipped, weights)
     app = open_page("tokens")
     assert token_notices.origin(shipped, check) in said(app)
-    assert [box.value for box in app.warning] == token_notices.empty(check)
+    assert nothing_selected(check.empty, check.answers).sentence in shown(app)
     first = shipped.samples[0]
     words = [t for t in range(len(first.texts)) if (first.words == first.words[t]).sum() > 1]
     split = open_page("tokens", overrides=f"0.{'o' if weights[0][words[0]] else 'i'}{words[0]}")
     assert any("only partly selected" in box.value for box in split.info)
     assert "only partly selected" not in said(app)
+
+
+def test_the_panel_shows_what_the_model_reads_of_the_sample_in_view(shipped):
+    third = shipped.samples[2]
+    app = open_page("tokens", model_input="true", sample=f"3. {third.question}")
+    wait_until(lambda: not any(task.running for task in services.tasks().values()))
+    app.run()
+    everything = shown(app)
+    assert f"of them in the response: {LEGEND}" in everything
+    assert f"{len(third.texts)} of them in the response" in everything
+    assert "tokens equal those of the chat template&#x27;s own text" in everything
+    assert "found no problems" in everything
+
+
+def test_a_folded_panel_needs_no_model():
+    open_page("tokens")
+    assert not services.tasks()
 
 
 def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
@@ -157,7 +178,7 @@ def test_without_marked_facts_there_is_nothing_to_fit():
 
 
 def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
-    worker = SimpleNamespace(submit=lambda run: None, waiting=list)
+    worker = SimpleNamespace(submit=lambda run: None, waiting=list, ask=lambda work: Future())
     monkeypatch.setattr(services, "worker", lambda: worker)
     name = selectors.fit(shipped)
     app = open_page("tokens", selector=name)
@@ -175,7 +196,7 @@ def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
 
 def test_unlearn_launches_exactly_those_weights_overrides_included(shipped, monkeypatch):
     submitted = []
-    worker = SimpleNamespace(submit=submitted.append, waiting=lambda: submitted)
+    worker = SimpleNamespace(submit=submitted.append, waiting=lambda: submitted, ask=lambda work: Future())
     monkeypatch.setattr(services, "worker", lambda: worker)
     app = open_page("tokens", threshold="0.8", alpha="0.5", overrides="0.i1-2_3.o0")
     app.switch_page("pages/unlearn.py").run()

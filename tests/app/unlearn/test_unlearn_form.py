@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import services
 from app.controls import Source
-from app.unlearn.run_plan import Plan, memory_text, size_text, workload
+from app.unlearn.run_plan import Plan
 from app.unlearn.run_view import weights_text
 from app.unlearn.unlearn_form import OWN
 from tests.app.app_pages import shown, wait_until
@@ -42,9 +43,10 @@ def demo_scores() -> ScoreSet:
 def scored(model, samples) -> dict[str, str]:
     """Address of the uploaded samples under a small model, scored, with a small run in the form."""
     score(load_model(model), load_samples(samples)).save(services.score_path(ModelSource(model), samples, {}))
-    name = services.set_name(samples)
-    small = {"steps": "2", "batch_size": "2", "retain_batch_size": "2", "evaluate": "no", "retain": name}
-    return {"model": model, "samples": name, "threshold": "0.3", **small}
+    row = {"question": "What is kept?", "answer": "The smith and his dog."}
+    retain = services.set_name(services.keep_upload(json.dumps(row).encode(), "rest.jsonl"))
+    small = {"steps": "2", "batch_size": "2", "retain_batch_size": "2", "evaluate": "no", "retain": retain}
+    return {"model": model, "samples": services.set_name(samples), "threshold": "0.3", **small}
 
 
 def buttons(at: AppTest) -> list[str]:
@@ -62,6 +64,13 @@ def runs() -> list[Run]:
 
 def wait_for_all() -> None:
     wait_until(lambda: not any(run.state.active for run in runs()))
+
+
+def wait_for_checks(at: AppTest) -> None:
+    """Until the worker has looked at model and samples, and the page shows it."""
+    wait_until(lambda: not any(task.running for task in services.tasks().values()))
+    at.run()
+    assert not at.exception
 
 
 def test_lists_of_values_are_a_grid_that_is_counted_queued_and_carried_out(open_page, scored):
@@ -111,6 +120,47 @@ def test_another_model_keeps_sets_that_it_knows_too(open_page):
 def test_the_retained_set_of_an_address_stays(open_page):
     at = open_page("unlearn", model="demo", samples="authors:forget10", retain="authors:retain95")
     assert at.selectbox(key="retain").value == "authors:retain95"
+
+
+def start(at: AppTest):
+    return next(button for button in at.button if button.label == "Start")
+
+
+def test_an_error_disables_start_with_its_sentence_beside_it(open_page, scored):
+    at = open_page("unlearn", **scored | {"retain": scored["samples"]})
+    wait_for_checks(at)
+    assert "✖ Error:</b> Every sample of the forget set is in the retained samples too" in shown(at)
+    assert start(at).disabled
+    at.text_input(key="lambda_").set_value("0").run()  # nothing is retained, so nothing is in the way
+    wait_for_checks(at)
+    assert "✖ Error" not in shown(at)
+    assert not start(at).disabled
+
+
+def test_warnings_are_shown_above_start_while_the_panel_is_folded(open_page, scored):
+    at = open_page("unlearn", **scored)
+    wait_for_checks(at)
+    assert "⚠ Warning:</b> The model does not know 4 of 4 measured answers" in shown(at)
+    assert "chat template" not in shown(at)
+    assert not start(at).disabled
+
+
+def test_what_the_model_reads_is_shown_with_its_findings_once_opened(open_page, scored):
+    at = open_page("unlearn", model_input="true", **scored)
+    wait_for_checks(at)
+    everything = shown(at)
+    assert '<span class="question" title="question">W</span>' in everything
+    assert "tokens equal those of the chat template" in everything
+    assert everything.count("The model does not know 4 of 4") == 1
+
+
+def test_models_and_samples_are_looked_at_once(open_page, scored):
+    at = open_page("unlearn", **scored)
+    wait_for_checks(at)
+    (key,) = services.tasks()
+    at.text_input(key="steps").set_value("3").run()
+    at.toggle(key="controls").set_value(True).run()
+    assert [*services.tasks()] == [key]
 
 
 def test_one_click_adds_the_controls(open_page, scored):
@@ -226,39 +276,12 @@ def test_a_preset_fills_the_form_and_a_change_makes_it_ones_own(open_page):
     assert at.selectbox(key="preset").value == OWN
 
 
-def test_the_memory_of_a_run_is_shown_before_it_starts(open_page):
-    assert re.search(r"Memory: about [\d,]+ MB \(.*optimizer \d+ MB", shown(open_page("unlearn")))
-
-
-def test_a_model_that_is_not_here_has_no_estimate(demo_scores):
-    plan = Plan(
-        Source(ModelSource("some/model"), "x", {}),
-        demo_scores,
-        HardSelection(0.8),
-        make_grid({}),
-        "authors:retain90",
-    )
-    assert plan.memory() is None
-
-
-def test_the_workload_of_shipped_samples_is_near_the_real_one(home, demo_scores):
-    lm = load_model("demo")
-    retain = services.load_samples("authors:retain90")
-    config = UnlearnSettings(steps=1, retain_batch_size=36)
-    found = workload(demo_scores, retain, config)
-    forget = lm.encode_all(load_samples("authors:forget10"))
-    kept = lm.encode_all(retain)
-    assert found.forget == sum(e.response_length for e in forget)
-    mean = sum(e.response_length for e in kept) / len(kept)
-    assert found.retain == pytest.approx(36 * mean, rel=0.15)
-    assert found.length == pytest.approx(max(len(e) for e in [*forget, *kept]), rel=0.3)
-
-
-def test_sizes_in_words(demo_scores):
-    assert size_text(2_500_000_000) == "2.5 GB"
-    plan = Plan(DEMO, demo_scores, HardSelection(0.8), make_grid({}), "authors:retain90")
-    estimate = plan.memory()
-    assert memory_text(estimate).startswith(f"Memory: about {size_text(estimate.total)} (")
+def test_memory_and_time_of_a_run_are_shown_before_it_starts(open_page, scored):
+    at = open_page("unlearn", **scored)
+    wait_for_checks(at)
+    assert re.search(r"A run of 2 steps takes about [\d,]+ MB of memory .* s of training", shown(at))
+    at.toggle(key="controls").set_value(True).run()
+    assert re.search(r"The 4 runs take at most about [\d,]+ MB of memory .* s of training in all", shown(at))
 
 
 def test_the_command_lines_say_exactly_what_is_started(home, demo_scores, tmp_path):

@@ -1,0 +1,29 @@
+"""The panel What the model reads, opened in a real browser and found open again at its address."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_panel_shows_tokens_and_findings_and_stays_open(app: str, page: Page):
+    page.goto(f"{app}/unlearn")
+    page.get_by_text("What the model reads").click()
+    tokens = page.locator(".mi.text")
+    expect(tokens).to_be_visible()
+    question = "".join(tokens.locator(".question").all_text_contents())
+    assert question.replace("␣", " ") == "In what town did the life of Ruben Kaplanyan begin?"
+    expect(tokens.locator(".end")).to_have_text("<|end|>")
+    expect(page.get_by_text(re.compile("All .* tokens equal"))).to_be_visible()
+    expect(page.locator(".mi-findings .warning")).to_contain_text("have no selected token")
+    expect(page.get_by_text(re.compile("A run of 40 steps takes about"))).to_be_visible()
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    page.reload()
+    expect(tokens).to_be_visible()
+    page.get_by_text("What the model reads").click()
+    expect(tokens).to_have_count(0)
+    expect(page.locator(".mi-findings .warning")).to_have_count(1)
