@@ -16,7 +16,7 @@ from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
 from tokenunlearn.settings import LARGEST, Settings, choices_of, kind_of, renamed, setting, with_old_names
-from tokenunlearn.training.finetune import FinetuneSettings
+from tokenunlearn.training.finetune_settings import FinetuneSettings
 from tokenunlearn.training.settings import UnlearnSettings
 
 EVERY = [

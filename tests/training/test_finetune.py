@@ -11,7 +11,8 @@ from transformers import TrainingArguments
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.forward import response_nll
-from tokenunlearn.training.finetune import FinetuneSettings, ResponseTrainer, finetune
+from tokenunlearn.training.finetune import ResponseTrainer, finetune
+from tokenunlearn.training.finetune_settings import FinetuneSettings
 
 SAMPLES = [
     Sample(str(i), "Where was Ada born?", answer)
