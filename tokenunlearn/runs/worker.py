@@ -124,7 +124,7 @@ class Worker:
             shutil.rmtree(run.folder, ignore_errors=True)
 
     def serve(self) -> None:
-        """Do all short requests that have arrived; long work on the worker's thread calls it between steps."""
+        """Do all short requests that have arrived; long work on this thread calls it between its steps."""
         while not self._requests.empty():
             work, future = self._requests.get()
             if not future.set_running_or_notify_cancel():
