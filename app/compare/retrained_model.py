@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import streamlit as st
@@ -20,7 +21,7 @@ FIELDS = (
     ("learning_rate", "Learning rate", 1e-4, "%g"),
     ("batch_size", "Batch size", 1, "%d"),
 )
-HELP = {name: f.metadata["help"] for name, f in RetrainSettings.__dataclass_fields__.items()}
+HELP = {f.name: f.metadata["help"] for f in fields(RetrainSettings)}
 
 
 def retrained_figures(report: Mapping[str, Any]) -> dict[str, Any]:
