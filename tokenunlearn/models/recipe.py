@@ -57,8 +57,9 @@ class Recipe:
         file = file / RECIPE if file.is_dir() else file
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
-            recipe = cls(**values) if "settings" in values else cls(settings=dict(values))
-            dict(recipe.settings), {name: dict(known) for name, known in recipe.samples.items()}
+            recipe = cls(**values) if "settings" in values else cls(settings=values)
+            if not all(isinstance(known, dict) for known in (recipe.settings, *recipe.samples.values())):
+                raise TypeError
             return recipe
         except OSError:
             raise TokenUnlearnError(f'There is no recipe "{file}"; retrain writes one.') from None
