@@ -49,8 +49,8 @@ def mean_nll(lm, samples):
 def test_the_twins_differ_in_the_forget_set_alone(base, sets, tmp_path):
     retain, forget = sets
     phases = {}
-    told = lambda phase, done, total: phases.update({phase: (done, total)})  # noqa: E731
-    twin = tu.retrain(base, retain, tmp_path / "twin", forget=forget, progress=told, **QUICK)
+    heard = lambda phase, done, total: phases.update({phase: (done, total)})  # noqa: E731
+    twin = tu.retrain(base, retain, tmp_path / "twin", forget=forget, progress=heard, **QUICK)
     both = tu.retrain(base, retain, tmp_path / "both", forget=forget, with_forget=True, **QUICK)
     assert phases == {"loading": (1, 1), "training": (12, 12)}
     assert twin.settings == both.settings == asdict(RetrainSettings(**QUICK, train="full"))
