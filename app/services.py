@@ -351,6 +351,7 @@ def train_retrained(run: Run, base: str, config: RetrainSettings, limit: int | N
             run.spec.retain,
             twin_key(run),
             forget=run.spec.samples,
+            template_kwargs=run.spec.template_kwargs,
             config=config,
             progress=progress,
             should_stop=lambda: task.cancelled,

@@ -8,6 +8,7 @@ import pytest
 
 from tokenunlearn.models.loading import load_model
 
+THINKING = ("--template-kwargs", "enable_thinking=true")
 QUICK = ("--steps", "8", "--batch-size", "4", "--learning-rate", "5e-3")
 
 
@@ -30,7 +31,9 @@ def words(base, tmp_path):
 
 
 def test_two_models_by_one_recipe_and_their_report(call, base, words, tmp_path):
-    both = call("retrain", "--model", base, *words, "--with-forget", *QUICK, "--out", tmp_path / "both")
+    both = call(
+        "retrain", "--model", base, *words, "--with-forget", *QUICK, *THINKING, "--out", tmp_path / "both"
+    )
     assert both.code == 0, both.err
     assert "trained on 3 samples of file:" in both.out
     again = ("--recipe", tmp_path / "both", "--out", tmp_path / "twin", "--seed", "1", "--json")
@@ -38,6 +41,7 @@ def test_two_models_by_one_recipe_and_their_report(call, base, words, tmp_path):
     assert twin.code == 0, twin.err
     recipe = json.loads((tmp_path / "both" / "recipe.json").read_text())
     assert twin.json["model"] == recipe["model"] == str(base)
+    assert twin.json["template_kwargs"] == recipe["template_kwargs"] == {"enable_thinking": True}
     assert twin.json["settings"] == recipe["settings"] | {"seed": 1}
     assert [twin.json["samples"][part]["trained"] for part in ("retain", "forget")] == [True, False]
     assert load_model(str(tmp_path / "twin")).parameters == load_model(str(base)).parameters

@@ -15,7 +15,7 @@ KNOWN = {"retain": {"name": "file:r.jsonl", "samples": 2, "sha256": "ab", "train
 
 
 def test_a_recipe_comes_back_from_its_folder_and_its_file(tmp_path):
-    recipe = Recipe({"epochs": 3}, "demo", "0123", "", KNOWN, {"torch": "2"})
+    recipe = Recipe({"epochs": 3}, "demo", "0123", "", {"enable_thinking": True}, KNOWN, {"torch": "2"})
     recipe.save(tmp_path)
     assert Recipe.load(tmp_path) == Recipe.load(tmp_path / "recipe.json") == find_recipe(tmp_path) == recipe
     assert recipe.trained_on("retain", "ab")

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from tokenunlearn.commands.console import Columns, Json, bars, out, print_json, with_columns
+from tokenunlearn.commands.console import Columns, Json, TemplateKwargs, bars, out, print_json, with_columns
 from tokenunlearn.commands.options import with_settings
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.settings import parse_assignments
 from tokenunlearn.training.finetune_settings import RetrainSettings
 
 
@@ -27,6 +28,7 @@ def retrain(
             "--recipe."
         ),
     ] = None,
+    template_kwargs: TemplateKwargs = None,
     forget: Annotated[
         str | None,
         typer.Option(help="Forget set; the command refuses retained samples that are in it."),
@@ -43,15 +45,15 @@ def retrain(
     as_json: Json = False,
 ) -> None:
     """Fine-tune a base model on the retained samples only: the gold standard for your own data."""
-    from tokenunlearn.models.presets import current_revision
     from tokenunlearn.models.recipe import Recipe
+    from tokenunlearn.models.source import ModelSource
     from tokenunlearn.runs.retraining import retrain as retrain_model
 
     known = Recipe.load(recipe) if recipe else Recipe(settings={})
     base = model or known.model
     if not base:
         raise TokenUnlearnError("Name the base model with --model, or a recipe that has one with --recipe.")
-    if base == known.model and known.revision != (current_revision(base) or known.revision):
+    if base == known.model and known.revision != (ModelSource(base).revision or known.revision):
         raise TokenUnlearnError(
             f'The weights of the base model "{base}" have changed since the recipe was written; '
             "train both models again."
@@ -59,6 +61,7 @@ def retrain(
     if with_forget and forget is None:
         raise TokenUnlearnError("--with-forget needs the forget set; name it with --forget.")
     retain, *named = with_columns(columns, retain, *([forget] if forget else []))
+    given = parse_assignments(template_kwargs or [], "--template-kwargs", "enable_thinking=true")
     with bars() as phase:
         made = retrain_model(
             base,
@@ -66,6 +69,7 @@ def retrain(
             out_folder,
             forget=named[0] if named else None,
             with_forget=with_forget,
+            template_kwargs=given or known.template_kwargs,
             config=RetrainSettings.from_settings({**known.settings, **settings}),
             progress=phase,
         )

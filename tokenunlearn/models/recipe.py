@@ -24,6 +24,7 @@ class Recipe:
         revision: Its content fingerprint.
         system_prompt: System turn of its prompts, which the trained model goes on to use; None for the chat
             template's default.
+        template_kwargs: Variables of the chat template, as transformers takes them.
         samples: "retain" and, if it was named, "forget" -> name, number of samples, sha256 of their content,
             and whether the model was trained on them.
         versions: Versions of what trained it.
@@ -33,6 +34,7 @@ class Recipe:
     model: str = ""
     revision: str = ""
     system_prompt: str | None = None
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -58,7 +60,10 @@ class Recipe:
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
             recipe = cls(**values) if "settings" in values else cls(settings=values)
-            if not all(isinstance(known, dict) for known in (recipe.settings, *recipe.samples.values())):
+            if not all(
+                isinstance(known, dict)
+                for known in (recipe.settings, recipe.template_kwargs, *recipe.samples.values())
+            ):
                 raise TypeError
             return recipe
         except OSError:

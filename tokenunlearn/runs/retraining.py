@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.models.presets import retrained_without
 from tokenunlearn.models.recipe import RECIPE, Recipe
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.training.finetune_settings import RetrainSettings
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def retrain(
     *,
     forget: SampleSet | str | None = None,
     with_forget: bool = False,
+    template_kwargs: Mapping[str, Any] | None = None,
     config: RetrainSettings | None = None,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -50,6 +52,7 @@ def retrain(
         out: Folder of the new model.
         forget: The forget set; without ``with_forget`` it is only checked that no retained sample is in it.
         with_forget: Train on the forget set too.
+        template_kwargs: Variables of the chat template by name, as :func:`load_model` takes them.
         config: Settings of the training; or give them by name in ``settings``.
         progress: Called with phase ("loading", "training"), done and total.
         should_stop: Asked after every step; True ends the training, and nothing is stored.
@@ -85,7 +88,7 @@ def retrain(
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
             stored = Path(scratch) / "model"
             recipe = _trained(
-                model,
+                ModelSource(model, template_kwargs=dict(template_kwargs or {})),
                 sets,
                 ("retain", "forget") if with_forget else ("retain",),
                 config,
@@ -113,7 +116,7 @@ def _check_apart(forget: SampleSet, retain: SampleSet) -> None:
 
 
 def _trained(
-    model: str,
+    source: ModelSource,
     sets: dict[str, SampleSet],
     used: tuple[str, ...],
     config: RetrainSettings,
@@ -123,11 +126,10 @@ def _trained(
 ) -> Recipe:
     """Load, train and store a model in a folder that is not there yet."""
     from tokenunlearn.models.context import fit_context
-    from tokenunlearn.models.loading import load_model
     from tokenunlearn.training.finetune import StepWatch, finetune_model
 
     say("loading", 0, 1)
-    lm = load_model(model, dtype="float32")
+    lm = source.load(dtype="float32")
     say("loading", 1, 1)
     config = config.resolved(lm)
     samples = [s for part in used for s in fit_context(lm, sets[part], config.long)]
@@ -137,9 +139,10 @@ def _trained(
         raise TokenUnlearnError("The training was cancelled; nothing was stored.")
     recipe = Recipe(
         settings=asdict(config),
-        model=model,
+        model=source.name,
         revision=lm.revision,
         system_prompt=lm.system_prompt,
+        template_kwargs=source.template_kwargs,
         samples={
             part: {"name": s.name, "samples": len(s), "sha256": samples_hash(s), "trained": part in used}
             for part, s in sets.items()

@@ -105,7 +105,11 @@ def test_figures_of_other_samples_are_not_shown_beside_own_ones(own_run):
     own_run.write("report.json", own_report(twin))
     st.cache_resource.clear()
     columns = columns_of(own_run)
-    assert [(c.name, c.model) for c in columns] == [("start", "demo"), ("A", "demo"), ("retrained", twin)]
+    assert [(c.name, c.source.name) for c in columns] == [
+        ("start", "demo"),
+        ("A", "demo"),
+        ("retrained", twin),
+    ]
     reports = reports_of(columns)
     assert reports["start"]["suite"] == "own"
     (row,) = (
@@ -123,7 +127,7 @@ def test_runs_with_different_retrained_models_have_one_column_each(own_run, home
     twin = twin_of(own_run)
     embedded = write_run(home, RUN_ID.replace("0001", "0002"), "embedded")
     columns = comparison.contenders(run_index.entries([embedded, own_run]))
-    assert [(c.name, c.model) for c in columns[3:]] == [
+    assert [(c.name, c.source.name) for c in columns[3:]] == [
         ("retrained 1", "demo-retrained"),
         ("retrained 2", twin),
     ]

@@ -46,7 +46,7 @@ def other_lm(tiny_lm, monkeypatch):
         torch.manual_seed(5)
         for p in other.model.parameters():
             p.add_(0.05 * torch.randn_like(p))
-    monkeypatch.setattr(suites, "load_model", lambda name, device: other)
+    monkeypatch.setattr(suites, "load_model", lambda name, **_: other)
     return other
 
 
