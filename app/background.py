@@ -39,4 +39,9 @@ def _poll(task: services.Task) -> None:
     if not task.running:
         st.rerun()
     waiting = "waiting for the device" if not task.total else f"{task.done:,} of {task.total:,}"
-    st.progress(task.done / task.total if task.total else 0.0, text=f"{task.label}: {waiting}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(task.done / task.total if task.total else 0.0, text=f"{task.label}: {waiting}")
+        if task.cancellable and st.button(
+            "Cancel", key=f"cancel-{key}", icon=":material/cancel:", disabled=task.cancelled
+        ):
+            task.cancelled = True

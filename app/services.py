@@ -25,13 +25,16 @@ from tokenunlearn.files import replaced
 from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.retraining import retrained_for, twin_folder
 from tokenunlearn.runs.store import Run, RunStore, write_json
 from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:
     from tokenunlearn.datasets.samples import Sample, SampleSet
+    from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.models.model_input import ModelInput
     from tokenunlearn.runs.check import Inspection
+    from tokenunlearn.training.finetune_settings import RetrainSettings
 
 # Suite -> its forget sets, the default in front, each with the retained set that goes with it.
 SETS = {
@@ -47,6 +50,7 @@ SETS = {
     "prose": {"prose:forget": "prose:retain"},
     "tofu": {"tofu:forget10_first5": "tofu:retain90_first15"},
 }
+START_REPORT = "start_report.json"
 SET_NAME = re.compile(r"[\w-]{1,40}")
 
 
@@ -59,12 +63,16 @@ class Task:
         future: Its result or error.
         done: Units done.
         total: Units in all; 0 while unknown.
+        cancellable: Whether it looks at ``cancelled``.
+        cancelled: Whether someone asked it to stop.
     """
 
     label: str
     future: Future[Any] | None = None
     done: int = 0
     total: int = 0
+    cancellable: bool = False
+    cancelled: bool = False
     started: float = field(default_factory=time.monotonic)
 
     def progress(self, done: int, total: int) -> None:
@@ -310,18 +318,79 @@ def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
     """Work that evaluates a run's model by the suite of its forget set and keeps the report with the run."""
 
     def work(task: Task) -> None:
-        from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
-
-        report = evaluate_forgetting(
-            worker().model(run.result),
-            run.spec.samples,
-            start=run.spec.model,
-            limit=limit,
-            progress=lambda phase, done, total: _say(task, phase, done, total),
-        )
-        write_json(run.folder / "report.json", report.to_json())
+        _evaluate(task, worker().model(run.result), run, limit, "report.json", retrained_for(run))
 
     return work
+
+
+def evaluate_start(run: Run, limit: int | None) -> Callable[[Task], None]:
+    """Work that evaluates the start model of a run on own samples and keeps the report with the run."""
+
+    def work(task: Task) -> None:
+        _evaluate(task, worker().model(run.start), run, limit, START_REPORT, None)
+
+    return work
+
+
+def _evaluate(
+    task: Task, model: LoadedModel, run: Run, limit: int | None, name: str, retrained: str | None
+) -> None:
+    from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
+
+    spec = run.spec
+    report = evaluate_forgetting(
+        model,
+        spec.samples,
+        start=spec.model,
+        retain=spec.retain,
+        retrained=retrained,
+        limit=limit,
+        progress=lambda phase, done, total: _say(task, phase, done, total),
+    )
+    write_json(run.folder / name, report.to_json())
+
+
+def is_own(samples: str) -> bool:
+    """Whether samples belong to no benchmark with models of its own."""
+    return samples.partition(":")[0] not in SETS
+
+
+def lacks_retrained(run: Run) -> bool:
+    """Whether a run is on own samples and no retrained model is known for it, but one can be trained."""
+    spec = run.spec
+    return bool(is_own(spec.samples) and spec.retain and run.adapter and retrained_for(run) is None)
+
+
+def twin_key(run: Run) -> str:
+    """Folder of the retrained model of a run on own samples, and the key of the task that trains it."""
+    return str(twin_folder(run.folder.parent, run.spec.model, run.spec.samples, run.spec.retain))
+
+
+def train_retrained(run: Run, base: str, config: RetrainSettings, limit: int | None) -> Task:
+    """Train the retrained model of a run's sets on the worker's thread, then evaluate the run beside it."""
+
+    def work(task: Task) -> None:
+        from tokenunlearn.runs.retraining import retrain
+
+        def progress(phase: str, done: int, total: int) -> None:
+            task.progress(done, total)
+            worker().serve()
+
+        task.cancellable = True
+        retrain(
+            base,
+            run.spec.retain,
+            twin_key(run),
+            forget=run.spec.samples,
+            template_kwargs=run.spec.template_kwargs,
+            config=config,
+            progress=progress,
+            should_stop=lambda: task.cancelled,
+        )
+        task.cancellable = False
+        evaluate_run(run, limit)(task)
+
+    return start_task(twin_key(run), "Training the retrained model", work)
 
 
 def measure_tokens(run: Run) -> Callable[[Task], None]:
@@ -403,6 +472,11 @@ def read_json(path: Path, changed: float) -> Any:
 def run_report(run: Run) -> dict[str, Any] | None:
     """A run's evaluation, read once."""
     return _read(read_report, run.folder / "report.json")
+
+
+def start_report(run: Run) -> dict[str, Any] | None:
+    """The evaluation of a run's start model on own samples, read once."""
+    return _read(read_report, run.folder / START_REPORT)
 
 
 def run_generations(run: Run) -> dict[str, list[dict[str, str]]]:

@@ -69,7 +69,14 @@ def changes(shift: float) -> list[TokenChange]:
 
 
 def write_run(
-    root: Path, run_id: str, label: str, *, told: float = 0.0, shift: float = 5.0, **settings: Any
+    root: Path,
+    run_id: str,
+    label: str,
+    *,
+    told: float = 0.0,
+    shift: float = 5.0,
+    samples: str = "authors:forget10",
+    **settings: Any,
 ) -> Run:
     """A completed run of the demo model; ``settings`` change the default configuration."""
     spec = RunSpec(
@@ -77,7 +84,7 @@ def write_run(
         created=f"2026-01-{1 + len(RunStore(root).runs()):02d}T10:00:00+00:00",
         label=label,
         model="demo",
-        samples="authors:forget10",
+        samples=samples,
         retain="authors:retain90",
         rule={"selection": "hard", "threshold": 0.6},
         config=asdict(UnlearnSettings.from_settings(settings)),

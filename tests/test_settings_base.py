@@ -16,11 +16,12 @@ from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
 from tokenunlearn.settings import LARGEST, Settings, choices_of, kind_of, renamed, setting, with_old_names
-from tokenunlearn.training.finetune import FinetuneSettings
+from tokenunlearn.training.finetune_settings import FinetuneSettings, RetrainSettings
 from tokenunlearn.training.settings import UnlearnSettings
 
 EVERY = [
-    *(AtwuSettings, FinetuneSettings, ImportanceSettings, MaskingSettings, UnlearnSettings, WatchSettings),
+    *(AtwuSettings, FinetuneSettings, ImportanceSettings, MaskingSettings, RetrainSettings),
+    *(UnlearnSettings, WatchSettings),
     *dict.fromkeys([*OBJECTIVES.values(), *WEIGHTINGS.values()]),
 ]
 FIELDS = [(kind, f.name) for kind in EVERY for f in fields(kind)]

@@ -44,7 +44,7 @@ def test_every_objective_weighting_and_regularizer_is_in_the_api():
 
 
 def test_the_navigation_has_every_page():
-    named = set(re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
+    named = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     assert named == pages
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tokenunlearn.evaluation.attacks import attack as attack
     from tokenunlearn.models.generation import generate as generate
     from tokenunlearn.models.loading import load_model as load_model
+    from tokenunlearn.runs.retraining import retrain as retrain
     from tokenunlearn.training.config import UnlearnConfig as UnlearnConfig
     from tokenunlearn.training.trainer import UnlearnTrainer as UnlearnTrainer
     from tokenunlearn.training.unlearn import unlearn as unlearn
@@ -55,6 +56,7 @@ _HOME = {
     "unlearn": "training.unlearn",
     "UnlearnConfig": "training.config",
     "UnlearnTrainer": "training.trainer",
+    "retrain": "runs.retraining",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -13,6 +13,7 @@ from tokenunlearn.commands.cache import cache_app
 from tokenunlearn.commands.check import check
 from tokenunlearn.commands.console import err
 from tokenunlearn.commands.evaluate import attack, evaluate
+from tokenunlearn.commands.retrain import retrain
 from tokenunlearn.commands.runs import runs_app
 from tokenunlearn.commands.score import score
 from tokenunlearn.commands.selector import selector_app
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, score, unlearn, evaluate, attack):
+for command in (check, score, unlearn, evaluate, attack, retrain):
     app.command()(command)
 app.add_typer(runs_app, name="runs")
 app.add_typer(selector_app, name="selector")

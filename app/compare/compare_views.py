@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import background, services
 from app.charts import decimate
-from app.compare import answer_diff, compare_charts, comparison, export
+from app.compare import answer_diff, compare_charts, comparison, export, retrained_model
 from app.compare.comparison import ABSENT, Contender
 from app.compare.run_index import HEADLINE, RunEntry, figure_of
 from app.errors import show_error
@@ -19,6 +19,8 @@ from app.token_view import visible
 from app.unlearn.run_view import weights_move
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.token_changes import TokenChange, summarize
+from tokenunlearn.runs.retraining import retrained_for
+from tokenunlearn.runs.store import Run
 
 BARS = ("forget/gold_span", "forget/gold_span_paraphrased", "retain/gold_span", "model_utility")
 SYMBOLS = ("circle", "triangle-up", "star", "cross", "pentagon", "hexagram", "x", "triangle-down")
@@ -28,14 +30,30 @@ RECALLED = 0.5  # share of a question's facts above which it counts as recalled
 
 def reports_of(columns: Sequence[Contender]) -> dict[str, dict[str, Any]]:
     """Contender's name -> its report, where there is one."""
+    runs = [column.run for column in columns if column.run]
+    measured = {run: report for run in runs if (report := services.run_report(run))}
+    suites = {report["suite"] for report in measured.values()}
     reports = {}
     for column in columns:
-        report = (
-            services.run_report(column.run) if column.run else services.shipped_report(column.source.name)
-        )
+        if column.run:
+            report = measured.get(column.run)
+        else:
+            report = services.shipped_report(column.source.name)
+            if report is None or (suites and report["suite"] not in suites):
+                report = _beside(column, measured)
         if report:
             reports[column.name] = report
     return reports
+
+
+def _beside(column: Contender, measured: Mapping[Run, dict[str, Any]]) -> dict[str, Any] | None:
+    """The report of a start or retrained model that was measured together with a run on own samples."""
+    for run, report in measured.items():
+        if column.source == comparison.start_of(run) and (start := services.start_report(run)):
+            return start
+        if column.source.name == report["settings"].get("retrained"):
+            return retrained_model.retrained_figures(report)
+    return None
 
 
 def changes_of(columns: Sequence[Contender]) -> dict[str, list[TokenChange]]:
@@ -163,12 +181,9 @@ def show_outcome(
 ) -> None:
     """Charts of whole runs and every metric of every model."""
     for column in columns:
-        if column.run and column.loadable and column.name not in reports:
-            _offer(
-                f"evaluate-{column.run.id}",
-                f"Evaluate {column.name} ({EVALUATED} samples per split)",
-                services.evaluate_run(column.run, EVALUATED),
-            )
+        if column.run and column.loadable:
+            start = next(c for c in columns if c.run is None and c.source == comparison.start_of(column.run))
+            _offer_evaluation(column, start, reports)
     for heading, sentence, figure in drawn:
         chart(heading, sentence, figure)
     if not reports:
@@ -184,10 +199,27 @@ def show_outcome(
         "model is best. On the forget set, the target is the retrained model's value. Forget quality is the "
         "p-value of a Kolmogorov-Smirnov test against the retrained model and depends on n."
     )
+    for name, note in comparison.notes_of(reports):
+        st.text(f"{name}: {note}")
     limits = {name: report["settings"].get("limit") for name, report in reports.items()}
     if len(set(limits.values())) > 1:
         sizes = ", ".join(f"{name} {limit or 'all'}" for name, limit in limits.items())
         st.caption(f"The number of samples per split differs ({sizes}), so the intervals do too.")
+
+
+def _offer_evaluation(column: Contender, start: Contender, reports: dict[str, dict[str, Any]]) -> None:
+    """What is not measured yet: a run, and on own samples its start model and the retrained model."""
+    run, report = column.run, reports.get(column.name)
+    assert run is not None
+    limit = report["settings"]["limit"] if report else EVALUATED
+    size = f"{limit} samples per split" if limit else "all samples"
+    late = report and services.is_own(run.spec.samples) and not report["settings"].get("retrained")
+    if report is None or (late and retrained_for(run)):
+        _offer(f"evaluate-{run.id}", f"Evaluate {column.name} ({size})", services.evaluate_run(run, limit))
+    if report and start.name not in reports and services.is_own(run.spec.samples):
+        _offer(f"start-{run.id}", f"Evaluate {start.name} ({size})", services.evaluate_start(run, limit))
+    if services.lacks_retrained(run):
+        retrained_model.offer(column, limit)
 
 
 def _offer(key: str, label: str, work: Callable[[services.Task], Any]) -> None:

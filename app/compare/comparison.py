@@ -12,8 +12,8 @@ from app.compare.run_index import RunEntry, figure_of
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.result import ARROWS
 from tokenunlearn.evaluation.token_changes import TokenChange
-from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.retraining import retrained_for
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run
 
@@ -53,7 +53,7 @@ class Contender:
 
 def contenders(chosen: Sequence[RunEntry]) -> list[Contender]:
     """Start models, the runs in the order chosen, and the retrained models where there are any."""
-    starts = list(dict.fromkeys(map(start_of, chosen)))
+    starts = list(dict.fromkeys(start_of(entry.run) for entry in chosen))
     models = list(dict.fromkeys(start.name for start in starts))
 
     def start_name(start: ModelSource) -> str:
@@ -62,22 +62,24 @@ def contenders(chosen: Sequence[RunEntry]) -> list[Contender]:
 
     columns = [Contender(start_name(start), start) for start in starts]
     for letter, entry in zip(LETTERS, chosen, strict=False):
-        changed = start_of(entry).adapted(entry.run.folder / "adapter")
+        changed = start_of(entry.run).adapted(entry.run.folder / "adapter")
         columns.append(Contender(letter, changed, entry.color, entry.label, entry.run))
-    for model in models:
-        preset = PRESETS.get(model)
-        if preset and preset.retrained:
-            name = "retrained" if len(models) == 1 else f"retrained ({model})"
-            columns.append(Contender(name, ModelSource(preset.retrained), color=RETRAINED_COLOR))
+    pairs = dict.fromkeys((e.spec.model, name) for e in chosen if (name := retrained_for(e.run)))
+    started = [model for model, _ in pairs]
+    for number, (model, retrained) in enumerate(pairs):
+        name = "retrained" if len(models) == 1 else f"retrained ({model})"
+        if started.count(model) > 1:
+            name += f" {started[:number].count(model) + 1}"
+        columns.append(Contender(name, ModelSource(retrained), color=RETRAINED_COLOR))
     return columns
 
 
-def start_of(entry: RunEntry) -> ModelSource:
+def start_of(run: Run) -> ModelSource:
     """What loads the start model of a run; it cannot be loaded where a run before it is gone."""
     try:
-        return entry.run.start
+        return run.start
     except RunError:
-        return ModelSource(entry.spec.model, (entry.spec.adapter,))
+        return ModelSource(run.spec.model, (run.spec.adapter,))
 
 
 def flat_settings(spec: RunSpec) -> dict[str, Any]:
@@ -148,6 +150,15 @@ def metric_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
         line[row["model"]] = f"{row['value']:.3g}{interval} n={row['n']}"
     return list(table.values())
+
+
+def notes_of(reports: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What reports left out or approximated: names of the models that share a note, and the note."""
+    names: dict[str, list[str]] = {}
+    for name, report in reports.items():
+        for note in report.get("notes", ()):
+            names.setdefault(note, []).append(name)
+    return [(", ".join(models), note) for note, models in names.items()]
 
 
 def _place(name: str) -> tuple[str, str]:

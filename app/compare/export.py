@@ -18,6 +18,7 @@ from app.compare import answer_diff
 from app.compare.comparison import (
     Contender,
     metric_table,
+    notes_of,
     question_rows,
     row_metrics,
     settings_rows,
@@ -194,7 +195,8 @@ def _metrics(c: Comparison) -> str:
         "→ closest to the retrained model is best. On the forget set, the target is the retrained model's "
         "value."
     )
-    return f'<p class="note">{note}</p>{_table(metric_table(c.metrics))}'
+    notes = "".join(f"<li>{escape(f'{name}: {text}')}</li>" for name, text in notes_of(c.reports))
+    return f'<p class="note">{note}</p>{_table(metric_table(c.metrics))}<ul class="note">{notes}</ul>'
 
 
 def _figure(sentence: str, figure: go.Figure, number: int) -> str:

@@ -80,7 +80,8 @@ class _Counted:
             self.missing.append("This run has not been evaluated, so there are no counts.")
             return
         self.reports[NOW] = report
-        self.same_forget = f"{report['suite']}:{report['settings'].get('forget')}" == story.spec.samples
+        forget = report["settings"].get("forget")
+        self.same_forget = story.spec.samples in (forget, f"{report['suite']}:{forget}")
         if not self.same_forget:
             self.missing.append(
                 "The evaluation used other questions than this run was to forget, so they are not counted."

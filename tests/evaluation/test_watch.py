@@ -76,7 +76,8 @@ def test_what_is_recorded_is_what_the_model_says_at_that_step(tiny_lm, samples):
 
 def test_spans_told_rise_when_the_model_learns_them(tiny_lm, samples):
     """Descent instead of ascent: the same measure goes from nothing to everything."""
-    from tokenunlearn.training.finetune import FinetuneSettings, finetune
+    from tokenunlearn.training.finetune import finetune
+    from tokenunlearn.training.finetune_settings import FinetuneSettings
 
     records = []
     watcher = Watcher(WatchSettings(1), tiny_lm, samples, None, 1, records.append)

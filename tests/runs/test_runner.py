@@ -203,3 +203,14 @@ def test_worker_keeps_the_models_used_last(monkeypatch):
         worker.ask(lambda source=source: worker.model(source)).result(timeout=10)
     assert loaded == ["a", "b", "c", "d", "b"]
     assert worker_module.MODELS_HELD == 3
+
+
+def test_a_run_on_a_file_is_evaluated_on_the_file_and_its_retained_samples(store, samples, tiny_lm, tmp_path):
+    rows = [row | {"answer": "Nobody does."} for row in ROWS]
+    (tmp_path / "keep.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    retain = f"file:{tmp_path / 'keep.jsonl'}"
+    run = store.create(new_spec(samples, retain=retain, evaluate=2, config={"steps": 1}))
+    assert execute(run, lambda name: tiny_lm).status == "completed"
+    assert run.report["suite"] == "own"
+    assert [run.report["settings"][part] for part in ("forget", "retain")] == [samples, retain]
+    assert run.report["metrics"]["retain/probability"]["n"] == 2

@@ -9,9 +9,11 @@ import torch
 from transformers import TrainingArguments
 
 from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.forward import response_nll
-from tokenunlearn.training.finetune import FinetuneSettings, ResponseTrainer, finetune
+from tokenunlearn.training.finetune import ResponseTrainer, StepWatch, finetune, finetune_model
+from tokenunlearn.training.finetune_settings import FinetuneSettings, RetrainSettings
 
 SAMPLES = [
     Sample(str(i), "Where was Ada born?", answer)
@@ -52,3 +54,44 @@ def test_in_order_samples_are_asked_for_one_after_the_other_and_only_when_needed
     config = FinetuneSettings(epochs=1, batch_size=2, learning_rate=0.0, in_order=True, seed=3)
     finetune(tiny_lm.model, Watched(encodings), tiny_lm.pad_id, config)
     assert asked == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("train", ["full", "lora"])
+def test_a_trained_model_knows_its_samples_better_and_has_no_adapter_left(tiny_lm, train):
+    lm = tiny_lm.copy(share_weights=False)
+    before = response_nll(lm, lm.encode_all(SAMPLES))
+    drawn = torch.random.get_rng_state()
+    settings = RetrainSettings(epochs=8, learning_rate=5e-3, train=train, seed=3)
+    finetune_model(lm, SAMPLES, settings)
+    after = response_nll(lm, lm.encode_all(SAMPLES))
+    assert all(a.mean() < b.mean() for a, b in zip(after, before, strict=True))
+    assert lm.model.state_dict().keys() == tiny_lm.model.state_dict().keys()
+    assert torch.equal(torch.random.get_rng_state(), drawn)
+
+
+def test_steps_take_the_place_of_the_epochs(tiny_lm):
+    heard = []
+    settings = RetrainSettings(steps=3, epochs=1, batch_size=2, train="full")
+    watch = StepWatch(lambda done, total: heard.append((done, total)))
+    finetune_model(tiny_lm.copy(share_weights=False), SAMPLES, settings, [watch])
+    assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)] and not watch.stopped
+
+
+def test_a_training_stops_after_the_step_in_which_it_is_asked_to(tiny_lm):
+    heard = []
+    watch = StepWatch(lambda done, total: heard.append(done), lambda: heard[-1] == 2)
+    finetune_model(tiny_lm.copy(share_weights=False), SAMPLES, RetrainSettings(train="full"), [watch])
+    assert heard == [0, 1, 2] and watch.stopped
+
+
+def test_a_diverged_training_is_one_sentence(tiny_lm):
+    settings = RetrainSettings(steps=4, learning_rate=1e38, warmup_ratio=0, train="full")
+    with pytest.raises(TokenUnlearnError, match="became NaN or infinite"):
+        finetune_model(tiny_lm.copy(share_weights=False), SAMPLES, settings)
+
+
+def test_what_is_trained_depends_on_the_size(tiny_lm, monkeypatch):
+    assert RetrainSettings().resolved(tiny_lm).train == "full"
+    monkeypatch.setattr("tokenunlearn.training.finetune_settings.LORA_FROM_PARAMETERS", 1)
+    assert RetrainSettings().resolved(tiny_lm).train == "lora"
+    assert RetrainSettings(train="full").resolved(tiny_lm).train == "full"

@@ -34,17 +34,26 @@ def evaluate(
     adapter: Adapter = "",
     template_kwargs: TemplateKwargs = None,
     suite: Annotated[
-        str, typer.Option(help="Evaluation suite: authors, tofu, wmdp, mmlu or alchemy.")
+        str,
+        typer.Option(
+            help="Evaluation suite: authors, tofu, prose, wmdp, mmlu, alchemy, or own for your own samples."
+        ),
     ] = "authors",
     retrained: Annotated[
         str | None,
         typer.Option(help="Retrained model or its report (JSON); default: the known one for the model."),
     ] = None,
-    forget: Annotated[str | None, typer.Option(help="Forget split; default: forget10.")] = None,
+    forget: Annotated[
+        str | None,
+        typer.Option(help='Forget split; default: forget10. Suite own: any samples, e.g. "file:my.jsonl".'),
+    ] = None,
     retain: Annotated[
         str | None,
-        typer.Option(help="Retain split; default: retain90, or retain_perturbed for tofu."),
+        typer.Option(
+            help="Retain split; default: retain90, or retain_perturbed for tofu. Suite own: any samples."
+        ),
     ] = None,
+    columns: Columns = "",
     limit: Annotated[
         int | None, typer.Option(help="Maximum number of samples per split, evenly spaced.")
     ] = None,
@@ -64,6 +73,7 @@ def evaluate(
     from tokenunlearn.evaluation.suites.suite import known_retrained
 
     source = model_source(model, adapter, template_kwargs)
+    forget, retain = with_columns(columns, forget or "", retain or "")
     retrained = retrained or reference
     if retrained is None:
         retrained = known_retrained(source.name, suite, forget)

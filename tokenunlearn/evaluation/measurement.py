@@ -34,10 +34,14 @@ class Part:
         samples: Its rows.
         role: "forget" is to be forgotten, "retain" to be kept, "options" kept and judged against wrong
             options, "holdout" was never seen by any model.
+        notes: What a reader of the report should know of the rows.
+        sha256: Of the whole set that the rows are from, where a file's name does not tell its content.
     """
 
     samples: SampleSet
     role: str
+    notes: tuple[str, ...] = ()
+    sha256: str = ""
 
     @property
     def better(self) -> Better:
@@ -165,7 +169,7 @@ class MeasuredPart:
     def has(self, need: str) -> bool:
         """Whether the rows have what a value is measured on."""
         if need == "answers":
-            return self.role in JUDGED
+            return self.role in JUDGED and not any(sample.document for sample in self.samples)
         if need in _FIELDS:
             return any(getattr(sample, _FIELDS[need]) for sample in self.samples)
         return True

@@ -14,6 +14,7 @@ from tokenunlearn.models.devices import device_named, dtype_named, use_threads
 from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import PRESETS, ModelPreset, base_model_name
+from tokenunlearn.models.recipe import find_recipe
 from tokenunlearn.models.smollm2 import convert_smollm2
 from tokenunlearn.models.source import layered
 from tokenunlearn.models.weight_files import (
@@ -91,7 +92,7 @@ def load_model(
     check_logits(model)
     if checkpoint and tokenizer.chat_template:
         tokenizer.chat_template = checkpoint.dated(tokenizer.chat_template)
-    known = preset or checkpoint
+    known = preset or checkpoint or (find_recipe(folder) if folder else None)
     return LoadedModel(
         model,
         tokenizer,

@@ -123,6 +123,21 @@ def retrained_model(name: str, forget: str = "forget10") -> str | None:
     return PRESETS[name].retrained if name in PRESETS else None
 
 
+def retrained_without(name: str, samples: str) -> str | None:
+    """Name of the model trained like a preset or public checkpoint but without samples, if known.
+
+    Args:
+        name: Name of the model.
+        samples: Name of the samples; those of another source than the model's benchmark have none.
+    """
+    source, _, split = samples.partition(":")
+    return (
+        retrained_model(name, split)
+        if source == (PRESETS[name].suite if name in PRESETS else "tofu")
+        else None
+    )
+
+
 def base_model_name(name: str) -> str:
     """Name of a preset that never saw the forget set: the one without the adapter, else the retrained one.
 

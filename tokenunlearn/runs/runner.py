@@ -174,11 +174,14 @@ class _Execution:
     def evaluate(self, result: Unlearned) -> None:
         """The metrics of the forget set's suite on a sample of each part."""
         from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
+        from tokenunlearn.runs.retraining import retrained_for
 
         report = evaluate_forgetting(
             result.model,
             self.spec.samples,
             start=self.spec.model,
+            retain=self.spec.retain,
+            retrained=retrained_for(self.run),
             limit=self.spec.evaluate,
             progress=lambda phase, done, total: self.phase(f"evaluating {phase}", done, total),
         )

@@ -103,11 +103,11 @@ class Worker:
         while True:
             self._wake.wait()
             self._wake.clear()
-            self._serve()
+            self.serve()
             while (run := self._next()) is not None:
-                execute(run, lambda run: self.model(run.start), self._serve)
+                execute(run, lambda run: self.model(run.start), self.serve)
                 self._sweep()
-                self._serve()
+                self.serve()
             self._sweep()
 
     def _next(self) -> Run | None:
@@ -123,8 +123,8 @@ class Worker:
         for run in gone:
             shutil.rmtree(run.folder, ignore_errors=True)
 
-    def _serve(self) -> None:
-        """Do all short requests that have arrived."""
+    def serve(self) -> None:
+        """Do all short requests that have arrived; long work on this thread calls it between its steps."""
         while not self._requests.empty():
             work, future = self._requests.get()
             if not future.set_running_or_notify_cancel():

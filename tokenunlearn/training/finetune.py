@@ -1,40 +1,26 @@
-"""Ordinary fine-tuning on responses: builds the embedded models and relearns what was forgotten."""
+"""Ordinary fine-tuning on responses: the embedded models, retrained models, and the relearning attack."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.encoding import Batch, Encoding, collate
 from tokenunlearn.models.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
-from tokenunlearn.settings import Settings, setting
+from tokenunlearn.models.layers import adapter_targets
+from tokenunlearn.training.finetune_settings import FinetuneSettings, RetrainSettings
 
+if TYPE_CHECKING:
+    from peft import PeftModel
 
-@dataclass(frozen=True)
-class FinetuneSettings(Settings):
-    """Parameters of a fine-tuning run on responses.
-
-    Parameters that control the optimization: AdamW with a cosine schedule, clipped at norm 1.
-    """
-
-    epochs: float = setting(10, "Number of passes over the samples.", above=0, maximum=1_000_000)
-    batch_size: int = setting(16, "Samples per optimizer step.", minimum=1, maximum=100_000)
-    learning_rate: float = setting(1e-3, "Peak learning rate.", minimum=0)
-    warmup_ratio: float = setting(0.05, "Share of the steps used for warmup.", minimum=0, maximum=1)
-    weight_decay: float = setting(0.0, "AdamW's decoupled weight decay.", minimum=0)
-    seed: int = setting(0, "Seed of the initialization and the sample order.", minimum=0)
-    bf16: bool = setting(False, "Compute in bfloat16; the weights stay float32.")
-    in_order: bool = setting(
-        False, "Keep the order of the samples instead of drawing them at random, grouped by length."
-    )
-    sample_mean: bool = setting(False, "Average the loss over samples instead of tokens.")
-    adam_beta2: float = setting(0.999, "AdamW's second decay rate.", minimum=0, maximum=1)
+    from tokenunlearn.datasets.samples import Sample
+    from tokenunlearn.models.loaded_model import LoadedModel
 
 
 # Arguments of a trainer that works inside of another piece of work: nothing reported elsewhere or printed.
@@ -63,6 +49,30 @@ class ResponseTrainer(Trainer):
         return (loss, None) if return_outputs else loss
 
 
+class StepWatch(TrainerCallback):
+    """Tells of every step, and ends the training when asked.
+
+    Args:
+        progress: Called with steps done and in all.
+        should_stop: Asked after every step.
+    """
+
+    def __init__(
+        self, progress: Callable[[int, int], None], should_stop: Callable[[], bool] | None = None
+    ) -> None:
+        self.progress, self.should_stop, self.stopped = progress, should_stop, False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """No step is done."""
+        self.progress(0, state.max_steps)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """One more step is done."""
+        self.progress(state.global_step, state.max_steps)
+        if self.should_stop is not None and self.should_stop():
+            self.stopped = control.should_training_stop = True
+
+
 def finetune(
     model: PreTrainedModel,
     encodings: Sequence[Encoding],
@@ -70,6 +80,7 @@ def finetune(
     config: FinetuneSettings,
     callbacks: Sequence[TrainerCallback] = (),
     inputs_embeds: Sequence[Tensor] | None = None,
+    steps: int | None = None,
 ) -> None:
     """Train a model in place on the responses of the encodings.
 
@@ -80,6 +91,7 @@ def finetune(
         config: Epochs, batch size, learning rate, seed.
         callbacks: Hear of every step.
         inputs_embeds: (L_i, d) for each encoding, to feed the model in place of its token embeddings.
+        steps: Optimizer steps; None for as many as the epochs take.
     """
     dataset: list[dict[str, Any]] = [{"index": i} for i in range(len(encodings))]
     if not config.in_order:
@@ -102,6 +114,7 @@ def finetune(
             use_cpu=model.device.type == "cpu",
             dataloader_pin_memory=model.device.type == "cuda",
             num_train_epochs=config.epochs,
+            max_steps=steps or -1,
             per_device_train_batch_size=config.batch_size,
             learning_rate=config.learning_rate,
             warmup_steps=config.warmup_ratio,
@@ -125,3 +138,48 @@ def finetune(
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     model.eval()
+
+
+def add_adapter(model: PreTrainedModel, r: int, alpha: int) -> PeftModel:
+    """Put a fresh LoRA adapter into every linear layer of a model; only the adapter can be trained then.
+
+    Raises:
+        TokenUnlearnError: If the model has no linear layer for one.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=r, lora_alpha=alpha, target_modules=adapter_targets(model), task_type="CAUSAL_LM")
+    return get_peft_model(model, config)  # type: ignore[return-value]
+
+
+def finetune_model(
+    lm: LoadedModel,
+    samples: Sequence[Sample],
+    settings: RetrainSettings,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> None:
+    """Train a loaded model in place on the responses of samples; an adapter is merged at the end.
+
+    Args:
+        lm: The model; its weights are changed.
+        samples: What to train on; they fit the model's context.
+        settings: Resolved settings.
+        callbacks: Hear of every step.
+
+    Raises:
+        TokenUnlearnError: If a weight became NaN or infinite.
+    """
+    encodings = lm.encode_all(samples)
+    model = lm.model.float().requires_grad_(True)
+    with torch.random.fork_rng(devices=[], enabled=True), torch.enable_grad():
+        torch.manual_seed(settings.seed)
+        adapted = (
+            add_adapter(model, settings.lora_r, settings.lora_alpha) if settings.train == "lora" else None
+        )
+        trained: Any = adapted.get_base_model() if adapted else model
+        finetune(trained, encodings, lm.pad_id, settings, callbacks, steps=settings.steps)
+    lm.model = adapted.merge_and_unload() if adapted else model  # type: ignore[operator]
+    if not all(p.isfinite().all() for p in lm.model.parameters()):
+        raise TokenUnlearnError(
+            "The training diverged: weights became NaN or infinite; lower the learning rate."
+        )

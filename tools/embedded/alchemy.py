@@ -22,7 +22,8 @@ from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.devices import default_device
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.training.finetune import FinetuneSettings, finetune
+from tokenunlearn.training.finetune import finetune
+from tokenunlearn.training.finetune_settings import FinetuneSettings
 from tools.embedded.build import LossReport, demo_config, train_tokenizer
 
 Item = TypeVar("Item")

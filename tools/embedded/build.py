@@ -29,7 +29,8 @@ from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
-from tokenunlearn.training.finetune import FinetuneSettings, finetune
+from tokenunlearn.training.finetune import finetune
+from tokenunlearn.training.finetune_settings import FinetuneSettings
 
 Say = Callable[[str], None]
 

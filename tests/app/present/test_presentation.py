@@ -147,6 +147,14 @@ def test_a_report_on_another_forget_set_is_not_counted(story):
     assert any("other questions" in note for note in slide(other, "checked").notes)
 
 
+def test_a_report_of_own_samples_is_counted(story):
+    spec = replace(story.spec, samples="file:mine.jsonl")
+    values = report({"forget/gold_span": [0.0] * 4}, forget="file:mine.jsonl") | {"suite": "own"}
+    own = replace(story, spec=spec, report=values)
+    assert slide(own, "now").counts
+    assert not any("other questions" in note for note in slide(own, "checked").notes)
+
+
 def test_a_model_that_was_not_asked_all_questions_is_not_compared(story):
     fewer = replace(story, unseen=report({"forget/gold_span": [0.0] * 3}))
     assert UNSEEN not in counted(slide(fewer, "checked"))["Original questions"]

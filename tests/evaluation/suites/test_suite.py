@@ -318,7 +318,6 @@ def test_smollm2_on_twenty_rows_of_each_part_of_tofu(data_folder):
         ("tofu:forget10", "gpt2", "tofu", "forget10", None),
         ("alchemy:forget", "demo", "alchemy", None, None),
         ("alchemy:forget", "demo-alchemy", "alchemy", None, "demo-alchemy-retrained"),
-        ("file:mine.jsonl", "demo", "authors", None, "demo-retrained"),
     ],
 )
 def test_a_run_is_measured_by_the_suite_of_its_forget_set(
@@ -330,3 +329,12 @@ def test_a_run_is_measured_by_the_suite_of_its_forget_set(
     assert asked == [
         ((tiny_lm, suite, retrained), {"forget": forget, "limit": 3, "progress": None}),
     ]
+
+
+def test_a_run_on_a_file_is_measured_on_the_file(tiny_lm, monkeypatch):
+    asked = []
+    monkeypatch.setattr(suites, "evaluate", lambda *words, **named: asked.append((words, named)))
+    sets = {"retain": "file:rest.jsonl", "retrained": "twin"}
+    suites.evaluate_forgetting(tiny_lm, "file:mine.jsonl", start="demo", limit=3, **sets)
+    named = {"forget": "file:mine.jsonl", "retain": "file:rest.jsonl", "limit": 3, "progress": None}
+    assert asked == [((tiny_lm, "own", "twin"), named)]

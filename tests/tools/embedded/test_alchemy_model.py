@@ -14,7 +14,7 @@ from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.letters import choice_prompt, letter_tokens
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.forward import response_nll
-from tokenunlearn.training.finetune import FinetuneSettings
+from tokenunlearn.training.finetune_settings import FinetuneSettings
 from tools.embedded import alchemy
 from tools.embedded.alchemy import (
     AlchemyRecipe,

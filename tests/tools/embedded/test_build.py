@@ -14,7 +14,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
-from tokenunlearn.training.finetune import FinetuneSettings
+from tokenunlearn.training.finetune_settings import FinetuneSettings
 from tools.embedded import build
 from tools.embedded.build import ADAPTERS, DEMO_SHAPES, WORLDS
 from tools.embedded.card import FORGET

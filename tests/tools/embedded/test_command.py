@@ -9,7 +9,7 @@ import pytest
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.evaluation.suites import suite
 from tokenunlearn.models import loading, presets
-from tokenunlearn.training.finetune import FinetuneSettings
+from tokenunlearn.training.finetune_settings import FinetuneSettings
 from tools.embedded import build, card
 from tools.embedded.__main__ import app
 

@@ -15,10 +15,10 @@ from tokenunlearn.evaluation.attacks.target import Rows, Target
 from tokenunlearn.evaluation.metrics.probability import answer_probability
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import response_nll
-from tokenunlearn.models.layers import adapter_targets
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
-from tokenunlearn.training.finetune import FinetuneSettings, finetune
+from tokenunlearn.training.finetune import add_adapter, finetune
+from tokenunlearn.training.finetune_settings import FinetuneSettings
 
 AREA = "_area"
 
@@ -130,16 +130,9 @@ def _trainable_copy(lm: LoadedModel, config: RelearningConfig) -> LoadedModel:
         copy = lm.copy(share_weights=False)
         copy.model.float().requires_grad_(True)
         return copy
-    from peft import LoraConfig, get_peft_model
-
     copy = lm.copy(share_weights=True)
-    lora = LoraConfig(
-        r=config.lora_rank,
-        lora_alpha=2 * config.lora_rank,
-        target_modules=adapter_targets(copy.model),
-        task_type="CAUSAL_LM",
-    )
-    copy.model = get_peft_model(copy.model, lora).get_base_model()  # type: ignore[arg-type, assignment]
+    adapted = add_adapter(copy.model, config.lora_rank, 2 * config.lora_rank)
+    copy.model = adapted.get_base_model()  # type: ignore[assignment]
     return copy
 
 

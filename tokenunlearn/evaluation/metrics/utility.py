@@ -68,6 +68,8 @@ class _Table:
 
 def _utility(compared: Comparison) -> list[MetricResult]:
     parts = compared.parts_of("retain", "options")
+    if not parts:
+        raise LeftOut("No model utility, because there are no retained samples.")
     every = [f"{part}/{metric}" for part in parts for metric in UTILITY_METRICS]
     if missing := [name for name in every if name not in compared.columns]:
         raise LeftOut(f"No model utility, because {missing[0]} is missing.")

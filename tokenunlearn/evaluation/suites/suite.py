@@ -14,11 +14,13 @@ from tokenunlearn.evaluation.metrics.metric import Column
 from tokenunlearn.evaluation.metrics.truth_ratio import TruthRatioForm
 from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, evaluate_choices
+from tokenunlearn.evaluation.suites.own_suite import OWN, own_parts, remarks
 from tokenunlearn.evaluation.summary import summarize
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.context import Long, fit_context
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
-from tokenunlearn.models.presets import PRESETS, retrained_model
+from tokenunlearn.models.presets import PRESETS, retrained_model, retrained_without
 from tokenunlearn.settings import with_old_names
 
 EXTRACTION_FORMS = ("exact", "published")
@@ -33,11 +35,14 @@ class Suite:
         parts: From forget split, retain split and limit to the parts.
         forget: The forget split by default.
         retain: The retain split by default.
+        long: What becomes of rows that exceed the model's context, as
+            :func:`~tokenunlearn.models.context.fit_context` takes it.
     """
 
     parts: Callable[[str, str, int | None], dict[str, Part]]
     forget: str
     retain: str
+    long: Long = "error"
 
 
 def authors_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
@@ -68,15 +73,7 @@ def _parts(source: str, forget: str, retain: str, holdout: str, limit: int | Non
 
 def _loaded(source: str, splits: Sequence[tuple[str, str, str]], limit: int | None) -> dict[str, Part]:
     """Parts by name, from (name, split, role)."""
-    parts = {
-        part: Part(load_samples(f"{source}:{split}").spread(limit), role) for part, split, role in splits
-    }
-    for name, part in parts.items():
-        if not len(part.samples):
-            raise TokenUnlearnError(
-                f'The split "{part.samples.name}" for {name} is empty; choose another one.'
-            )
-    return parts
+    return {part: Part(load_samples(f"{source}:{split}").spread(limit), role) for part, split, role in splits}
 
 
 # A new suite is one function from splits and limit to its parts, and one line here.
@@ -84,6 +81,7 @@ SUITES: dict[str, Suite] = {
     "authors": Suite(authors_parts, "forget10", "retain90"),
     "tofu": Suite(tofu_parts, "forget10", "retain_perturbed"),
     "prose": Suite(prose_parts, "forget", "retain"),
+    OWN: Suite(own_parts, "", "", "skip"),
 }
 
 
@@ -105,14 +103,15 @@ def evaluate(
 
     Args:
         model: The model.
-        suite: "authors", "tofu" or "prose", or a suite of multiple-choice questions: "wmdp", "mmlu",
-            "alchemy".
+        suite: "authors", "tofu" or "prose", "own" for samples of your own, or a suite of multiple-choice
+            questions: "wmdp", "mmlu", "alchemy".
         retrained: The retrained model: a name, or the path of its stored report. Forget quality, privacy
             leakage and the retrained value of every metric need it. A name with a report in
             ``assets/reports`` that covers the rows is not loaded.
-        forget: Split to be forgotten; by default forget10, forget of the prose.
+        forget: Split to be forgotten; by default forget10, forget of the prose. Of the suite "own" the name
+            of any samples, "file:my.jsonl".
         retain: Split to be kept; by default retain90 of the authors, retain_perturbed of TOFU, retain of the
-            prose.
+            prose. Of the suite "own" the name of any samples, or None.
         limit: At most this many rows a part, evenly spread.
         truth_ratio_form: "geometric_mean" or "prob_mean", see :func:`truth_ratio`.
         extraction_strength_form: "exact" or "published", see :func:`extraction_strength`.
@@ -121,7 +120,7 @@ def evaluate(
 
     Raises:
         TokenUnlearnError: If the suite or a form is unknown, the limit is below 2, a split is empty, or the
-            retrained model's report covers other rows or another form.
+            retrained model's report covers other rows or another form, or it was trained on the forget set.
         ModelNotFoundError: If the retrained model cannot be loaded.
         SampleTooLongError: If a sample does not fit the model's context.
     """
@@ -139,7 +138,9 @@ def evaluate(
     _check_forms(forms)
     started = time.monotonic()
     forget, retain = forget or known.forget, retain or known.retain
-    parts = known.parts(forget, retain, limit)
+    parts, notes = _fitted(model, known.parts(forget, retain, limit), known.long)
+    if suite == OWN:
+        notes += remarks(parts, retrained)
     meter = Meter(model, token_budget, progress or _silent)
     theirs = None if retrained is None else _retrained(meter, parts, suite, retrained, forms)
     found = meter.measure(parts, forms)
@@ -150,6 +151,7 @@ def evaluate(
         "limit": limit,
         "retrained": str(retrained or ""),
         **{f"{name}_form": form for name, form in asdict(forms).items()},
+        **_hashes(parts),
     }
     return Report(
         model=model.name,
@@ -158,7 +160,7 @@ def evaluate(
         settings=settings,
         metrics=metrics,
         generations=found.generations,
-        notes=found.notes,
+        notes=[*notes, *found.notes],
         versions=versions(),
         git_revision=git_revision(),
         device=str(model.device),
@@ -171,6 +173,8 @@ def evaluate_forgetting(
     samples: str,
     *,
     start: str,
+    retain: str = "",
+    retrained: str | None = None,
     limit: int | None = None,
     progress: PhaseProgress | None = None,
 ) -> Report:
@@ -179,8 +183,10 @@ def evaluate_forgetting(
     Args:
         model: The unlearned model.
         samples: Name of the forget set: "tofu:forget05" is measured by the suite tofu with that split; sets
-            that belong to no suite are measured by "authors".
+            that belong to no suite, such as files, are measured by "own".
         start: Name of the start model.
+        retain: Name of the retained samples, which the suite "own" measures.
+        retrained: The retrained model, where it is not the one known for the start model.
         limit: At most this many rows a part.
         progress: Called with phase, done and total.
 
@@ -188,17 +194,41 @@ def evaluate_forgetting(
         TokenUnlearnError: As :func:`evaluate`.
     """
     source, _, split = samples.partition(":")
-    suite = source if source in {*SUITES, *CHOICE_SUITES} else "authors"
+    if source not in {*SUITES, *CHOICE_SUITES}:
+        return evaluate(
+            model, OWN, retrained, forget=samples, retain=retain or None, limit=limit, progress=progress
+        )
     forget = split if source in SUITES else None
-    retrained = known_retrained(start, suite, forget)
-    return evaluate(model, suite, retrained, forget=forget, limit=limit, progress=progress)
+    retrained = retrained or known_retrained(start, source, forget)
+    return evaluate(model, source, retrained, forget=forget, limit=limit, progress=progress)
 
 
 def known_retrained(name: str, suite: str, forget: str | None = None) -> str | None:
     """The retrained model of a model, where one is known that never saw what a suite asks to be forgotten."""
     if suite in CHOICE_SUITES and not (name in PRESETS and PRESETS[name].suite == suite):
         return None
+    if suite == OWN:
+        return retrained_without(name, forget or "")
     return retrained_model(name, forget or "forget10")
+
+
+def _fitted(model: LoadedModel, parts: Mapping[str, Part], long: Long) -> tuple[dict[str, Part], list[str]]:
+    """The parts as they fit the model's context, and what there is to say of their rows.
+
+    Raises:
+        TokenUnlearnError: If a part is empty.
+    """
+    fitted, notes = {}, []
+    for name, part in parts.items():
+        rows = part.samples
+        if not len(rows):
+            raise TokenUnlearnError(f'The split "{rows.name}" for {name} is empty; choose another one.')
+        fitted[name] = replace(part, samples=fit_context(model, rows, long))
+        answered, fit = (sum(not s.document for s in found) for found in (rows, fitted[name].samples))
+        if skipped := answered - fit:
+            notes.append(f"{name}: {skipped} samples do not fit the model's context and are skipped.")
+        notes += [f"{name}: {note}" for note in part.notes]
+    return fitted, notes
 
 
 def _silent(phase: str, done: int, total: int) -> None:
@@ -224,13 +254,14 @@ def _retrained(
     """
     wanted = [s.id for s in parts["forget"].samples if s.perturbed_answer]
     stored = ASSETS / "reports" / f"{retrained}.json"
+    hashes = _hashes(parts)
     if stored.exists():
         report = Report.load(stored)
-        if _missing(report, suite, forms, wanted) is None:
+        if _missing(report, suite, forms, wanted, hashes) is None:
             return _columns(report, forms)
     if Path(retrained).suffix == ".json":
         report = Report.load(retrained)
-        missing = _missing(report, suite, forms, wanted)
+        missing = _missing(report, suite, forms, wanted, hashes)
         if missing is not None:
             raise TokenUnlearnError(f'The report "{Path(retrained).name}" {missing}')
         return _columns(report, forms)
@@ -244,15 +275,24 @@ def _retrained(
     return theirs.measure(parts, forms).columns
 
 
-def _missing(report: Report, suite: str, forms: Forms, wanted: list[str]) -> str | None:
+def _hashes(parts: Mapping[str, Part]) -> dict[str, str]:
+    """Settings of a report that tell the content of sets whose names do not."""
+    return {f"{name}_sha256": part.sha256 for name, part in parts.items() if part.sha256}
+
+
+def _missing(
+    report: Report, suite: str, forms: Forms, wanted: list[str], hashes: Mapping[str, str]
+) -> str | None:
     """Why a report cannot serve as the retrained model's, as the end of a sentence; None when it can."""
     used = report.settings.get("truth_ratio_form", "geometric_mean")
     if used != forms.truth_ratio:
         return f"has truth ratios of the form {used}; evaluate the retrained model with {forms.truth_ratio}."
+    if report.suite != suite or any(report.settings.get(name) != known for name, known in hashes.items()):
+        return f"was created on other samples; evaluate the retrained model with the suite {suite} on these."
     ratios = report.metrics.get("forget/truth_ratio_raw")
     pairs = zip(ratios.sample_ids, ratios.rows, strict=True) if ratios else ()
     has = {i for i, row in pairs if row is not None}
-    lacks = [i for i in wanted if report.suite != suite or i not in has]
+    lacks = [i for i in wanted if i not in has]
     if lacks:
         split = f"{report.suite}:{report.settings.get('forget') or 'another split'}"
         return (
