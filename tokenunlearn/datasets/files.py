@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterable
@@ -51,6 +52,11 @@ def to_dataset(samples: Iterable[Sample]):  # type: ignore[no-untyped-def]
 def to_jsonl(samples: Iterable[Sample]) -> bytes:
     """Samples as JSON lines in UTF-8, which :func:`parse_samples` reads back unchanged."""
     return "".join(json.dumps(to_row(s), ensure_ascii=False) + "\n" for s in samples).encode()
+
+
+def content_hash(samples: Iterable[Sample]) -> str:
+    """The sha256 of samples as :func:`to_jsonl` writes them, whatever file or set they came from."""
+    return hashlib.sha256(to_jsonl(samples)).hexdigest()
 
 
 def to_csv(samples: Iterable[Sample]) -> bytes:
