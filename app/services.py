@@ -293,6 +293,23 @@ def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
     return work
 
 
+def export_folder(run: Run) -> Path:
+    """Where the app writes the whole model of a run."""
+    return (store().root / "exports" / run.id).absolute()
+
+
+def export_model(run: Run) -> Callable[[Task], None]:
+    """Work that writes the whole model of a run into :func:`export_folder`."""
+
+    def work(task: Task) -> None:
+        from tokenunlearn.runs.export import export_run
+
+        task.progress(0, 1)
+        export_run(run, export_folder(run), merge=True)
+
+    return work
+
+
 def measure_tokens(run: Run) -> Callable[[Task], None]:
     """Work that measures what a run did to every token of its forget set and keeps it with the run.
 

@@ -15,11 +15,6 @@ from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import response_nll, response_nll_and_rank
 from tokenunlearn.models.loaded_model import LoadedModel
 
-RECALL_METRICS = {
-    "spans_recalled": "gold spans that the model would write after the true tokens before them",
-    "probability": "length-normalized probability of the answer",
-}
-
 
 def recalled_rows(
     model: LoadedModel, encodings: Sequence[Encoding], samples: Sequence[Sample]
@@ -49,7 +44,7 @@ def recall(
     facts = tuple(sample for sample in samples if sample.span and not sample.document)
     measured = evenly_spread(facts or tuple(samples), limit)
     encodings = model.encode_all(measured)
-    name, rows = "spans_recalled", recalled_rows(model, encodings, measured)
+    name, rows = "spans_recalled", recalled_rows(model, encodings, measured) if facts else []
     if all(row is None for row in rows):
         means = np.array([nll.mean().item() for nll in response_nll(model, encodings)])
         name, rows = "probability", answer_probability(means).tolist()
