@@ -92,7 +92,7 @@ def runs_tree(out_folder: Out = Path("runs"), as_json: Json = False) -> None:
 
 @runs_app.command("export")
 def runs_export(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id or folder of a run.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New or empty folder to write into.")],
     merge: Annotated[
         bool,
@@ -116,9 +116,9 @@ def runs_export(
 ) -> None:
     """Write the model of a run as a folder for transformers or peft, with a model card."""
     from tokenunlearn.runs.export import export_run, hub_client, push_to_hub
-    from tokenunlearn.runs.store import RunStore
+    from tokenunlearn.runs.store import Run, RunStore
 
-    run = RunStore(out_folder).get(run_id)
+    run = Run(out_folder / RunStore(out_folder).locate(run_id))
     client = hub_client() if repository else None
     export_run(run, folder, merge=merge, dtype=dtype)
     out.print(f"Exported {run.id} to {escape(str(folder))}", soft_wrap=True)

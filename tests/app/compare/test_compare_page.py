@@ -197,13 +197,12 @@ def test_the_page_loads_no_torch(three, tmp_path):
 def test_the_requests_behind_a_run_are_a_table_with_their_measures(three):
     first, second = RunStore(three).get(IDS[0]), RunStore(three).get(IDS[1])
     second.write("spec.json", second.spec.to_json() | {"adapter": first.id})
-    first.write(
-        "requests.json", [asdict(Request(first.id, "a", "", 3, "probability", 0.5, 0.2, 0.8, 3, 1.0))]
-    )
+    request = Request(first.id, "a", "", 3, "probability", 0.5, 0.2, 0.8, 3, 1.0)
+    first.write("requests.json", [asdict(request)])
     at = opened(view="Requests", runs=[IDS[1]])
     table = at.dataframe[-1].value
     assert list(table["request"]) == [1, 2]
-    assert list(table["after request 1"]) == ["0.50 [0.20, 0.80] n=3", None]
+    assert list(table["after request 1"].fillna("")) == ["0.50 [0.20, 0.80] n=3", ""]
     second.write("spec.json", second.spec.to_json() | {"adapter": "20260101-000000-npo-hard-gone"})
     assert "which is gone" in texts(opened(view="Requests", runs=[IDS[1]]))
 

@@ -124,9 +124,8 @@ def test_parts_come_from_the_metrics_so_that_reports_without_answers_have_them_t
 def test_requests_are_rows_measured_after_each_later_run(tmp_path):
     first = write_run(tmp_path, "20260101-100000-npo-hard-0001", "first")
     second = write_run(tmp_path, "20260102-100000-npo-hard-0002", "second")
-    first.write(
-        "requests.json", [asdict(Request(first.id, "a", "", 3, "probability", 0.25, 0.1, 0.5, 3, 1.0))]
-    )
+    request = Request(first.id, "a", "", 3, "probability", 0.25, 0.1, 0.5, 3, 1.0)
+    first.write("requests.json", [asdict(request)])
     later = [
         Request(first.id, "a", "", 3, "probability", 0.5, 0.25, 0.75, 3, 0.25),
         Request(second.id, "b", message="It is gone."),

@@ -56,7 +56,7 @@ def test_an_address_brings_back_the_run_to_continue_from(tmp_path, page):
     run = write_run(tmp_path / "runs", "20260101-100000-npo-hard-0001", "first")
     app = open_page(page, adapter=run.id)
     assert app.selectbox(key="adapter").value == run.id
-    assert app.query_params["adapter"] == [run.id]
+    assert app.query_params["adapter"] == run.id
     app.selectbox(key="model").set_value("demo-retrained").run()
     assert app.selectbox(key="adapter").value == ""
     assert open_page(page, adapter="gone").selectbox(key="adapter").value == ""
