@@ -42,6 +42,6 @@ def _poll(task: services.Task) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(task.done / task.total if task.total else 0.0, text=f"{task.label}: {waiting}")
         if task.cancellable and st.button(
-            "Cancel", key=f"cancel-{key}", icon=":material/cancel:", disabled=task.cancelled
+            "Cancel", key=f"cancel-{task.label}", icon=":material/cancel:", disabled=task.cancelled
         ):
             task.cancelled = True

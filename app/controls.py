@@ -78,17 +78,21 @@ def choose_source() -> Source:
 def _start_from(model: str) -> tuple[str, ModelSource]:
     """The run to go on from, if any, and the start model with the variables of its chat template."""
     runs = services.kept_runs(model)
-    if st.session_state.get("adapter") not in runs:
+    options = ["", *runs]
+    if st.session_state.get("adapter", "") not in options:  # another model was chosen
         st.session_state["adapter"] = ""
     adapter = st.selectbox(
         "Continue from",
-        ["", *runs],
+        options,
         key="adapter",
         bind="query-params",
         persist_state="session",
-        format_func=lambda run: runs[run].label if run else "the model as it is",
+        format_func=lambda run: run or "the model as it is",  # the address holds what is shown
         help="Unlearn further samples from a model that was unlearned before.",
     )
+    if adapter:
+        run = runs[adapter]
+        st.text(f"{run.label}: forgets {services.set_name(run.spec.samples)}")
     text = st.text_input(
         "Chat template variables",
         key="template",

@@ -332,6 +332,23 @@ def evaluate_start(run: Run, limit: int | None) -> Callable[[Task], None]:
     return work
 
 
+def export_folder(run: Run) -> Path:
+    """Where the app writes the whole model of a run."""
+    return (store().root / "exports" / run.id).absolute()
+
+
+def export_model(run: Run) -> Callable[[Task], None]:
+    """Work that writes the whole model of a run into :func:`export_folder`."""
+
+    def work(task: Task) -> None:
+        from tokenunlearn.runs.export import export_run
+
+        task.progress(0, 1)
+        export_run(run, export_folder(run), merge=True)
+
+    return work
+
+
 def _evaluate(
     task: Task, model: LoadedModel, run: Run, limit: int | None, name: str, retrained: str | None
 ) -> None:

@@ -13,7 +13,7 @@ from app.compare.comparison import LETTERS, Contender
 from app.compare.run_index import RunEntry
 from app.unlearn import command_line, run_view
 
-VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Settings")
+VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Requests", "Settings")
 
 
 def choose(comparable: list[RunEntry]) -> list[RunEntry]:
@@ -115,6 +115,9 @@ def offer_exports(
             key="image",
             bind="query-params",
         )
+        for column in columns:
+            if column.run and column.loadable:
+                compare_views.offer_model(column.name, column.run)
         for letter, entry in zip(LETTERS, chosen, strict=False):
             st.caption(f"Reproduce {letter} on the command line")
             st.code(
@@ -149,6 +152,8 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
         compare_views.show_questions(reports)
     elif view == "Tokens":
         compare_views.show_tokens(columns)
+    elif view == "Requests":
+        compare_views.show_requests(columns)
     else:
         compare_views.show_settings(columns)
     offer_exports(columns, chosen, drawn, reports)

@@ -468,3 +468,67 @@ def test_module_and_exit_code_of_a_process(tmp_path):
     assert process.returncode == 2
     assert out == ""
     assert err.splitlines()[-1].startswith('Error: There is no model folder "./nowhere"')
+
+
+@pytest.fixture
+def continued(call, unlearned, samples):
+    """A run that goes on from ``unlearned``; its folder."""
+    words = ("unlearn", "--adapter", unlearned.name, "--samples", samples, "--regularizer", "none")
+    done = call(*words, *QUICK, "--threshold", "0.3", "--out", unlearned.parent, "--json")
+    assert done.code == 0, done.err
+    return Path(done.json["folder"])
+
+
+def test_a_run_goes_on_from_another_with_the_model_that_it_left(call, model, unlearned, continued):
+    first, second = (RunStore(folder.parent).get(folder.name) for folder in (unlearned, continued))
+    assert second.spec.adapter == first.id
+    assert second.spec.model == model
+    assert second.scores.revision == second.start.load().revision == first.result.load().revision
+    assert first.scores.revision == load_model(model).revision
+    before, after = second.token_changes[0], first.token_changes[0]
+    assert before.nll_before == pytest.approx(after.nll_after, abs=1e-4)
+
+
+def test_evaluate_loads_the_whole_chain(call, unlearned, continued):
+    printed = call("evaluate", "--adapter", continued, "--limit", "2", "--json", "-").json
+    run = RunStore(continued.parent).get(continued.name)
+    assert printed["revision"] == run.result.load().revision
+    assert printed["revision"] != run.start.load().revision
+
+
+def test_runs_tree_shows_the_requests_behind_each_model(call, model, unlearned, continued):
+    plain = call("runs", "tree", "--out", unlearned.parent, "--json").json
+    assert [tree["start"] for tree in plain] == [model]
+    (first,) = plain[0]["runs"]
+    (second,) = first["later"]
+    assert [first["run"], second["run"]] == [unlearned.name, continued.name]
+    assert [request["run"] for request in second["requests"]] == [unlearned.name, continued.name]
+    shown = call("runs", "tree", "--out", unlearned.parent).out
+    assert shown.index(unlearned.name) < shown.index(f"└── {continued.name}")
+    assert shown.count("95 % CI") == 3
+    assert "requests" in call("runs", "show", continued.name, "--out", unlearned.parent).out
+
+
+def test_runs_export_writes_a_model_that_is_the_run_s(call, unlearned, continued, tmp_path):
+    words = ("runs", "export", continued.name, tmp_path / "model", "--out", unlearned.parent)
+    refused = call(*words)
+    assert refused.code == 2
+    assert "trained all weights" in refused.sentence
+    assert call(*words, "--merge").code == 0
+    assert load_model(str(tmp_path / "model")).revision
+    assert "is not an empty folder" in call(*words, "--merge").sentence
+
+
+def test_nothing_is_exported_for_an_upload_without_a_token(call, unlearned, tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    words = ("runs", "export", unlearned.name, tmp_path / "model", "--merge", "--out", unlearned.parent)
+    assert "HF_TOKEN" in call(*words, "--push-to-hub", "ada/forgotten").sentence
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_reading_of_a_run_s_own_scores(call, model, samples, tmp_path):
+    words = ("unlearn", "--model", model, "--samples", samples, "--regularizer", "none", *QUICK)
+    done = call(*words, "--reading", "tail", "--out", tmp_path / "runs", "--json")
+    run = RunStore(tmp_path / "runs").get(done.json["run"])
+    assert (run.scores.reading, run.spec.scoring["reading"]) == ("tail", "tail")
+    assert "reading" in call(*words, "--reading", "blunt", "--out", tmp_path / "runs").sentence

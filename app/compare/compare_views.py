@@ -222,9 +222,15 @@ def _offer_evaluation(column: Contender, start: Contender, reports: dict[str, di
         retrained_model.offer(column, limit)
 
 
-def _offer(key: str, label: str, work: Callable[[services.Task], Any]) -> None:
+def _offer(
+    key: str,
+    label: str,
+    work: Callable[[services.Task], Any],
+    icon: str = ":material/analytics:",
+    text: str | None = None,
+) -> None:
     """A button that has the worker do something, and its progress."""
-    if st.button(label, icon=":material/analytics:", key=f"button-{key}"):
+    if st.button(label, icon=icon, key=f"button-{key}", help=text):
         services.start_task(key, label, work)
     background.wait_for(key)
 
@@ -358,6 +364,49 @@ def show_tokens(columns: Sequence[Contender]) -> None:
         placeholder=ABSENT,
         alt="Response tokens as rows",
     )
+
+
+def show_requests(columns: Sequence[Contender]) -> None:
+    """Which requests led to each run's model, and how well each is forgotten after the later ones."""
+    for column in columns:
+        if column.run is None:
+            continue
+        st.subheader(column.title)
+        try:
+            rows = comparison.request_rows(column.run.lineage)
+        except TokenUnlearnError as error:
+            show_error(error)
+            continue
+        for row in rows:
+            row["forget set"] = services.set_name(row["forget set"])
+        st.dataframe(
+            pd.DataFrame(rows),
+            hide_index=True,
+            placeholder=ABSENT,
+            alt="Requests as rows, in order; what was measured after each of them as columns",
+        )
+    st.caption(
+        "Each cell: value [95 % CI] and n. Low values are forgotten. spans_recalled: share of the gold spans "
+        "that the model would write after the true tokens before them. probability: length-normalized "
+        "probability of the answers, where a set has no gold spans."
+    )
+
+
+def offer_model(name: str, run: Run) -> None:
+    """Write the whole model of a run, with all runs before it, into the folder of exports, and say where."""
+    folder = services.export_folder(run)
+    if folder.exists():
+        st.caption(f"Model of {name}")
+        code = f'AutoModelForCausalLM.from_pretrained("{folder}")'
+        st.code(code, language="python", wrap_lines=True)
+    else:
+        _offer(
+            f"export-{run.id}",
+            f"Export model of {name}",
+            services.export_model(run),
+            icon=":material/deployed_code:",
+            text=f"Merged weights, tokenizer and model card, into {folder}",
+        )
 
 
 def show_settings(columns: Sequence[Contender]) -> None:

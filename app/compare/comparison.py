@@ -13,6 +13,7 @@ from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.result import ARROWS
 from tokenunlearn.evaluation.token_changes import TokenChange
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.retraining import retrained_for
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run
@@ -121,6 +122,36 @@ def _shown(value: Any) -> str:
     if value is None:
         return ABSENT
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def request_rows(lineage: Sequence[Run]) -> list[dict[str, Any]]:
+    """One row a request: number, forget set, date, metric, value before it, and after it and each later one.
+
+    Args:
+        lineage: The runs that led to a model, the earliest first.
+    """
+    measured = [{request.run: request for request in run.requests} for run in lineage]
+    rows = []
+    for number, run in enumerate(lineage):
+        own = measured[number].get(run.id)
+        row = {
+            "request": number + 1,
+            "forget set": run.spec.samples,
+            "carried out (UTC)": run.spec.created[:16].replace("T", " "),
+            "metric": own.metric if own else "",
+            "before": None if own is None or own.before is None else f"{own.before:.2f}",
+        }
+        for later in range(len(lineage)):
+            request = measured[later].get(run.id)
+            row[f"after request {later + 1}"] = _request_cell(request) if request else None
+        rows.append(row)
+    return rows
+
+
+def _request_cell(request: Request) -> str:
+    if request.value is None:
+        return request.message
+    return f"{request.value:.2f} [{request.low:.2f}, {request.high:.2f}] n={request.n}"
 
 
 def metric_rows(reports: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

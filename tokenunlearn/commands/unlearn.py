@@ -107,6 +107,9 @@ def unlearn(
         Path | None, typer.Option(help="Score set written by `score`; without it the run scores first.")
     ] = None,
     preset: Annotated[str, typer.Option(help="Score settings: default, paper or leave-one-out.")] = "default",
+    reading: Annotated[
+        str, typer.Option(help="How the run reads the entropy if it scores: auto, sharp, tail or plain.")
+    ] = "auto",
     selector: Annotated[
         Path | None,
         typer.Option(help="Selector written by `selector fit`; it computes the importance."),
@@ -163,7 +166,8 @@ def unlearn(
     watch = WatchSettings(watch_every, watch_samples, tuple(watch_question or ()))
     samples, retain = with_columns(columns, samples, retain)
     forget, retained = (load_samples(name) if name else () for name in (samples, retain))
-    split_settings(preset)
+    scoring: dict[str, Any] = {"preset": preset} | ({"reading": reading} if reading != "auto" else {})
+    split_settings(**scoring)
     rule = _rule(
         selection, threshold=threshold, quantile=quantile, top_share=top_share, temperature=temperature
     )
@@ -188,7 +192,7 @@ def unlearn(
         rule=rule,
         configs=configs,
         label=label,
-        scoring={"preset": preset} | ({"selector": learned.to_json()} if learned else {}),
+        scoring=scoring | ({"selector": learned.to_json()} if learned else {}),
         score_hash=score_set.hash if score_set else "",
         evaluate=evaluate_samples if is_main_process() else 0,
         watch=watch,

@@ -123,15 +123,9 @@ class Watcher:
 
     def _recalled(self, model: LoadedModel, part: str) -> dict[str, Any]:
         """Teacher-forced gold-span accuracy of a part: the mean over its samples, and how many there are."""
-        from tokenunlearn.evaluation.metrics.gold_span import spans_recalled
-        from tokenunlearn.models.forward import response_nll_and_rank
+        from tokenunlearn.evaluation.recall import recalled_rows
 
-        encodings = self.encodings[part]
-        measured = response_nll_and_rank(model, encodings) if encodings else []
-        rows = [
-            spans_recalled(ranks.tolist(), encoding.answer_offsets, sample.span)
-            for (_, ranks), encoding, sample in zip(measured, encodings, self.samples[part], strict=True)
-        ]
+        rows = recalled_rows(model, self.encodings[part], self.samples[part])
         values = [value for value in rows if value is not None]
         return {"value": sum(values) / len(values) if values else None, "n": len(values)}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,16 +57,11 @@ def load_model(
     Raises:
         ModelNotFoundError: With one sentence saying what is missing and how to get it.
     """
-    from transformers import logging
-
     from tokenunlearn.models.forward import check_logits
 
     device = device_named(device)
     torch_dtype = dtype_named(dtype, device)
-    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity(logging.CRITICAL)  # what does not fit is refused in one sentence
-    try:
+    with quiet():  # what does not fit is refused in one sentence
         preset, checkpoint = PRESETS.get(name), find_checkpoint(name)
         folder = _preset_folder(name, preset) if preset else _existing_folder(name)
         source = str(folder or (checkpoint.hub_id if checkpoint else name))
@@ -82,10 +77,6 @@ def load_model(
         for lora in loras:
             model = _merge(model, lora)
             fingerprint += "+" + weights_fingerprint(lora)
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
     model.to(device).eval()  # type: ignore[arg-type]
     if device == "cpu":
         use_threads(model.num_parameters())
@@ -101,6 +92,22 @@ def load_model(
         known.system_prompt if known else None,
         dict(template_kwargs or {}),
     )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from writing to the terminal meanwhile."""
+    from transformers import logging
+
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def load_base_model(lm: LoadedModel, name: str = "auto") -> LoadedModel:

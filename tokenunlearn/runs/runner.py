@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.watch import Watcher, WatchSettings
 from tokenunlearn.files import replaced
+from tokenunlearn.models.processes import is_main_process
+from tokenunlearn.runs.ledger import measure_requests
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.store import Run, RunState
 
@@ -108,6 +110,7 @@ class _Execution:
         result.save_adapter(self.run.folder / "adapter")
         self.token_changes(model, result, samples)
         self.generate(model, result, samples, retain)
+        self.requests(model, result)
         if spec.evaluate and not result.stopped:
             self.evaluate(result)
         return self.final(result)
@@ -170,6 +173,17 @@ class _Execution:
                 for s, b, a in answers
             ]
         self.run.write("generations.json", rows)
+
+    def requests(self, before: LoadedModel, result: Unlearned) -> None:
+        """How well this request and those before it are forgotten; of several processes one measures."""
+        if is_main_process():
+            measured = measure_requests(
+                self.run,
+                before,
+                result.model,
+                progress=lambda done, total: self.phase("measuring requests", done, total),
+            )
+            self.run.write("requests.json", [asdict(request) for request in measured])
 
     def evaluate(self, result: Unlearned) -> None:
         """The metrics of the forget set's suite on a sample of each part."""

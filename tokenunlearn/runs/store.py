@@ -8,6 +8,7 @@ runs/ID/scores.parquet    the score set behind the weights
 runs/ID/resolved.json     the configuration as it was carried out, and which modules were trained
 runs/ID/tokens.parquet    NLL and rank of every token of the forget set before and after, and its weight
 runs/ID/generations.json  answers before and after
+runs/ID/requests.json     how well its forget set, and those of the runs before it, are forgotten
 runs/ID/report.json       evaluation, if there was one
 runs/ID/adapter/          what the run changed
 runs/ID/label.txt         what a person calls the run now; the spec keeps the first label
@@ -33,6 +34,7 @@ from tokenunlearn.evaluation.report import read_report
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.files import replaced
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.spec import RunSpec
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
@@ -47,6 +49,7 @@ SHIPPED_FILES = (
     "resolved.json",
     "tokens.parquet",
     "generations.json",
+    "requests.json",
     "report.json",
 )
 LONGEST_LABEL = 80
@@ -228,6 +231,11 @@ class Run:
     def generations(self) -> dict[str, list[dict[str, str]]]:
         """Answers before and after, by part."""
         return self._read("generations.json") or {}
+
+    @property
+    def requests(self) -> list[Request]:
+        """Its own request and those before it, the earliest first, as measured after it; [] before that."""
+        return [Request(**row) for row in self._read("requests.json") or []]
 
     @property
     def report(self) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from app.compare import run_index, run_table
 from tests.stored_run import write_run
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -190,3 +192,33 @@ def test_the_page_loads_no_torch(three, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("False")
+
+
+def test_the_requests_behind_a_run_are_a_table_with_their_measures(three):
+    first, second = RunStore(three).get(IDS[0]), RunStore(three).get(IDS[1])
+    second.write("spec.json", second.spec.to_json() | {"adapter": first.id})
+    request = Request(first.id, "a", "", 3, "probability", 0.5, 0.2, 0.8, 3, 1.0)
+    first.write("requests.json", [asdict(request)])
+    at = opened(view="Requests", runs=[IDS[1]])
+    table = at.dataframe[-1].value
+    assert list(table["request"]) == [1, 2]
+    assert list(table["after request 1"].fillna("")) == ["0.50 [0.20, 0.80] n=3", ""]
+    second.write("spec.json", second.spec.to_json() | {"adapter": "20260101-000000-npo-hard-gone"})
+    assert "which is gone" in texts(opened(view="Requests", runs=[IDS[1]]))
+
+
+def test_the_model_of_a_run_is_exported_whole_beside_the_runs(three, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "tokenunlearn.runs.export.export_run",
+        lambda run, folder, merge: asked.append((run.id, merge)) or folder.mkdir(parents=True),
+    )
+    monkeypatch.setattr(services, "start_task", lambda key, label, work: work(services.Task(label)))
+    at = opened(view="Settings", runs=[IDS[0]])
+    (button,) = [button for button in at.button if button.label == "Export model of A"]
+    button.click().run()
+    assert asked == [(IDS[0], True)]
+    assert (three / "exports" / IDS[0]).is_dir()
+    at.run()
+    assert any(str(three / "exports" / IDS[0]) in code.value for code in at.code)
+    assert [run.id for run in services.store().runs()] == IDS[::-1]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import asdict
 
 import pytest
 
 from app.compare import comparison, run_index
 from tests.stored_run import ROWS, changes, report, write_run
+from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.store import RunStore
 
 
@@ -117,3 +119,20 @@ def test_parts_come_from_the_metrics_so_that_reports_without_answers_have_them_t
     choices = {"metrics": {"wmdp_bio/accuracy": {"rows": [1.0]}, "overall": {"rows": []}}, "generations": {}}
     assert comparison.splits_of([report([1.0, 1.0], 0.6, ""), choices]) == ["forget", "wmdp_bio"]
     assert comparison.splits_of([]) == []
+
+
+def test_requests_are_rows_measured_after_each_later_run(tmp_path):
+    first = write_run(tmp_path, "20260101-100000-npo-hard-0001", "first")
+    second = write_run(tmp_path, "20260102-100000-npo-hard-0002", "second")
+    request = Request(first.id, "a", "", 3, "probability", 0.25, 0.1, 0.5, 3, 1.0)
+    first.write("requests.json", [asdict(request)])
+    later = [
+        Request(first.id, "a", "", 3, "probability", 0.5, 0.25, 0.75, 3, 0.25),
+        Request(second.id, "b", message="It is gone."),
+    ]
+    second.write("requests.json", [asdict(request) for request in later])
+    rows = comparison.request_rows([first, second])
+    assert [row["request"] for row in rows] == [1, 2]
+    assert [row["before"] for row in rows] == ["1.00", None]
+    assert [row["after request 1"] for row in rows] == ["0.25 [0.10, 0.50] n=3", None]
+    assert [row["after request 2"] for row in rows] == ["0.50 [0.25, 0.75] n=3", "It is gone."]

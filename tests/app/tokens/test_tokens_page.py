@@ -16,6 +16,7 @@ from app import selectors, services
 from app.tokens import token_notices
 from tests.app.app_pages import shown, wait_until
 from tests.app.scores import sample, score_set
+from tests.stored_run import write_run
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
 from tokenunlearn.attribution.selection_check import check_selection
@@ -52,6 +53,17 @@ def open_page(name, **query) -> AppTest:
 def data(app) -> dict:
     (view,) = app.get("bidi_component")
     return json.loads(view.proto.json)
+
+
+@pytest.mark.parametrize("page", ["tokens", "unlearn"])
+def test_an_address_brings_back_the_run_to_continue_from(tmp_path, page):
+    run = write_run(tmp_path / "runs", "20260101-100000-npo-hard-0001", "first")
+    app = open_page(page, adapter=run.id)
+    assert app.selectbox(key="adapter").value == run.id
+    assert app.query_params["adapter"] == run.id
+    app.selectbox(key="model").set_value("demo-retrained").run()
+    assert app.selectbox(key="adapter").value == ""
+    assert open_page(page, adapter="gone").selectbox(key="adapter").value == ""
 
 
 def test_the_view_gets_the_scores_and_the_settings(shipped):

@@ -1,0 +1,265 @@
+"""A run's model as a folder: what is in it, what it says, what is refused."""
+
+import json
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.runs.test_runner import ROWS, new_spec
+from tokenunlearn.errors import RunError
+from tokenunlearn.models.checkpoints import CHECKPOINTS
+from tokenunlearn.models.generation import generate
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.templates import ChatFormat
+from tokenunlearn.runs import export
+from tokenunlearn.runs.card import base_license
+from tokenunlearn.runs.export import export_run, hub_client, push_to_hub, standalone_template
+from tokenunlearn.runs.runner import execute
+from tokenunlearn.runs.store import RunStore
+
+QUICK = {"steps": 1, "learning_rate": 0.01}
+
+
+@pytest.fixture(scope="module")
+def model(tiny_lm, tmp_path_factory):
+    """A random model, saved."""
+    folder = tmp_path_factory.mktemp("base") / "tiny-base"
+    tiny_lm.model.save_pretrained(folder)
+    tiny_lm.tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    path = tmp_path_factory.mktemp("secret") / "rows.jsonl"
+    path.write_text("".join(json.dumps(row | {"span": [[4, 9]]}) + "\n" for row in ROWS))
+    return f"file:{path}"
+
+
+@pytest.fixture(scope="module")
+def runs(model, samples, tmp_path_factory):
+    """LoRA on the plain model, LoRA on top of that, and all weights on top of both."""
+    store, made, adapter = RunStore(tmp_path_factory.mktemp("runs")), [], ""
+    for train in ("lora", "lora", "full"):
+        config = QUICK | {"train": train}
+        run = store.create(new_spec(samples, model=model, adapter=adapter, config=config, label="r | <b>"))
+        assert execute(run).status == "completed"
+        made, adapter = [*made, run], run.id
+    return made
+
+
+def texts(model, tokenizer, questions, length=16):
+    """Greedy answers of plain transformers."""
+    answers = []
+    for question in questions:
+        turns = [{"role": "user", "content": question}]
+        inputs = tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        ids = model.generate(**inputs, do_sample=False, max_new_tokens=length)
+        text = tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        answers.append(text.strip())
+    return answers
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_plain_transformers_says_what_the_whole_chain_says(runs, tmp_path, number):
+    folder = export_run(runs[number], tmp_path / "out", merge=True)
+    plain = AutoModelForCausalLM.from_pretrained(folder)
+    questions = [row["question"] for row in ROWS]
+    expected = generate(runs[number].result.load(), questions, max_new_tokens=16)
+    assert texts(plain, AutoTokenizer.from_pretrained(folder), questions) == expected
+    assert generate(load_model(str(folder)), questions, max_new_tokens=16) == expected
+    assert plain.generation_config.eos_token_id == [runs[number].result.load().end_of_turn_id]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("train", ["lora", "full"])
+def test_twenty_answers_of_demo_are_the_same_to_the_letter(tmp_path, train):
+    config = {"steps": 4, "train": train}
+    spec = new_spec("authors:forget05", model="demo", retain="authors:retain95", config=config)
+    run = RunStore(tmp_path / "runs").create(spec)
+    assert execute(run).status == "completed"
+    from tokenunlearn.datasets import load_samples
+
+    questions = [s.question for s in load_samples("authors:full").spread(20)]
+    expected = generate(run.result.load(), questions)
+    folder = export_run(run, tmp_path / "out", merge=True)
+    plain, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    assert texts(plain, tokenizer, questions, 64) == expected
+    assert any(expected)
+
+
+def test_an_adapter_alone_fits_the_start_model(runs, model, tmp_path):
+    folder = export_run(runs[0], tmp_path / "out")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "tiny-base"
+    same = load_model(model, adapter=folder).revision.split("+")
+    assert same == load_model(model, adapter=runs[0].adapter).revision.split("+")
+
+
+@pytest.mark.parametrize(("number", "reason"), [(1, "goes on from"), (2, "trained all weights")])
+def test_an_adapter_that_is_not_the_model_is_refused(runs, tmp_path, number, reason):
+    with pytest.raises(RunError, match=f"{reason}.*--merge"):
+        export_run(runs[number], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_card_names_every_request_and_no_secret(runs, samples, tmp_path):
+    card = (export_run(runs[1], tmp_path / "out", merge=True) / "README.md").read_text()
+    assert "`tiny-base` after 2 unlearning requests" in card
+    assert card.count(runs[1].requests[0].sha256) == 2
+    assert all(request.text in card for request in runs[1].requests)
+    assert "rows.jsonl" in card and str(samples) not in card
+    assert not any(row["answer"] in card for row in ROWS)
+    assert "is unknown to TokenUnlearn" in card
+    assert "was not evaluated" in card
+    assert "library_name: transformers" in card
+    assert "# r \\| &lt;b>" in card
+    assert "/tmp" not in card
+
+
+def test_the_card_holds_the_figures_of_the_report(runs, tmp_path):
+    metric = {"name": "forget/gold_span", "value": 0.25, "n": 4, "interval": [0.1, 0.5], "better": "lower"}
+    metric |= {"rows": [], "sample_ids": [], "retrained": 0.2}
+    report = {"model": "x", "revision": "", "suite": "authors", "settings": {"limit": 4}}
+    runs[0].write("report.json", report | {"metrics": {"forget/gold_span": metric}})
+    card = (export_run(runs[0], tmp_path / "out") / "README.md").read_text()
+    (runs[0].folder / "report.json").unlink()
+    assert "at most 4 samples per split" in card
+    assert "| forget/gold_span | 0.25 | 0.100 to 0.500 | 4 | 0.2 | lower |" in card
+
+
+def test_the_license_is_that_of_the_start_model_s_card(model):
+    assert base_license("demo") == base_license("smollm2-authors") == "apache-2.0"
+    assert base_license(model) == base_license("no/model") == ""
+
+
+@pytest.mark.parametrize("merge", [True, False])
+def test_a_folder_that_is_not_empty_is_left_alone(runs, tmp_path, merge):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").touch()
+    with pytest.raises(RunError, match="not an empty folder"):
+        export_run(runs[0], tmp_path / "out", merge=merge)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+    with pytest.raises(RunError, match="not an empty folder"):
+        export_run(runs[0], tmp_path / "out" / "mine.txt", merge=merge)
+
+
+def test_an_empty_folder_is_filled(runs, tmp_path):
+    (tmp_path / "out").mkdir()
+    assert (export_run(runs[0], tmp_path / "out") / "adapter_config.json").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(runs, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export, "_write_model", full)
+    with pytest.raises(RunError, match="cannot be written: No space left on device"):
+        export_run(runs[0], tmp_path / "out", merge=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_weights_or_end_is_refused(runs, samples, tmp_path):
+    run = RunStore(tmp_path / "runs").create(new_spec(samples))
+    with pytest.raises(RunError, match="once it has ended"):
+        export_run(run, tmp_path / "out", merge=True)
+    run.set_state(status="cancelled")
+    with pytest.raises(RunError, match="no stored weights"):
+        export_run(run, tmp_path / "out", merge=True)
+
+
+@pytest.mark.parametrize("system_prompt", [None, "", 'Be kind, it\'s "late".'])
+def test_a_standalone_template_writes_what_the_model_was_used_with(tiny_tokenizer, system_prompt):
+    import copy
+
+    from tokenunlearn.datasets.samples import Turn
+
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.chat_template = (
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"
+        "{% if enable_thinking %}<think>{% endif %}{{ style }}"
+    )
+    variables = {"style": "brief"}
+    turns = [Turn("user", "Who?"), Turn("assistant", "Ada.")]
+    expected = ChatFormat(tokenizer, system_prompt, variables).conversation(turns).text
+    tokenizer.chat_template = standalone_template(tokenizer, system_prompt, variables)
+    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+    assert tokenizer.apply_chat_template(messages, tokenize=False) == expected
+    own = [{"role": "system", "content": "Mine."}, *messages]
+    assert "Mine." in tokenizer.apply_chat_template(own, tokenize=False)
+    if system_prompt:
+        assert system_prompt not in tokenizer.apply_chat_template(own, tokenize=False)
+    assert "<think>" in tokenizer.apply_chat_template(messages, tokenize=False, enable_thinking=True)
+
+
+def test_the_date_of_a_checkpoint_stays_fixed(tiny_tokenizer):
+    import copy
+
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    checkpoint = next(iter(CHECKPOINTS.values()))
+    tokenizer.chat_template = checkpoint.dated("{{ date_string }}{{ messages[0]['content'] }}")
+    tokenizer.chat_template = standalone_template(tokenizer, checkpoint.system_prompt, {})
+    text = tokenizer.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False)
+    assert text == checkpoint.date + checkpoint.system_prompt
+
+
+class Hub:
+    """A client that remembers what it was asked."""
+
+    def __init__(self, private=True):
+        self.private, self.calls = private, []
+
+    def create_repo(self, repository, **options):
+        self.calls.append(("create", repository, options))
+
+    def repo_info(self, repository):
+        return self
+
+    def upload_folder(self, **options):
+        self.calls.append(("upload", options))
+        return "https://huggingface.co/ada/forgotten/commit/1"
+
+
+def test_a_folder_is_uploaded_to_a_private_repository(tmp_path):
+    hub = Hub()
+    assert push_to_hub(hub, tmp_path, "ada/forgotten").endswith("commit/1")
+    assert hub.calls == [
+        ("create", "ada/forgotten", {"private": True, "exist_ok": True}),
+        ("upload", {"repo_id": "ada/forgotten", "folder_path": tmp_path}),
+    ]
+
+
+def test_a_public_repository_is_refused_unless_asked_for(tmp_path):
+    hub = Hub(private=False)
+    with pytest.raises(RunError, match="is public"):
+        push_to_hub(hub, tmp_path, "ada/forgotten")
+    assert len(hub.calls) == 1
+    push_to_hub(hub, tmp_path, "ada/forgotten", private=False)
+    assert hub.calls[-1][0] == "upload"
+
+
+def test_a_hub_that_refuses_is_one_sentence(tmp_path, monkeypatch):
+    from huggingface_hub.errors import HFValidationError
+
+    def refuse(*_, **__):
+        raise HFValidationError("Repo id must be\nname")
+
+    monkeypatch.setattr(Hub, "create_repo", refuse)
+    with pytest.raises(RunError, match='could not be uploaded to "a b": Repo id must be name'):
+        push_to_hub(Hub(), tmp_path, "a b")
+
+
+def test_the_token_comes_from_the_environment_alone(monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    with pytest.raises(RunError, match="HF_TOKEN"):
+        hub_client()
+    monkeypatch.setenv("HF_TOKEN", "hf_test")
+    assert hub_client().token == "hf_test"

@@ -1,0 +1,188 @@
+"""A run's model as a folder for transformers or peft, with a card of what was forgotten and how well."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenunlearn.errors import RunError
+from tokenunlearn.models.templates import TEMPLATE_KWARGS
+from tokenunlearn.models.weight_files import json_object
+from tokenunlearn.runs.card import base_title, model_card
+from tokenunlearn.runs.store import Run, write_json
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from transformers import PreTrainedTokenizerBase
+
+    from tokenunlearn.models.loaded_model import LoadedModel
+
+TOKEN_VARIABLE = "HF_TOKEN"
+
+
+def export_run(run: Run, folder: str | Path, *, merge: bool = False, dtype: str = "auto") -> Path:
+    """Write the model of a run into a folder of its own, whole or not at all, with a model card.
+
+    Args:
+        run: A run that has ended and whose weights are stored.
+        folder: A folder that is empty or not there.
+        merge: Write the whole model: weights with all that the runs before it changed too, tokenizer, chat
+            template and generation config, as ``AutoModelForCausalLM.from_pretrained`` loads it. Otherwise
+            the LoRA adapter, as ``PeftModel.from_pretrained`` loads it onto the start model.
+        dtype: Of merged weights: "float32", "bfloat16", "float16"; "auto" is float32.
+
+    Raises:
+        RunError: If the run is active or has no weights, if its adapter alone is not its model, or the folder
+            is not empty or cannot be written.
+        ModelNotFoundError: If the start model cannot be loaded.
+    """
+    folder = Path(folder).expanduser()
+    _check(run, merge)
+    with _new_folder(folder) as scratch:
+        if merge:
+            _write_model(run.result.load(device="cpu", dtype=dtype), scratch)
+        else:
+            _write_adapter(run, scratch)
+        (scratch / "README.md").write_text(model_card(run, merged=merge), encoding="utf-8")
+    return folder
+
+
+def _check(run: Run, merge: bool) -> None:
+    """Refuse a run of which there is no such model to write."""
+    if run.state.active:
+        raise RunError(f'The run "{run.id}" is {run.state.status}; export it once it has ended.')
+    if run.adapter is None:
+        raise RunError(f'The run "{run.id}" has no stored weights, so there is nothing to export.')
+    if merge:
+        return
+    if not (run.adapter / "adapter_config.json").exists():
+        raise RunError(f'The run "{run.id}" trained all weights, so it has no adapter; use --merge.')
+    if run.start.adapters:
+        raise RunError(
+            f'The run "{run.id}" goes on from "{run.spec.adapter}", so its adapter alone is not its model; '
+            "use --merge."
+        )
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A scratch folder that takes the place of an empty or missing one when the block ends."""
+    from safetensors import SafetensorError
+
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunError(f'"{folder}" is not an empty folder; choose another one.')
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.absolute().parent) as parent:
+            scratch = Path(parent) / "model"
+            scratch.mkdir()
+            yield scratch
+            if folder.exists():
+                folder.rmdir()
+            scratch.rename(folder)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise RunError(f'"{folder}" cannot be written: {reason}; choose another folder.') from error
+
+
+def _write_model(lm: LoadedModel, folder: Path) -> None:
+    """Weights, configuration, generation config, tokenizer and chat template."""
+    from tokenunlearn.models.loading import quiet
+
+    own = lm.model.generation_config
+    if own is not None:
+        eos = own.eos_token_id
+        ends = {lm.end_of_turn_id, *(eos if isinstance(eos, list) else [] if eos is None else [eos])}
+        own.eos_token_id, own.pad_token_id = sorted(ends), lm.pad_id
+    with quiet():
+        lm.model.save_pretrained(folder)
+    tokenizer = copy.deepcopy(lm.tokenizer)
+    if tokenizer.chat_template:
+        tokenizer.chat_template = standalone_template(tokenizer, lm.system_prompt, lm.template_kwargs)
+    tokenizer.save_pretrained(folder)
+
+
+def standalone_template(
+    tokenizer: PreTrainedTokenizerBase, system_prompt: str | None, variables: Mapping[str, Any]
+) -> str:
+    """The chat template with the system turn and the variables that the model was used with as its defaults.
+
+    Args:
+        tokenizer: With a chat template.
+        system_prompt: System turn of conversations that begin with none; None for the template's own.
+        variables: Variables by name; thinking is off unless they switch it on.
+    """
+    template = str(tokenizer.get_chat_template())
+    named = {name: value for name, value in {**TEMPLATE_KWARGS, **variables}.items() if name in template}
+    lines = [
+        f"{{%- if {name} is not defined %}}{{%- set {name} = {_literal(value)} %}}{{%- endif -%}}"
+        for name, value in named.items()
+    ]
+    if system_prompt is not None:
+        turn = f"{{'role': 'system', 'content': {_literal(system_prompt)}}}"
+        lines.append(
+            "{%- if not messages or messages[0]['role'] != 'system' %}"
+            f"{{%- set messages = [{turn}] + messages %}}{{%- endif -%}}"
+        )
+    return "".join([*lines, template])
+
+
+def _literal(value: Any) -> str:
+    """A value as jinja writes it."""
+    return repr(value) if isinstance(value, str | bool | int | float) or value is None else f"{value}"
+
+
+def _write_adapter(run: Run, folder: Path) -> None:
+    """The adapter's weights and configuration, which names the start model as the run does."""
+    assert run.adapter is not None
+    shutil.copy(run.adapter / "adapter_model.safetensors", folder)
+    config = json_object(run.adapter / "adapter_config.json")
+    config["base_model_name_or_path"] = base_title(run.spec.model)
+    write_json(folder / "adapter_config.json", config)
+
+
+def hub_client() -> HfApi:
+    """A client of the Hub with the token of the environment.
+
+    Raises:
+        RunError: If there is none.
+    """
+    from huggingface_hub import HfApi
+
+    token = os.environ.get(TOKEN_VARIABLE)
+    if not token:
+        raise RunError(f"There is no Hub token; set the environment variable {TOKEN_VARIABLE}.")
+    return HfApi(token=token)
+
+
+def push_to_hub(client: HfApi, folder: Path, repository: str, *, private: bool = True) -> str:
+    """Upload an exported folder to a model repository, which is made if it is not there.
+
+    Args:
+        client: From :func:`hub_client`.
+        folder: The folder.
+        repository: "OWNER/NAME".
+        private: Make the repository private, and refuse one that is public.
+
+    Returns:
+        Address of the commit.
+
+    Raises:
+        RunError: If the Hub refuses, or the repository is public against the wish.
+    """
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        client.create_repo(repository, private=private, exist_ok=True)
+        if private and not client.repo_info(repository).private:
+            raise RunError(f'The repository "{repository}" is public; choose another one, or use --public.')
+        return str(client.upload_folder(repo_id=repository, folder_path=folder))
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        text = " ".join(str(error).split())[:300]
+        raise RunError(f'"{folder}" could not be uploaded to "{repository}": {text}') from error
