@@ -281,10 +281,12 @@ def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
     def work(task: Task) -> None:
         from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
 
+        parent = run.parent
         report = evaluate_forgetting(
             worker().model(run.result),
             run.spec.samples,
             start=run.spec.model,
+            parent=parent.folder if parent else None,
             limit=limit,
             progress=lambda phase, done, total: _say(task, phase, done, total),
         )

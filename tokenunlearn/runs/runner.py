@@ -175,10 +175,12 @@ class _Execution:
         """The metrics of the forget set's suite on a sample of each part."""
         from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
 
+        parent = self.run.parent
         report = evaluate_forgetting(
             result.model,
             self.spec.samples,
             start=self.spec.model,
+            parent=parent.folder if parent else None,
             limit=self.spec.evaluate,
             progress=lambda phase, done, total: self.phase(f"evaluating {phase}", done, total),
         )
