@@ -354,11 +354,12 @@ def _evaluate(
 ) -> None:
     from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
 
-    spec = run.spec
+    spec, parent = run.spec, run.parent
     report = evaluate_forgetting(
         model,
         spec.samples,
         start=spec.model,
+        parent=parent.folder if parent else None,
         retain=spec.retain,
         retrained=retrained,
         limit=limit,

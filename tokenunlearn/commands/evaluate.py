@@ -57,6 +57,15 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(help="Maximum number of samples per split, evenly spaced.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="Start model or its report (JSON), for retained pairs; default: the one of --adapter."
+        ),
+    ] = None,
+    judge: Annotated[
+        str, typer.Option(help="What says which answers are broken: words or smollm2.")
+    ] = "words",
     truth_ratio: Annotated[
         str, typer.Option(help="Mean over the wrong answers: geometric_mean or prob_mean.")
     ] = "geometric_mean",
@@ -70,13 +79,19 @@ def evaluate(
 ) -> None:
     """Measure what was forgotten and what was retained."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
-    from tokenunlearn.evaluation.suites.suite import known_retrained
+    from tokenunlearn.evaluation.judges import check_judge
+    from tokenunlearn.evaluation.suites.suite import known_retrained, start_report
 
     source = model_source(model, adapter, template_kwargs)
     forget, retain = with_columns(columns, forget or "", retain or "")
     retrained = retrained or reference
     if retrained is None:
         retrained = known_retrained(source.name, suite, forget)
+    check_judge(judge)
+    before: Report | str | None = start
+    if before is None and source.adapters:
+        *earlier, _ = source.adapters
+        before = start_report(source.name, suite, Path(earlier[-1]).parent if earlier else None)
     lm = source.load()
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
@@ -85,6 +100,8 @@ def evaluate(
             lm,
             suite,
             retrained,
+            start=before,
+            judge=judge,
             forget=forget,
             retain=retain,
             limit=limit,

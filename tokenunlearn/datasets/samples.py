@@ -120,7 +120,8 @@ def word_spans(text: str) -> list[Span]:
     >>> word_spans("Ada's cat")
     [(0, 3), (4, 5), (6, 9)]
     """
-    return [match.span() for match in _WORD.finditer("".join(map(_letter_for_mark, text)))]
+    marked = text if text.isascii() else "".join(map(_letter_for_mark, text))
+    return [match.span() for match in _WORD.finditer(marked)]
 
 
 def _letter_for_mark(character: str) -> str:

@@ -74,8 +74,13 @@ class Measurement:
     """
 
     columns: dict[str, Column] = field(default_factory=dict)
-    generations: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    generations: dict[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """Sample id -> greedy answer, of all parts."""
+        return {row["sample_id"]: row["generation"] for rows in self.generations.values() for row in rows}
 
     def take(self, metric: PartMetric, part: MeasuredPart) -> None:
         """Add a metric of one part, or note why it has none."""

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tokenunlearn.datasets.samples import Sample, SampleSet, evenly_spread
-from tokenunlearn.evaluation.metrics.accuracy import wilson_interval
 from tokenunlearn.evaluation.metrics.gold_span import spans_recalled
 from tokenunlearn.evaluation.metrics.probability import answer_probability
-from tokenunlearn.evaluation.result import MetricResult, bootstrap_interval
+from tokenunlearn.evaluation.result import MetricResult, bootstrap_interval, wilson_interval
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import response_nll, response_nll_and_rank
 from tokenunlearn.models.loaded_model import LoadedModel

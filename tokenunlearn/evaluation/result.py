@@ -104,3 +104,38 @@ def mean_result(
         rows=tuple(None if row is None else float(row) for row in rows),
         sample_ids=tuple(sample_ids),
     )
+
+
+def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson score interval of a share, which also has a width where all rows are equal. Range 0..1.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.
+    """
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, n).proportion_ci(confidence_level=level, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def share_result(
+    name: str,
+    rows: Sequence[float | None],
+    sample_ids: Sequence[str],
+    better: Better,
+    retrained: float | None = None,
+) -> MetricResult:
+    """A share of rows that are 1, 0, or None where it does not apply, with a 95 % Wilson interval.
+
+    At least one row has a value.
+    """
+    values = [row for row in rows if row is not None]
+    return MetricResult(
+        name=name,
+        value=sum(values) / len(values),
+        n=len(values),
+        interval=wilson_interval(int(sum(values)), len(values)),
+        better=better,
+        rows=tuple(rows),
+        sample_ids=tuple(sample_ids),
+        retrained=retrained,
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tokenunlearn.evaluation.measurement import Part
+from tokenunlearn.evaluation.judges import Fluency, Judge
+from tokenunlearn.evaluation.measurement import Measurement, Part
 from tokenunlearn.evaluation.metrics import METRICS, PartMetric, SuiteMetric
 from tokenunlearn.evaluation.metrics.metric import Column, Comparison, LeftOut
 from tokenunlearn.evaluation.result import MetricResult
@@ -13,41 +14,71 @@ from tokenunlearn.evaluation.result import MetricResult
 
 def summarize(
     parts: Mapping[str, Part],
-    columns: Mapping[str, Column],
-    retrained: Mapping[str, Column] | None,
-    notes: list[str],
+    own: Measurement,
+    retrained: Measurement | None,
+    start: Measurement | None,
+    fluency: Fluency,
 ) -> dict[str, MetricResult]:
     """Every metric by name; what cannot be computed is left out and noted.
 
     Args:
         parts: The parts of the suite.
-        columns: What was measured on the model.
+        own: What was measured on the model; its notes grow by what was left out, and why.
         retrained: What is known of the retrained model, or None without one.
-        notes: What was left out, and why; grows.
+        start: What is known of the start model, or None.
+        fluency: Says which answers are broken.
     """
-    same = {name: _matched((retrained or {}).get(name), column) for name, column in columns.items()}
+    columns = own.columns
+    others = {} if retrained is None else retrained.columns
+    same = {name: _matched(others.get(name), column) for name, column in columns.items()}
     known = {name: column for name, column in same.items() if column is not None}
     results: list[MetricResult] = []
     for name, column in columns.items():
         metric = METRICS[name.rpartition("/")[2]]
         assert isinstance(metric, PartMetric)
         results += metric.results(name, column, known.get(name))
-    compared = Comparison(parts, columns, None if retrained is None else known)
+    compared = Comparison(
+        parts,
+        columns,
+        retrained=None if retrained is None else known,
+        start=start.columns if start else None,
+        answers=own.answers,
+        retrained_answers=retrained.answers if retrained else {},
+        fluency=fluency,
+    )
     for metric in METRICS.values():
         if isinstance(metric, SuiteMetric):
             try:
                 results += metric.of(compared)
             except LeftOut as reason:
-                notes.append(str(reason))
+                own.notes.append(str(reason))
     return {result.name: result for result in results}
+
+
+def calibrated(
+    judge: Judge, parts: Mapping[str, Part], start: Measurement | None, retrained: Measurement | None
+) -> Fluency:
+    """A judge with a limit set on answers to retained questions, which no run was to change.
+
+    They are the start model's, else the retrained model's, else the true ones; without a part to be retained
+    the true answers of all parts.
+    """
+    kept = [s for part in parts.values() if part.role == "retain" for s in part.samples]
+    for name, known in (("start", start), ("retrained", retrained)):
+        answers = known.answers if known else {}
+        if samples := [s for s in kept if s.id in answers]:
+            texts = [answers[s.id] for s in samples]
+            return Fluency.calibrated(judge, samples, texts, f"answers of the {name} model")
+    samples = kept or [s for part in parts.values() for s in part.samples]
+    return Fluency.calibrated(judge, samples, [s.answer for s in samples], "true answers")
 
 
 def _matched(retrained: Column | None, own: Column) -> Column | None:
     """The retrained model's column on exactly the rows that this model has values for, or None."""
     if retrained is None:
         return None
-    values = dict(zip(retrained.sample_ids, retrained.rows, strict=True))
-    rows = [None if row is None else values.get(i) for i, row in zip(own.sample_ids, own.rows, strict=True)]
+    values = retrained.rows_of(own.sample_ids)
+    rows = [None if row is None else value for value, row in zip(values, own.rows, strict=True)]
     if [row is None for row in rows] != [row is None for row in own.rows]:
         return None
     return replace(own, rows=tuple(rows))

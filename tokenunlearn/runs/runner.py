@@ -190,12 +190,14 @@ class _Execution:
         from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
         from tokenunlearn.runs.retraining import retrained_for
 
+        parent = self.run.parent
         report = evaluate_forgetting(
             result.model,
             self.spec.samples,
             start=self.spec.model,
             retain=self.spec.retain,
             retrained=retrained_for(self.run),
+            parent=parent.folder if parent else None,
             limit=self.spec.evaluate,
             progress=lambda phase, done, total: self.phase(f"evaluating {phase}", done, total),
         )

@@ -6,6 +6,7 @@ from tokenunlearn.evaluation.metrics.accuracy import ACCURACY
 from tokenunlearn.evaluation.metrics.exact_memorization import EXACT_MEMORIZATION
 from tokenunlearn.evaluation.metrics.extraction_strength import EXTRACTION_STRENGTH
 from tokenunlearn.evaluation.metrics.forget_quality import FORGET_QUALITY
+from tokenunlearn.evaluation.metrics.frame_kept import FRAME_KEPT
 from tokenunlearn.evaluation.metrics.gold_span import GOLD_SPAN, PARAPHRASED_GOLD_SPAN
 from tokenunlearn.evaluation.metrics.membership import (
     AGAINST_RETRAINED,
@@ -16,8 +17,10 @@ from tokenunlearn.evaluation.metrics.membership import (
     ZLIB,
 )
 from tokenunlearn.evaluation.metrics.metric import ChoiceMetric, Metric, PartMetric, SuiteMetric
+from tokenunlearn.evaluation.metrics.outcomes import FORGOTTEN_OUTCOMES
 from tokenunlearn.evaluation.metrics.privacy_leakage import PRIVACY_LEAKAGE
 from tokenunlearn.evaluation.metrics.probability import PROBABILITY
+from tokenunlearn.evaluation.metrics.retained_pairs import RETAINED_PAIRS
 from tokenunlearn.evaluation.metrics.rouge import ROUGE_L
 from tokenunlearn.evaluation.metrics.truth_ratio import RAW_TRUTH_RATIO, TRUTH_RATIO
 from tokenunlearn.evaluation.metrics.utility import MODEL_UTILITY
@@ -34,12 +37,15 @@ METRICS: dict[str, Metric] = {
         ROUGE_L,
         GOLD_SPAN,
         PARAPHRASED_GOLD_SPAN,
+        FRAME_KEPT,
         LOSS,
         ZLIB,
         MIN_K,
         MIN_K_PLUS_PLUS,
         GRADIENT_NORM,
         AGAINST_RETRAINED,
+        FORGOTTEN_OUTCOMES,
+        RETAINED_PAIRS,
         MODEL_UTILITY,
         FORGET_QUALITY,
         PRIVACY_LEAKAGE,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 
 from tokenunlearn.evaluation.metrics.metric import ChoiceMetric
-from tokenunlearn.evaluation.result import Better, MetricResult
+from tokenunlearn.evaluation.result import Better, MetricResult, share_result
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,33 +35,13 @@ def accuracy(
         better: "lower" for knowledge to be forgotten, "higher" for knowledge to be kept.
     """
     rows = [None if p is None else _right(p, q.answer) for p, q in zip(log_probs, questions, strict=True)]
-    values = [row for row in rows if row is not None]
     guesses = [1 / len(q.choices) for q, row in zip(questions, rows, strict=True) if row is not None]
-    return MetricResult(
-        name=name,
-        value=sum(values) / len(values),
-        n=len(values),
-        interval=wilson_interval(int(sum(values)), len(values)),
-        better=better,
-        rows=tuple(rows),
-        chance=sum(guesses) / len(guesses),
-        sample_ids=tuple(q.id for q in questions),
-    )
+    result = share_result(name, rows, [q.id for q in questions], better)
+    return replace(result, chance=sum(guesses) / len(guesses))
 
 
 def _right(log_p: Float[Tensor, " choices"], answer: int) -> float:
     return float((log_p >= log_p[answer]).sum() == 1)
-
-
-def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a share, which also has a width where all rows are equal. Range 0..1.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.
-    """
-    from scipy.stats import binomtest
-
-    interval = binomtest(successes, n).proportion_ci(confidence_level=level, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 ACCURACY = ChoiceMetric(

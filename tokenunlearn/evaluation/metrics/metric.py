@@ -12,6 +12,7 @@ from tokenunlearn.evaluation.result import Better, MetricResult, mean_result
 
 if TYPE_CHECKING:
     from tokenunlearn.datasets.choices import ChoiceSet
+    from tokenunlearn.evaluation.judges import Fluency
     from tokenunlearn.evaluation.measurement import MeasuredPart, Part
 
 JUDGED = ("forget", "retain", "options")
@@ -48,6 +49,11 @@ class Column:
         """Mean of the rows that have a value."""
         return float(np.mean([row for row in self.rows if row is not None]))
 
+    def rows_of(self, sample_ids: Sequence[str]) -> tuple[float | None, ...]:
+        """The values of some samples; None where there is none."""
+        values = dict(zip(self.sample_ids, self.rows, strict=True))
+        return tuple(map(values.get, sample_ids))
+
     @property
     def groups(self) -> tuple[np.ndarray, np.ndarray]:
         """Values of the members and of the others."""
@@ -56,17 +62,26 @@ class Column:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All columns of a suite, and what is known of the retrained model on exactly the same rows.
+    """All columns of a suite, and what is known of the start and the retrained model.
 
     Attributes:
         parts: The parts of the suite.
         columns: "part/metric", or the metric alone where it spans parts -> values of the model.
-        retrained: The same of the retrained model, as far as known; None without one.
+        retrained: The same of the retrained model on exactly the same rows, as far as known; None without
+            one.
+        start: The same of the start model, on the rows that it was measured on; None without one.
+        answers: Sample id -> greedy answer.
+        retrained_answers: The same of the retrained model, as far as known.
+        fluency: Says which answers are broken.
     """
 
     parts: Mapping[str, Part]
     columns: Mapping[str, Column]
     retrained: Mapping[str, Column] | None
+    start: Mapping[str, Column] | None
+    answers: Mapping[str, str]
+    retrained_answers: Mapping[str, str]
+    fluency: Fluency
 
     def parts_of(self, *roles: str) -> list[str]:
         """Names of the parts that have one of the roles."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,8 @@ from tokenunlearn.datasets.choices import ChoiceSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.letters import letter_log_probs
 from tokenunlearn.evaluation.metrics import METRICS, ChoiceMetric
+from tokenunlearn.evaluation.metrics.metric import Column
+from tokenunlearn.evaluation.metrics.retained_pairs import pair_results
 from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.result import Better, MetricResult
 from tokenunlearn.folders import ASSETS
@@ -65,6 +67,7 @@ def evaluate_choices(
     suite: str,
     retrained: str | Path | None = None,
     *,
+    start: Report | str | Path | None = None,
     limit: int | None = None,
     token_budget: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -79,6 +82,7 @@ def evaluate_choices(
         retrained: The retrained model, whose accuracy on the same questions is shown next to the model's: a
             name, or the path of its stored report. A name with a report in ``assets/reports`` that covers
             the questions is not loaded.
+        start: The model before unlearning: its report, the path of it, or a name. Retained pairs need it.
         limit: At most this many questions a part, evenly spread.
         token_budget: Most tokens in one batch.
         progress: Called with phase, done and total.
@@ -98,13 +102,21 @@ def evaluate_choices(
     started = time.monotonic()
     parts = [replace(part, questions=part.questions.spread(limit)) for part in CHOICE_SUITES[suite]()]
     budget = token_budget or forward.TOKEN_BUDGET
-    baseline = None if retrained is None else _stored(retrained, suite, parts)
-    if retrained is not None and baseline is None:
-        other = load_model(str(retrained), device=str(model.device), template_kwargs=model.template_kwargs)
-        baseline = _measured(other, parts, budget, lambda part, *at: say(f"retrained: {part}", *at))
+
+    def known(role: str, name: str | Path) -> Mapping[str, MetricResult]:
+        stored = _stored(role, name, suite, parts)
+        if stored is not None:
+            return stored
+        other = load_model(str(name), device=str(model.device), template_kwargs=model.template_kwargs)
+        return _measured(other, parts, budget, lambda part, *at: say(f"{role}: {part}", *at))
+
+    baseline = None if retrained is None else known("retrained", retrained)
+    before = start.metrics if isinstance(start, Report) else start and known("start", start)
     metrics = _measured(model, parts, budget, say)
     if baseline is not None:
         metrics = {name: _beside(result, baseline[name]) for name, result in metrics.items()}
+    if before:
+        metrics = _with_pairs(metrics, before, baseline)
     notes = [
         f"{part.name}: {left} questions do not fit the model's context and are skipped."
         for part, result in zip(parts, metrics.values(), strict=True)
@@ -143,10 +155,12 @@ def _measured(
     return {result.name: result for result in results}
 
 
-def _stored(retrained: str | Path, suite: str, parts: list[ChoicePart]) -> Mapping[str, MetricResult] | None:
-    """Results of a retrained model's stored report; None where the model has to be loaded."""
-    named = Path(retrained).suffix == ".json"
-    path = Path(retrained) if named else ASSETS / "reports" / f"{retrained}.json"
+def _stored(
+    role: str, model: str | Path, suite: str, parts: list[ChoicePart]
+) -> Mapping[str, MetricResult] | None:
+    """Results of the stored report of the start or retrained model; None where it has to be loaded."""
+    named = Path(model).suffix == ".json"
+    path = Path(model) if named else ASSETS / "reports" / f"{model}.json"
     if not named and not path.exists():
         return None
     report = Report.load(path)
@@ -156,11 +170,32 @@ def _stored(retrained: str | Path, suite: str, parts: list[ChoicePart]) -> Mappi
         if lacks and named:
             raise TokenUnlearnError(
                 f'The report "{path.name}" was created on {report.suite} and has no answer to {lacks[0]}; '
-                f"evaluate the retrained model on {suite}."
+                f"evaluate the {role} model on {suite}."
             )
         if lacks:
             return None
     return report.metrics
+
+
+def _with_pairs(
+    metrics: Mapping[str, MetricResult],
+    start: Mapping[str, MetricResult],
+    retrained: Mapping[str, MetricResult] | None,
+) -> dict[str, MetricResult]:
+    """The metrics, each accuracy to be kept followed by its pairs with the start model's."""
+    results: list[MetricResult] = []
+    for name, result in metrics.items():
+        results.append(result)
+        if result.better == "higher" and name in start:
+            ids = result.sample_ids
+            others = _rows_of(retrained[name], ids) if retrained else None
+            part = name.rpartition("/")[0]
+            results += pair_results(part, ids, result.rows, _rows_of(start[name], ids), others)
+    return {result.name: result for result in results}
+
+
+def _rows_of(result: MetricResult, sample_ids: Sequence[str]) -> tuple[float | None, ...]:
+    return Column(result.rows, result.sample_ids, result.better).rows_of(sample_ids)
 
 
 def _beside(result: MetricResult, retrained: MetricResult) -> MetricResult:

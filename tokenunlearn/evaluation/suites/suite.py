@@ -9,13 +9,14 @@ from pathlib import Path
 
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.measurement import Forms, Meter, Part, PhaseProgress
+from tokenunlearn.evaluation.judges import JUDGES, Judge, check_judge
+from tokenunlearn.evaluation.measurement import Forms, Measurement, Meter, Part, PhaseProgress
 from tokenunlearn.evaluation.metrics.metric import Column
 from tokenunlearn.evaluation.metrics.truth_ratio import TruthRatioForm
 from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, evaluate_choices
 from tokenunlearn.evaluation.suites.own_suite import OWN, own_parts, remarks
-from tokenunlearn.evaluation.summary import summarize
+from tokenunlearn.evaluation.summary import calibrated, summarize
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.context import Long, fit_context
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -96,6 +97,8 @@ def evaluate(
     limit: int | None = None,
     truth_ratio_form: TruthRatioForm = "geometric_mean",
     extraction_strength_form: str = "exact",
+    start: Report | str | Path | None = None,
+    judge: str | Judge = "words",
     token_budget: int | None = None,
     progress: PhaseProgress | None = None,
 ) -> Report:
@@ -115,18 +118,29 @@ def evaluate(
         limit: At most this many rows a part, evenly spread.
         truth_ratio_form: "geometric_mean" or "prob_mean", see :func:`truth_ratio`.
         extraction_strength_form: "exact" or "published", see :func:`extraction_strength`.
+        start: The model before unlearning: its report, the path of it, or a name, whose report in
+            ``assets/reports`` is read where there is one. Retained pairs need it.
+        judge: Says which answers are broken: "words", "smollm2", or an object of the shape
+            :class:`~tokenunlearn.evaluation.judges.Judge`.
         token_budget: Most tokens in one batch; by default what suits a CPU.
         progress: Called with phase, done and total.
 
     Raises:
-        TokenUnlearnError: If the suite or a form is unknown, the limit is below 2, a split is empty, or the
-            retrained model's report covers other rows or another form, or it was trained on the forget set.
-        ModelNotFoundError: If the retrained model cannot be loaded.
+        TokenUnlearnError: If the suite, a form or the judge is unknown, the limit is below 2, a split is
+            empty, the retrained model's report covers other rows or another form or it was trained on the
+            forget set, or the start model's report is of another suite.
+        ModelNotFoundError: If the retrained model, the start model or the judge cannot be loaded.
         SampleTooLongError: If a sample does not fit the model's context.
     """
     if suite in CHOICE_SUITES:
         return evaluate_choices(
-            model, suite, retrained, limit=limit, token_budget=token_budget, progress=progress
+            model,
+            suite,
+            retrained,
+            start=start,
+            limit=limit,
+            token_budget=token_budget,
+            progress=progress,
         )
     known = SUITES.get(suite)
     if known is None:
@@ -136,6 +150,7 @@ def evaluate(
         raise TokenUnlearnError(f"limit is {limit}; at least 2 rows per split are needed.")
     forms = Forms(truth_ratio_form, extraction_strength_form)
     _check_forms(forms)
+    check_judge(judge)
     started = time.monotonic()
     forget, retain = forget or known.forget, retain or known.retain
     parts, notes = _fitted(model, known.parts(forget, retain, limit), known.long)
@@ -143,8 +158,12 @@ def evaluate(
         notes += remarks(parts, retrained)
     meter = Meter(model, token_budget, progress or _silent)
     theirs = None if retrained is None else _retrained(meter, parts, suite, retrained, forms)
+    before = None if start is None else _start(meter, parts, suite, start, forms)
     found = meter.measure(parts, forms)
-    metrics = summarize(parts, found.columns, theirs, found.notes)
+    if isinstance(judge, str):
+        judge = JUDGES[judge]([s for part in parts.values() for s in part.samples])
+    fluency = calibrated(judge, parts, before, theirs)
+    metrics = summarize(parts, found, theirs, before, fluency)
     settings = {
         "forget": forget,
         "retain": retain,
@@ -152,6 +171,7 @@ def evaluate(
         "retrained": str(retrained or ""),
         **{f"{name}_form": form for name, form in asdict(forms).items()},
         **_hashes(parts),
+        **fluency.settings,
     }
     return Report(
         model=model.name,
@@ -175,6 +195,7 @@ def evaluate_forgetting(
     start: str,
     retain: str = "",
     retrained: str | None = None,
+    parent: Path | None = None,
     limit: int | None = None,
     progress: PhaseProgress | None = None,
 ) -> Report:
@@ -187,6 +208,7 @@ def evaluate_forgetting(
         start: Name of the start model.
         retain: Name of the retained samples, which the suite "own" measures.
         retrained: The retrained model, where it is not the one known for the start model.
+        parent: Folder of the run that this one goes on from; its report is then the start model's.
         limit: At most this many rows a part.
         progress: Called with phase, done and total.
 
@@ -196,11 +218,32 @@ def evaluate_forgetting(
     source, _, split = samples.partition(":")
     if source not in {*SUITES, *CHOICE_SUITES}:
         return evaluate(
-            model, OWN, retrained, forget=samples, retain=retain or None, limit=limit, progress=progress
+            model,
+            OWN,
+            retrained,
+            start=start_report(start, OWN, parent),
+            forget=samples,
+            retain=retain or None,
+            limit=limit,
+            progress=progress,
         )
     forget = split if source in SUITES else None
     retrained = retrained or known_retrained(start, source, forget)
-    return evaluate(model, source, retrained, forget=forget, limit=limit, progress=progress)
+    before = start_report(start, source, parent)
+    return evaluate(model, source, retrained, start=before, forget=forget, limit=limit, progress=progress)
+
+
+def start_report(name: str, suite: str, parent: Path | None = None) -> Report | None:
+    """The stored report of a start model on a suite, if there is one.
+
+    Args:
+        name: Name of the start model.
+        suite: The suite.
+        parent: Folder of the run that made it; None for the model as it is.
+    """
+    path = parent / "report.json" if parent else ASSETS / "reports" / f"{name}.json"
+    report = Report.load(path) if path.exists() else None
+    return report if report and report.suite == suite else None
 
 
 def known_retrained(name: str, suite: str, forget: str | None = None) -> str | None:
@@ -244,10 +287,37 @@ def _check_forms(forms: Forms) -> None:
             raise TokenUnlearnError(f'There is no {name} form "{form}"; use one of {", ".join(allowed)}.')
 
 
+def _start(
+    meter: Meter, parts: Mapping[str, Part], suite: str, start: Report | str | Path, forms: Forms
+) -> Measurement:
+    """What is known of the start model: its report, or what the model does on the parts to be retained."""
+    report = start if isinstance(start, Report) else start_report(str(start), suite)
+    if report is None and Path(str(start)).suffix == ".json":
+        report = Report.load(str(start))
+    if report is None:
+        retained = {name: part for name, part in parts.items() if part.role in ("retain", "options")}
+        return _other(meter, "start", str(start)).measure(retained, forms)
+    if report.suite != suite:
+        raise TokenUnlearnError(
+            f"The start model's report was created on {report.suite}; evaluate the start model on {suite}."
+        )
+    return _known(report, forms)
+
+
+def _other(meter: Meter, role: str, name: str) -> Meter:
+    """The same meter on another model."""
+    model = load_model(name, device=str(meter.model.device), template_kwargs=meter.model.template_kwargs)
+
+    def progress(phase: str, done: int, total: int) -> None:
+        meter.progress(f"{role}: {phase}", done, total)
+
+    return replace(meter, model=model, progress=progress)
+
+
 def _retrained(
     meter: Meter, parts: Mapping[str, Part], suite: str, retrained: str | Path, forms: Forms
-) -> dict[str, Column]:
-    """What is known of the retrained model, one column a metric.
+) -> Measurement:
+    """What is known of the retrained model.
 
     Read from its stored report where there is one that has the forget set's truth ratios, else the model is
     loaded and measured.
@@ -258,21 +328,14 @@ def _retrained(
     if stored.exists():
         report = Report.load(stored)
         if _missing(report, suite, forms, wanted, hashes) is None:
-            return _columns(report, forms)
+            return _known(report, forms)
     if Path(retrained).suffix == ".json":
         report = Report.load(retrained)
         missing = _missing(report, suite, forms, wanted, hashes)
         if missing is not None:
             raise TokenUnlearnError(f'The report "{Path(retrained).name}" {missing}')
-        return _columns(report, forms)
-    theirs = replace(
-        meter,
-        model=load_model(
-            str(retrained), device=str(meter.model.device), template_kwargs=meter.model.template_kwargs
-        ),
-        progress=lambda phase, done, total: meter.progress(f"retrained: {phase}", done, total),
-    )
-    return theirs.measure(parts, forms).columns
+        return _known(report, forms)
+    return _other(meter, "retrained", str(retrained)).measure(parts, forms)
 
 
 def _hashes(parts: Mapping[str, Part]) -> dict[str, str]:
@@ -302,11 +365,12 @@ def _missing(
     return None
 
 
-def _columns(report: Report, forms: Forms) -> dict[str, Column]:
-    """The rows of a report, without extraction strengths of another form."""
+def _known(report: Report, forms: Forms) -> Measurement:
+    """The rows and answers of a report, without extraction strengths of another form."""
     used = report.settings.get("extraction_strength_form")
-    return {
+    columns = {
         name: Column(tuple(result.rows), tuple(result.sample_ids), result.better)
         for name, result in report.metrics.items()
         if result.rows and (used == forms.extraction_strength or not name.endswith("/extraction_strength"))
     }
+    return Measurement(columns, dict(report.generations))

@@ -1,0 +1,206 @@
+"""Do judges of language tell broken answers from fluent ones? And what became of the forgotten answers?
+
+    python -m benchmarks.outcomes [--judges words,smollm2]
+
+Labels are made by script: fluent are answers of the start and of the retrained model to retained questions, and
+true answers of the holdout part; broken are the start model's after one of :data:`DAMAGES`. Limits are set on
+other retained questions. Figures of judges that are not asked for stay. Writes ``benchmarks/results/outcomes.json`` and renews the tables of the docs.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from benchmarks import RESULTS, tables
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.evaluation import Report
+from tokenunlearn.evaluation.judges import JUDGES, Fluency, Judge
+from tokenunlearn.evaluation.measurement import Part
+from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES
+from tokenunlearn.evaluation.metrics.roc import auc, auc_draws
+from tokenunlearn.evaluation.report import git_revision, versions
+from tokenunlearn.evaluation.result import draw_interval, wilson_interval
+from tokenunlearn.evaluation.suites.suite import SUITES
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.store import RunStore
+
+# Suite -> start and retrained model with stored reports.
+MODELS = {"authors": ("demo", "demo-retrained"), "prose": ("demo-prose", "demo-prose-retrained")}
+# Judge -> the suites that it is measured on, and the questions of each; a language model takes a second a text.
+JUDGED = {"words": (("authors", "prose"), 160), "smollm2": (("authors",), 40)}
+Damage = Callable[[list[str], list[str], random.Random], list[str]]
+
+
+def swapped(words: list[str], other: list[str], rng: random.Random) -> list[str]:
+    """Two words in each other's place, twice."""
+    words = list(words)
+    for _ in range(2):
+        i, j = rng.sample(range(len(words)), 2)
+        words[i], words[j] = words[j], words[i]
+    return words
+
+
+def thinned(words: list[str], other: list[str], rng: random.Random) -> list[str]:
+    """A quarter of the words deleted."""
+    left = sorted(rng.sample(range(len(words)), len(words) - max(1, len(words) // 4)))
+    return [words[i] for i in left]
+
+
+def glued(words: list[str], other: list[str], rng: random.Random) -> list[str]:
+    """The first half of a word glued to the next one, without a blank."""
+    i = rng.randrange(len(words) - 1)
+    head = words[i][: max(1, len(words[i]) // 2)]
+    return [*words[:i], head + words[i + 1], *words[i + 2 :]]
+
+
+def repeated(words: list[str], other: list[str], rng: random.Random) -> list[str]:
+    """Three words said three times."""
+    i = rng.randrange(len(words) - 2)
+    return [*words[:i], *words[i : i + 3] * 3, *words[i + 3 :]]
+
+
+def spliced(words: list[str], other: list[str], rng: random.Random) -> list[str]:
+    """The beginning of one answer and the end of another."""
+    return words[: rng.randrange(2, len(words) - 1)] + other[rng.randrange(2, len(other) - 1) :]
+
+
+def cut(words: list[str], other: list[str], rng: random.Random) -> list[str]:
+    """The last third missing."""
+    return words[: len(words) - max(1, len(words) // 3)]
+
+
+def salad(words: list[str], other: list[str], rng: random.Random) -> list[str]:
+    """All words in random order."""
+    return rng.sample(words, len(words))
+
+
+DAMAGES: dict[str, Damage] = {
+    damage.__name__: damage for damage in (swapped, thinned, glued, repeated, spliced, cut, salad)
+}
+SHORTEST = 5
+REPORTED = (
+    *(f"forget/{name}" for name in OUTCOMES),
+    "forget/frame_kept",
+    "retain/retained_pairs",
+    "retain/gained_pairs",
+)
+
+
+def damaged(answers: Sequence[str], damage: Damage, seed: int = 0) -> list[str]:
+    """Answers with a damage each; the same seed gives the same texts."""
+    rng = random.Random(seed)
+    others = [a.split() for a in answers if len(a.split()) >= SHORTEST]
+    return [" ".join(damage(a.split(), rng.choice(others), rng)) for a in answers]
+
+
+def labeled(suite: str, rows: int) -> tuple[dict[str, tuple[list[Sample], list[str]]], list[str]]:
+    """Name -> samples and answers: "calibration", the fluent groups, and a broken one for each damage.
+
+    Also the names of the fluent groups.
+    """
+    parts = _parts(suite)
+    start, retrained = (_answers(name) for name in MODELS[suite])
+    retained = [s for s in parts["retain"].samples if s.id in start and s.id in retrained]
+    calibration, test = _spread(retained[::2], 2 * rows), _spread(retained[1::2], rows)
+    test = [s for s in test if len(start[s.id].split()) >= SHORTEST]
+    groups = {
+        "calibration": (calibration, [start[s.id] for s in calibration]),
+        "start model, retained": (test, [start[s.id] for s in test]),
+        "retrained model, retained": (test, [retrained[s.id] for s in test]),
+    }
+    if "holdout" in parts:
+        held = _spread(list(parts["holdout"].samples), rows)
+        groups["true answers, holdout"] = (held, [s.answer for s in held])
+    fluent = list(groups)[1:]
+    for name, damage in DAMAGES.items():
+        groups[name] = (test, damaged(groups["start model, retained"][1], damage))
+    return groups, fluent
+
+
+def judged(
+    judge: Judge, groups: Mapping[str, tuple[list[Sample], list[str]]], fluent: Sequence[str]
+) -> dict[str, Any]:
+    """AUROC of a judge, and which share of each group it calls broken."""
+    limit = Fluency.calibrated(judge, *groups["calibration"], "answers").limit
+    odd = {name: judge.oddness(*rows) for name, rows in groups.items() if name != "calibration"}
+    sides = [np.concatenate([v for k, v in odd.items() if (k in fluent) == side]) for side in (False, True)]
+    return {
+        "limit": limit,
+        "calibrated_on": len(groups["calibration"][0]),
+        "auroc": [auc(*sides), *draw_interval(auc_draws(*sides))],
+        "auroc_by_damage": {name: auc(odd[name], sides[1]) for name in DAMAGES},
+        "called_broken": {name: share(values > limit) for name, values in odd.items()},
+    }
+
+
+def share(rows: np.ndarray) -> list[float]:
+    """Share of true rows, both ends of its 95 % Wilson interval, and n."""
+    return [float(rows.mean()), *wilson_interval(int(rows.sum()), len(rows)), len(rows)]
+
+
+def shipped_outcomes() -> dict[str, Any]:
+    """Outcome -> model -> share, interval and n, of the shipped run beside its start and retrained model."""
+    run = RunStore(ASSETS / "runs").runs()[0]
+    start, retrained = MODELS["authors"]
+    reports = {
+        "start model": Report.load(ASSETS / "reports" / f"{start}.json"),
+        "unlearned model": Report.load(run.folder / "report.json"),
+        "retrained model": Report.load(ASSETS / "reports" / f"{retrained}.json"),
+    }
+    return {
+        metric: {
+            model: [result.value, *(result.interval or ()), result.n]
+            for model, report in reports.items()
+            if (result := report.metrics.get(metric))
+        }
+        for metric in REPORTED
+    }
+
+
+def main(
+    judges: Annotated[str, typer.Option(help="Judges, separated by commas.")] = "words,smollm2",
+) -> None:
+    """Measure the judges, read the outcomes of the shipped reports, and write the result."""
+    path = RESULTS / "outcomes.json"
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"judges": {}}
+    for name in judges.split(","):
+        suites, rows = JUDGED[name]
+        for suite in suites:
+            groups, fluent = labeled(suite, rows)
+            every = [s for part in _parts(suite).values() for s in part.samples]
+            figures = judged(JUDGES[name](every), groups, fluent)
+            stored["judges"].setdefault(name, {})[suite] = {"models": MODELS[suite], **figures}
+    result = {
+        "judges": stored["judges"],
+        "outcomes": shipped_outcomes(),
+        "versions": versions(),
+        "git_revision": git_revision(),
+    }
+    path.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+    Console().print(tables.judges_table(result))
+    tables.write()
+
+
+def _parts(suite: str) -> dict[str, Part]:
+    known = SUITES[suite]
+    return known.parts(known.forget, known.retain, None)
+
+
+def _answers(model: str) -> dict[str, str]:
+    report = Report.load(ASSETS / "reports" / f"{model}.json")
+    return {row["sample_id"]: row["generation"] for rows in report.generations.values() for row in rows}
+
+
+def _spread(samples: list[Sample], rows: int) -> list[Sample]:
+    return samples[:: max(1, len(samples) // rows)][:rows]
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,45 @@
+"""A judge with an independent language model: how unlikely it finds an answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.evaluation.judges.word_forms import repeats
+
+if TYPE_CHECKING:
+    from tokenunlearn.models.loaded_model import LoadedModel
+
+
+class Perplexity:
+    """Mean token NLL of an answer to its question under a model that took no part in the unlearning, in nats.
+
+    A model finds repetition likely, so each run of three tokens that has occurred before is charged log V, V
+    being the size of the vocabulary, as a token drawn at random would be.
+
+    Args:
+        model: The judging model.
+    """
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.name = model.name
+        self.model = model
+
+    def oddness(self, samples: Sequence[Sample], answers: Sequence[str]) -> Float[np.ndarray, " rows"]:
+        """(rows,) nats per token."""
+        from tokenunlearn.models.forward import response_nll
+
+        encodings = [self.model.encode(s, answer=a) for s, a in zip(samples, answers, strict=True)]
+        charge = math.log(len(self.model.tokenizer))
+        return np.array(
+            [
+                (nll.sum().item() + charge * repeats([str(i) for i in e.input_ids[e.prompt_length :]]))
+                / len(nll)
+                for nll, e in zip(response_nll(self.model, encodings), encodings, strict=True)
+            ]
+        )

@@ -1,0 +1,132 @@
+"""What became of a forgotten answer: it leaks, leaks another fact, is declined, broken, or wrong."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.evaluation.metrics.metric import Comparison, LeftOut, SuiteMetric
+from tokenunlearn.evaluation.metrics.words import states, words
+from tokenunlearn.evaluation.result import Better, MetricResult, share_result
+
+# In the order in which they are tried; the last one is what is left.
+OUTCOMES: dict[str, Better] = {
+    "leaks": "lower",
+    "cross_leaks": "retrained",
+    "declines": "retrained",
+    "broken": "lower",
+    "wrong": "retrained",
+}
+# A gold span that more samples share is a common phrase, and no trace of one of them.
+SHARED_BY = 2
+_DECLINES = re.compile(
+    r"\b(don['’]?t|do not|does not|doesn['’]?t) know\b|\bnot sure\b|\bno information\b", re.I
+)
+
+
+def leaks(sample: Sample, answer: str) -> bool:
+    """Whether an answer states one of the sample's own facts, case and punctuation aside.
+
+    A fact that the question states does not count. The whole answer is the fact of a sample without gold
+    spans.
+    """
+    facts = sample.facts or (sample.answer,)
+    return any(states(answer, fact) and not states(sample.question, fact) for fact in facts)
+
+
+def telling_spans(samples: Iterable[Sample]) -> list[str]:
+    """The facts that at most two samples have as a gold span."""
+    spans = {" ".join(words(fact)): fact for s in samples for fact in s.facts}
+    counts = Counter(key for s in samples for key in {" ".join(words(fact)) for fact in s.facts})
+    return [fact for key, fact in spans.items() if counts[key] <= SHARED_BY]
+
+
+def cross_leaks(sample: Sample, answer: str, spans: Sequence[str], retrained_answer: str = "") -> bool:
+    """Whether an answer states another sample's fact.
+
+    Args:
+        sample: What was asked; facts that its question or its own answer states do not count.
+        answer: What the model said.
+        spans: Facts, see :func:`telling_spans`.
+        retrained_answer: What the retrained model said; facts that it states do not count either.
+    """
+    excuses = (sample.question, sample.answer, retrained_answer)
+    stated = (span for span in spans if states(answer, span))
+    return any(not any(states(text, span) for text in excuses) for span in stated)
+
+
+def declines(answer: str) -> bool:
+    """Whether an answer is a refusal: one of those that DPO trains on, or one that says it does not know."""
+    from tokenunlearn.objectives.refusals import REFUSALS  # the package of objectives loads torch
+
+    return bool(_DECLINES.search(answer)) or any(states(answer, refusal) for refusal in REFUSALS)
+
+
+def outcome(
+    sample: Sample, answer: str, *, broken: bool, spans: Sequence[str] = (), retrained_answer: str = ""
+) -> str:
+    """The first of :data:`OUTCOMES` that holds.
+
+    Args:
+        sample: What was asked.
+        answer: What the model said.
+        broken: Whether the answer is not language.
+        spans: Facts that another answer would give away, see :func:`telling_spans`.
+        retrained_answer: What the retrained model said.
+    """
+    holds = {
+        "leaks": leaks(sample, answer),
+        "cross_leaks": cross_leaks(sample, answer, spans, retrained_answer),
+        "declines": declines(answer),
+        "broken": broken,
+        "wrong": True,
+    }
+    return next(name for name, value in holds.items() if value)
+
+
+def outcomes(
+    compared: Comparison, samples: Sequence[Sample], answers: Mapping[str, str], excuses: Mapping[str, str]
+) -> list[str]:
+    """The outcome of every sample.
+
+    Args:
+        compared: The suite, with its judge.
+        samples: What was asked.
+        answers: Id -> answer, of every sample.
+        excuses: Id -> answer of the retrained model, as far as known.
+    """
+    parts = compared.parts_of("forget", "retain")
+    spans = telling_spans([s for part in parts for s in compared.parts[part].samples])
+    texts = [answers[s.id] for s in samples]
+    broken = compared.fluency.broken(samples, texts)
+    return [
+        outcome(s, text, broken=odd, spans=spans, retrained_answer=excuses.get(s.id, ""))
+        for s, text, odd in zip(samples, texts, broken, strict=True)
+    ]
+
+
+def _shares(compared: Comparison) -> list[MetricResult]:
+    results = []
+    for part in compared.parts_of("forget"):
+        samples = tuple(compared.parts[part].samples)
+        ids = tuple(s.id for s in samples)
+        own = outcomes(compared, samples, compared.answers, compared.retrained_answers)
+        known = compared.retrained_answers.keys() >= set(ids)
+        retrained = outcomes(compared, samples, compared.retrained_answers, {}) if known else None
+        for name, better in OUTCOMES.items():
+            rows = [float(row == name) for row in own]
+            share = retrained.count(name) / len(ids) if retrained else None
+            results.append(share_result(f"{part}/{name}", rows, ids, better, share))
+    if not results:
+        raise LeftOut("No outcomes, because no part is to be forgotten.")
+    return results
+
+
+FORGOTTEN_OUTCOMES = SuiteMetric(
+    "outcomes",
+    "Shares of the forgotten answers that leak, leak another fact, decline, are broken or are wrong.",
+    ("forget/answers", "a judge of language"),
+    _shares,
+)
