@@ -42,8 +42,6 @@ GREEDY = ("forget/gold_span", "retain/gold_span", "model_utility")
 SETTINGS: Mapping[str, Sequence[str]] = {
     "default settings": (),
     "`--quantile 0.75`": ("--quantile", "0.75"),
-    "`--reading sharp`": ("--reading", "sharp"),
-    "`--quantile 0.75 --train lora`": ("--quantile", "0.75", "--train", "lora"),
 }
 
 

@@ -402,7 +402,9 @@ tokens before them, with a 95 % CI over samples (Wilson where every sample is 0 
 
 {requests_table(result)}
 
-{REQUESTS_NOTE}
+The target is at most 0.10 of each request after the last one, with 0.95 of the retained spans. The default
+settings miss it for the later requests: on a model that was unlearned before, the suggested threshold selects
+fewer of the gold tokens. `--quantile 0.75`, a quarter of all tokens, was chosen after that was seen.
 
 Greedy answers of the whole suite after the last request:
 
@@ -410,7 +412,6 @@ Greedy answers of the whole suite after the last request:
 """
 
 
-REQUESTS_NOTE = "NOTE"
 SECTIONS = {
     "default_choice": _default_choice_section,
     "selection": _selection_section,
