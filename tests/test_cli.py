@@ -441,8 +441,10 @@ def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, t
 
 def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_path):
     config = {"objective": "npo", "steps": 100000, "batch_size": 2, "retain_batch_size": 2}
+    rest = tmp_path / "rest.jsonl"
+    rest.write_text('{"question": "What is kept?", "answer": "The smith and his dog."}\n')
     spec = RunSpec.new(
-        model=model, samples=samples, retain=samples, rule={"selection": "uniform"}, config=config
+        model=model, samples=samples, retain=f"file:{rest}", rule={"selection": "uniform"}, config=config
     )
     run = RunStore(tmp_path / "runs").create(spec)
     out = ("--out-folder", tmp_path / "runs")

@@ -37,6 +37,8 @@ def demo_scores() -> ScoreSet:
 def scored(model, samples) -> dict[str, str]:
     """Address of the uploaded samples under a small model, scored."""
     score(load_model(model), load_samples(samples)).save(services.score_path(ModelSource(model), samples, {}))
+    rows = ({"question": f"What is {i}?", "answer": f"{i} is a number."} for i in range(3))
+    services.keep_upload("\n".join(map(json.dumps, rows)).encode(), "rest.jsonl")
     return {"model": model, "samples": services.set_name(samples)}
 
 
@@ -67,7 +69,7 @@ def no_model_was_used() -> bool:
     return not services.worker()._models and not services.tasks()
 
 
-@pytest.mark.parametrize("page", PAGES.keys() - {"unlearn"})
+@pytest.mark.parametrize("page", sorted(PAGES.keys() - {"unlearn"}))
 def test_every_page_opens_without_a_model(open_page, page):
     at = open_page(page)
     assert at.title[0].value.startswith(PAGES[page])
@@ -253,12 +255,13 @@ def test_an_unknown_model_is_one_sentence(open_page, name, message):
     assert at.get("plotly_chart")
 
 
-def set_up(at: AppTest, samples: str, **numbers: float) -> None:
+def set_up(at: AppTest, **numbers: float) -> None:
     """A small run: few samples a step, no evaluation."""
+    (rest,) = [name for name in services.uploads() if "rest" in name]
     settings = {"Steps": 2, "Forget batch size": 2, "Retain batch size": 2} | numbers
     for label, value in settings.items():
         labelled(at.text_input, label).set_value(str(value))
-    at.selectbox(key="retain").set_value(samples)
+    at.selectbox(key="retain").set_value(rest)
     at.selectbox(key="evaluate").set_value(0)
 
 
@@ -272,7 +275,7 @@ def start(at: AppTest) -> Run:
 
 def test_unlearn_starts_a_run_in_the_background_and_shows_its_end(open_page, unlearn_page, scored, samples):
     at = unlearn_page
-    set_up(at, samples)
+    set_up(at)
     at.text_input(key="label").set_value("<b>first</b> $x$")
     run = start(at)
     wait_until(lambda: not run.state.active)
@@ -291,10 +294,10 @@ def test_unlearn_starts_a_run_in_the_background_and_shows_its_end(open_page, unl
 
 def test_a_second_run_is_queued_and_starts_when_the_first_is_cancelled(open_page, unlearn_page, samples):
     at = unlearn_page
-    set_up(at, samples, Steps=10_000)
+    set_up(at, Steps=10_000)
     first = start(at)
     wait_until(lambda: len(first.metrics) > 1)
-    set_up(at, samples)
+    set_up(at)
     second = start(at)
     assert "is queued behind 1 other run." in shown(at)
     assert second.state.status == "queued"
@@ -313,7 +316,7 @@ def test_a_loss_that_is_no_number_fails_the_run_and_good_weights_stay(
     open_page, unlearn_page, scored, samples
 ):
     at = unlearn_page
-    set_up(at, samples, Steps=30, **{"Learning rate": 1e20, "Warmup steps": 0})
+    set_up(at, Steps=30, **{"Learning rate": 1e20, "Warmup steps": 0})
     at.selectbox(key="train").set_value("full")
     run = start(at)
     wait_until(lambda: not run.state.active)
@@ -341,11 +344,12 @@ def test_settings_that_cannot_run_are_one_sentence_without_start(unlearn_page):
 def ended_run(model, samples, tiny_lm) -> Run:
     """A run with answers and an evaluation of two rows a part."""
     config = {"objective": "npo", "steps": 2, "batch_size": 2, "retain_batch_size": 2}
+    rest = {"question": "What is kept?", "answer": "The smith and his dog."}
     spec = RunSpec.new(
         label="a run to read",
         model=model,
         samples=samples,
-        retain=samples,
+        retain=services.keep_upload(json.dumps(rest).encode(), "rest.jsonl"),
         rule={"selection": "uniform"},
         config=config,
         evaluate=2,

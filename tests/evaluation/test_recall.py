@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from tokenunlearn.datasets.samples import Sample, document
-from tokenunlearn.evaluation.metrics.accuracy import wilson_interval
 from tokenunlearn.evaluation.recall import recall, recalled_rows
-from tokenunlearn.evaluation.result import bootstrap_interval
+from tokenunlearn.evaluation.result import bootstrap_interval, wilson_interval
 from tokenunlearn.models.forward import response_nll, response_nll_and_rank
 
 

@@ -29,6 +29,8 @@ def store(tmp_path):
 def samples(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    rest = ({"question": f"What is {i}?", "answer": f"It is the number {i}."} for i in range(4))
+    (tmp_path / "rest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rest))
     return f"file:{path}"
 
 
@@ -39,11 +41,17 @@ def new_spec(samples, **changes):
     values = {
         "model": "tiny",
         "samples": samples,
-        "retain": samples,
+        "retain": samples.replace("rows.jsonl", "rest.jsonl"),
         "rule": {"selection": "hard", "threshold": 0.3},
         "config": config,
     }
     return RunSpec.new(**values | changes)
+
+
+def test_the_same_samples_to_forget_and_to_retain_are_refused(store, samples, tiny_lm):
+    state = execute(store.create(new_spec(samples, retain=samples)), lambda name: tiny_lm)
+    assert state.status == "failed"
+    assert "Every sample of the forget set is in the retained samples too" in state.message
 
 
 def test_a_run_leaves_scores_metrics_adapter_and_generations(store, samples, tiny_lm):

@@ -189,6 +189,17 @@ def inspect(
     return Inspection(tuple(finding for look in CHECKS for finding in look(case)), case.cost)
 
 
+def refuse(model: LoadedModel, forget: SampleSet | Sequence[Sample], retain: Sequence[Sample]) -> None:
+    """Refuse samples that a run cannot work with.
+
+    Raises:
+        TokenUnlearnError: The gravest finding as one sentence.
+    """
+    for finding in inspect(model, forget, retain, measure=False).of_runs():
+        if finding.level == "error":
+            raise TokenUnlearnError(finding.sentence)
+
+
 def check(
     model: LoadedModel,
     forget: SampleSet | Sequence[Sample],

@@ -12,6 +12,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.watch import Watcher, WatchSettings
 from tokenunlearn.files import replaced
 from tokenunlearn.models.processes import is_main_process
+from tokenunlearn.runs.check import refuse
 from tokenunlearn.runs.ledger import measure_requests
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.store import Run, RunState
@@ -86,6 +87,7 @@ class _Execution:
         model = self.load(self.run) if self.load else self.run.start.load()
         samples = fit_context(model, samples, config.long)
         retain = retain and fit_context(model, retain, config.long)
+        refuse(model, samples, retain or ())
         scores = self.scores(model, samples)
         weights = scores.weights(make_rule(spec.rule)) if scores else None
         watch = WatchSettings.of(spec.watch)

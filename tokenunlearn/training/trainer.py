@@ -204,12 +204,13 @@ class UnlearnTrainer(Trainer):
     def _measure_last(self) -> None:
         """Look at the last weights too, on the samples of the last step."""
         record, loss = self.record, self._step_loss()
+        applied, loss.applied = loss.applied, None  # nothing is trained with these weights
         last = (self.args.max_steps - 1) * self.rows.parts
         for part in range(process_index(), self.rows.parts, process_count()):
             inputs = self._prepare_inputs(self.rows.batch(last + part, loss.references, self.lm.pad_id))
             self._sums.append(self.model_wrapped(inputs)[1])
         self._add_up()
-        self.record = record
+        self.record, loss.applied = record, applied
 
     def _add_up(self) -> None:
         """Make the record of a step from the sums of its parts, and have the guard look at it."""

@@ -149,7 +149,7 @@ def test_what_the_model_reads_is_shown_with_its_findings_once_opened(open_page, 
     at = open_page("unlearn", model_input="true", **scored)
     wait_for_checks(at)
     everything = shown(at)
-    assert '<span class="question" title="question">W</span>' in everything
+    assert '<span class="question" title="question">W' in everything
     assert "tokens equal those of the chat template" in everything
     assert everything.count("The model does not know 4 of 4") == 1
 

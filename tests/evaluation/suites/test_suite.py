@@ -212,7 +212,7 @@ def test_without_a_retrained_model_there_is_no_forget_quality(tiny_lm, towns_sui
     report = evaluate(tiny_lm, towns_suite)
     assert not {"forget_quality", "privacy_leakage", "membership_reference"} & set(report.metrics)
     assert all(result.retrained is None for result in report.metrics.values())
-    assert report.notes == []
+    assert report.notes == ["No retained pairs, because no report of the start model is given."]
 
 
 def bare(part: Part) -> Part:
@@ -326,6 +326,9 @@ def test_a_run_is_measured_by_the_suite_of_its_forget_set(
     asked = []
     monkeypatch.setattr(suites, "evaluate", lambda *words, **named: asked.append((words, named)))
     suites.evaluate_forgetting(tiny_lm, samples, start=start, limit=3)
+    before = asked[0][1].pop("start")
+    stored = {("demo", "authors"), ("demo-alchemy", "alchemy")}
+    assert (before is not None) == ((start, suite) in stored)
     assert asked == [
         ((tiny_lm, suite, retrained), {"forget": forget, "limit": 3, "progress": None}),
     ]
@@ -337,4 +340,5 @@ def test_a_run_on_a_file_is_measured_on_the_file(tiny_lm, monkeypatch):
     sets = {"retain": "file:rest.jsonl", "retrained": "twin"}
     suites.evaluate_forgetting(tiny_lm, "file:mine.jsonl", start="demo", limit=3, **sets)
     named = {"forget": "file:mine.jsonl", "retain": "file:rest.jsonl", "limit": 3, "progress": None}
+    named |= {"start": None}
     assert asked == [((tiny_lm, "own", "twin"), named)]

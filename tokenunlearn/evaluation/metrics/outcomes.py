@@ -110,7 +110,9 @@ def outcomes(
 def _shares(compared: Comparison) -> list[MetricResult]:
     results = []
     for part in compared.parts_of("forget"):
-        samples = tuple(compared.parts[part].samples)
+        samples = tuple(s for s in compared.parts[part].samples if s.id in compared.answers)
+        if not samples:  # documents have no questions
+            continue
         ids = tuple(s.id for s in samples)
         own = outcomes(compared, samples, compared.answers, compared.retrained_answers)
         known = compared.retrained_answers.keys() >= set(ids)
@@ -120,7 +122,7 @@ def _shares(compared: Comparison) -> list[MetricResult]:
             share = retrained.count(name) / len(ids) if retrained else None
             results.append(share_result(f"{part}/{name}", rows, ids, better, share))
     if not results:
-        raise LeftOut("No outcomes, because no part is to be forgotten.")
+        raise LeftOut("No outcomes, because no question of a part to be forgotten was answered.")
     return results
 
 
