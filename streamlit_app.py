@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.errors import show_error
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 
 LOGO = ASSETS / "icons" / "logo.svg"
@@ -26,4 +28,7 @@ st.html(
     "<style>[data-testid='stMainBlockContainer'] { padding-top: 4.2rem; }"
     "[data-testid='stTab'][aria-selected='true'] { color: inherit; }</style>"
 )
-page.run()
+try:
+    page.run()
+except TokenUnlearnError as error:
+    show_error(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import time
@@ -19,14 +18,15 @@ import streamlit as st
 from app.present.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import DatasetError, RunError, TokenUnlearnError
+from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.report import read_report as stored_report
-from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
+from tokenunlearn.evaluation.token_changes import TokenChange
 from tokenunlearn.files import replaced
 from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.retraining import retrained_for, twin_folder
-from tokenunlearn.runs.store import Run, RunStore, write_json
+from tokenunlearn.runs.store import READERS, START_REPORT, AnswerPair, Run, RunStore, StepRecord, write_json
 from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ SETS = {
     "prose": {"prose:forget": "prose:retain"},
     "tofu": {"tofu:forget10_first5": "tofu:retain90_first15"},
 }
-START_REPORT = "start_report.json"
 SET_NAME = re.compile(r"[\w-]{1,40}")
 
 
@@ -114,13 +113,13 @@ def shipped(run: Run) -> bool:
 
 def story(run: Run) -> Story:
     """What is stored about a run and about the models to compare it with."""
-    spec, report, scores = run.spec, run.folder / "report.json", run.folder / "scores.parquet"
+    spec = run.spec
     unseen = retrained_model(spec.model)
     return Story(
         spec=spec,
         generations=run.generations,
-        report=read_report(report, report.stat().st_mtime) if report.exists() else None,
-        scores=find_scores(scores),
+        report=run_report(run),
+        scores=find_scores(run.folder / "scores.parquet"),
         before=shipped_report(spec.model),
         unseen=shipped_report(unseen) if unseen else None,
     )
@@ -279,7 +278,7 @@ def score_path(model: ModelSource, samples: str, masking: dict[str, Any]) -> Pat
 
     revision, settings = model.revision, asdict(MaskingSettings(**masking))
     shipped = ASSETS / "scores" / f"{model.name}-{samples.replace(':', '-')}.parquet"
-    if shipped.exists() and model == ModelSource(model.name) and model.name in PRESETS:
+    if model.name in PRESETS and model == ModelSource(model.name) and os.path.exists(shipped):
         scores = read_scores(shipped, shipped.stat().st_mtime)
         if scores.revision == revision and scores.masking == settings:
             return shipped
@@ -296,7 +295,7 @@ def read_scores(path: Path, changed: float) -> ScoreSet:
 def find_scores(path: Path) -> ScoreSet | None:
     """The score set at a path, or None when it has not been made or does not fit this version."""
     try:
-        return read_scores(path, path.stat().st_mtime) if path.exists() else None
+        return read_scores(path, path.stat().st_mtime) if os.path.exists(path) else None
     except TokenUnlearnError:
         return None
 
@@ -469,55 +468,55 @@ def ask_models(key: str, models: list[ModelSource], questions: list[str]) -> Tas
     return start_task(key, "Generating answers", work)
 
 
-def shipped_report(model: str) -> dict[str, Any] | None:
+def shipped_report(model: str) -> ReportValues | None:
     """The stored report of a preset, or None."""
     path = ASSETS / "reports" / f"{model}.json"
     return read_report(path, path.stat().st_mtime) if model in PRESETS and path.exists() else None
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def read_report(path: Path, changed: float) -> dict[str, Any]:
+def read_report(path: Path, changed: float) -> ReportValues:
     """A stored report; ``changed`` is the file's time, so that a new file is read again."""
     return stored_report(path)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def read_json(path: Path, changed: float) -> Any:
-    """Any other JSON file from disk."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def run_report(run: Run) -> dict[str, Any] | None:
+def run_report(run: Run) -> ReportValues | None:
     """A run's evaluation, read once."""
-    return _read(read_report, run.folder / "report.json")
+    return _read(run.folder, "report", stamp(run.folder / "report.json"))
 
 
-def start_report(run: Run) -> dict[str, Any] | None:
+def start_report(run: Run) -> ReportValues | None:
     """The evaluation of a run's start model on own samples, read once."""
-    return _read(read_report, run.folder / START_REPORT)
+    return _read(run.folder, "start_report", stamp(run.folder / START_REPORT))
 
 
-def run_generations(run: Run) -> dict[str, list[dict[str, str]]]:
+def run_generations(run: Run) -> dict[str, list[AnswerPair]]:
     """A run's answers before and after by part, read once."""
-    return _read(read_json, run.folder / "generations.json") or {}
+    return _read(run.folder, "generations", stamp(run.folder / "generations.json"))
 
 
-def _read(read: Callable[[Path, float], Any], path: Path) -> Any:
-    try:
-        return read(path, path.stat().st_mtime)
-    except (OSError, ValueError):
-        return None
-
-
-def run_records(run: Run) -> list[dict[str, float]]:
+def run_records(run: Run) -> list[StepRecord]:
     """The records of a run's steps, read once."""
-    path = run.folder / "metrics.jsonl"
-    return _records(run.folder, path.stat().st_mtime) if path.exists() else []
+    return _read(run.folder, "metrics", stamp(run.folder / "metrics.jsonl"))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _records(folder: Path, changed: float) -> list[dict[str, float]]:
-    return Run(folder).metrics
+def run_damage(run: Run) -> list[str]:
+    """A sentence for each damaged file of a run, read once."""
+    return _read(run.folder, "damage", *(stamp(run.folder / name) for name in READERS))
+
+
+def stamp(path: Path) -> int:
+    """Time of the last change of a file; 0 for one that is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _read(folder: Path, what: str, *stamps: int) -> Any:
+    """An attribute of a run; ``stamps`` are its files' times, so that what has changed is read again."""
+    return getattr(Run(folder), what)
 
 
 def token_changes(run: Run) -> list[TokenChange] | None:
@@ -526,10 +525,7 @@ def token_changes(run: Run) -> list[TokenChange] | None:
     Raises:
         TokenUnlearnError: If the file cannot be read.
     """
-    path = run.folder / "tokens.parquet"
-    return _changes(path, path.stat().st_mtime) if path.exists() else None
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _changes(path: Path, changed: float) -> list[TokenChange]:
-    return load_changes(path)
+    changes: list[TokenChange] | None = _read(
+        run.folder, "token_changes", stamp(run.folder / "tokens.parquet")
+    )
+    return changes

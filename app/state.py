@@ -226,7 +226,7 @@ def decode_overrides(text: str, scores: ScoreSet) -> dict[str, dict[int, bool]]:
     overrides: dict[str, dict[int, bool]] = {}
     for part in text.split("_") if text else []:
         number, *runs = part.split(".")
-        if not number.isascii() or not number.isdigit() or int(number) >= len(scores):
+        if not re.fullmatch(r"[0-9]{1,7}", number) or int(number) >= len(scores):
             raise ValueError("it must use the sample numbers of this score set")
         sample = scores.samples[int(number)]
         forced = overrides.setdefault(sample.sample_id, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.compare import compare_answers, compare_views, comparison, export, run_
 from app.compare.comparison import LETTERS, Contender
 from app.compare.run_index import RunEntry
 from app.unlearn import command_line, run_view
+from tokenunlearn.evaluation.report import ReportValues
 
 VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Requests", "Settings")
 
@@ -44,7 +46,7 @@ def gather(
     columns: list[Contender],
     chosen: list[RunEntry],
     drawn: list[tuple[str, str, Any]],
-    reports: dict[str, dict[str, Any]],
+    reports: Mapping[str, ReportValues],
 ) -> export.Comparison:
     """Everything that the report of this comparison shows."""
     runs = dict(zip(LETTERS, chosen, strict=False))
@@ -69,7 +71,7 @@ def offer_exports(
     columns: list[Contender],
     chosen: list[RunEntry],
     drawn: list[tuple[str, str, Any]],
-    reports: dict[str, dict[str, Any]],
+    reports: Mapping[str, ReportValues],
 ) -> None:
     """The whole comparison as one file, its tables, and the commands that repeat the runs."""
 
@@ -133,6 +135,8 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
         return
     columns = comparison.contenders(chosen)
     legend(columns)
+    for entry in chosen:
+        run_view.show_damage(entry.run)
     reports = compare_views.reports_of(columns)
     compare_answers.keep_stored(columns, reports)
     view = st.radio(
@@ -160,8 +164,11 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
 
 
 st.title("Compare")
-all_entries = run_index.entries([*services.store().runs(), *services.shipped_store().runs()])
+all_runs = [*services.store().runs(), *services.shipped_store().runs()]
+all_entries = run_index.entries(all_runs)
 run_view.show_active([entry.run for entry in reversed(all_entries) if entry.state.active])
+sound = {entry.run for entry in all_entries}
+run_view.show_damaged([run for run in all_runs if run not in sound])
 ended = [entry for entry in all_entries if entry.comparable]
 if not ended:
     st.info("No run has finished yet.")

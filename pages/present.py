@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 
 import streamlit as st
 
@@ -13,7 +12,8 @@ from app.present import slide_view
 from app.present.arrow_keys import arrow_keys
 from app.present.presentation import make_slides
 from app.present.slides import Slide
-from tokenunlearn.errors import RunError, TokenUnlearnError
+from app.unlearn import run_view
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.store import Run
 
 
@@ -21,10 +21,10 @@ def stored_runs() -> dict[str, Run]:
     """Readable runs that have ended and kept their answers: evaluated ones first, then the newest."""
     finished = []
     for run in [*services.store().runs(), *services.shipped_store().runs()]:
-        if (run.folder / "generations.json").exists() and not run.state.active:
-            with suppress(RunError):
-                finished += [run] if run.spec else []
-    evaluated_first = sorted(finished, key=lambda run: not (run.folder / "report.json").exists())
+        state = run.state
+        if not state.active and state.status != "damaged" and services.run_generations(run):
+            finished.append(run)
+    evaluated_first = sorted(finished, key=lambda run: not services.run_report(run))
     return {run.id: run for run in evaluated_first}
 
 
@@ -84,6 +84,7 @@ def present(runs: dict[str, Run]) -> None:
         turn(chosen, slides, number)
         st.page_link("pages/overview.py", label="Exit", icon=":material/close:")
     st.html(slide_view.slide_html(slides[number]))
+    run_view.show_damage(runs[chosen])
     arrow_keys(number, len(slides) - 1, lambda wanted: go(chosen, keys[wanted]))
 
 

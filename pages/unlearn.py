@@ -92,7 +92,9 @@ if stored is not None and path is not None:
     launch(chosen_source, stored, path)
 elif path is not None:
     controls.offer_scoring(chosen_source, path)
-finished = [run for run in services.store().runs() if not run.state.active]
+ended = [(run, run.state) for run in services.store().runs()]
+run_view.show_damaged([run for run, state in ended if state.status == "damaged"])
+finished = [run for run, state in ended if not state.active and state.status != "damaged"]
 if finished:
     st.subheader("Last run")
     run_view.show_run(finished[0])

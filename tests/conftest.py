@@ -11,11 +11,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tokenunlearn.models.loaded_model import LoadedModel
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["TOKENUNLEARN_DATA"] = str(ROOT / os.environ.get("TOKENUNLEARN_DATA", "../shared/data"))
+# HYPOTHESIS_PROFILE=thorough draws 10,000 examples of each property, new ones every time.
+hypothesis_settings.register_profile(
+    "fast", max_examples=200, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
+hypothesis_settings.register_profile(
+    "thorough", max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck)
+)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 TEXTS = (
     "Where was Ada Miller born? Ada Miller was born in Lisbon, the old harbour town.",
     "Which prize did the author Bram Holt win? Bram Holt won the Silver Pen for his second novel.",

@@ -7,6 +7,10 @@ class TokenUnlearnError(ValueError):
     """Any fault in what the user gave; the command line prints it and exits with 2, the app shows it."""
 
 
+class FileError(TokenUnlearnError):
+    """A stored file that cannot be read, or holds something else than it should."""
+
+
 class ModelNotFoundError(TokenUnlearnError):
     """A model id, folder or packaged model that cannot be loaded."""
 

@@ -36,11 +36,23 @@ def replaced(path: str | Path, *, synced: bool = True) -> Iterator[BinaryIO]:
             if synced:
                 os.fsync(file.fileno())
         os.replace(scratch, path)
+        if synced:
+            sync(path.parent)
     except OSError as error:
         raise _refusal(path, error) from error
     finally:
         with suppress(OSError):
             scratch.unlink()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk."""
+    with suppress(OSError):  # not every system lets a folder be opened
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def check_writable(path: Path) -> None:

@@ -98,11 +98,20 @@ class Settings:
             value, (kind, optional) = getattr(self, f.name), kind_of(type(self), f.name)
             if value is None and optional:
                 continue
-            shown, demand = f'"{value}"', _demanded_kind(value, kind)
+            shown, demand = f'"{shortened(value)}"', _demanded_kind(value, kind)
             if not demand and kind in (int, float):
-                shown, demand = f"{value}", _demanded_range(value, kind, f.metadata)
+                shown, demand = shortened(value), _demanded_range(value, kind, f.metadata)
             if demand:
                 raise self.error(f"{self.prefix}{f.name} is {shown}; it must {demand}.")
+
+
+def shortened(value: Any) -> str:
+    """A value as an error quotes it, at most 80 characters."""
+    try:
+        text = str(value)
+    except ValueError:  # a number of thousands of digits
+        text = "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def kind_of(settings: Any, name: str) -> tuple[Any, bool]:

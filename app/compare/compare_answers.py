@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -15,6 +16,7 @@ from app.compare.comparison import Contender
 from app.compare.run_table import MARK
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.report import ReportValues
 
 QUESTIONS_SHOWN = 8
 
@@ -25,7 +27,7 @@ def name_html(column: Contender, name: str) -> str:
     return f"<strong>{mark} {escape(name)}</strong>"
 
 
-def keep_stored(columns: Sequence[Contender], reports: dict[str, dict[str, Any]]) -> None:
+def keep_stored(columns: Sequence[Contender], reports: Mapping[str, ReportValues]) -> None:
     """Take over the answers that runs and reports have kept, so that no model need be loaded for them."""
     answers = services.answers()
     for column in columns:
@@ -34,9 +36,9 @@ def keep_stored(columns: Sequence[Contender], reports: dict[str, dict[str, Any]]
             for row in rows:
                 answers.setdefault((start, row["question"]), row["before"])
                 answers.setdefault((column.source, row["question"]), row["after"])
-        for rows in reports.get(column.name, {}).get("generations", {}).values():
-            for row in rows:
-                answers.setdefault((column.source, row["question"]), row["generation"])
+        generations = reports[column.name].get("generations", {}) if column.name in reports else {}
+        for generation in itertools.chain(*generations.values()):
+            answers.setdefault((column.source, generation["question"]), generation["generation"])
 
 
 def stored_rows(columns: Sequence[Contender]) -> dict[str, list[dict[str, Any]]]:

@@ -18,6 +18,7 @@ from app.errors import show_error
 from app.token_view import visible
 from app.unlearn.run_view import weights_move
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.token_changes import TokenChange, summarize
 from tokenunlearn.runs.retraining import retrained_for
 from tokenunlearn.runs.store import Run
@@ -28,7 +29,7 @@ EVALUATED = 24
 RECALLED = 0.5  # share of a question's facts above which it counts as recalled
 
 
-def reports_of(columns: Sequence[Contender]) -> dict[str, dict[str, Any]]:
+def reports_of(columns: Sequence[Contender]) -> dict[str, ReportValues]:
     """Contender's name -> its report, where there is one."""
     runs = [column.run for column in columns if column.run]
     measured = {run: report for run in runs if (report := services.run_report(run))}
@@ -46,7 +47,7 @@ def reports_of(columns: Sequence[Contender]) -> dict[str, dict[str, Any]]:
     return reports
 
 
-def _beside(column: Contender, measured: Mapping[Run, dict[str, Any]]) -> dict[str, Any] | None:
+def _beside(column: Contender, measured: Mapping[Run, ReportValues]) -> ReportValues | None:
     """The report of a start or retrained model that was measured together with a run on own samples."""
     for run, report in measured.items():
         if column.source == comparison.start_of(run) and (start := services.start_report(run)):
@@ -76,7 +77,7 @@ def colors_of(columns: Sequence[Contender]) -> dict[str, str]:
 
 
 def figures(
-    columns: Sequence[Contender], entries: Sequence[RunEntry], reports: dict[str, dict[str, Any]]
+    columns: Sequence[Contender], entries: Sequence[RunEntry], reports: Mapping[str, ReportValues]
 ) -> list[tuple[str, str, go.Figure]]:
     """Heading, what to see, and figure of everything that concerns whole runs."""
     drawn = []
@@ -97,7 +98,7 @@ def figures(
     curves = {}
     for column in columns:
         records = services.run_records(column.run) if column.run else []
-        values = [(r["step"], r["forget_nll"]) for r in records if r.get("forget_nll") is not None]
+        values = [(r["step"], nll) for r in records if (nll := r.get("forget_nll")) is not None]
         if values:
             shown = [values[i] for i in decimate([nll for _, nll in values])]
             curves[column.name] = ([step for step, _ in shown], [nll for _, nll in shown], column.color)
@@ -110,7 +111,7 @@ def figures(
 
 
 def _points(
-    columns: Sequence[Contender], entries: Sequence[RunEntry], reports: dict[str, dict[str, Any]]
+    columns: Sequence[Contender], entries: Sequence[RunEntry], reports: Mapping[str, ReportValues]
 ) -> list[dict[str, Any]]:
     """Marks of the trade-off: contenders large, the other runs of the same start models small."""
     models = {column.source.name for column in columns if column.run}
@@ -133,7 +134,7 @@ def _points(
             )
     points.sort(key=lambda point: point["name"] if point["chosen"] else "")
     for column in columns:
-        metrics = reports.get(column.name, {}).get("metrics", {})
+        metrics = reports[column.name]["metrics"] if column.name in reports else {}
         headline = [figure_of(metrics, name) for name in HEADLINE]
         if column.run is None and all(headline):
             symbol = "diamond" if column.name.startswith("retrained") else "square"
@@ -177,7 +178,7 @@ def chart(heading: str, sentence: str, figure: go.Figure) -> None:
 def show_outcome(
     columns: Sequence[Contender],
     drawn: Sequence[tuple[str, str, go.Figure]],
-    reports: dict[str, dict[str, Any]],
+    reports: Mapping[str, ReportValues],
 ) -> None:
     """Charts of whole runs and every metric of every model."""
     for column in columns:
@@ -201,13 +202,13 @@ def show_outcome(
     )
     for name, note in comparison.notes_of(reports):
         st.text(f"{name}: {note}")
-    limits = {name: report["settings"].get("limit") for name, report in reports.items()}
+    limits = {name: str(report["settings"].get("limit") or "all") for name, report in reports.items()}
     if len(set(limits.values())) > 1:
-        sizes = ", ".join(f"{name} {limit or 'all'}" for name, limit in limits.items())
+        sizes = ", ".join(f"{name} {limit}" for name, limit in limits.items())
         st.caption(f"The number of samples per split differs ({sizes}), so the intervals do too.")
 
 
-def _offer_evaluation(column: Contender, start: Contender, reports: dict[str, dict[str, Any]]) -> None:
+def _offer_evaluation(column: Contender, start: Contender, reports: Mapping[str, ReportValues]) -> None:
     """What is not measured yet: a run, and on own samples its start model and the retrained model."""
     run, report = column.run, reports.get(column.name)
     assert run is not None
@@ -235,7 +236,7 @@ def _offer(
     background.wait_for(key)
 
 
-def show_questions(reports: dict[str, dict[str, Any]]) -> None:
+def show_questions(reports: Mapping[str, ReportValues]) -> None:
     """Which questions are still answered: one row a question that all reports cover."""
     splits = comparison.splits_of(reports.values())
     if not splits:

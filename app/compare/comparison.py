@@ -178,7 +178,9 @@ def metric_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
                 **dict.fromkeys(models, ABSENT),
             },
         )
-        interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+        interval = (
+            "" if row["low"] is None or row["high"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+        )
         line[row["model"]] = f"{row['value']:.3g}{interval} n={row['n']}"
     return list(table.values())
 
@@ -235,7 +237,7 @@ def question_rows(
             ):
                 seen.add(sample_id)
                 values.setdefault(sample_id, {})[f"{metric}, {title}"] = value
-        for row in itertools.chain.from_iterable(report["generations"].values()):
+        for row in itertools.chain.from_iterable(report.get("generations", {}).values()):
             text = texts.setdefault(row["sample_id"], {"question": row["question"], "answer": row["answer"]})
             text[f"answer, {title}"] = row["generation"]
         covered += [seen] if seen else []

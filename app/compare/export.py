@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -112,7 +113,7 @@ def file_hashes(folder: Path) -> dict[str, str]:
     return {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
         for name in HASHED_FILES
-        if (folder / name).is_file()
+        if os.path.isfile(folder / name)
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -12,6 +11,7 @@ from app import background, services
 from app.compare.comparison import Contender
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.report import MetricValues, ReportValues
 from tokenunlearn.models.presets import base_model_name
 from tokenunlearn.models.recipe import Recipe, find_recipe
 from tokenunlearn.training.finetune_settings import RetrainSettings
@@ -24,12 +24,12 @@ FIELDS = (
 HELP = {f.name: f.metadata["help"] for f in fields(RetrainSettings)}
 
 
-def retrained_figures(report: Mapping[str, Any]) -> dict[str, Any]:
+def retrained_figures(report: ReportValues) -> ReportValues:
     """A report of the retrained model, made of the values that a run's report has of it."""
-    metrics = {
-        name: {**result, "value": result["retrained"], "interval": None, "rows": [], "sample_ids": []}
+    metrics: dict[str, MetricValues] = {
+        name: {**result, "value": retrained, "interval": None, "rows": [], "sample_ids": []}
         for name, result in report["metrics"].items()
-        if result["retrained"] is not None
+        if (retrained := result.get("retrained")) is not None
     }
     return {**report, "model": report["settings"]["retrained"], "metrics": metrics, "generations": {}}
 

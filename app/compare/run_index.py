@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from app import services
 from app.charts import decimate
 from tokenunlearn.errors import RunError
+from tokenunlearn.evaluation.report import MetricValues
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run, RunState
 
@@ -55,14 +57,14 @@ class RunEntry:
 
 
 def entries(runs: Sequence[Run]) -> list[RunEntry]:
-    """Entries of all readable runs, in the order given (newest first).
+    """Entries of all runs that are not damaged, in the order given (newest first).
 
     The colors follow the order in which the runs were made, so a new run changes no other's color.
     """
     oldest_first = []
     for place, run in enumerate(reversed(runs)):
         try:
-            entry = _entry(run.folder, _stamps(run.folder))
+            entry = _entry(run.folder, tuple(services.stamp(run.folder / name) for name in FILES))
         except RunError:
             continue
         state = run.state if entry.state.active else entry.state
@@ -72,34 +74,27 @@ def entries(runs: Sequence[Run]) -> list[RunEntry]:
     return oldest_first[::-1]
 
 
-def _stamps(folder: Path) -> tuple[int, ...]:
-    """Time of the last change of every file that an entry is read from; 0 for one that is not there."""
-    stamps = []
-    for name in FILES:
-        try:
-            stamps.append((folder / name).stat().st_mtime_ns)
-        except OSError:
-            stamps.append(0)
-    return tuple(stamps)
-
-
 @st.cache_resource(max_entries=2000, show_spinner=False)
 def _entry(folder: Path, stamps: tuple[int, ...]) -> RunEntry:
     """An entry from disk; ``stamps`` are the files' times, so that what has changed is read again."""
     run = Run(folder)
-    curve = [r["forget_nll"] for r in run.metrics if r.get("forget_nll") is not None]
-    metrics = (run.report or {}).get("metrics", {})
+    state = run.state
+    if state.status == "damaged":
+        raise RunError(state.message)
+    curve = [nll for r in run.metrics if (nll := r.get("forget_nll")) is not None]
+    report = run.report
+    metrics = report["metrics"] if report else {}
     return RunEntry(
         run=run,
         spec=run.spec,
-        state=run.state,
+        state=state,
         label=run.label,
         curve=tuple(curve[i] for i in decimate(curve, CURVE_POINTS)),
         headline={name: plain for name in HEADLINE if (plain := figure_of(metrics, name))},
     )
 
 
-def figure_of(metrics: dict[str, Any], name: str) -> dict[str, Any] | None:
+def figure_of(metrics: Mapping[str, MetricValues], name: str) -> dict[str, Any] | None:
     """One metric of a report: value, low, high, n and better; None where there is no value."""
     metric = metrics.get(name)
     if metric is None or metric["value"] is None:

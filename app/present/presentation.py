@@ -18,6 +18,7 @@ from app.present.slides import CONFIDENCE, Count, Counts, Exchange, Piece, Quote
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.spec import RunSpec, make_rule
+from tokenunlearn.runs.store import AnswerPair
 
 EXAMPLES = 3
 LONGEST_ANSWER = 220
@@ -47,7 +48,7 @@ class Story:
     """
 
     spec: RunSpec
-    generations: Mapping[str, Sequence[Mapping[str, str]]]
+    generations: Mapping[str, Sequence[AnswerPair]]
     report: Mapping[str, Any] | None = None
     scores: ScoreSet | None = None
     before: Mapping[str, Any] | None = None
@@ -153,7 +154,7 @@ def _marked(story: Story) -> Slide | None:
         lead = "No words were singled out: every part of every answer was unlearned with the same strength."
         return Slide("marked", "What was marked", lead)
     scores = story.scores
-    if scores is None:
+    if not scores:
         return None
     try:
         weights = scores.weights(make_rule(story.spec.rule))
@@ -307,7 +308,7 @@ def _group(title: str, counts: tuple[Count, ...]) -> tuple[Counts, ...]:
     return (Counts(title, counts),) if counts else ()
 
 
-def _examples(story: Story, part: str) -> list[Mapping[str, str]]:
+def _examples(story: Story, part: str) -> list[AnswerPair]:
     """A few stored answers, evenly spread, so that nobody picked them by how they came out."""
     rows = story.generations.get(part, ())
     size = min(EXAMPLES, len(rows))
@@ -360,7 +361,7 @@ def marked_pieces(
     top = max((float(w) for w in weights), default=0.0)
     strengths = [0.0] * len(answer)
     for (start, end), weight in zip(offsets, weights, strict=True):
-        for i in range(start, end):
+        for i in range(start, min(end, len(answer))):
             strengths[i] = max(strengths[i], float(weight) / top if top > 0 else 0.0)
     pieces: list[Piece] = []
     for character, strength in zip(answer, strengths, strict=True):

@@ -14,6 +14,7 @@ import typer
 
 from tokenunlearn.commands.options import flag_of
 from tokenunlearn.evaluation.watch import WatchSettings
+from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.runs.spec import RunSpec
 
 ALWAYS = ("objective", "regularizer", "seed")
@@ -60,7 +61,8 @@ def unlearn_line(
     parameters = dict(settings.pop("parameters", {}))
     weighting = settings.pop("weighting_parameters", {})
     parameters |= {f"weighting_{name}": value for name, value in weighting.items()}
-    defaults = asdict(UnlearnSettings(objective=settings["objective"]))
+    objective = settings.get("objective")  # which this version may not know
+    defaults = asdict(UnlearnSettings(objective=objective if objective in OBJECTIVES else "npo"))
     own = {f.name for f in fields(UnlearnSettings)}
     chosen = {k: v for k, v in settings.items() if k in ALWAYS or k not in defaults or v != defaults[k]}
     values = _model(model, adapter, template_kwargs) | {"samples": samples, "retain": retain or None}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -13,11 +12,12 @@ import streamlit as st
 from app import charts, services
 from app.errors import show_error
 from app.unlearn.watch_view import answers_html
+from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.errors import RunError
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import Run, RunState
 from tokenunlearn.training.memory import size_text
-from tokenunlearn.training.settings import UnlearnSettings
+from tokenunlearn.training.settings import NO_CONTROL
 
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
@@ -25,9 +25,11 @@ BADGES = {
     "completed": ("green", ":material/check_circle:"),
     "failed": ("red", ":material/error:"),
     "cancelled": ("orange", ":material/cancel:"),
+    "damaged": ("red", ":material/broken_image:"),
 }
-QUEUE_SHOWN = 10
+SHOWN_AT_ONCE = 10
 TO_DISCARD = "to_discard"
+COLUMNS = ["run", "status", "model", "forget set", "weights", "objective", "created (UTC)", "note", "id"]
 
 
 def active_runs() -> list[Run]:
@@ -72,13 +74,36 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
                     with suppress(RunError):  # it has ended meanwhile
                         services.worker().cancel(run)
                 st.rerun()
-        for run in waiting[:QUEUE_SHOWN]:
+        for run in waiting[:SHOWN_AT_ONCE]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button("Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"):
                     _ask(services.worker().cancel, run)
                 st.text(f"{run.label}  ({run.id})")
-        if len(waiting) > QUEUE_SHOWN:
-            st.caption(f"and {len(waiting) - QUEUE_SHOWN} more")
+        if len(waiting) > SHOWN_AT_ONCE:
+            st.caption(f"and {len(waiting) - SHOWN_AT_ONCE} more")
+
+
+def show_damaged(runs: Sequence[Run]) -> None:
+    """Damaged runs: why each cannot be read, and how to delete it."""
+    if not runs:
+        return
+    with st.container(border=True):
+        color, icon = BADGES["damaged"]
+        st.badge(f"{len(runs)} damaged", color=color, icon=icon)  # type: ignore[arg-type]
+        for run in runs[:SHOWN_AT_ONCE]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.text(f"{run.id}: {run.state.message}", width="stretch")
+                _offer_deletion(run)
+            if st.session_state.get(TO_DISCARD) == run.id:
+                _confirm_discard(run)
+        if len(runs) > SHOWN_AT_ONCE:
+            st.caption(f"and {len(runs) - SHOWN_AT_ONCE} more")
+
+
+def show_damage(run: Run) -> None:
+    """Which files of a run are damaged and count as not there."""
+    for sentence in services.run_damage(run):
+        st.text(f"⚠ {run.label}: {sentence}")
 
 
 def _ask(what: Callable[[Run], None], run: Run) -> None:
@@ -103,9 +128,13 @@ def show_run(run: Run) -> None:
         if st.session_state.get(TO_DISCARD) == run.id:
             _confirm_discard(run)
         if state.active:
-            st.progress(state.done / state.total if state.total else 0.0, text=_progress_text(run, records))
+            st.progress(
+                min(max(state.done / state.total, 0.0), 1.0) if state.total else 0.0,
+                text=_progress_text(run, records),
+            )
         if state.message:
             st.text(state.message)
+        show_damage(run)
         if records:
             _show_curves(run, records, watched)
         if watched:
@@ -126,12 +155,16 @@ def _show_ends(run: Run, state: RunState) -> None:
         help="Stops after the current step and saves the weights trained so far.",
     ):
         _ask(services.worker().cancel, run)
+    _offer_deletion(run, disabled=stopping)
+
+
+def _offer_deletion(run: Run, *, disabled: bool = False) -> None:
     st.button(
         "Delete",
         key=f"discard-{run.id}",
         icon=":material/delete:",
         type="tertiary",
-        disabled=stopping,
+        disabled=disabled,
         on_click=st.session_state.update,
         args=({TO_DISCARD: run.id},),
         help="Deletes the run and all its files; an active run stops after the current step first.",
@@ -147,7 +180,9 @@ def _confirm_discard(run: Run) -> None:
         st.button("Keep run", key=f"keep-{run.id}", on_click=st.session_state.pop, args=(TO_DISCARD, None))
 
 
-def _show_curves(run: Run, records: Sequence[dict[str, float]], watched: Sequence[dict[str, Any]]) -> None:
+def _show_curves(
+    run: Run, records: Sequence[Mapping[str, Any]], watched: Sequence[Mapping[str, Any]]
+) -> None:
     has_spans = any(record["gold_span"] for record in watched)
     columns = st.columns(2) if has_spans else [st.container()]
     with columns[0]:
@@ -167,15 +202,15 @@ def _chart(figure: Any, key: str) -> None:
     st.plotly_chart(figure, width="stretch", key=key, config={"displaylogo": False})
 
 
-def _progress_text(run: Run, records: Sequence[dict[str, float]]) -> str:
+def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
     state = run.state
     if run.cancel_requested:
         return "Stopping after the current step"
     if state.status == "queued" or state.phase in ("", "loading"):  # the card's run is the next in line
         return "Starting: loading the model"
     text = f"{state.phase.capitalize()}: {state.done} of {state.total}"
-    if state.phase == "training" and records:
-        left = records[-1]["seconds"] / len(records) * (state.total - state.done)
+    if state.phase == "training" and records and (seconds := records[-1].get("seconds")):
+        left = seconds / len(records) * (state.total - state.done)
         text += f" steps, about {duration_text(left)} left"
     return text
 
@@ -190,37 +225,36 @@ def duration_text(seconds: float) -> str:
 def weights_text(spec: RunSpec) -> str:
     """Which token weights a run had: its rule, and the control or weighting that took its place."""
     rule = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values())
-    config = UnlearnSettings.from_settings(spec.config)
-    if config.weights_move:
-        return config.weighting
-    return {"none": rule, "uniform": "uniform"}.get(config.control, f"{config.control} of {rule}")
+    if weights_move(spec):
+        return str(spec.config["weighting"])
+    control = spec.config.get("control", NO_CONTROL)
+    if spec.config.get("weighting") in CONTROLS:  # what controls were before they had a setting of their own
+        control = spec.config["weighting"]
+    return {NO_CONTROL: rule, "uniform": "uniform"}.get(control, f"{control} of {rule}")
 
 
 def weights_move(spec: RunSpec) -> bool:
-    """Whether a run's token weights were made again in each step."""
-    return UnlearnSettings.from_settings(spec.config).weights_move
+    """Whether a run's token weights were made again in each step, by a weighting of any version."""
+    return spec.config.get("weighting", "selection") not in ("selection", *CONTROLS)
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Runs as rows: what a person tells them apart by."""
     rows: list[dict[str, Any]] = []
     for run in runs:
-        try:
-            spec, state = run.spec, run.state
-        except RunError:
+        state = run.state
+        row: dict[str, Any] = {"run": run.label, "status": state.status, "note": state.message, "id": run.id}
+        rows.append(row)
+        if state.status == "damaged":
             continue
-        started = datetime.fromisoformat(spec.created)
-        rows.append(
+        spec = run.spec
+        row.update(
             {
-                "run": spec.label,
-                "status": state.status,
                 "model": spec.model,
                 "forget set": spec.samples,
                 "weights": weights_text(spec),
-                "objective": spec.config["objective"],
-                "created (UTC)": started.strftime("%Y-%m-%d %H:%M"),
-                "note": state.message,
-                "id": run.id,
+                "objective": spec.config.get("objective", ""),
+                "created (UTC)": spec.created[:16].replace("T", " "),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS if rows else None)

@@ -222,7 +222,7 @@ def test_a_lost_column_is_damage(scores, tmp_path):
         (lambda path: rewrite(path, {"overrides": {"a": {"x": True}}}), "modified or damaged"),
         (lambda path: rewrite(path, entropy=[[0.0] * 5, [0.0] * 3]), "modified or damaged"),
         (lambda path: rewrite(path, losses=[[0.0] * 7, []]), "modified or damaged"),
-        (lambda path: rewrite(path, texts=[None, None]), "modified or damaged"),
+        (lambda path: rewrite(path, texts=[None, None]), '"texts" in s.parquet must be given'),
     ],
 )
 def test_what_is_no_sound_score_set_is_refused(scores, tmp_path, damage, message):

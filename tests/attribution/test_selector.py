@@ -132,12 +132,12 @@ def test_a_set_without_marked_facts_changes_nothing():
     [
         (lambda v: v | {"format": 9}, "format 1"),
         (lambda v: v | {"signals": ["luck"]}, 'uses the unknown signal "luck"'),
-        (lambda v: v | {"weights": v["weights"] * 2}, "one finite weight"),
-        (lambda v: v | {"bias": float("inf")}, "one finite weight"),
-        (lambda v: {k: x for k, x in v.items() if k != "bias"}, "missing or malformed"),
+        (lambda v: v | {"weights": v["weights"] * 2}, "one weight per signal"),
+        (lambda v: v | {"bias": float("inf")}, '"bias" in .* must be a number'),
+        (lambda v: {k: x for k, x in v.items() if k != "bias"}, '"bias" in .* must be given'),
         (lambda v: [], "format 1"),
         (lambda v: 5, "format 1"),
-        (lambda v: v | {"weights": "many"}, "malformed field"),
+        (lambda v: v | {"weights": "many"}, "must be a list"),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_sentence(tmp_path, change, words):

@@ -117,7 +117,7 @@ def test_stored_constants_and_tied_heads_are_no_fault(folder, family_lm, tmp_pat
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("null", "must hold a JSON object"), ("[1]", "JSON object"), ("{", "not valid JSON")],
+    [("null", "must be an object"), ("[1]", "must be an object"), ("{", "not valid JSON")],
 )
 def test_config_that_is_no_object(folder, text, sentence):
     (folder / "config.json").write_text(text)
@@ -257,7 +257,7 @@ def test_adapter_configs_that_do_not_fit(folder, adapter, settings, sentence):
 
 def test_adapter_config_that_is_no_object(folder, adapter):
     (adapter / "adapter_config.json").write_text("null")
-    assert "must hold a JSON object" in refused(folder, adapter=adapter)
+    assert "must be an object" in refused(folder, adapter=adapter)
 
 
 def test_a_model_that_sees_later_tokens_is_refused(tiny_tokenizer, tmp_path):

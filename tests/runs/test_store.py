@@ -66,9 +66,9 @@ def test_an_active_run_whose_process_is_gone_has_failed_or_never_begun(store, st
 def test_damaged_files_are_told_not_raised_where_a_list_is_shown(store):
     run = store.create(spec())
     (run.folder / "state.json").write_text("{")
-    assert run.state.status == "failed"
+    assert run.state.status == "damaged"
     (run.folder / "spec.json").write_text("{")
-    with pytest.raises(RunError, match=r"no readable spec\.json"):
+    with pytest.raises(RunError, match=r"is damaged and can only be deleted: spec\.json is not valid JSON"):
         _ = run.spec
 
 

@@ -11,17 +11,19 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import FileError, TokenUnlearnError
 from tokenunlearn.files import replaced
 from tokenunlearn.folders import cache_folder
+from tokenunlearn.stored import fitted, parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +37,25 @@ if TYPE_CHECKING:
 FORMAT = 3
 MEGABYTES = 1024
 ARRAYS = ("nll", "entropy", "tail_entropy", "losses", "copied")
-TEXTS = ("prompt_texts", "texts", "token_ids", "offsets", "contexts")
+# What numpy raises at a file that is missing, cut or changed.
+UNREADABLE = (
+    OSError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class _Texts(TypedDict):
+    prompt_texts: tuple[str, ...]
+    texts: tuple[str, ...]
+    token_ids: tuple[int, ...]
+    offsets: tuple[tuple[int, int], ...]
+    contexts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -76,18 +96,14 @@ class ScoreCache:
         if arrays is None:
             return None
         try:
-            texts = json.loads(arrays.pop("texts").tobytes())
-            pairs = tuple((a, b) for a, b in texts.pop("offsets"))
-            lists: dict[str, Any] = {name: tuple(texts[name]) for name in TEXTS if name != "offsets"}
-        except (KeyError, ValueError, TypeError):
+            texts: _Texts = fitted(parse_json(arrays.pop("texts").tobytes(), "texts"), _Texts, "texts")
+        except FileError:
             return None
-        return SampleScores(
-            sample.id, sample.question, sample.answer, sample.span, offsets=pairs, **lists, **arrays
-        )
+        return SampleScores(sample.id, sample.question, sample.answer, sample.span, **texts, **arrays)
 
     def write(self, key: str, scores: SampleScores) -> None:
         """Keep a sample's scores; a full or read-only disk keeps nothing and is no error."""
-        texts = json.dumps({name: getattr(scores, name) for name in TEXTS}).encode()
+        texts = json.dumps({name: getattr(scores, name) for name in _Texts.__annotations__}).encode()
         arrays = {name: getattr(scores, name) for name in ARRAYS}
         self.write_arrays(key, {"texts": np.frombuffer(texts, np.uint8), **arrays})
 
@@ -97,7 +113,7 @@ class ScoreCache:
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in names}
-        except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+        except UNREADABLE:
             return None
         with suppress(OSError):  # a cache that may only be read is one too
             os.utime(path)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -24,10 +25,11 @@ from tokenunlearn.attribution.reading import (
 from tokenunlearn.attribution.sample_scores import OPTIONAL, OPTIONAL_ARRAYS, SampleScores
 from tokenunlearn.attribution.selection import HardSelection, Rule, TokenWeights, make_weights
 from tokenunlearn.attribution.selector import Selector
-from tokenunlearn.errors import ScoreSetError
+from tokenunlearn.errors import FileError, ScoreSetError
 from tokenunlearn.files import replaced
 from tokenunlearn.notebook import score_set_html
 from tokenunlearn.settings import renamed
+from tokenunlearn.stored import fitted, parse_json, read_table
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
@@ -35,6 +37,25 @@ if TYPE_CHECKING:
 FORMAT = 3
 ARRAYS = ("nll", "entropy", "tail_entropy", "losses")
 FIRST_ARRAYS = ("nll", "entropy", "losses")  # of format 1
+UNNEEDED = ("tail_entropy", *OPTIONAL_ARRAYS, "knowledge", "importance")  # columns a file can do without
+
+
+class _Format(TypedDict):
+    format: int
+
+
+class _HeaderOfFormat1(TypedDict):
+    source: str
+    model: str
+    revision: str
+    masking: dict[str, Any]
+    settings: dict[str, Any]
+    overrides: dict[str, dict[str, bool]]
+    hash: str
+
+
+class _Header(_HeaderOfFormat1, total=False):
+    selector: dict[str, Any] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,50 +251,49 @@ class ScoreSet:
         A file of format 1, which has no tail entropy, is read as it was meant: its entropy plain, each word
         by its highest token.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         path = Path(path)
-        if not path.is_file():
-            raise ScoreSetError(
-                f'There is no score set "{path}"; create one with: python -m tokenunlearn score.'
-            )
+        again = "create one with: python -m tokenunlearn score."
+        if not os.path.isfile(path):
+            raise ScoreSetError(f'There is no score set "{path}"; {again}')
         try:
-            table = pq.read_table(path)
-            header = json.loads((table.schema.metadata or {})[b"tokenunlearn"])
-        except (pa.ArrowException, OSError, KeyError, ValueError):
+            rows, metadata = read_table(path, _schema(OPTIONAL_ARRAYS), UNNEEDED)
+            given = parse_json(metadata.get(b"tokenunlearn", b""), "its header")
+            stored_format = fitted(given, _Format, "its header")["format"]
+        except FileError as error:
             raise ScoreSetError(
-                f'The file "{path}" is not a score set; create one with: python -m tokenunlearn score.'
+                f'The file "{path}" is not a score set or damaged: {str(error)[:-1]}; {again}'
             ) from None
-        if header.get("format") not in range(1, FORMAT + 1):
+        if stored_format not in range(1, FORMAT + 1):
             raise ScoreSetError(
-                f'The score set "{path}" has format {header.get("format")}; this version reads {FORMAT}.'
+                f'The score set "{path}" has format {stored_format}; this version reads {FORMAT}.'
             )
-        damaged = f'The score set "{path}" does not match its hash; it was modified or damaged.'
-        first = header["format"] == 1
+        first = stored_format == 1
         try:
-            samples = tuple(_sample_scores(row) for row in table.to_pylist())
+            header = fitted(given, _Header, "its header")
+            samples = tuple(_sample_scores(row) for row in rows)
             stored = {name: value for name, value in header.items() if name != "hash"}
             if _digest(stored, samples, FIRST_ARRAYS if first else ARRAYS) != header["hash"]:
-                raise ScoreSetError(damaged)
-            if first:
-                header = {**header, "settings": _settings_of_format_1(header["settings"]), "selector": None}
-            return cls(
+                raise ValueError
+            settings = _settings_of_format_1(header["settings"]) if first else header["settings"]
+            selector = header.get("selector")
+            scores = cls(
                 samples=samples,
                 source=header["source"],
                 model=header["model"],
                 revision=header["revision"],
                 masking=header["masking"],
-                settings=ImportanceSettings(**renamed(header["settings"])),
-                overrides={
-                    k: {int(p): bool(i) for p, i in v.items()} for k, v in header["overrides"].items()
-                },
-                selector=Selector.from_json(header["selector"], f'The selector in "{path}"')
-                if header["selector"]
-                else None,
+                settings=ImportanceSettings(**renamed(settings)),
+                selector=Selector.from_json(selector, f'The selector in "{path}"') if selector else None,
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise ScoreSetError(damaged) from None
+            lengths = {x.sample_id: len(x.texts) for x in samples}
+            overrides = {i: {int(t): y for t, y in x.items()} for i, x in header["overrides"].items()}
+            if not all(0 <= t < lengths[i] for i, forced in overrides.items() for t in forced):
+                raise ValueError
+            return replace(scores, overrides=overrides)
+        except (KeyError, TypeError, ValueError):
+            raise ScoreSetError(
+                f'The score set "{path}" does not match its hash; it was modified or damaged.'
+            ) from None
 
     def check_model(self, revision: str) -> None:
         """Refuse to be used with other weights than the scores were measured on.
@@ -319,7 +339,7 @@ def _settings_of_format_1(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "granularity": "highest" if by_word else "token", "reading": "plain"}
 
 
-def _schema(optional: Sequence[str]):  # type: ignore[no-untyped-def]
+def _schema(optional: Iterable[str]):  # type: ignore[no-untyped-def]
     import pyarrow as pa
 
     text, texts = pa.string(), pa.list_(pa.string())
@@ -346,7 +366,14 @@ def _plain(value: Any) -> Any:
 
 
 def _sample_scores(row: dict[str, Any]) -> SampleScores:
+    """A row of the file; a ``ValueError`` where its lists do not belong to the same tokens and contexts."""
     time = len(row["texts"])
+    per_token = ("token_ids", "offsets", "copied", *ARRAYS[:3], *OPTIONAL_ARRAYS)
+    lengths = {len(row[name]) for name in per_token if row.get(name) is not None}
+    if lengths != {time} or len(row["losses"]) != time * len(row["contexts"]):
+        raise ValueError
+    if any(not 0 <= a <= b for a, b in row["offsets"]):
+        raise ValueError
     optional = {name: row[name] for name in OPTIONAL_ARRAYS if row.get(name) is not None}
     return SampleScores(
         sample_id=row["sample_id"],
@@ -359,7 +386,7 @@ def _sample_scores(row: dict[str, Any]) -> SampleScores:
         offsets=tuple((a, b) for a, b in row["offsets"]),
         nll=np.array(row["nll"], dtype=np.float32),
         entropy=np.array(row["entropy"], dtype=np.float32),
-        tail_entropy=np.array(row.get("tail_entropy", row["entropy"]), dtype=np.float32),
+        tail_entropy=np.array(row.get("tail_entropy") or row["entropy"], dtype=np.float32),
         contexts=tuple(row["contexts"]),
         losses=np.array(row["losses"], dtype=np.float32).reshape(-1, time),
         copied=np.array(row["copied"], dtype=bool),

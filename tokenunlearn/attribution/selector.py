@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ import numpy as np
 
 from tokenunlearn.attribution.importance import normalize, over_words
 from tokenunlearn.attribution.signals import SIGNALS
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import FileError, TokenUnlearnError
 from tokenunlearn.files import replaced
+from tokenunlearn.stored import fitted, parse_json, read_text
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -95,14 +97,14 @@ class Selector:
             TokenUnlearnError: If the file is missing or does not hold a selector.
         """
         path = Path(path)
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except OSError:
+        if not os.path.isfile(path):
             raise TokenUnlearnError(
                 f'There is no selector "{path}"; fit one with: tokenunlearn selector fit.'
-            ) from None
-        except (ValueError, RecursionError):
-            raise TokenUnlearnError(f'The selector "{path}" is not valid JSON.') from None
+            )
+        try:
+            values = parse_json(read_text(path), f'The selector "{path}"')
+        except FileError as error:
+            raise TokenUnlearnError(str(error)) from None
         return cls.from_json(values, f'The selector "{path}"')
 
     @classmethod
@@ -114,24 +116,17 @@ class Selector:
         """
         if not isinstance(values, Mapping) or values.get("format") != FORMAT:
             raise TokenUnlearnError(f"{what} is not a selector of format {FORMAT}.")
-        try:
-            signals = tuple(str(s) for s in values["signals"])
-            weights = tuple(float(w) for w in values["weights"])
-            bias = float(values["bias"])
-            fitted_on = tuple(str(s) for s in values["fitted_on"])
-            name = str(values["name"])
-        except (KeyError, TypeError, ValueError):
-            raise TokenUnlearnError(f"{what} has a missing or malformed field.") from None
-        unknown = [s for s in signals if s not in SIGNALS]
+        selector: Selector = fitted(values, cls, what)
+        unknown = [s for s in selector.signals if s not in SIGNALS]
         if unknown:
             raise TokenUnlearnError(
                 f'{what} uses the unknown signal "{unknown[0]}"; known signals: {", ".join(SIGNALS)}.'
             )
-        if len(weights) != len(signals) or not np.isfinite([*weights, bias]).all():
+        if not selector.signals or len(selector.weights) != len(selector.signals):
             raise TokenUnlearnError(
-                f"{what} must have one finite weight per signal; it has {len(signals)} signals."
+                f"{what} must have one weight per signal; it has {len(selector.signals)} signals."
             )
-        return cls(name, signals, weights, bias, fitted_on)
+        return selector
 
 
 def features_of(scores: ScoreSet, signals: Sequence[str]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from tokenunlearn.settings import parse_assignments, parse_value
 
 if TYPE_CHECKING:
     from tokenunlearn.models.source import ModelSource
-    from tokenunlearn.runs.store import Run, RunState
+    from tokenunlearn.runs.store import Run, RunState, StepRecord
 
 out = Console()
 err = Console(stderr=True)
@@ -107,7 +108,7 @@ def model_source(
     source = ModelSource(model or "demo")
     if adapter:
         folder = runs / RunStore(runs).locate(adapter)
-        if (folder / "spec.json").is_file():
+        if os.path.isfile(folder / "spec.json"):
             source = Run(folder).result
             if model not in (None, source.name):
                 raise RunError(f'The run "{folder.name}" was made from "{source.name}", not from "{model}".')
@@ -205,6 +206,7 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def last_step(run: Run) -> dict[str, float] | None:
+def last_step(run: Run) -> StepRecord | None:
     """What the last step of a run measured; None before the first."""
-    return run.metrics[-1] if run.metrics else None
+    metrics = run.metrics
+    return metrics[-1] if metrics else None

@@ -42,8 +42,10 @@ def runs_show(run_id: str, out_folder: Out = Path("runs"), as_json: Json = False
 
     run = RunStore(out_folder).get(run_id)
     shown = {"spec": run.spec.to_json(), "state": asdict(run.state), "last_step": last_step(run)}
+    damage = run.damage
     if as_json:
-        print_json(shown | {"requests": [asdict(request) for request in run.requests]})
+        requests = [asdict(request) for request in run.requests]
+        print_json(shown | {"requests": requests, "damage": damage})
         return
     for title, values in shown.items():
         table = Table("field", "value", title=title)
@@ -57,6 +59,8 @@ def runs_show(run_id: str, out_folder: Out = Path("runs"), as_json: Json = False
             cells = (request.run, set_title(request.samples), request.metric, before, request.text)
             table.add_row(*map(escape, cells))
         out.print(table)
+    for sentence in damage:
+        out.print(escape(sentence), soft_wrap=True)
 
 
 @runs_app.command("tree")

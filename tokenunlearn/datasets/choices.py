@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tokenunlearn.datasets.cells import to_text
 from tokenunlearn.datasets.public import data_folder, public_rows
 from tokenunlearn.datasets.rows import Rows, parse_rows, read_file, refuse_repeated_ids
 from tokenunlearn.datasets.samples import evenly_spread
@@ -81,8 +82,8 @@ def to_choice(row: Mapping[str, Any], where: str, default_id: str, subject: str 
             or the answer is no index of a choice.
     """
     where = where[:1].upper() + where[1:]
-    question = row.get("question")
-    if not isinstance(question, str) or not question.strip():
+    question = to_text(row.get("question"), "question", where)
+    if not question.strip():
         raise DatasetError(f'{where} has no "question"; it must be non-empty text.')
     choices = _list(row.get("choices"), where)
     if len(choices) < 2:
@@ -91,8 +92,9 @@ def to_choice(row: Mapping[str, Any], where: str, default_id: str, subject: str 
         raise DatasetError(f"{where} has {len(choices)} choices; at most {len(LETTERS)} are supported.")
     if not all(isinstance(choice, str) for choice in choices):
         raise DatasetError(f'{where} has "choices" that are not all text.')
+    choices = [to_text(choice, "choices", where) for choice in choices]
     answer = row.get("answer")
-    if isinstance(answer, str) and answer.strip().isdecimal():
+    if isinstance(answer, str) and answer.strip().isdecimal() and len(answer) < 20:
         answer = int(answer)
     if type(answer) is not int:
         raise DatasetError(
@@ -100,7 +102,7 @@ def to_choice(row: Mapping[str, Any], where: str, default_id: str, subject: str 
         )
     if not 0 <= answer < len(choices):
         raise DatasetError(
-            f"{where} has the answer {answer}, outside its {len(choices)} choices; "
+            f"{where} has the answer {str(answer)[:20]}, outside its {len(choices)} choices; "
             f"use 0 to {len(choices) - 1}."
         )
     about = str(row.get("subject") or subject).replace("_", " ")
@@ -177,7 +179,7 @@ def _list(value: Any, where: str) -> list[Any]:
             try:
                 value = read(value)
                 break
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
+            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
                 continue
     if not isinstance(value, list | tuple):
         raise DatasetError(f'{where} has no "choices"; they must be a list of texts.')

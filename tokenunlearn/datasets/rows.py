@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.cells import parse_json
 from tokenunlearn.errors import DatasetError
+from tokenunlearn.stored import read_bytes
 
 if TYPE_CHECKING:
     import pyarrow
@@ -35,12 +36,13 @@ def is_file(path: str) -> bool:
 
 def read_file(path: str, endings: str = ".jsonl, .json or .csv") -> bytes:
     """A file's bytes; a ``DatasetError`` that names the usual endings when there is none."""
+    shown = path if len(path) <= 200 else f"{path[:200]}…"
     if not is_file(path):
-        raise DatasetError(f'There is no file "{path}"; give the path of a {endings} file.')
+        raise DatasetError(f'There is no file "{shown}"; give the path of a {endings} file.')
     try:
-        return Path(os.path.expanduser(path)).read_bytes()
+        return read_bytes(path)
     except OSError as error:
-        raise DatasetError(f'The file "{path}" cannot be read: {error.strerror}.') from None
+        raise DatasetError(f'The file "{shown}" cannot be read: {error.strerror or error}.') from None
 
 
 def split_ending(name: str) -> tuple[str, str]:
@@ -216,7 +218,7 @@ def _table_rows(read: Callable[[], pyarrow.Table], name: str) -> list[tuple[str,
         rows = table.to_pylist()
     except DatasetError:
         raise
-    except (ArrowException, OSError, ValueError) as error:
+    except (ArrowException, OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:100].rstrip(".")
         raise DatasetError(
             f'The file "{name}" cannot be read as {split_ending(name)[1]}: {reason}.'

@@ -4,20 +4,67 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tokenunlearn import __version__
-from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.result import MetricResult
+from tokenunlearn.errors import FileError, TokenUnlearnError
+from tokenunlearn.evaluation.result import Better, MetricResult
 from tokenunlearn.files import replaced
 from tokenunlearn.folders import CHECKOUT
 from tokenunlearn.notebook import report_html
+from tokenunlearn.stored import fitted, read_json
+
+
+class _MetricValues(TypedDict):
+    value: float | None
+    n: int
+    interval: tuple[float | None, float | None] | None
+    better: Better
+    rows: list[float | None]
+    sample_ids: list[str]
+
+
+class MetricValues(_MetricValues, total=False):
+    """A metric's result as plain values, null for a figure that is not finite."""
+
+    name: str
+    chance: float | None
+    retrained: float | None
+
+
+class Generation(TypedDict):
+    """A question, its answer, and what the model answers."""
+
+    sample_id: str
+    question: str
+    answer: str
+    generation: str
+
+
+class _ReportValues(TypedDict):
+    model: str
+    revision: str
+    suite: str
+    settings: dict[str, Any]
+    metrics: dict[str, MetricValues]
+
+
+class ReportValues(_ReportValues, total=False):
+    """A :class:`Report` as plain values."""
+
+    generations: dict[str, list[Generation]]
+    notes: list[str]
+    versions: dict[str, str]
+    git_revision: str
+    device: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -85,44 +132,52 @@ class Report:
             TokenUnlearnError: If there is no such file or it is not a report.
         """
         path = Path(path)
+        again = "create one with: python -m tokenunlearn evaluate --json."
+        if not os.path.isfile(path):
+            raise TokenUnlearnError(f'There is no report "{path}"; {again}')
         try:
-            values = read_report(path)
-            values["metrics"] = {name: _result(row) for name, row in values["metrics"].items()}
-            return cls(**values)
-        except OSError:
+            values: dict[str, Any] = dict(read_report(path))
+        except FileError as error:
             raise TokenUnlearnError(
-                f'There is no report "{path}"; create one with: python -m tokenunlearn evaluate --json.'
+                f'The file "{path}" is not a report: {str(error)[:-1]}; {again}'
             ) from None
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise TokenUnlearnError(
-                f'The file "{path}" is not a report; create one with: python -m tokenunlearn evaluate --json.'
-            ) from None
+        values["metrics"] = {name: _result(name, row) for name, row in values["metrics"].items()}
+        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
 
 
-def read_report(path: Path) -> dict[str, Any]:
+def read_report(path: Path) -> ReportValues:
     """The plain values of a stored report under their present names.
 
     Raises:
-        OSError: If the file cannot be read.
-        ValueError: If it holds something else.
+        FileError: If the file cannot be read, or holds something else.
     """
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    try:
-        for row in (values.get("settings", {}), *values["metrics"].values()):
-            if "reference" in row:  # what "retrained" was called
-                row["retrained"] = row.pop("reference")
-            if row.get("better") == "reference":
-                row["better"] = "retrained"
-    except (AttributeError, KeyError, TypeError):
-        raise ValueError(f'The file "{path}" is not a report.') from None
+    whole = read_json(path, dict[str, Any])
+    metrics = fitted(whole.get("metrics"), dict[str, dict[str, Any]], f"what {path.name} measured")
+    settings = fitted(whole.get("settings"), dict[str, Any], f"the settings in {path.name}")
+    for row in (settings, *metrics.values()):
+        if "reference" in row:  # what "retrained" was called
+            row["retrained"] = row.pop("reference")
+        if row.get("better") == "reference":
+            row["better"] = "retrained"
+    values: ReportValues = fitted(whole | {"metrics": metrics, "settings": settings}, ReportValues, path.name)
+    for name, metric in values["metrics"].items():
+        if len(metric["rows"]) != len(metric["sample_ids"]):
+            raise FileError(f'The rows of "{name[:80]}" in {path.name} must have an id each.')
     return values
 
 
-def _result(row: dict[str, Any]) -> MetricResult:
-    interval = row["interval"] and tuple(map(_number, row["interval"]))
-    changed = {"value": _number(row["value"]), "interval": interval}
+def _result(name: str, row: MetricValues) -> MetricResult:
+    low_high = row["interval"]
     return MetricResult(
-        **row | changed | {"rows": tuple(row["rows"]), "sample_ids": tuple(row["sample_ids"])}
+        name=row.get("name", name),
+        value=_number(row["value"]),
+        n=row["n"],
+        interval=(_number(low_high[0]), _number(low_high[1])) if low_high else None,
+        better=row["better"],
+        rows=tuple(row["rows"]),
+        chance=row.get("chance"),
+        sample_ids=tuple(row["sample_ids"]),
+        retrained=row.get("retrained"),
     )
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import FileError
 from tokenunlearn.files import replaced
+from tokenunlearn.stored import read_table
 
 if TYPE_CHECKING:
     from tokenunlearn.models.encoding import Encoding
@@ -147,21 +148,17 @@ def load_changes(path: str | Path) -> list[TokenChange]:
     """Read what :func:`save_changes` wrote.
 
     Raises:
-        TokenUnlearnError: If there is no such file or it holds something else.
+        FileError: If there is no such file or it holds something else.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    arrays = [f.name for f in fields(TokenChange) if f.type == "np.ndarray"]
-    try:
-        rows = pq.read_table(path).to_pylist()
-        return [
-            TokenChange(
-                **row | {"texts": tuple(row["texts"])} | {name: np.asarray(row[name]) for name in arrays}
-            )
-            for row in rows
-        ]
-    except (OSError, pa.ArrowException, TypeError, KeyError):
-        raise TokenUnlearnError(
-            f'The file "{Path(path).name}" has no token changes; run the unlearning again to get them.'
-        ) from None
+    path, text = Path(path), pa.string()
+    arrays = {f.name: pa.list_(pa.float64()) for f in fields(TokenChange) if f.type == "np.ndarray"}
+    arrays |= {name: pa.list_(pa.int64()) for name in arrays if name.startswith("rank")}
+    schema = pa.schema({"sample_id": text, "question": text, "texts": pa.list_(text)} | arrays)
+    rows, _ = read_table(path, schema)
+    for row in rows:
+        row |= {"texts": tuple(row["texts"])} | {name: np.asarray(row[name]) for name in arrays}
+        if any(len(row[name]) != len(row["texts"]) for name in arrays):
+            raise FileError(f"{path.name} must have a number for each token.")
+    return [TokenChange(**row) for row in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict
 
 from tokenunlearn.datasets.samples import Sample, SampleSet, evenly_spread
 from tokenunlearn.errors import RunError
@@ -55,6 +55,36 @@ class WatchSettings(Settings):
     def of(cls, described: Mapping[str, Any]) -> WatchSettings:
         """The settings behind a spec's description."""
         return cls(**{**described, "questions": tuple(described.get("questions", ()))})
+
+
+class Recalled(TypedDict):
+    """Mean teacher-forced gold-span accuracy, 0 to 1, and the number of samples behind it."""
+
+    value: float | None
+    n: int
+
+
+class Answered(TypedDict):
+    """A watched question, and what the model answers to it."""
+
+    question: str
+    answer: str
+
+
+class MemoryUse(TypedDict):
+    """Memory in use: "gpu" or "process", and bytes."""
+
+    where: str
+    bytes: int
+
+
+class Watched(TypedDict):
+    """What was measured after a step."""
+
+    step: int
+    gold_span: dict[str, Recalled]
+    answers: list[Answered]
+    memory: MemoryUse
 
 
 class Watcher:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,5 +63,5 @@ def find_checkpoint(name: str) -> Checkpoint | None:
     checkpoint = CHECKPOINTS.get(Path(name).name)
     if checkpoint is None:
         return None
-    known = name in (checkpoint.name, checkpoint.hub_id) or Path(name).expanduser().is_dir()
+    known = name in (checkpoint.name, checkpoint.hub_id) or os.path.isdir(os.path.expanduser(name))
     return checkpoint if known else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -29,6 +30,8 @@ from tokenunlearn.models.weight_files import (
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+LONGEST_HUB_ID = 193  # owner and name have at most 96 characters each
 
 
 def load_model(
@@ -132,8 +135,8 @@ def load_base_model(lm: LoadedModel, name: str = "auto") -> LoadedModel:
 
 def _existing_folder(name: str) -> Path | None:
     """The folder a name points at, or None when it is to be looked up on the hub."""
-    path = Path(name).expanduser()
-    if name.strip() and path.is_dir():
+    path = Path(os.path.expanduser(name))
+    if name.strip() and os.path.isdir(path):
         if (path / "adapter_config.json").exists():
             raise ModelNotFoundError(
                 f'The folder "{name}" holds an adapter; give it as adapter, and its base model as model.'
@@ -143,16 +146,18 @@ def _existing_folder(name: str) -> Path | None:
                 f'The folder "{name}" has no config.json, so it is not a transformers model.'
             )
         return path
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or not name.strip():
+    no_hub_id = len(name) > LONGEST_HUB_ID or not name.isprintable() or name.count("/") > 1
+    if no_hub_id or name.startswith((".", "/", "~")) or not name.strip():
+        shown = name if len(name) <= LONGEST_HUB_ID else f"{name[:LONGEST_HUB_ID]}…"
         raise ModelNotFoundError(
-            f'There is no model folder "{name}"; use a preset ({", ".join(PRESETS)}) or a Hub id.'
+            f'There is no model folder "{shown}"; use a preset ({", ".join(PRESETS)}) or a Hub id.'
         )
     return None
 
 
 def _adapter_folder(adapter: str | Path) -> Path:
-    path = Path(adapter).expanduser()
-    if not any((path / name).exists() for name in ("adapter_config.json", "config.json")):
+    path = Path(os.path.expanduser(adapter))
+    if not any(os.path.exists(path / name) for name in ("adapter_config.json", "config.json")):
         raise ModelNotFoundError(
             f'The adapter folder "{adapter}" has neither adapter_config.json nor config.json; '
             "use the adapter folder of a run."
@@ -177,7 +182,7 @@ def _load(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    files = ModelFiles.read(Path(source)) if Path(source).is_dir() else None
+    files = ModelFiles.read(Path(source)) if os.path.isdir(source) else None
     model: PreTrainedModel
     report: dict[str, Any]
     try:
@@ -217,7 +222,7 @@ def _load(
 def _why_not_loaded(source: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     lowered = text.lower()
-    remote = not Path(source).is_dir()
+    remote = not os.path.isdir(source)
     unreachable = ("couldn't connect", "offline", "connection", "resolve host", "max retries")
     if remote and any(mark in lowered for mark in unreachable):
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,7 +170,7 @@ def local_folder(name: str) -> Path:
     preset = PRESETS.get(name)
     if preset:
         return smollm2_folder() if preset.base == "smollm2" else ASSETS / "models" / preset.base
-    return Path(name).expanduser()
+    return Path(os.path.expanduser(name))
 
 
 def preset_folders(name: str) -> list[Path]:

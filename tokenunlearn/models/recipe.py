@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import FileError, TokenUnlearnError
 from tokenunlearn.files import replaced
+from tokenunlearn.stored import fitted, read_json
 
 RECIPE = "recipe.json"
 
@@ -55,27 +57,25 @@ class Recipe:
         Raises:
             TokenUnlearnError: If there is no such file or it is not a recipe.
         """
-        file = Path(path).expanduser()
-        file = file / RECIPE if file.is_dir() else file
+        file = Path(os.path.expanduser(path))
+        file = file / RECIPE if os.path.isdir(file) else file
+        if not os.path.isfile(file):
+            raise TokenUnlearnError(f'There is no recipe "{file}"; retrain writes one.')
         try:
-            values = json.loads(file.read_text(encoding="utf-8"))
-            recipe = cls(**values) if "settings" in values else cls(settings=values)
-            if not all(
-                isinstance(known, dict)
-                for known in (recipe.settings, recipe.template_kwargs, *recipe.samples.values())
-            ):
-                raise TypeError
-            return recipe
-        except OSError:
-            raise TokenUnlearnError(f'There is no recipe "{file}"; retrain writes one.') from None
-        except (ValueError, TypeError, AttributeError):
-            raise TokenUnlearnError(f'The file "{file}" is not a recipe; retrain writes one.') from None
+            values = read_json(file, dict[str, Any])
+            recipe: Recipe = fitted(values if "settings" in values else {"settings": values}, cls, file.name)
+        except FileError as error:
+            reason = str(error)[:-1]
+            raise TokenUnlearnError(
+                f'The file "{file}" is not a recipe: {reason}; retrain writes one.'
+            ) from None
+        return recipe
 
 
 def find_recipe(folder: str | Path) -> Recipe | None:
     """The recipe in a model's folder, or None where there is none that names its base model."""
     try:
-        recipe = Recipe.load(Path(folder).expanduser() / RECIPE)
+        recipe = Recipe.load(Path(os.path.expanduser(folder)) / RECIPE)
     except TokenUnlearnError:
         return None
     return recipe if recipe.model else None

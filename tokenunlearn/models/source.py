@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,7 +48,9 @@ class ModelSource:
         """The revision that loading would give now; "" for Hub ids and missing weights."""
         weights, loras = layered(preset_folders(self.name), [Path(a) for a in self.adapters])
         folders = [*filter(None, [weights]), *loras]
-        if not self.name.strip() or not all(any(path.glob("*.safetensors")) for path in folders):
+        if not self.name.strip() or not all(map(os.path.isdir, folders)):
+            return ""
+        if not all(any(path.glob("*.safetensors")) for path in folders):
             return ""
         return "+".join(weights_fingerprint(path) for path in folders)
 
@@ -60,5 +63,5 @@ def layered(folders: Sequence[Path], adapters: Sequence[Path]) -> tuple[Path | N
         adapters: What runs changed, the earliest first; full weights replace all before them.
     """
     layers = [*folders, *adapters]
-    full = [i for i, path in enumerate(layers) if not (path / "adapter_config.json").exists()]
+    full = [i for i, path in enumerate(layers) if not os.path.exists(path / "adapter_config.json")]
     return (layers[full[-1]], layers[full[-1] + 1 :]) if full else (None, layers)

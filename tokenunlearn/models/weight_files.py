@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.errors import FileError, ModelNotFoundError
+from tokenunlearn.stored import read_json
 
 if TYPE_CHECKING:
     import torch
@@ -225,9 +225,7 @@ def json_object(path: Path) -> dict[str, Any]:
         ModelNotFoundError: If it holds none.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelNotFoundError(f'"{path}" is not valid JSON: {error}.') from error
-    if not isinstance(value, dict):
-        raise ModelNotFoundError(f'"{path}" must hold a JSON object.')
+        value: dict[str, Any] = read_json(path, dict[str, Any])
+    except FileError as error:
+        raise ModelNotFoundError(f'In "{path.parent}", {error}') from None
     return value

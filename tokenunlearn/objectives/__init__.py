@@ -5,7 +5,7 @@ Nothing here imports torch before a loss is computed, so forms and help texts co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -47,6 +47,7 @@ from tokenunlearn.objectives.weightings import (
     wtnpo_weights,
 )
 from tokenunlearn.objectives.wga import WGA, wga
+from tokenunlearn.settings import shortened
 
 # A new objective is one file and one line here; a new regularizer or weighting is one class and one line.
 OBJECTIVES: dict[str, type[Objective]] = {
@@ -80,14 +81,25 @@ REGULARIZERS: dict[str, type[Regularizer] | None] = {
 }
 
 
+def check_known(what: str, name: Any, known: Iterable[str]) -> None:
+    """Refuse a name that is none of those known.
+
+    Raises:
+        TokenUnlearnError: If it is another text, or no text at all.
+    """
+    if name not in list(known):
+        raise TokenUnlearnError(f'There is no {what} "{shortened(name)}"; use one of {", ".join(known)}.')
+
+
 def _make(what: str, known: Mapping[str, type[Any]], name: str, parameters: Mapping[str, float]) -> Any:
-    if name not in known:
-        raise TokenUnlearnError(f'There is no {what} "{name}"; use one of {", ".join(known)}.')
+    check_known(what, name, known)
     own = [f.name for f in fields(known[name])]
     for parameter in parameters:
         if parameter not in own:
             takes = f"takes {', '.join(own)}" if own else "takes no parameters"
-            raise TokenUnlearnError(f'The {what} "{name}" has no parameter "{parameter}"; it {takes}.')
+            raise TokenUnlearnError(
+                f'The {what} "{name}" has no parameter "{shortened(parameter)}"; it {takes}.'
+            )
     return known[name](**parameters)
 
 
@@ -117,8 +129,7 @@ def make_regularizer(name: str) -> Regularizer | None:
     Raises:
         TokenUnlearnError: If the name is unknown.
     """
-    if name not in REGULARIZERS:
-        raise TokenUnlearnError(f'There is no regularizer "{name}"; use one of {", ".join(REGULARIZERS)}.')
+    check_known("regularizer", name, REGULARIZERS)
     kind = REGULARIZERS[name]
     return kind() if kind else None
 
@@ -156,6 +167,7 @@ __all__ = [
     "Weighting",
     "activation_distance",
     "ceu",
+    "check_known",
     "dpo",
     "etw_weights",
     "gradient_ascent",

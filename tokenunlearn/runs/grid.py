@@ -64,8 +64,8 @@ def make_grid(values: Values) -> list[UnlearnSettings]:
     common = {name: listed for name, listed in addressed.items() if "." not in name}
     plans: list[tuple[dict[str, Any], Values]] = []
     for objective, weighting in product(objectives, weightings):
-        own = _own(addressed, f"{objective}.", OBJECTIVES.get(objective), "")
-        own |= _own(addressed, f"weighting_{weighting}.", WEIGHTINGS.get(weighting), "weighting_")
+        own = _own(addressed, f"{objective}.", OBJECTIVES.get(str(objective)), "")
+        own |= _own(addressed, f"weighting_{weighting}.", WEIGHTINGS.get(str(weighting)), "weighting_")
         plans.append(({"objective": objective, "weighting": weighting}, own | common))
     count = sum(math.prod(len(values) for values in axes.values()) for _, axes in plans)
     _check_count(count)
@@ -85,7 +85,9 @@ def _addressed(values: Values, objectives: Sequence[str], weightings: Sequence[s
         prefix, owners = ("weighting_", weightings) if of_weighting else ("", objectives)
         known: Mapping[str, type[Any]] = WEIGHTINGS if of_weighting else OBJECTIVES
         parameter = name.removeprefix(prefix)
-        owned = [f"{prefix}{owner}.{parameter}" for owner in owners if parameter in _names(known.get(owner))]
+        owned = [
+            f"{prefix}{owner}.{parameter}" for owner in owners if parameter in _names(known.get(str(owner)))
+        ]
         addressed |= dict.fromkeys(owned if owned and name not in settings else [name], listed)
     return addressed
 

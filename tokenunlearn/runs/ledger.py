@@ -55,6 +55,8 @@ class Request:
         """Value, interval and n: "0.04 (95 % CI 0.01 to 0.20, n = 24)"; or why there is no value."""
         if self.value is None:
             return self.message or "not measured"
+        if self.low is None or self.high is None:
+            return f"{self.value:.2f} (n = {self.n})"
         return f"{self.value:.2f} (95 % CI {self.low:.2f} to {self.high:.2f}, n = {self.n})"
 
 

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
 
 from tokenunlearn.attribution.selection import RULES, Rule
-from tokenunlearn.errors import RunError
+from tokenunlearn.errors import FileError, RunError
+from tokenunlearn.settings import shortened
+from tokenunlearn.stored import fitted, read_json
+
+
+class _Rule(TypedDict):
+    selection: str
+
+
+class _Watch(TypedDict, total=False):
+    every: int
+    samples: int
+    questions: list[str]
+
+
+class _Config(TypedDict, total=False):
+    objective: str
+    parameters: Mapping[str, Any]
+    regularizer: str
+    weighting: str
+    weighting_parameters: Mapping[str, Any]
+    control: str
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +97,23 @@ class RunSpec:
         run_id = f"{now:%Y%m%d-%H%M%S}-{name}-{secrets.token_hex(2)}"
         return cls(id=run_id, created=now.isoformat(timespec="seconds"), label=label or name, **values)
 
+    @classmethod
+    def read(cls, path: Path) -> RunSpec:
+        """The spec in a file; what a newer version has added is left out.
+
+        Raises:
+            FileError: If the file cannot be read, or holds something else.
+        """
+        spec: RunSpec = read_json(path, cls)
+        fitted(spec.rule, _Rule, f"the rule in {path.name}")
+        fitted(spec.config, _Config, f"the config in {path.name}")
+        fitted(spec.watch, _Watch, f"what is watched in {path.name}")
+        try:
+            datetime.fromisoformat(spec.created)
+        except ValueError:
+            raise FileError(f'"created" in {path.name} must be a time.') from None
+        return spec
+
     def to_json(self) -> dict[str, Any]:
         """The spec as plain values."""
         return asdict(self)
@@ -80,12 +123,16 @@ def make_rule(described: Mapping[str, Any]) -> Rule:
     """The rule behind a description such as {"selection": "soft", "temperature": 0.5}.
 
     Raises:
-        RunError: If the selection is unknown or a parameter is not its own.
+        TokenUnlearnError: If the selection is unknown, or a parameter is not its own or out of range.
     """
     parameters = dict(described)
     name = parameters.pop("selection", "")
-    if name not in RULES:
-        raise RunError(f'There is no selection "{name}"; use one of {", ".join(RULES)}.')
+    if name not in list(RULES):
+        raise RunError(f'There is no selection "{shortened(name)}"; use one of {", ".join(RULES)}.')
+    for parameter, value in parameters.items():
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not number or not abs(value) < math.inf:
+            raise RunError(f'{shortened(parameter)} is "{shortened(value)}"; it must be a finite number.')
     try:
         rule: Rule = RULES[name](**parameters)
     except TypeError:

@@ -21,23 +21,26 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.errors import RunError
-from tokenunlearn.evaluation.report import read_report
+from tokenunlearn.errors import FileError, RunError, TokenUnlearnError
+from tokenunlearn.evaluation.report import ReportValues, read_report
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
-from tokenunlearn.files import replaced
+from tokenunlearn.evaluation.watch import Watched
+from tokenunlearn.files import replaced, sync
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.stored import read_json, read_lines, read_text
 
-Status = Literal["queued", "running", "completed", "failed", "cancelled"]
+Status = Literal["queued", "running", "completed", "failed", "cancelled", "damaged"]
 ACTIVE = ("queued", "running")
 # What a run has measured and said; its weights are not shipped.
 SHIPPED_FILES = (
@@ -53,6 +56,30 @@ SHIPPED_FILES = (
     "report.json",
 )
 LONGEST_LABEL = 80
+START_REPORT = "start_report.json"
+
+
+class _Step(TypedDict):
+    step: float
+
+
+class StepRecord(_Step, total=False):
+    """What one step measured, and more: NLL and losses in nats, seconds since the first step."""
+
+    forget_nll: float | None
+    retain_loss: float | None
+    loss: float | None
+    seconds: float | None
+
+
+class AnswerPair(TypedDict):
+    """A question of a run's samples with its answer, and what the model answers before and after the run."""
+
+    sample_id: str
+    question: str
+    answer: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +87,7 @@ class RunState:
     """Where a run is.
 
     Attributes:
-        status: queued, running, completed, failed or cancelled.
+        status: queued, running, completed, failed or cancelled; damaged where it cannot be read.
         phase: What a running run does: loading, scoring, reference, training, generating, evaluating.
         done: Units of the phase that are done; steps in training.
         total: Units of the phase.
@@ -87,7 +114,11 @@ class RunState:
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder; every property reads what is on disk now."""
+    """A run's folder; every property reads what is on disk now.
+
+    A damaged spec or state makes the whole run a damaged one. Any other damaged file of measurements counts
+    as one that is not there, and :attr:`damage` says so.
+    """
 
     folder: Path
 
@@ -104,17 +135,24 @@ class Run:
             RunError: If the folder holds no readable spec.
         """
         try:
-            return RunSpec(**json.loads((self.folder / "spec.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            raise RunError(f'The run "{self.id}" has no readable spec.json.') from None
+            return RunSpec.read(self.folder / "spec.json")
+        except FileError as error:
+            raise RunError(f'The run "{self.id}" is damaged and can only be deleted: {error}') from None
 
     @property
     def state(self) -> RunState:
-        """The state on disk; one whose process has gone is failed, or cancelled where it still waited."""
+        """The state on disk; one whose process has gone is failed, or cancelled where it still waited.
+
+        A run that cannot be read is damaged, unless a process still carries it out.
+        """
         try:
-            state = RunState(**json.loads((self.folder / "state.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return RunState("failed", message="The state.json of this run cannot be read.")
+            state: RunState = read_json(self.folder / "state.json", RunState)
+            if not (state.active and _alive(state.pid)):
+                _ = self.spec
+        except FileError as error:
+            return RunState("damaged", message=f"The run can only be deleted: {error}")
+        except RunError as error:
+            return RunState("damaged", message=str(error))
         if not state.active or _alive(state.pid):
             return state
         if state.status == "queued":
@@ -132,9 +170,9 @@ class Run:
         if not self.spec.adapter:
             return None
         folder = self._adapter_place
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise RunError(f'The run "{self.id}" goes on from "{self.spec.adapter}", which is gone.')
-        return Run(folder) if (folder / "spec.json").is_file() else None
+        return Run(folder) if os.path.isfile(folder / "spec.json") else None
 
     @property
     def lineage(self) -> list[Run]:
@@ -176,20 +214,26 @@ class Run:
         return Path(os.path.normpath(self.folder.absolute().parent / self.spec.adapter))
 
     @property
-    def metrics(self) -> list[dict[str, float]]:
+    def metrics(self) -> list[StepRecord]:
         """The records of all steps so far."""
-        return self._lines("metrics.jsonl")
+        records: list[StepRecord] = (self._read("metrics.jsonl") or ([], 0))[0]
+        return records
 
     @property
-    def watched(self) -> list[dict[str, Any]]:
-        """What was measured between steps so far, see :class:`~tokenunlearn.evaluation.watch.Watcher`."""
-        return self._lines("watched.jsonl")
+    def watched(self) -> list[Watched]:
+        """What was measured between steps so far."""
+        records: list[Watched] = (self._read("watched.jsonl") or ([], 0))[0]
+        return records
 
     @property
     def scores(self) -> ScoreSet | None:
-        """The score set behind its weights, if it has one."""
+        """The score set behind its weights, if it has one.
+
+        Raises:
+            ScoreSetError: If the file cannot be read: other weights are never put in their place.
+        """
         path = self.folder / "scores.parquet"
-        return ScoreSet.load(path) if path.exists() else None
+        return ScoreSet.load(path) if os.path.lexists(path) else None
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -201,26 +245,22 @@ class Run:
         """What it did to every token of the forget set, if it came that far.
 
         Raises:
-            TokenUnlearnError: If the file cannot be read.
+            FileError: If the file cannot be read.
         """
         path = self.folder / "tokens.parquet"
-        return load_changes(path) if path.exists() else None
+        return load_changes(path) if os.path.lexists(path) else None
 
     @property
     def label(self) -> str:
-        """What a person calls the run: the label given last, else the spec's.
-
-        Raises:
-            RunError: If the folder holds no readable spec.
-        """
+        """What a person calls the run: the label given last, else the spec's, else the run's id."""
         try:
-            return (self.folder / "label.txt").read_text(encoding="utf-8")
-        except OSError:
-            return self.spec.label
+            return _short(self._read("label.txt") or "") or self.spec.label
+        except RunError:
+            return self.id
 
     def rename(self, label: str) -> None:
         """Give the run another label; the frozen spec stays as it is, and "" brings its label back."""
-        label = " ".join(label.split())[:LONGEST_LABEL]
+        label = _short(label)
         if label and label != self.spec.label:
             with replaced(self.folder / "label.txt") as file:
                 file.write(label.encode())
@@ -228,33 +268,52 @@ class Run:
             (self.folder / "label.txt").unlink(missing_ok=True)
 
     @property
-    def generations(self) -> dict[str, list[dict[str, str]]]:
+    def generations(self) -> dict[str, list[AnswerPair]]:
         """Answers before and after, by part."""
         return self._read("generations.json") or {}
 
     @property
     def requests(self) -> list[Request]:
         """Its own request and those before it, the earliest first, as measured after it; [] before that."""
-        return [Request(**row) for row in self._read("requests.json") or []]
+        return self._read("requests.json") or []
 
     @property
-    def report(self) -> dict[str, Any] | None:
+    def report(self) -> ReportValues | None:
         """The evaluation as plain values, if there was one."""
-        try:
-            return read_report(self.folder / "report.json")
-        except (OSError, ValueError):
-            return None
+        report: ReportValues | None = self._read("report.json")
+        return report
+
+    @property
+    def start_report(self) -> ReportValues | None:
+        """The evaluation of its start model on own samples, if there was one."""
+        report: ReportValues | None = self._read(START_REPORT)
+        return report
+
+    @property
+    def damage(self) -> list[str]:
+        """A sentence for each file beside spec and state that is damaged, and so counts as not there."""
+        sentences = []
+        for name in READERS:
+            try:
+                value = READERS[name](self.folder / name)
+            except TokenUnlearnError as error:
+                if os.path.lexists(self.folder / name):
+                    sentences.append(f"{error} The file is ignored.")
+            else:
+                if name.endswith(".jsonl") and value[1]:
+                    sentences.append(f"{name} has {value[1]:,} damaged lines, which are left out.")
+        return sentences
 
     @property
     def adapter(self) -> Path | None:
         """Folder of what the run changed, once it is written."""
         path = self.folder / "adapter"
-        return path if path.is_dir() else None
+        return path if os.path.isdir(path) else None
 
     @property
     def cancel_requested(self) -> bool:
         """Whether someone asked to stop."""
-        return (self.folder / "cancel").exists()
+        return os.path.exists(self.folder / "cancel")
 
     def request_cancel(self) -> None:
         """Ask the run to stop; it does so after the step it is in.
@@ -273,13 +332,22 @@ class Run:
         write_json(self.folder / name, value)
 
     def set_state(self, **changes: Any) -> RunState:
-        """Change the state on disk; called only by the process that runs it."""
-        values = json.loads((self.folder / "state.json").read_text(encoding="utf-8")) | changes
+        """Change the state on disk; called only by the process that runs it.
+
+        The state of a run that has ended, and what it measured, outlast a crash of the machine.
+        """
+        try:
+            state = read_json(self.folder / "state.json", RunState)
+        except FileError:  # nobody knows better than the process that runs it
+            state = RunState("running")
         if changes.get("status") == "running":
-            values["started"] = values["started"] or now()
+            changes["started"] = state.started or now()
         elif changes.get("status") in ("completed", "failed", "cancelled"):
-            values["ended"] = now()
-        state = RunState(**values | {"pid": os.getpid()})
+            changes["ended"] = now()
+        state = replace(state, **changes, pid=os.getpid())
+        if not state.active:
+            for name in ("metrics.jsonl", "watched.jsonl"):
+                sync(self.folder / name)
         write_json(self.folder / "state.json", asdict(state), synced=not state.active)
         return state
 
@@ -296,18 +364,26 @@ class Run:
         with (self.folder / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
-    def _lines(self, name: str) -> list[dict[str, Any]]:
-        try:
-            lines = (self.folder / name).read_text(encoding="utf-8").split("\n")
-        except OSError:
-            return []
-        return [json.loads(line) for line in lines[:-1]]  # what follows the last line end is being written
-
     def _read(self, name: str) -> Any:
-        try:
-            return json.loads((self.folder / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
+        """What a file holds; None where it is not there or damaged."""
+        with suppress(FileError):
+            return READERS[name](self.folder / name)
+        return None
+
+
+# What each file beside spec and state holds.
+READERS: Mapping[str, Callable[[Path], Any]] = {
+    "label.txt": read_text,
+    "metrics.jsonl": partial(read_lines, kind=StepRecord),
+    "watched.jsonl": partial(read_lines, kind=Watched),
+    "resolved.json": partial(read_json, kind=dict[str, Any]),
+    "generations.json": partial(read_json, kind=dict[str, list[AnswerPair]]),
+    "report.json": read_report,
+    START_REPORT: read_report,
+    "requests.json": partial(read_json, kind=list[Request]),
+    "scores.parquet": ScoreSet.load,
+    "tokens.parquet": load_changes,
+}
 
 
 class RunStore:
@@ -319,7 +395,7 @@ class RunStore:
     """
 
     def __init__(self, root: str | Path, *, read_only: bool = False) -> None:
-        self.root = Path(root).expanduser()
+        self.root = Path(os.path.expanduser(root))
         self.read_only = read_only
 
     def create(self, spec: RunSpec, scores: ScoreSet | None = None) -> Run:
@@ -342,16 +418,29 @@ class RunStore:
         if scores is not None:
             scores.save(scratch / "scores.parquet")
         scratch.chmod(0o755)
-        return Run(scratch.rename(self.root / spec.id))
+        run = Run(scratch.rename(self.root / spec.id))
+        sync(self.root)
+        return run
 
     def runs(self) -> list[Run]:
-        """Every run, the newest first."""
-        if not self.root.is_dir():
+        """Every run, the newest first; damaged ones too.
+
+        Raises:
+            RunError: If the folder cannot be read.
+        """
+        if not os.path.isdir(self.root):
             return []
-        folders = [
-            p for p in self.root.iterdir() if (p / "spec.json").is_file() and not p.name.startswith(".")
-        ]
-        return [Run(folder) for folder in sorted(folders, key=lambda p: p.name, reverse=True)]
+        try:
+            names = sorted(os.listdir(self.root), reverse=True)
+        except OSError as error:
+            raise RunError(f'The runs in "{self.root}" cannot be read: {error.strerror}.') from None
+        return [Run(self.root / name) for name in names if not name.startswith(".") and self._is_run(name)]
+
+    def _is_run(self, name: str) -> bool:
+        """Whether a folder has the frozen files of a run, or cannot be looked into."""
+        folder = self.root / name
+        files = any(os.path.lexists(folder / file) for file in ("spec.json", "state.json"))
+        return files or (os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK))
 
     def get(self, run_id: str) -> Run:
         """The run of an id, or of the only id that begins so.
@@ -384,20 +473,21 @@ class RunStore:
         Raises:
             RunError: If there is none.
         """
-        path = Path(adapter).expanduser()
-        if not path.is_dir() and path.name != adapter:
+        path = Path(os.path.expanduser(adapter))
+        if not os.path.isdir(path) and path.name != adapter:
             raise RunError(f'There is no run or adapter folder "{adapter}".')
-        if not path.is_dir():
+        if not os.path.isdir(path):
             return self.get(adapter).id
         path = path.resolve()
-        folder = path.parent if (path.parent / "spec.json").is_file() else path
+        folder = path.parent if os.path.isfile(path.parent / "spec.json") else path
         return folder.name if folder.parent == self.root.resolve() else str(folder)
 
     def delete(self, run_id: str) -> None:
         """Remove a run and everything in its folder.
 
         Raises:
-            RunError: If there is no such run, it is still active, another goes on from it, or it was shipped.
+            RunError: If there is no such run, it is still active, another goes on from it, it was shipped, or
+                the folder may not be removed.
         """
         self._check_writable()
         run = self.get(run_id)
@@ -405,7 +495,10 @@ class RunStore:
             raise RunError(f'The run "{later.id}" goes on from "{run.id}"; delete that one first.')
         if run.state.active:
             raise RunError(f'The run "{run.id}" is {run.state.status}; cancel it first.')
-        shutil.rmtree(run.folder)
+        try:
+            run.folder.unlink() if run.folder.is_symlink() else shutil.rmtree(run.folder)
+        except OSError as error:
+            raise RunError(f'The run "{run.id}" cannot be deleted: {error.strerror}.') from None
 
     def _check_writable(self) -> None:
         if self.read_only:
@@ -424,13 +517,17 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def _short(label: str) -> str:
+    return " ".join(label.split())[:LONGEST_LABEL]
+
+
 def _alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return True
+    if pid <= 0:
+        return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
-    return pid > 0
+    return True

@@ -15,11 +15,12 @@ from tokenunlearn.objectives import (
     OBJECTIVES,
     REGULARIZERS,
     WEIGHTINGS,
+    check_known,
     make_objective,
     make_regularizer,
     make_weighting,
 )
-from tokenunlearn.settings import Settings, renamed, setting
+from tokenunlearn.settings import Settings, renamed, setting, shortened
 
 Parameterization = Literal["auto", "lora", "full"]
 # Settings of every objective that recommends no others; a recommended learning rate is one for each
@@ -141,14 +142,12 @@ class UnlearnSettings(Settings):
 
     def __post_init__(self) -> None:
         """Fill what is left open and refuse what could not run, in one sentence."""
-        if self.weighting in CONTROLS:  # what controls were before they had a setting of their own
+        if self.weighting in list(CONTROLS):  # what controls were before they had a setting of their own
             object.__setattr__(self, "control", self.weighting)
             object.__setattr__(self, "weighting", "selection")
         recommended = make_objective(self.objective, self.parameters).recommended
         make_weighting(self.weighting, self.weighting_parameters)
-        if self.control not in (NO_CONTROL, *CONTROLS):
-            known = ", ".join((NO_CONTROL, *CONTROLS))
-            raise TokenUnlearnError(f'There is no control "{self.control}"; use one of {known}.')
+        check_known("control", self.control, (NO_CONTROL, *CONTROLS))
         if self.control != NO_CONTROL and self.weighting != "selection":
             raise TokenUnlearnError(
                 f'The weighting "{self.weighting}" makes its own weights; the control '
@@ -229,9 +228,15 @@ class UnlearnSettings(Settings):
         own = {f.name for f in fields(cls)}
         values = {k: v for k, v in settings.items() if k in own}
         parameters: dict[str, dict[str, Any]] = {
-            name: dict(values.get(name) or {}) for name in ("parameters", "weighting_parameters")
+            name: _named(name, values.get(name)) for name in ("parameters", "weighting_parameters")
         }
         for name in settings.keys() - own:
             kind = "weighting_parameters" if name.startswith("weighting_") else "parameters"
             parameters[kind][name.removeprefix("weighting_")] = settings[name]
         return cls(**values | parameters)
+
+
+def _named(name: str, values: Any) -> dict[str, Any]:
+    if not isinstance(values, Mapping | None):
+        raise TokenUnlearnError(f'{name} is "{shortened(values)}"; it must hold values by name.')
+    return dict(values or {})
