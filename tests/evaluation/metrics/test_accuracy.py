@@ -13,7 +13,8 @@ import tokenunlearn as tu
 from tokenunlearn.datasets.choices import ChoiceQuestion, ChoiceSet
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.evaluation.letters import choice_prompt, letter_log_probs, letter_tokens
-from tokenunlearn.evaluation.metrics.accuracy import accuracy, wilson_interval
+from tokenunlearn.evaluation.metrics.accuracy import accuracy
+from tokenunlearn.evaluation.result import wilson_interval
 from tokenunlearn.evaluation.suites import choice_suite
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, ChoicePart
 from tokenunlearn.evaluation.suites.suite import known_retrained
