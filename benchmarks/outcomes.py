@@ -147,7 +147,7 @@ def share(rows: np.ndarray) -> list[float]:
 
 
 def shipped_outcomes() -> dict[str, Any]:
-    """Outcome -> model -> share, interval and n, of the shipped run beside its start and retrained model."""
+    """Outcome -> model -> share, interval and n, of the shipped run next to its start and retrained model."""
     run = RunStore(ASSETS / "runs").runs()[0]
     start, retrained = MODELS["authors"]
     reports = {

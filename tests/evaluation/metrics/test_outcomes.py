@@ -51,8 +51,8 @@ def test_a_leak_is_the_samples_own_fact_by_words(answer, leaked):
 
 
 def test_a_fact_that_the_question_states_is_no_leak():
-    told = sample("told", "Black Swan Prize", "Who won the Black Swan Prize?")
-    assert not leaks(told, "The Black Swan Prize.")
+    stated = sample("stated", "Black Swan Prize", "Who won the Black Swan Prize?")
+    assert not leaks(stated, "The Black Swan Prize.")
 
 
 def test_a_sample_without_spans_leaks_where_its_whole_answer_is_said():
