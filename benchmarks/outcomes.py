@@ -2,9 +2,10 @@
 
     python -m benchmarks.outcomes [--judges words,smollm2]
 
-Labels are made by script: fluent are answers of the start and of the retrained model to retained questions, and
-true answers of the holdout part; broken are the start model's after one of :data:`DAMAGES`. Limits are set on
-other retained questions. Figures of judges that are not asked for stay. Writes ``benchmarks/results/outcomes.json`` and renews the tables of the docs.
+Labels are made by script: fluent are answers of the start and of the retrained model to retained questions,
+and true answers of the holdout part; broken are the start model's after one of :data:`DAMAGES`. Limits are
+set on other retained questions. Stored figures of judges that are not measured stay. Writes
+``benchmarks/results/outcomes.json`` and ``docs/results.md``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from tokenunlearn.runs.store import RunStore
 
 # Suite -> start and retrained model with stored reports.
 MODELS = {"authors": ("demo", "demo-retrained"), "prose": ("demo-prose", "demo-prose-retrained")}
-# Judge -> the suites that it is measured on, and the questions of each; a language model takes a second a text.
+# Judge -> the suites that it is measured on, and the questions of each; SmolLM2 takes a second a text.
 JUDGED = {"words": (("authors", "prose"), 160), "smollm2": (("authors",), 40)}
 Damage = Callable[[list[str], list[str], random.Random], list[str]]
 
@@ -146,7 +147,7 @@ def share(rows: np.ndarray) -> list[float]:
 
 
 def shipped_outcomes() -> dict[str, Any]:
-    """Outcome -> model -> share, interval and n, of the shipped run beside its start and retrained model."""
+    """Outcome -> model -> share, interval and n, of the shipped run next to its start and retrained model."""
     run = RunStore(ASSETS / "runs").runs()[0]
     start, retrained = MODELS["authors"]
     reports = {
@@ -167,7 +168,7 @@ def shipped_outcomes() -> dict[str, Any]:
 def main(
     judges: Annotated[str, typer.Option(help="Judges, separated by commas.")] = "words,smollm2",
 ) -> None:
-    """Measure the judges, read the outcomes of the shipped reports, and write the result."""
+    """Measure the judges, read the outcomes in the shipped reports, and write the result."""
     path = RESULTS / "outcomes.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"judges": {}}
     for name in judges.split(","):

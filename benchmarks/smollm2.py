@@ -38,8 +38,9 @@ def main(
 ) -> None:
     """Unlearn or take the run, evaluate, write the result."""
     unlearned, history, config = _stored(run) if run else _unlearn(steps)
-    report = tu.evaluate(unlearned, "authors", RETRAINED, limit=LIMITS[MODEL])
     shipped = {name: Report.load(ASSETS / "reports" / f"{name}.json") for name in (MODEL, RETRAINED)}
+    report = tu.evaluate(unlearned, "authors", RETRAINED, start=shipped[MODEL], limit=LIMITS[MODEL])
+    pairs = report["retain/retained_pairs"]
     result = {
         "model": MODEL,
         "revision": tu.load_model(MODEL).revision,
@@ -49,6 +50,7 @@ def main(
         "config": config,
         "limit": LIMITS[MODEL],
         "seconds_a_step": round(median(b["seconds"] - a["seconds"] for a, b in pairwise(history)), 1),
+        "retained_pairs": [pairs.value, *(pairs.interval or ()), pairs.n],
         "metrics": {
             "start": figures(shipped[MODEL]),
             "unlearned": figures(report),

@@ -33,6 +33,12 @@ def over_seeds(values: Sequence[float], digits: int) -> str:
     return f"{statistics.mean(values):.{digits}f}{spread}"
 
 
+def counted(share: Sequence[float]) -> str:
+    """A share, its interval and n, from (share, low, high, n)."""
+    value, low, high, n = share
+    return f"{value:.3f} ({low:.3f} to {high:.3f}, n = {n})"
+
+
 def signals_table(result: dict[str, Any]) -> str:
     """Signals of one model as rows, figures against the gold spans as columns."""
     return markdown(*signals_tables.full(result))
@@ -89,7 +95,12 @@ def smollm2_table(result: dict[str, Any]) -> str:
 
 def _smollm2_section(result: dict[str, Any]) -> str:
     config, rule, metrics = result["config"], result["rule"], result["metrics"]
-    retained = metrics["unlearned"]["retain/gold_span"] / metrics["start"]["retain/gold_span"]
+    retained = (
+        f"the model still gives {counted(result['retained_pairs'])} of the retained answers it had right"
+        if "retained_pairs" in result
+        else f"the model states {metrics['unlearned']['retain/gold_span']:.0%} of the retained facts, the "
+        f"start model {metrics['start']['retain/gold_span']:.0%}"
+    )
     return f"""## A real language model
 
 `python -m benchmarks.smollm2`: objective {config["objective"]}, {rule["selection"]} selection with the
@@ -97,8 +108,7 @@ preset `leave-one-out` at threshold {rule["threshold"]}, other settings at their
 {config["steps"]} steps, on `{result["model"]}` (SmolLM2-135M-Instruct fine-tuned on the authors). A step uses
 {config["batch_size"]} forget and {config["retain_batch_size"]} retained samples, trains a LoRA adapter at
 learning rate {config["learning_rate"]:g} and takes {result["seconds_a_step"]:.0f} s (median, on 2 cores under
-other load). On {result["limit"]} samples per split, the model still recalls {retained:.0%} of the retained
-facts it knew.
+other load). On {result["limit"]} samples per split, {retained}.
 
 {smollm2_table(result)}
 """
@@ -303,6 +313,57 @@ standard deviation over seeds, with the number of seeds in parentheses. Bold: at
 """
 
 
+def judges_table(result: dict[str, Any]) -> str:
+    """Groups of answers as rows, judges and suites as columns: AUROC, then the share called broken."""
+    columns = {(j, s): f for j, suites in result["judges"].items() for s, f in suites.items()}
+    groups = dict.fromkeys(group for figures in columns.values() for group in figures["called_broken"])
+    aurocs = [f"{a:.3f} ({low:.3f} to {high:.3f})" for a, low, high in (f["auroc"] for f in columns.values())]
+    rows = [["AUROC, all broken against all fluent", *aurocs]]
+    for group in groups:
+        cells = (figures["called_broken"].get(group) for figures in columns.values())
+        label = f"called broken: {group}"
+        rows.append([label, *(counted(cell) if cell else "–" for cell in cells)])
+    return markdown(["", *(f"`{judge}`, {suite}" for judge, suite in columns)], rows)
+
+
+def outcomes_table(result: dict[str, Any]) -> str:
+    """Outcomes as rows, start, unlearned and retrained model as columns."""
+    metrics = result["outcomes"]
+    models = next(iter(metrics.values()))
+    rows = [
+        [f"`{name}`", *(counted(row[model]) if model in row else "–" for model in models)]
+        for name, row in metrics.items()
+        if row
+    ]
+    return markdown(["", *models], rows)
+
+
+def _outcomes_section(result: dict[str, Any]) -> str:
+    return f"""## What became of the forgotten answers
+
+The run shipped with the repository (defaults on `demo`, `authors:forget10`), its start model and its
+retrained model, see [metrics.md](metrics.md#leaks-cross_leaks-declines-broken-wrong). In parentheses: 95 % CI
+and n.
+
+{outcomes_table(result)}
+
+`python -m benchmarks.outcomes`: do the judges tell broken answers from fluent ones? Fluent: answers of the
+start and the retrained model to retained questions, and true answers of the holdout. Broken: the start
+model's answers after one damage each (swapped: two pairs of words; thinned: a quarter of the words deleted;
+glued: half a word and the next; repeated: three words said three times; spliced: the beginning of one answer
+with the end of another; cut: the last third missing; salad: all words in random order). Limits are set on
+other retained questions.
+
+{judges_table(result)}
+
+How `words` weighs its faults was chosen among five forms on these damaged answers, so its figures are not a
+held-out test; SmolLM2's are. The start and the retrained model recite most retained answers alike, so their two
+rows are one measurement. Both judges miss most of the spliced answers, some of which are sentences, so `broken`
+is a lower bound. SmolLM2 finds invented names unlikely in fluent answers too: its limit is high, and it misses most faults of a word or
+two.
+"""
+
+
 def selectivity_table(result: dict[str, Any]) -> str:
     """Rules as rows; gold and other tokens at equal steps, then at equal mean change, as columns."""
     figures = ("p_gold", "p_other", "change_gold", "change_other", "selectivity")
@@ -416,6 +477,7 @@ SECTIONS = {
     "default_choice": _default_choice_section,
     "selection": _selection_section,
     "smollm2": _smollm2_section,
+    "outcomes": _outcomes_section,
     "attacks": _attacks_section,
     "hazard": _hazard_section,
     "selectivity": _selectivity_section,
@@ -443,14 +505,13 @@ def stored_sections(sections: Mapping[str, Callable[[dict[str, Any]], str]]) -> 
     ]
 
 
-def _renew_readme(table: str) -> None:
-    """Put a table between the README's marks."""
-    readme = PAGE.parent.parent / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
-    before, begin, rest = text.partition("<!-- signals: written by benchmarks.tables -->\n")
-    _, end, after = rest.partition("<!-- end of signals -->")
+def _renew(page: Path, name: str, table: str) -> None:
+    """Put a table between the marks of its name on a page."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    before, begin, rest = text.partition(f"<!-- {name}: written by benchmarks.tables -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
     if begin and end:
-        readme.write_text(f"{before}{begin}{table}\n{end}{after}", encoding="utf-8")
+        page.write_text(f"{before}{begin}{table}\n{end}{after}", encoding="utf-8")
 
 
 def write() -> None:
@@ -463,7 +524,9 @@ def write() -> None:
         parts.append(_methods_section(methods))
     PAGE.write_text("\n".join(parts), encoding="utf-8")
     if signals:
-        _renew_readme(markdown(*signals_tables.headline(signals)))
+        _renew(PAGE.parent.parent / "README.md", "signals", markdown(*signals_tables.headline(signals)))
+    if outcomes := stored_results(["outcomes"]):
+        _renew(PAGE.parent / "metrics.md", "judges", judges_table(outcomes["outcomes"]))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation import evaluate
+from tokenunlearn.evaluation import Report, evaluate
 from tokenunlearn.evaluation.measurement import Part
 from tokenunlearn.evaluation.metrics import METRICS, PartMetric
 from tokenunlearn.evaluation.metrics.forget_quality import forget_quality
@@ -212,7 +212,7 @@ def test_without_a_retrained_model_there_is_no_forget_quality(tiny_lm, towns_sui
     report = evaluate(tiny_lm, towns_suite)
     assert not {"forget_quality", "privacy_leakage", "membership_reference"} & set(report.metrics)
     assert all(result.retrained is None for result in report.metrics.values())
-    assert report.notes == ["No retained pairs, because no report of the start model is given."]
+    assert report.notes == []
 
 
 def bare(part: Part) -> Part:
@@ -324,21 +324,83 @@ def test_a_run_is_measured_by_the_suite_of_its_forget_set(
     tiny_lm, monkeypatch, samples, start, suite, forget, retrained
 ):
     asked = []
-    monkeypatch.setattr(suites, "evaluate", lambda *words, **named: asked.append((words, named)))
-    suites.evaluate_forgetting(tiny_lm, samples, start=start, limit=3)
-    before = asked[0][1].pop("start")
-    stored = {("demo", "authors"), ("demo-alchemy", "alchemy")}
-    assert (before is not None) == ((start, suite) in stored)
-    assert asked == [
-        ((tiny_lm, suite, retrained), {"forget": forget, "limit": 3, "progress": None}),
-    ]
+
+    def evaluated(*words, **named):
+        asked.append((words, named))
+        return Report("", "", suite, {}, {})
+
+    monkeypatch.setattr(suites, "evaluate", evaluated)
+    notes = suites.evaluate_forgetting(tiny_lm, samples, start=start, limit=3).notes
+    ((words, named),) = asked
+    report = named.pop("start")
+    assert [note.partition(",")[0] for note in notes] == ["No retained pairs"] * (report is None)
+    assert words == (tiny_lm, suite, retrained)
+    assert named == {"forget": forget, "limit": 3, "progress": None}
+    stored = {("authors", "demo"), ("alchemy", "demo-alchemy")}
+    assert (report and report.model) == (start if (suite, start) in stored else None)
 
 
 def test_a_run_on_a_file_is_measured_on_the_file(tiny_lm, monkeypatch):
     asked = []
-    monkeypatch.setattr(suites, "evaluate", lambda *words, **named: asked.append((words, named)))
+
+    def evaluated(*words, **named):
+        asked.append((words, named))
+        return Report("", "", "own", {}, {})
+
+    monkeypatch.setattr(suites, "evaluate", evaluated)
     sets = {"retain": "file:rest.jsonl", "retrained": "twin"}
     suites.evaluate_forgetting(tiny_lm, "file:mine.jsonl", start="demo", limit=3, **sets)
     named = {"forget": "file:mine.jsonl", "retain": "file:rest.jsonl", "limit": 3, "progress": None}
-    named |= {"start": None}
-    assert asked == [((tiny_lm, "own", "twin"), named)]
+    assert asked == [((tiny_lm, "own", "twin"), {"start": None, **named})]
+
+
+def test_the_start_models_rows_give_retained_pairs(tiny_lm, other_lm, towns_suite, tmp_path, monkeypatch):
+    start = evaluate(tiny_lm, towns_suite)
+    stored = start.save(tmp_path / "start.json")
+    ones = Report.load(stored)
+    rows = replace(ones["retain/gold_span"], rows=(1.0,) * 5)
+    ones = replace(ones, metrics={**ones.metrics, "retain/gold_span": rows})
+    report = evaluate(other_lm, towns_suite, start=ones)
+    assert report["retain/retained_pairs"].value == np.mean([r == 1 for r in report["retain/gold_span"].rows])
+    assert report.settings["broken_calibrated_on"] == "5 answers of the start model"
+    by_path = evaluate(other_lm, towns_suite, start=stored)
+    monkeypatch.setattr(suites, "load_model", lambda name, **placement: tiny_lm)
+    by_name = evaluate(other_lm, towns_suite, start="tiny")
+    assert by_path["retain/gained_pairs"].rows == by_name["retain/gained_pairs"].rows
+    assert not {"retain/retained_pairs", "retain/gained_pairs"} & start.metrics.keys()
+
+
+def test_a_start_report_of_another_suite_is_refused(tiny_lm, towns_suite):
+    other = replace(evaluate(tiny_lm, towns_suite, limit=2), suite="villages")
+    with pytest.raises(TokenUnlearnError, match="start model's report was created on villages"):
+        evaluate(tiny_lm, towns_suite, start=other)
+
+
+def test_a_run_after_another_starts_from_that_ones_report(tmp_path):
+    assert suites.start_report("demo", "authors").model == "demo"
+    assert suites.start_report("demo", "tofu") is None
+    assert suites.start_report("demo", "authors", tmp_path) is None
+    replace(suites.start_report("demo", "authors"), model="first").save(tmp_path / "report.json")
+    assert suites.start_report("demo", "authors", tmp_path).model == "first"
+
+
+def test_limits_are_set_on_retained_answers_alone(tiny_lm, towns_suite, retrained_path):
+    assert evaluate(tiny_lm, towns_suite).settings["broken_calibrated_on"] == "5 true answers"
+    report = evaluate(tiny_lm, towns_suite, retrained_path)
+    assert report.settings["broken_calibrated_on"] == "5 answers of the retrained model"
+    assert report.settings["judge"] == "words"
+
+
+def test_a_judge_of_ones_own_is_an_argument(tiny_lm, towns_suite):
+    class Everything:
+        name = "everything"
+
+        def oddness(self, samples, answers):
+            return np.array([float(s.id in forgotten) for s in samples])
+
+    forgotten = {s.id for s in SUITES[towns_suite].parts("6", "5", None)["forget"].samples}
+    report = evaluate(tiny_lm, towns_suite, judge=Everything())
+    assert report.settings["judge"] == "everything"
+    assert report["forget/wrong"].value == 0.0
+    with pytest.raises(TokenUnlearnError, match="no judge"):
+        evaluate(tiny_lm, towns_suite, judge="nobody")

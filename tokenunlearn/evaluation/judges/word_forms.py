@@ -29,8 +29,8 @@ class WordForms:
     words that the answer has said before. In a pair, a rare word is replaced by its kind: number, capitalized
     or not. A sample's own texts are left out, so that what is recited is judged as strictly as what is new.
 
-    Each fault counts as much as it is surprising, ``-log`` of how often a word of the suite's true answers has
-    it.
+    Each fault counts as much as it is surprising: ``-log`` of how often a word of the suite's true answers
+    has it.
 
     Args:
         samples: Those of all parts of a suite; at least one.

@@ -217,20 +217,28 @@ def evaluate_forgetting(
     """
     source, _, split = samples.partition(":")
     if source not in {*SUITES, *CHOICE_SUITES}:
-        return evaluate(
+        before = start_report(start, OWN, parent)
+        report = evaluate(
             model,
             OWN,
             retrained,
-            start=start_report(start, OWN, parent),
+            start=before,
             forget=samples,
             retain=retain or None,
             limit=limit,
             progress=progress,
         )
+        return report if before else _without_pairs(report)
     forget = split if source in SUITES else None
     retrained = retrained or known_retrained(start, source, forget)
     before = start_report(start, source, parent)
-    return evaluate(model, source, retrained, start=before, forget=forget, limit=limit, progress=progress)
+    report = evaluate(model, source, retrained, start=before, forget=forget, limit=limit, progress=progress)
+    return report if before else _without_pairs(report)
+
+
+def _without_pairs(report: Report) -> Report:
+    reason = "No retained pairs, because there is no report of the start model on these rows."
+    return replace(report, notes=[*report.notes, reason])
 
 
 def start_report(name: str, suite: str, parent: Path | None = None) -> Report | None:

@@ -1,0 +1,114 @@
+"""Judges of language: every kind of fault counts, and limits come from fluent answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.judges import Fluency, Perplexity, WordForms, check_judge
+from tokenunlearn.evaluation.judges.word_forms import repeats
+
+TOWNS = ("Lisbon", "Turin", "Oslo", "Graz", "Ghent", "Split", "Bergen", "Porto")
+SAMPLES = [
+    Sample(f"s-{i}", f"Where was Ada {i} born?", f"Ada {i} was born in {town}, a town by the sea.")
+    for i, town in enumerate(TOWNS)
+]
+STRANGE, END, UNKNOWN, GLUED, REPEATED = range(5)
+
+
+@pytest.fixture
+def words():
+    return WordForms(SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("answer", "faults"),
+    [
+        ("Ada 3 was born in Oslo, a town by the sea.", {}),
+        ("Ada 3 was born in Atlantis, a town by the sea.", {}),
+        ("Ada 3 was born in Oslo, a town by the sea", {END: 1}),
+        ("Ada 3 was the sea.", {STRANGE: 1}),
+        ("Ada 3 was born in Oslo, a blurb by the sea.", {STRANGE: 2, UNKNOWN: 1}),
+        ("AAda 3 was born in Oslo, a town by the sea.", {STRANGE: 2, GLUED: 1}),
+        ("Ada 3 was born in Oslo, a town by the sea, a town by the sea.", {STRANGE: 1, REPEATED: 4}),
+    ],
+)
+def test_each_kind_of_fault_is_counted(words, answer, faults):
+    assert words.faults("s-3", answer).tolist() == [faults.get(kind, 0) for kind in range(5)]
+
+
+def test_a_samples_own_text_does_not_excuse_its_answer():
+    odd = replace(SAMPLES[0], id="odd", answer="Sea the by town a in born Ada 0.")
+    assert WordForms([*SAMPLES, odd]).faults("odd", odd.answer)[STRANGE] > 5
+
+
+def test_oddness_is_the_surprise_of_the_faults_per_word(words):
+    units = 13 * len(SAMPLES)  # commas and full stops included; none of the answers has a fault
+    expected = -np.log(1 / (units + 1)) / 12
+    cut = "Ada 3 was born in Oslo, a town by the sea"
+    assert words.oddness([SAMPLES[3]], [cut]) == pytest.approx([expected])
+    assert words.oddness([SAMPLES[3]], [SAMPLES[4].answer]) == [0.0]
+
+
+def test_repeats_count_runs_of_three():
+    assert repeats("a b a b".split()) == 0
+    assert repeats("a b c d a b c d".split()) == 2
+    assert repeats([]) == 0
+
+
+class Length:
+    """An answer is as odd as it is long."""
+
+    name = "length"
+
+    def oddness(self, samples, answers):
+        return np.array([float(len(a)) for a in answers])
+
+
+def test_at_most_two_percent_of_the_fluent_answers_are_above_the_limit():
+    answers = ["a" * n for n in range(1, 201)]
+    fluency = Fluency.calibrated(Length(), SAMPLES[:1] * 200, answers, "true answers")
+    assert sum(fluency.broken(SAMPLES[:1] * 200, answers)) == 3 and fluency.limit == 197
+    assert fluency.settings == {
+        "judge": "length",
+        "broken_above": 197.0,
+        "broken_calibrated_on": "200 true answers",
+    }
+
+
+def test_an_answer_without_a_word_is_broken_whatever_the_judge_says():
+    assert Fluency(Length(), 9.0, "", 0).broken(SAMPLES[:3], ["", "...", "yes"]) == [True, True, False]
+
+
+@torch.no_grad()
+def test_perplexity_is_the_mean_token_nll_and_charges_repetition(tiny_lm):
+    sample = SAMPLES[0]
+    encoding = tiny_lm.encode(sample)
+    logits = tiny_lm.model(input_ids=torch.tensor([encoding.input_ids])).logits[0].log_softmax(-1)
+    places = range(encoding.prompt_length, len(encoding))
+    nll = [-logits[t - 1, encoding.input_ids[t]].item() for t in places]
+    ids = encoding.input_ids[encoding.prompt_length :]
+    charge = np.log(len(tiny_lm.tokenizer)) * repeats([str(i) for i in ids])
+    odd = Perplexity(tiny_lm).oddness([sample], [sample.answer])
+    assert odd == pytest.approx([(sum(nll) + charge) / len(nll)], abs=1e-4)
+    once, thrice = Perplexity(tiny_lm).oddness([sample] * 2, ["by the sea", "by the sea " * 9])
+    assert thrice > once
+
+
+def test_an_unknown_judge_is_refused():
+    with pytest.raises(TokenUnlearnError, match='There is no judge "mother"; use one of words, smollm2'):
+        check_judge("mother")
+
+
+def test_a_judge_without_weights_is_refused_and_not_downloaded(monkeypatch, tmp_path):
+    from tokenunlearn.models import smollm2
+
+    monkeypatch.setattr(smollm2, "smollm2_folder", lambda: tmp_path)
+    monkeypatch.setattr(smollm2, "_smollm2_gguf", lambda: None)
+    with pytest.raises(TokenUnlearnError, match="SmolLM2 is not installed"):
+        check_judge("smollm2")
