@@ -202,7 +202,7 @@ def test_shards_are_read_as_one_file_is(tiny_lm, folder):
     whole = ModelFiles.read(folder)
     tiny_lm.model.save_pretrained(folder.parent / "shards", max_shard_size="40KB")
     shards = ModelFiles.read(folder.parent / "shards")
-    assert len(weight_files(shards.folder)) > 1
+    assert len(weight_files(shards.path)) > 1
     assert shards.shapes == whole.shapes == {n: tuple(t.shape) for n, t in tiny_lm.model.state_dict().items()}
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.models.devices import input_device
 from tokenunlearn.models.documents import chunk_documents, encode_document
 from tokenunlearn.models.encoding import Encoding, encode, end_of_turn_id
 from tokenunlearn.models.templates import ChatFormat
@@ -46,8 +47,8 @@ class LoadedModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.model.device
+        """Where inputs go: the device of the embeddings, since layers may be spread over several."""
+        return input_device(self.model)
 
     @property
     def pad_id(self) -> int:
@@ -63,7 +64,8 @@ class LoadedModel:
     @property
     def context_length(self) -> int | None:
         """Most positions the model can read, or None when its configuration names no limit."""
-        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        limit: int | None = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return limit if limit and limit > 0 else None
 
     @cached_property
     def ignores_mask(self) -> bool:
