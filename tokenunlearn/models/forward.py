@@ -54,7 +54,7 @@ def final_hidden(
         places["past_key_values"] = cache  # type: ignore[assignment]
     output = trunk(**inputs, **places, attention_mask=attention_mask, use_cache=cache is not None)
     hidden: Tensor = output.last_hidden_state
-    return hidden.to(attention_mask.device)  # the last layer may be elsewhere
+    return hidden.to(next(iter(inputs.values())).device)  # the last layer may be elsewhere
 
 
 @lru_cache

@@ -61,7 +61,7 @@ class Placement:
             device_map = _checked(device_map)
             one, usual = None, _first(device_map)
         torch_dtype = dtype_named(dtype, usual)
-        config = None if quantization is None else bitsandbytes_config(quantization, torch_dtype)
+        config = None if quantization is None else bitsandbytes_config(quantization, torch_dtype, usual)
         return cls(one, torch_dtype, device_map, config)
 
     def check(self, path: Path) -> None:
@@ -80,7 +80,7 @@ class Placement:
             config = quantization_of(read_config(path))
             if config is None:
                 return
-            check_quantized(f'The model "{shown(path)}"', config, self._map)
+            check_quantized(f'The model "{shown(path)}"', config, self._map, default_device())
             method = config.get("quant_method", "bitsandbytes")
         else:
             return

@@ -18,6 +18,7 @@ from tokenunlearn.models.forward import response_nll
 from tokenunlearn.models.layers import adapter_targets
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
+from tokenunlearn.models.quantization import is_quantized
 from tokenunlearn.training.finetune import FinetuneSettings, finetune
 
 AREA = "_area"
@@ -121,7 +122,7 @@ def _relearned(
 
 
 def _wants_adapter(lm: LoadedModel) -> bool:
-    return lm.parameters >= LORA_FROM_PARAMETERS
+    return lm.parameters >= LORA_FROM_PARAMETERS or is_quantized(lm.model)
 
 
 def _trainable_copy(lm: LoadedModel, config: RelearningConfig) -> LoadedModel:
@@ -140,6 +141,7 @@ def _trainable_copy(lm: LoadedModel, config: RelearningConfig) -> LoadedModel:
         task_type="CAUSAL_LM",
     )
     copy.model = get_peft_model(copy.model, lora).get_base_model()  # type: ignore[arg-type, assignment]
+    copy.model._hf_peft_config_loaded = True  # over quantized weights a Trainer asks for an adapter
     return copy
 
 
