@@ -127,8 +127,9 @@ def _checked(device_map: DeviceMap) -> DeviceMap:
     if device_map in AUTOMATIC:
         return device_map
     modules = device_map if isinstance(device_map, Mapping) else {"": device_map}
+    kind = default_device().partition(":")[0].replace("cpu", "cuda")  # of devices that have numbers
     return {
-        name: device_named(f"{default_device()}:{place}" if isinstance(place, int) else place)
+        name: device_named(f"{kind}:{place}" if isinstance(place, int) else place)
         for name, place in modules.items()
     }
 
