@@ -171,7 +171,9 @@ def test_headers_that_lie_are_refused_before_memory_is_asked_for(tmp_path, conte
 
 def test_more_layers_than_tensors(tmp_path):
     (tmp_path / "x.gguf").write_bytes(gguf(ARCHITECTURE, LAYERS))
-    assert "num_hidden_layers is 10,000,000, but its weights are only 0 tensors" in refused(tmp_path / "x.gguf")
+    assert "num_hidden_layers is 10,000,000, but its weights are only 0 tensors" in refused(
+        tmp_path / "x.gguf"
+    )
 
 
 def test_an_architecture_that_transformers_cannot_take(tmp_path):

@@ -1,4 +1,4 @@
-"""Models of the Hub pass the checks of folders, before their weights are downloaded where that is possible."""
+"""Models of the Hub pass the checks of folders, those of the configuration before a weight is downloaded."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def test_shards_are_downloaded_by_their_index(hub, repository, tiny_lm):
         ({"transformers_weights": "other.bin"}, "names its weights"),
     ],
 )
-def test_what_the_configuration_says_is_refused_before_weights_are_downloaded(hub, repository, settings, sentence):
+def test_what_the_configuration_says_is_refused_before_weights_are_downloaded(
+    hub, repository, settings, sentence
+):
     configure(repository, **settings)
     assert sentence in refused(ID) and not weights(hub)
 

@@ -26,7 +26,14 @@ def folder(tiny_lm, tmp_path_factory):
 
 @pytest.mark.parametrize(
     "device_map",
-    ["cpu", {"": "cpu"}, {"model": "cpu", "lm_head": torch.device("cpu").type}, "auto", "balanced", "sequential"],
+    [
+        "cpu",
+        {"": "cpu"},
+        {"model": "cpu", "lm_head": torch.device("cpu").type},
+        "auto",
+        "balanced",
+        "sequential",
+    ],
 )
 def test_a_device_map_loads_the_same_model(folder, tiny_lm, device_map, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -75,7 +82,10 @@ def test_layers_on_two_devices_meet_where_inputs_are(family_lm):
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
         for name, module in model.named_modules():
             device = "cpu" if name.startswith(first) else "lazy"
-            for own, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
+            for own, tensor in [
+                *module.named_parameters(recurse=False),
+                *module.named_buffers(recurse=False),
+            ]:
                 empty = torch.empty(tensor.shape, device=device)
                 is_weight = isinstance(tensor, torch.nn.Parameter)
                 setattr(module, own, torch.nn.Parameter(empty) if is_weight else empty)

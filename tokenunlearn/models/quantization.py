@@ -133,5 +133,5 @@ def check_trainable(model: PreTrainedModel, train: str) -> None:
     if not quantizer.is_trainable:
         method = quantizer.quantization_config.quant_method
         raise TokenUnlearnError(
-            f"The model is quantized with {getattr(method, 'value', method)}, which does not support training."
+            f"The model is quantized with {getattr(method, 'value', method)}, which supports no training."
         )
