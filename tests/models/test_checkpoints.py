@@ -72,15 +72,15 @@ def test_prompt_is_the_benchmarks(tiny_lm, tmp_path):
 
 
 def test_short_names_are_fetched_from_the_hub_and_a_hub_out_of_reach_is_one_sentence(monkeypatch):
-    import transformers
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     asked = []
 
     def unreachable(source, **_named):
         asked.append(source)
-        raise OSError("We couldn't connect to the hub,\nand it is not in the cache.")
+        raise LocalEntryNotFoundError("We couldn't connect to the hub,\nand it is not in the cache.")
 
-    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", unreachable)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
     with pytest.raises(ModelNotFoundError, match=f'model "open-unlearning/{NAME}" is not on this') as error:
         load_model(NAME, device="cpu")
     assert asked == [f"open-unlearning/{NAME}"] and "\n" not in str(error.value)

@@ -12,7 +12,7 @@ import torch
 import tokenunlearn as tu
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
-from tokenunlearn.models import loading, presets, smollm2
+from tokenunlearn.models import presets, smollm2
 from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loading import load_base_model, load_model
@@ -209,7 +209,6 @@ def test_adapter_of_another_model(folder, family_lm, tmp_path):
 
 
 def test_missing_packaged_models_say_how_to_get_them(monkeypatch, tmp_path):
-    monkeypatch.setattr(loading, "ASSETS", tmp_path)
     monkeypatch.setattr(presets, "ASSETS", tmp_path)
     monkeypatch.setattr(smollm2, "_smollm2_gguf", lambda: None)
     monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))

@@ -12,7 +12,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.models.test_loading import with_lora
 from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.weight_files import ModelFiles, check_fit, tensor_shapes, weight_files
@@ -20,23 +19,6 @@ from tokenunlearn.training.memory import ModelShape
 
 LAYER = "model.layers.1.mlp.up_proj.weight"
 INDEX = "model.safetensors.index.json"
-
-
-@pytest.fixture
-def folder(tiny_lm, tmp_path):
-    """The tiny model saved as any transformers model is; a test may change it."""
-    path = tmp_path / "model"
-    tiny_lm.model.save_pretrained(path)
-    tiny_lm.tokenizer.save_pretrained(path)
-    return path
-
-
-@pytest.fixture
-def adapter(tiny_lm, tmp_path):
-    """A LoRA adapter of the tiny model."""
-    path = tmp_path / "adapter"
-    with_lora(tiny_lm.copy(share_weights=False).model).save_pretrained(path)
-    return path
 
 
 def change(path: Path, tensors) -> None:
@@ -202,7 +184,7 @@ def test_shards_are_read_as_one_file_is(tiny_lm, folder):
     whole = ModelFiles.read(folder)
     tiny_lm.model.save_pretrained(folder.parent / "shards", max_shard_size="40KB")
     shards = ModelFiles.read(folder.parent / "shards")
-    assert len(weight_files(shards.folder)) > 1
+    assert len(weight_files(shards.path)) > 1
     assert shards.shapes == whole.shapes == {n: tuple(t.shape) for n, t in tiny_lm.model.state_dict().items()}
 
 
@@ -213,10 +195,6 @@ def test_pickled_weights_are_not_read(folder, adapter):
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     assert "has no safetensors weights; other formats can run code" in refused(folder)
-
-
-def test_an_adapter_folder_is_no_model(adapter):
-    assert "holds an adapter; give it as adapter, and its base model as model" in refused(adapter)
 
 
 LORA = "base_model.model.model.layers.0.self_attn.q_proj.lora_A"

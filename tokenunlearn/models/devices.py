@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
 
 # Parameters below which one thread is faster than several; `python -m benchmarks.threads` measures it.
 SMALL_MODEL = 20_000_000
@@ -42,6 +43,13 @@ def device_named(name: str) -> str:
     except (RuntimeError, AssertionError):  # torch raises either, by how it was built
         raise ModelNotFoundError(f'There is no device "{name}" on this machine; use auto or cpu.') from None
     return name
+
+
+def input_device(model: PreTrainedModel) -> torch.device:
+    """The device that a model's token ids go to."""
+    embeddings: Any = model.get_input_embeddings()
+    device: torch.device = embeddings.weight.device
+    return device
 
 
 def dtype_named(name: str, device: str) -> torch.dtype:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.models.devices import input_device
 from tokenunlearn.models.encoding import Batch, Encoding, batches_by_length, collate
 from tokenunlearn.models.token_budget import rows_at_once
 
@@ -53,7 +54,7 @@ def final_hidden(
         places["past_key_values"] = cache  # type: ignore[assignment]
     output = trunk(**inputs, **places, attention_mask=attention_mask, use_cache=cache is not None)
     hidden: Tensor = output.last_hidden_state
-    return hidden
+    return hidden.to(next(iter(inputs.values())).device)  # the last layer may be elsewhere
 
 
 @lru_cache
@@ -98,7 +99,7 @@ class OutputHead(torch.nn.Module):
 
     def forward(self, hidden: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch vocab"]:
         """Logits of hidden states."""
-        logits = self.linear(hidden)
+        logits = self.linear(hidden).to(hidden.device)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         if self.factor != 1:
             logits = logits * self.factor
@@ -113,7 +114,7 @@ def output_head(model: PreTrainedModel) -> OutputHead:
 @torch.no_grad()
 def ignores_mask(model: PreTrainedModel) -> bool:
     """Whether a position that the attention mask hides is read all the same, tried on two tokens."""
-    ids = torch.tensor([[1, 2]], device=model.device)
+    ids = torch.tensor([[1, 2]], device=input_device(model))
     hidden = [final_hidden(model, {"input_ids": ids}, ids.new_tensor([mask])) for mask in ([1, 1], [0, 1])]
     return torch.equal(hidden[0][:, 1], hidden[1][:, 1])
 
@@ -125,7 +126,7 @@ def check_logits(model: PreTrainedModel) -> None:
     Raises:
         ModelNotFoundError: If they differ, depend on later tokens, or are no finite numbers.
     """
-    ids = torch.tensor([[1, 2, 3]], device=model.device)
+    ids = torch.tensor([[1, 2, 3]], device=input_device(model))
     own = model(input_ids=ids).logits[0, :2].float()  # (2, V)
     hidden = final_hidden(model, {"input_ids": ids[:, :2]}, torch.ones_like(ids[:, :2]))
     error, scale = (output_head(model)(hidden)[0] - own).abs().max(), own.abs().max()

@@ -127,6 +127,7 @@ def layer_states(
 
     def keep(module: torch.nn.Module, inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
         hidden = output if isinstance(output, Tensor) else output[0]  # (B, L, d)
+        hidden = hidden.to(batch.predictors.device)
         index = batch.predictors.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
         collected.append(hidden.gather(1, index))
 

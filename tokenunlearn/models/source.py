@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenunlearn.models.fingerprint import weights_fingerprint
-from tokenunlearn.models.presets import preset_folders
+from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.models.hub import revision_of
+from tokenunlearn.models.model_folders import model_folders
 
 if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel
@@ -46,13 +47,18 @@ class ModelSource:
     @property
     def revision(self) -> str:
         """The revision that loading would give now; "" for Hub ids and missing weights."""
-        weights, loras = layered(preset_folders(self.name), [Path(a) for a in self.adapters])
-        folders = [*filter(None, [weights]), *loras]
-        if not self.name.strip() or not all(map(os.path.isdir, folders)):
+        try:
+            own = model_folders(self.name)
+        except ModelNotFoundError:
             return ""
-        if not all(any(path.glob("*.safetensors")) for path in folders):
+        weights, loras = layered(own, [Path(a) for a in self.adapters])
+        if weights is None or not all(map(_has_weights, [weights, *loras])):
             return ""
-        return "+".join(weights_fingerprint(path) for path in folders)
+        return "+".join(map(revision_of, [weights, *loras]))
+
+
+def _has_weights(path: Path) -> bool:
+    return path.is_file() or any(path.glob("*.safetensors"))
 
 
 def layered(folders: Sequence[Path], adapters: Sequence[Path]) -> tuple[Path | None, list[Path]]:

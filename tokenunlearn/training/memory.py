@@ -76,11 +76,14 @@ class ModelShape:
     def of_folder(cls, folder: Path, weight_bytes: int = FLOAT32) -> ModelShape | None:
         """The shape of a saved model, read from its configuration and the heads of its safetensors.
 
-        No weight is read. None where the folder does not say enough.
+        No weight is read. None where the folder does not say enough, as with quantized weights, whose shapes
+        are not those of the model.
         """
         try:
             files = ModelFiles.read(folder)
         except ModelNotFoundError:
+            return None
+        if files.is_quantized:
             return None
         return cls._of(files.config.get("text_config", files.config), files.shapes, weight_bytes)
 

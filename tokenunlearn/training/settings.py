@@ -11,6 +11,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.context import Long
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS, base_model_name
+from tokenunlearn.models.quantization import check_trainable, is_quantized
 from tokenunlearn.objectives import (
     OBJECTIVES,
     REGULARIZERS,
@@ -190,11 +191,14 @@ class UnlearnSettings(Settings):
         """The configuration with every "auto" decided for a model, as stored with a run.
 
         Raises:
-            TokenUnlearnError: If the model has no such layer, or no base model is known for it.
+            TokenUnlearnError: If the model has no such layer, no base model is known for it, or it is
+                quantized and all its weights are to be trained.
         """
         values = asdict(self)
         if self.train == "auto":
-            values["train"] = "lora" if model.parameters >= LORA_FROM_PARAMETERS else "full"
+            large = model.parameters >= LORA_FROM_PARAMETERS or is_quantized(model.model)
+            values["train"] = "lora" if large else "full"
+        check_trainable(model.model, values["train"])
         objective = make_objective(self.objective, self.parameters)
         if self.bf16 is None:
             values["bf16"] = model.device.type == "cuda"

@@ -155,7 +155,15 @@ def start_copy(model: LoadedModel, settings: UnlearnSettings) -> tuple[LoadedMod
     Args:
         model: The start model, which stays as it is.
         settings: Resolved settings.
+
+    Raises:
+        TokenUnlearnError: If the start model has an adapter in its layers, which would be trained in place.
     """
+    if hasattr(model.model, "peft_config"):
+        raise TokenUnlearnError(
+            "The model has an adapter in its layers, and a run trains one of its own; save the adapter and "
+            "load it with load_model(..., adapter=...), which merges it into weights that are not quantized."
+        )
     if settings.train == "full":
         target = model.copy(share_weights=False)
         target.model.float()

@@ -21,6 +21,7 @@ from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.result import MetricResult, mean_result
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.quantization import is_quantized
 from tokenunlearn.settings import with_old_names
 
 # A new attack is one file with a function from a target to rows by name, and one line here.
@@ -88,7 +89,7 @@ def attack(
         if metric.endswith(AREA) and metric in retrained_rows:
             results.append(_between(metric, rows, retrained_rows[metric], samples))
         metrics |= {result.name: result for result in results if result is not None}
-    if "quantization" in attacks and not nf4_available(model):
+    if "quantization" in attacks and not is_quantized(model.model) and not nf4_available(model):
         notes.append("nf4: skipped, because it needs a GPU and bitsandbytes.")
     notes += _with_chance(metrics)
     notes += _strongest(metrics, target.metric)
@@ -110,6 +111,9 @@ def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[
     """Rows by name of one model: plain, every attack, and the worst of them."""
     rows_by_name = {f"plain/{target.metric}": target.recovered("plain")}
     for name in attacks:
+        if name == "quantization" and is_quantized(target.lm.model):
+            notes.append("quantization: skipped, because the weights are quantized already.")
+            continue
         rows = ATTACKS[name](target)
         if not rows:
             notes.append(f"{name}: skipped, because too few samples have the fields it needs.")

@@ -17,6 +17,7 @@ from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
+from tokenunlearn.models.quantization import is_quantized
 from tokenunlearn.training.finetune import add_adapter, finetune
 from tokenunlearn.training.finetune_settings import FinetuneSettings
 
@@ -121,7 +122,7 @@ def _relearned(
 
 
 def _wants_adapter(lm: LoadedModel) -> bool:
-    return lm.parameters >= LORA_FROM_PARAMETERS
+    return lm.parameters >= LORA_FROM_PARAMETERS or is_quantized(lm.model)
 
 
 def _trainable_copy(lm: LoadedModel, config: RelearningConfig) -> LoadedModel:
@@ -133,6 +134,7 @@ def _trainable_copy(lm: LoadedModel, config: RelearningConfig) -> LoadedModel:
     copy = lm.copy(share_weights=True)
     adapted = add_adapter(copy.model, config.lora_rank, 2 * config.lora_rank)
     copy.model = adapted.get_base_model()  # type: ignore[assignment]
+    copy.model._hf_peft_config_loaded = True  # over quantized weights a Trainer asks for an adapter
     return copy
 
 
