@@ -238,7 +238,7 @@ def test_a_sample_longer_than_the_context_is_named(open_page, model):
     [
         ("nobody/no-such-model", "the Hub could not be reached"),
         ("./nowhere", "There is no model folder"),
-        ("<b>$x$</b>", "could not be"),
+        ("<b>$x$</b>", "There is no model"),
     ],
 )
 def test_an_unknown_model_is_one_sentence(open_page, name, message):

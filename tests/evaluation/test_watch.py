@@ -132,10 +132,12 @@ def test_settings_survive_a_spec():
 @pytest.mark.parametrize("every", [0, 2])
 def test_a_run_keeps_what_was_watched(tiny_lm, samples, tmp_path, every):
     settings = {"objective": "npo", "steps": 3, "batch_size": 2, "retain_batch_size": 2}
+    rest = tmp_path / "rest.jsonl"
+    rest.write_text('{"question": "What is kept?", "answer": "The smith and his dog."}\n')
     spec = RunSpec.new(
         model="tiny",
         samples=samples.name,
-        retain=samples.name,
+        retain=f"file:{rest}",
         rule={"selection": "uniform"},
         config=settings,
         watch=WatchSettings(every).described(),

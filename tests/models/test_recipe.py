@@ -30,11 +30,11 @@ def test_a_file_may_hold_the_settings_alone(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", "3", '{"settings": 3}', '{"settings": {}, "color": 1}', '{"settings": {}, "samples": 1}'],
+    ["{", "[]", "3", '{"settings": 3}', '{"settings": {}, "samples": 1}'],
 )
 def test_what_is_no_recipe_is_one_sentence(tmp_path, text):
     (tmp_path / "recipe.json").write_text(text)
-    with pytest.raises(TokenUnlearnError, match="is not a recipe; retrain writes one"):
+    with pytest.raises(TokenUnlearnError, match=r"is not a recipe.*retrain writes one"):
         Recipe.load(tmp_path)
     assert find_recipe(tmp_path) is None
 

@@ -24,7 +24,8 @@ from tests.stored_run import write_run
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.token_changes import summarize
 from tokenunlearn.folders import ASSETS
-from tokenunlearn.runs.store import READERS, Run, RunStore
+from tokenunlearn.runs.ledger import forest
+from tokenunlearn.runs.store import READERS, START_REPORT, Run, RunStore
 
 IDS = [f"2026010{i}-100000-npo-hard-000{i}" for i in (1, 2, 3)]
 
@@ -231,6 +232,8 @@ USES = {
     "resolved.json": lambda run: run.resolved,
     "generations.json": lambda run: make_slides(Story(run.spec, run.generations)),
     "report.json": use_report,
+    START_REPORT: lambda run: run.start_report,
+    "requests.json": lambda run: (list(forest([run])), comparison.request_rows([run])),
     "scores.parquet": lambda run: make_slides(Story(run.spec, {}, None, run.scores)),
     "tokens.parquet": use_tokens,
 }
@@ -243,7 +246,9 @@ def whole(tmp_path_factory) -> Run:
     shipped = next((ASSETS / "runs").iterdir())
     lines = (shipped / "watched.jsonl").read_text().splitlines(keepends=True)[:3]
     (run.folder / "watched.jsonl").write_text("".join(lines))
-    shutil.copy(shipped / "resolved.json", run.folder)
+    for name in ("resolved.json", "requests.json"):
+        shutil.copy(shipped / name, run.folder)
+    shutil.copy(run.folder / "report.json", run.folder / START_REPORT)
     run.rename("other")
     from tests.app.scores import sample, score_set
 

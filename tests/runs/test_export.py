@@ -33,6 +33,8 @@ def model(tiny_lm, tmp_path_factory):
 def samples(tmp_path_factory):
     path = tmp_path_factory.mktemp("secret") / "rows.jsonl"
     path.write_text("".join(json.dumps(row | {"span": [[4, 9]]}) + "\n" for row in ROWS))
+    rest = ({"question": f"What is {i}?", "answer": f"It is the number {i}."} for i in range(4))
+    (path.parent / "rest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rest))
     return f"file:{path}"
 
 

@@ -25,6 +25,7 @@ def sets(tmp_path):
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         return f"file:{path}"
 
+    written("rest", True)
     return [written("first", True), written("second", True), written("third", False)]
 
 
@@ -33,7 +34,7 @@ def chain(store, sets, tiny_lm):
     """Three runs of a step, each on from the one before."""
     runs, adapter = [], ""
     for samples in sets:
-        run = store.create(new_spec(samples, adapter=adapter, retain=sets[0], config={"steps": 1}))
+        run = store.create(new_spec(samples, adapter=adapter, config={"steps": 1}))
         assert execute(run, lambda _: tiny_lm).status == "completed"
         runs, adapter = [*runs, run], run.id
     return runs
@@ -60,7 +61,7 @@ def test_the_samples_of_a_request_are_limited_and_n_says_so(chain, tiny_lm):
 
 def test_a_set_that_is_gone_has_a_sentence_and_the_run_goes_on(store, sets, chain, tiny_lm, tmp_path):
     (tmp_path / "first.jsonl").unlink()
-    run = store.create(new_spec(sets[1], adapter=chain[0].id, retain=sets[1], config={"steps": 1}))
+    run = store.create(new_spec(sets[1], adapter=chain[0].id, retain=sets[2], config={"steps": 1}))
     assert execute(run, lambda _: tiny_lm).status == "completed"
     gone, own = run.requests
     assert (gone.value, gone.n) == (None, 0)

@@ -41,7 +41,7 @@ def new_spec(samples, **changes):
     values = {
         "model": "tiny",
         "samples": samples,
-        "retain": samples.replace("rows.jsonl", "rest.jsonl"),
+        "retain": samples.rpartition("/")[0] + "/rest.jsonl",
         "rule": {"selection": "hard", "threshold": 0.3},
         "config": config,
     }

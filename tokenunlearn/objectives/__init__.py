@@ -17,7 +17,6 @@ from tokenunlearn.objectives.gradient_ascent import GradientAscent, gradient_asc
 from tokenunlearn.objectives.npo import NPO, npo
 from tokenunlearn.objectives.objective import Objective
 from tokenunlearn.objectives.pdu import PDU, pdu
-from tokenunlearn.objectives.redirect import Redirect, redirect
 from tokenunlearn.objectives.regularizers import (
     ActivationDistance,
     KLToReference,
@@ -59,7 +58,6 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "dpo": DPO,
     "rmu": RMU,
     "undial": UNDIAL,
-    "redirect": Redirect,
     "ceu": CEU,
     "pdu": PDU,
     "tpo": TPO,
@@ -156,7 +154,6 @@ __all__ = [
     "GradientAscent",
     "KLToReference",
     "Objective",
-    "Redirect",
     "Refusals",
     "Regularizer",
     "RetainNLL",
@@ -177,7 +174,6 @@ __all__ = [
     "make_weighting",
     "npo",
     "pdu",
-    "redirect",
     "rmu",
     "satimp_weights",
     "simnpo",

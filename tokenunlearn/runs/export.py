@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.errors import RunError
+from tokenunlearn.files import replaced
 from tokenunlearn.models.templates import TEMPLATE_KWARGS
 from tokenunlearn.models.weight_files import json_object
 from tokenunlearn.runs.card import base_title, model_card
@@ -49,7 +50,8 @@ def export_run(run: Run, folder: str | Path, *, merge: bool = False, dtype: str 
             _write_model(run.result.load(device="cpu", dtype=dtype), scratch)
         else:
             _write_adapter(run, scratch)
-        (scratch / "README.md").write_text(model_card(run, merged=merge), encoding="utf-8")
+        with replaced(scratch / "README.md") as file:
+            file.write(model_card(run, merged=merge).encode())
     return folder
 
 

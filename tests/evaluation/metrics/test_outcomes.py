@@ -171,5 +171,5 @@ def test_a_retrained_model_without_all_answers_has_no_share():
 def test_a_suite_without_a_part_to_forget_has_no_outcomes():
     case = compared(["a", "b", "c", "d"], [])
     case = Comparison({"retain": case.parts["retain"]}, {}, None, None, {}, {}, case.fluency)
-    with pytest.raises(LeftOut, match="no part is to be forgotten"):
+    with pytest.raises(LeftOut, match="no question of a part to be forgotten"):
         FORGOTTEN_OUTCOMES.of(case)

@@ -179,7 +179,7 @@ def test_every_model_that_is_built_has_a_recipe():
 @pytest.fixture
 def small_recipe(monkeypatch, tmp_path):
     monkeypatch.setattr(build, "ASSETS", tmp_path)
-    monkeypatch.setattr("tokenunlearn.models.loading.ASSETS", tmp_path)
+    monkeypatch.setattr("tokenunlearn.models.presets.ASSETS", tmp_path)
     monkeypatch.setattr(build, "load_samples", lambda name: load_samples(name).spread(4))
     monkeypatch.setattr(build, "DEMO_TRAINING", FinetuneSettings(epochs=1, batch_size=8, learning_rate=1e-3))
     return tmp_path / "models"

@@ -8,7 +8,7 @@ import pytest
 
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.evaluation.suites import suite
-from tokenunlearn.models import loading, presets
+from tokenunlearn.models import presets
 from tokenunlearn.training.finetune_settings import FinetuneSettings
 from tools.embedded import build, card
 from tools.embedded.__main__ import app
@@ -18,7 +18,7 @@ from tools.embedded.__main__ import app
 def small_assets(monkeypatch, tmp_path):
     """The recipe on a few samples for one epoch, with its own assets folder."""
     (tmp_path / "assets" / "reports").mkdir(parents=True)
-    for module in (build, card, loading, presets, suite):
+    for module in (build, card, presets, suite):
         monkeypatch.setattr(module, "ASSETS", tmp_path / "assets")
     monkeypatch.setattr(build, "load_samples", lambda name: load_samples(name).spread(8))
     monkeypatch.setattr(build, "DEMO_TRAINING", FinetuneSettings(epochs=1, batch_size=16, learning_rate=1e-3))
