@@ -357,10 +357,10 @@ other retained questions.
 {judges_table(result)}
 
 How `words` weighs its faults was chosen among five forms on these damaged answers, so its figures are not a
-held-out test; SmolLM2's are. The start and the retrained model recite most retained answers alike, so their two
-rows are one measurement. Both judges miss most of the spliced answers, some of which are sentences, so `broken`
-is a lower bound. SmolLM2 finds invented names unlikely in fluent answers too: its limit is high, and it misses most faults of a word or
-two.
+held-out test. The start and the retrained model recite most retained answers alike, so their two rows are one
+measurement. Both judges miss most of the spliced answers, some of which are sentences, so `broken` is a lower
+bound. SmolLM2 finds invented names unlikely in fluent answers too: its limit is high, and it misses most
+faults of a word or two.
 """
 
 

@@ -78,9 +78,12 @@ class Measurement:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def answers(self) -> dict[str, str]:
-        """Sample id -> greedy answer, of all parts."""
-        return {row["sample_id"]: row["generation"] for rows in self.generations.values() for row in rows}
+    def answers(self) -> dict[str, dict[str, str]]:
+        """Part -> sample id -> greedy answer."""
+        return {
+            part: {row["sample_id"]: row["generation"] for row in rows}
+            for part, rows in self.generations.items()
+        }
 
     def take(self, metric: PartMetric, part: MeasuredPart) -> None:
         """Add a metric of one part, or note why it has none."""

@@ -63,14 +63,15 @@ def calibrated(
     They are the start model's, else the retrained model's, else the true ones; without a part to be retained
     the true answers of all parts.
     """
-    kept = [s for part in parts.values() if part.role == "retain" for s in part.samples]
-    for name, known in (("start", start), ("retrained", retrained)):
+    kept = [(name, s) for name, part in parts.items() if part.role == "retain" for s in part.samples]
+    for model, known in (("start", start), ("retrained", retrained)):
         answers = known.answers if known else {}
-        if samples := [s for s in kept if s.id in answers]:
-            texts = [answers[s.id] for s in samples]
-            return Fluency.calibrated(judge, samples, texts, f"answers of the {name} model")
-    samples = kept or [s for part in parts.values() for s in part.samples]
-    return Fluency.calibrated(judge, samples, [s.answer for s in samples], "true answers")
+        pairs = [(s, answers[name][s.id]) for name, s in kept if s.id in answers.get(name, {})]
+        if pairs:
+            samples, texts = zip(*pairs, strict=True)
+            return Fluency.calibrated(judge, samples, texts, f"answers of the {model} model")
+    own = [s for _, s in kept] or [s for part in parts.values() for s in part.samples]
+    return Fluency.calibrated(judge, own, [s.answer for s in own], "true answers")
 
 
 def _matched(retrained: Column | None, own: Column) -> Column | None:

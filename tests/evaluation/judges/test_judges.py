@@ -39,12 +39,12 @@ def words():
     ],
 )
 def test_each_kind_of_fault_is_counted(words, answer, faults):
-    assert words.faults("s-3", answer).tolist() == [faults.get(kind, 0) for kind in range(5)]
+    assert words.faults(SAMPLES[3], answer).tolist() == [faults.get(kind, 0) for kind in range(5)]
 
 
 def test_a_samples_own_text_does_not_excuse_its_answer():
-    odd = replace(SAMPLES[0], id="odd", answer="Sea the by town a in born Ada 0.")
-    assert WordForms([*SAMPLES, odd]).faults("odd", odd.answer)[STRANGE] > 5
+    odd = replace(SAMPLES[0], answer="Sea the by town a in born Ada 0.")
+    assert WordForms([*SAMPLES, odd]).faults(odd, odd.answer)[STRANGE] > 5
 
 
 def test_oddness_is_the_surprise_of_the_faults_per_word(words):

@@ -135,8 +135,8 @@ def compared(answers, retrained):
         {},
         retrained=None,
         start=None,
-        answers=dict(zip(ids, answers, strict=True)),
-        retrained_answers=dict(zip(ids, retrained, strict=False)),
+        answers={"forget": dict(zip(ids, answers, strict=True))},
+        retrained_answers={"forget": dict(zip(ids, retrained, strict=False))},
         fluency=Fluency(Shouting(), 0.5, "", 0),
     )
 
@@ -168,8 +168,9 @@ def test_a_retrained_model_without_all_answers_has_no_share():
     assert [result.retrained for result in results] == [None] * 5
 
 
-def test_a_suite_without_a_part_to_forget_has_no_outcomes():
+def test_a_suite_without_a_question_to_forget_has_no_outcomes():
     case = compared(["a", "b", "c", "d"], [])
-    case = Comparison({"retain": case.parts["retain"]}, {}, None, None, {}, {}, case.fluency)
-    with pytest.raises(LeftOut, match="no question of a part to be forgotten"):
-        FORGOTTEN_OUTCOMES.of(case)
+    for parts in ({"retain": case.parts["retain"]}, case.parts):  # documents have no answers
+        bare = Comparison(parts, {}, None, None, {}, {}, case.fluency)
+        with pytest.raises(LeftOut, match="no question of a part to be forgotten was answered"):
+            FORGOTTEN_OUTCOMES.of(bare)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from dataclasses import replace
 
@@ -404,3 +405,17 @@ def test_a_judge_of_ones_own_is_an_argument(tiny_lm, towns_suite):
     assert report["forget/wrong"].value == 0.0
     with pytest.raises(TokenUnlearnError, match="no judge"):
         evaluate(tiny_lm, towns_suite, judge="nobody")
+
+
+def test_a_start_report_on_other_samples_of_ones_own_gives_no_pairs(tiny_lm, tmp_path):
+    def own(answer):
+        rows = [{"question": f"Where was Ada {i} born?", "answer": f"{answer} {i}."} for i in range(4)]
+        path = tmp_path / f"{answer}.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)))
+        return f"file:{path}"
+
+    before = evaluate(tiny_lm, "own", forget=own("Oslo"), retain=own("Graz"))
+    other = evaluate(tiny_lm, "own", forget=own("Oslo"), retain=own("Turin"), start=before)
+    assert not any("pairs" in name for name in other.metrics)
+    assert other.settings["broken_calibrated_on"] == "4 true answers"
+    assert other["forget/wrong"].n == 4  # both files number their rows alike

@@ -39,13 +39,11 @@ class WordForms:
     name = "words"
 
     def __init__(self, samples: Sequence[Sample]) -> None:
-        self._words = {
-            s.id: {w for text in (s.question, *_answers(s)) for w in _units(text)} for s in samples
-        }
+        self._words = {s: {w for text in (s.question, *_answers(s)) for w in _units(text)} for s in samples}
         self._word_counts = Counter(word for words in self._words.values() for word in words)
-        self._pairs = {s.id: {p for text in _answers(s) for p in self._paired(_units(text))} for s in samples}
+        self._pairs = {s: {p for text in _answers(s) for p in self._paired(_units(text))} for s in samples}
         self._pair_counts = Counter(pair for pairs in self._pairs.values() for pair in pairs)
-        faults = sum(self.faults(s.id, s.answer) for s in samples)
+        faults = sum(self.faults(s, s.answer) for s in samples)
         words = sum(len(_units(s.answer)) for s in samples)
         self._surprise = -np.log((faults + 1) / (words + 1))
 
@@ -53,18 +51,18 @@ class WordForms:
         """(rows,) nats per word."""
         return np.array(
             [
-                self.faults(s.id, a) @ self._surprise / max(1, len(_units(a)))
+                self.faults(s, a) @ self._surprise / max(1, len(_units(a)))
                 for s, a in zip(samples, answers, strict=True)
             ]
         )
 
-    def faults(self, sample_id: str, answer: str) -> Float[np.ndarray, " 5"]:
+    def faults(self, sample: Sample, answer: str) -> Float[np.ndarray, " 5"]:
         """(5,) how many faults of each kind an answer to a sample's question has.
 
         They are strange pairs, a strange end, unknown words, glued words and repeated runs.
         """
         units = _units(answer)
-        words, pairs = self._words.get(sample_id, set()), self._pairs.get(sample_id, set())
+        words, pairs = self._words.get(sample, set()), self._pairs.get(sample, set())
         *strange, end = [self._pair_counts[p] <= (p in pairs) for p in self._paired(units)]
         unknown = sum(u.islower() and self._word_counts[u] <= (u in words) for u in units)
         glued = sum(_glued(u) and not self._word_counts[u] for u in units)

@@ -70,7 +70,7 @@ class Comparison:
         retrained: The same of the retrained model on exactly the same rows, as far as known; None without
             one.
         start: The same of the start model, on the rows that it was measured on; None without one.
-        answers: Sample id -> greedy answer.
+        answers: Part -> sample id -> greedy answer.
         retrained_answers: The same of the retrained model, as far as known.
         fluency: Says which answers are broken.
     """
@@ -79,8 +79,8 @@ class Comparison:
     columns: Mapping[str, Column]
     retrained: Mapping[str, Column] | None
     start: Mapping[str, Column] | None
-    answers: Mapping[str, str]
-    retrained_answers: Mapping[str, str]
+    answers: Mapping[str, Mapping[str, str]]
+    retrained_answers: Mapping[str, Mapping[str, str]]
     fluency: Fluency
 
     def parts_of(self, *roles: str) -> list[str]:

@@ -109,14 +109,12 @@ def outcomes(
 
 def _shares(compared: Comparison) -> list[MetricResult]:
     results = []
-    for part in compared.parts_of("forget"):
-        samples = tuple(s for s in compared.parts[part].samples if s.id in compared.answers)
-        if not samples:  # documents have no questions
-            continue
+    for part in (p for p in compared.parts_of("forget") if p in compared.answers):  # no documents
+        samples = tuple(compared.parts[part].samples)
         ids = tuple(s.id for s in samples)
-        own = outcomes(compared, samples, compared.answers, compared.retrained_answers)
-        known = compared.retrained_answers.keys() >= set(ids)
-        retrained = outcomes(compared, samples, compared.retrained_answers, {}) if known else None
+        others = compared.retrained_answers.get(part, {})
+        own = outcomes(compared, samples, compared.answers[part], others)
+        retrained = outcomes(compared, samples, others, {}) if others.keys() >= set(ids) else None
         for name, better in OUTCOMES.items():
             rows = [float(row == name) for row in own]
             share = retrained.count(name) / len(ids) if retrained else None

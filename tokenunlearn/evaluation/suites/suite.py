@@ -302,14 +302,15 @@ def _start(
     report = start if isinstance(start, Report) else start_report(str(start), suite)
     if report is None and Path(str(start)).suffix == ".json":
         report = Report.load(str(start))
+    retained = {name: part for name, part in parts.items() if part.role in ("retain", "options")}
     if report is None:
-        retained = {name: part for name, part in parts.items() if part.role in ("retain", "options")}
         return _other(meter, "start", str(start)).measure(retained, forms)
     if report.suite != suite:
         raise TokenUnlearnError(
             f"The start model's report was created on {report.suite}; evaluate the start model on {suite}."
         )
-    return _known(report, forms)
+    same = all(report.settings.get(name) == known for name, known in _hashes(retained).items())
+    return _known(report, forms) if same else Measurement()
 
 
 def _other(meter: Meter, role: str, name: str) -> Meter:
