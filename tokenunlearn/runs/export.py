@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.models.quantization import is_quantized
 
 TOKEN_VARIABLE = "HF_TOKEN"
 
@@ -97,6 +98,8 @@ def _write_model(lm: LoadedModel, folder: Path) -> None:
     """Weights, configuration, generation config, tokenizer and chat template."""
     from tokenunlearn.models.loading import quiet
 
+    if is_quantized(lm.model):
+        raise RunError("The model's weights are quantized, so no adapter can be merged; export the adapter.")
     own = lm.model.generation_config
     if own is not None:
         eos = own.eos_token_id

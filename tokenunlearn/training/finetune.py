@@ -14,6 +14,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.encoding import Batch, Encoding, collate
 from tokenunlearn.models.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
 from tokenunlearn.models.layers import adapter_targets
+from tokenunlearn.models.quantization import is_quantized
 from tokenunlearn.training.finetune_settings import FinetuneSettings, RetrainSettings
 
 if TYPE_CHECKING:
@@ -167,8 +168,13 @@ def finetune_model(
         callbacks: Hear of every step.
 
     Raises:
-        TokenUnlearnError: If a weight became NaN or infinite.
+        TokenUnlearnError: If a weight became NaN or infinite, or the weights are quantized, into which no
+            adapter can be merged.
     """
+    if is_quantized(lm.model):
+        raise TokenUnlearnError(
+            "The weights are quantized; load the model without quantization to train it."
+        )
     encodings = lm.encode_all(samples)
     model = lm.model.float().requires_grad_(True)
     with torch.random.fork_rng(devices=[], enabled=True), torch.enable_grad():

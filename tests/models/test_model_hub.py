@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.models.hub_server import COMMIT, HubServer
+from tests.models.local_hub import COMMIT, HubServer
 from tests.models.test_gguf import write_gguf
 from tests.models.test_loading import logits_of, with_lora
 from tests.models.test_weight_files import configure, refused

@@ -11,12 +11,15 @@ from safetensors.torch import load_file, save_file
 from tests.models.test_loading import SAMPLE, logits_of, with_lora
 from tests.models.test_weight_files import configure, refused
 from tokenunlearn import unlearn
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.attacks.battery import attack
 from tokenunlearn.models import quantization
 from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.quantization import is_quantized
+from tokenunlearn.runs.export import _write_model
+from tokenunlearn.training.finetune import finetune_model
+from tokenunlearn.training.finetune_settings import RetrainSettings
 
 
 @pytest.mark.parametrize("name", ["4bit", "8bit"])
@@ -136,6 +139,13 @@ def test_adapters_over_quantized_weights_are_not_rounded_and_add_up(rounded, bit
 def test_quantized_weights_are_not_trained(rounded):
     with pytest.raises(TokenUnlearnError, match="are quantized, so they cannot be trained"):
         unlearn(rounded, [SAMPLE], regularizer="none", train="full", steps=1)
+
+
+def test_an_adapter_is_not_merged_into_quantized_weights(rounded, tmp_path):
+    with pytest.raises(TokenUnlearnError, match="are quantized; load the model without quantization"):
+        finetune_model(rounded, [SAMPLE], RetrainSettings())
+    with pytest.raises(RunError, match="are quantized, so no adapter can be merged"):
+        _write_model(rounded, tmp_path / "whole")
 
 
 def test_a_method_that_passes_no_gradients_is_not_trained_over(rounded, monkeypatch):
