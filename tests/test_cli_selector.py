@@ -32,12 +32,8 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def model(tiny_lm, tmp_path_factory):
-    """A random model, saved."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_lm.model.save_pretrained(folder)
-    tiny_lm.tokenizer.save_pretrained(folder)
-    return str(folder)
+def model(tiny_folder):
+    return str(tiny_folder)
 
 
 def write_rows(path, rows) -> str:

@@ -12,7 +12,9 @@ import psutil
 import pytest
 from transformers import AutoTokenizer
 
-from tests.models.test_templates import TEMPLATES, TURNS
+from tests.launch import ROOT
+from tests.models.chat_templates import TEMPLATES, TURNS
+from tests.waiting import wait_until
 from tokenunlearn.datasets.samples import Turn
 from tokenunlearn.errors import TemplateError
 from tokenunlearn.models import rendering
@@ -136,18 +138,12 @@ def test_lone_surrogates_and_control_characters_travel(process):
 
 
 def test_the_process_is_quick_to_start_and_ends_with_its_parent():
-    program = (
-        "import json, sys; sys.path.insert(0, sys.argv[1]); import rendering as r; p = r.RenderProcess();"
-        "p.render('{{ 1 }}', [], {}); print(p._process.pid, 'torch' in sys.modules)"
-    )
-    folder = os.path.dirname(rendering.__file__)
-    run = subprocess.run([sys.executable, "-P", "-c", program, folder], capture_output=True, text=True)
+    worker = ROOT / "tests" / "workers" / "render.py"
+    command = [sys.executable, "-P", worker, os.path.dirname(rendering.__file__)]
+    run = subprocess.run(command, capture_output=True, text=True)
     pid, torch = run.stdout.split()
     assert torch == "False"
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(int(pid)) and psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == "zombie", 10)
 
 
 def test_a_fork_has_a_process_of_its_own():

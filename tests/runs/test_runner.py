@@ -2,11 +2,11 @@
 
 import json
 import threading
-import time
 
 import numpy as np
 import pytest
 
+from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import RunError
@@ -125,13 +125,6 @@ def test_cancelling_before_the_start_changes_nothing(store, samples, tiny_lm):
     state = execute(run, lambda name: tiny_lm)
     assert state.status == "cancelled"
     assert run.adapter is None
-
-
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(
