@@ -90,6 +90,14 @@ def plain_lm(tiny_lm) -> LoadedModel:
     return LoadedModel(tiny_lm.model, tokenizer, tiny_lm.name, tiny_lm.revision)
 
 
+@pytest.fixture
+def short_answers(monkeypatch) -> None:
+    """Answers of at most eight tokens: a random model ends none of its own."""
+    from tokenunlearn.models.generation import generate
+
+    monkeypatch.setitem(generate.__kwdefaults__, "max_new_tokens", 8)
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of public data sets (TOKENUNLEARN_DATA); tests that read it are skipped without it."""

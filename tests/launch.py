@@ -24,6 +24,7 @@ def launch(launcher, module, *words):
 
 
 def imported_by(module, *words):
-    """Names of all modules that a started module imports."""
+    """Names of all modules that a started module imports, and of their packages."""
     done = launch(("-X", "importtime"), module, *words)
-    return set(re.findall(r"^import time: .*\| +([\w.]+)$", done.stderr, re.MULTILINE))
+    names = re.findall(r"^import time: .*\| +([\w.]+)$", done.stderr, re.MULTILINE)
+    return {*names, *(name.partition(".")[0] for name in names)}

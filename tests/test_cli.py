@@ -20,6 +20,7 @@ from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import RunStore
 
+pytestmark = pytest.mark.usefixtures("short_answers")
 ROWS = [
     {"question": f"Who lives in house {i}?", "answer": f"The baker number {i} does.", "span": [[4, 18]]}
     for i in range(4)
@@ -393,6 +394,7 @@ def subprocess_of(*words, **environment):
     )
 
 
+@pytest.mark.slow
 def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, tmp_path):
     words = ["unlearn", "--model", model, "--samples", samples, "--retain", retained(samples), *QUICK]
     words += ["--steps", 9000, "--selection", "uniform", "--out", tmp_path / "runs", "--json"]
@@ -438,11 +440,11 @@ def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_pat
 
 
 def test_module_and_exit_code_of_a_process(tmp_path):
-    process = subprocess_of("score", "--model", "./nowhere", "--samples", "authors:forget10")
+    process = subprocess_of("runs", "show", "nothing", "--out-folder", tmp_path)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 2
     assert out == ""
-    assert err.splitlines()[-1].startswith('Error: There is no model folder "./nowhere"')
+    assert err.splitlines()[-1].startswith("Error: There is no run")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.store import RunStore
 
+pytestmark = pytest.mark.usefixtures("short_answers")
 MARKED, UNMARKED = 7, 2
 ROWS = [
     {"question": f"Who lives in house {i}?", "answer": f"The old baker {i} does.", "span": [[8, 15]]}

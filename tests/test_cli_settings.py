@@ -38,7 +38,7 @@ def test_help_names_every_objective_and_weighting():
 
 
 @pytest.fixture
-def arguments(tiny_folder, tmp_path):
+def arguments(tiny_folder, tmp_path, short_answers):
     rows = [{"question": f"Who lives in house {i}?", "answer": f"The baker {i} does."} for i in range(2)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     samples = f"file:{tmp_path / 'rows.jsonl'}"

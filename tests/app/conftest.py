@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Iterator[Path]:
+def home(tmp_path, monkeypatch, short_answers) -> Iterator[Path]:
     """Folder of the runs; what still runs at the end of a test is cancelled."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))

@@ -26,7 +26,7 @@ LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% en
 MESSAGES = [Turn("user", "Where was Ada born?"), Turn("assistant", "In Lisbon.")]
 TURN = [{"role": "user", "content": "Hi"}]
 PLAIN = TURNS + "{{ m.role }}: {{ m.content }}\n{% endfor %}"
-BOMBS = {
+ENDLESS = {
     LOOPS: "it did not end within 1 s",
     TURNS
     + "{% if 'Lisbon' in m.content %}"
@@ -34,6 +34,8 @@ BOMBS = {
     + "{% endif %}{{ m.content }}{% endfor %}": "did not end",
     "{% for a in range(99999) %}{% for b in range(99999) %}xxxxx{% endfor %}{% endfor %}": "",
     "{{ 9 ** (9 ** 9) }}": "did not end",
+}
+BOMBS = {
     "{{ 'x' * 10**10 }}": "it needs more than 128 MB",
     "{{ '%0999999999d' % 1 }}": "it needs more than 128 MB",
     "{{ 'x'.center(10**9) }}": "it needs more than 128 MB",
@@ -64,15 +66,18 @@ def process():
     process.close()
 
 
-@pytest.mark.parametrize("template", BOMBS)
-def test_a_template_that_cannot_be_written_is_stopped(tiny_tokenizer, template):
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [*BOMBS.items(), *(pytest.param(*case, marks=pytest.mark.slow) for case in ENDLESS.items())],
+)
+def test_a_template_that_cannot_be_written_is_stopped(tiny_tokenizer, template, sentence):
     chat_of(tiny_tokenizer, PLAIN).conversation(MESSAGES)  # the process has started
     before, started = psutil.Process().memory_info().rss, time.monotonic()
     with pytest.raises(TemplateError) as error:
         chat_of(tiny_tokenizer, template).conversation(MESSAGES)
     assert time.monotonic() - started < PATIENCE + 5  # one second where the machine is idle
     assert psutil.Process().memory_info().rss - before < 200e6
-    assert str(error.value).startswith("The chat template failed: ") and BOMBS[template] in str(error.value)
+    assert str(error.value).startswith("The chat template failed: ") and sentence in str(error.value)
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
 
 

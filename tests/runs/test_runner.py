@@ -17,6 +17,7 @@ from tokenunlearn.runs.spec import RunSpec, make_rule
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
+pytestmark = pytest.mark.usefixtures("short_answers")
 ROWS = [{"question": f"Who lives in house {i}?", "answer": f"The baker number {i} does."} for i in range(4)]
 
 
