@@ -75,17 +75,3 @@ def build_lm(family: str, tokenizer, **changes) -> LoadedModel:
         torch.manual_seed(11)
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings))
     return LoadedModel(model.eval(), tokenizer, f"tiny-{family}", "0" * 16)
-
-
-def with_lora(model):
-    """A LoRA adapter with weights that matter, put into a model."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(r=2, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM")
-    adapted = get_peft_model(model, config)
-    with torch.no_grad():
-        for name, parameter in adapted.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(std=0.3)
-    return adapted

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
-from tests.tiny_models import with_lora
-from tokenunlearn.datasets.samples import Sample
+from tests.models.model_files import SAMPLE, logits_of, with_lora
 from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
 from tokenunlearn.models import presets, smollm2
 from tokenunlearn.models.encoding import collate
@@ -19,13 +18,6 @@ from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loading import load_base_model, load_model
 from tokenunlearn.models.presets import base_model_name
 from tokenunlearn.models.source import ModelSource
-
-SAMPLE = Sample("a", "Where was Ada Miller born?", "Ada Miller was born in Lisbon.")
-
-
-@torch.no_grad()
-def logits_of(lm):
-    return lm.model(input_ids=torch.tensor([lm.encode(SAMPLE).input_ids])).logits
 
 
 def step(model, lm):

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 
+from tests.runs.new_runs import ROWS, new_spec
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
@@ -13,12 +14,11 @@ from tokenunlearn.errors import RunError
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import worker as worker_module
 from tokenunlearn.runs.runner import execute
-from tokenunlearn.runs.spec import RunSpec, make_rule
+from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("short_answers")
-ROWS = [{"question": f"Who lives in house {i}?", "answer": f"The baker number {i} does."} for i in range(4)]
 
 
 @pytest.fixture
@@ -33,20 +33,6 @@ def samples(tmp_path):
     rest = ({"question": f"What is {i}?", "answer": f"It is the number {i}."} for i in range(4))
     (tmp_path / "rest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rest))
     return f"file:{path}"
-
-
-def new_spec(samples, **changes):
-    config = {"objective": "npo", "steps": 3, "batch_size": 2, "retain_batch_size": 2} | changes.pop(
-        "config", {}
-    )
-    values = {
-        "model": "tiny",
-        "samples": samples,
-        "retain": samples.replace("rows.jsonl", "rest.jsonl"),
-        "rule": {"selection": "hard", "threshold": 0.3},
-        "config": config,
-    }
-    return RunSpec.new(**values | changes)
 
 
 def test_the_same_samples_to_forget_and_to_retain_are_refused(store, samples, tiny_lm):

@@ -12,9 +12,9 @@ import pytest
 from app import selectors, services
 from app.tokens import token_notices
 from tests.app.app_pages import shown, start_anew, visit
-from tests.waiting import wait_until
 from tests.app.scores import sample, score_set
 from tests.stored_run import write_run
+from tests.waiting import wait_until
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
 from tokenunlearn.attribution.selection_check import check_selection
@@ -45,12 +45,12 @@ def data(app) -> dict:
 @pytest.mark.parametrize("page", ["tokens", "unlearn"])
 def test_an_address_brings_back_the_run_to_continue_from(tmp_path, page):
     run = write_run(tmp_path / "runs", "20260101-100000-npo-hard-0001", "first")
-    app = open_page(page, adapter=run.id)
+    app = visit(page, adapter=run.id)
     assert app.selectbox(key="adapter").value == run.id
     assert app.query_params["adapter"] == run.id
     app.selectbox(key="model").set_value("demo-retrained").run()
     assert app.selectbox(key="adapter").value == ""
-    assert open_page(page, adapter="gone").selectbox(key="adapter").value == ""
+    assert visit(page, adapter="gone").selectbox(key="adapter").value == ""
 
 
 def test_the_view_gets_the_scores_and_the_settings(shipped):
@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_said_below_the_text(shipped):
 
 def test_the_panel_shows_what_the_model_reads_of_the_sample_in_view(shipped):
     third = shipped.samples[2]
-    app = open_page("tokens", model_input="true", sample=f"3. {third.question}")
+    app = visit("tokens", model_input="true", sample=f"3. {third.question}")
     wait_until(lambda: not any(task.running for task in services.tasks().values()))
     app.run()
     everything = shown(app)
@@ -132,7 +132,7 @@ def test_the_panel_shows_what_the_model_reads_of_the_sample_in_view(shipped):
 
 
 def test_a_folded_panel_needs_no_model():
-    open_page("tokens")
+    visit("tokens")
     assert not services.tasks()
 
 
