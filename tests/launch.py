@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,3 +21,10 @@ def launch(launcher, module, *words):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | own)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
+
+
+def imported_by(module, *words):
+    """Names of all modules that a started module imports, and of their packages."""
+    done = launch(("-X", "importtime"), module, *words)
+    names = re.findall(r"^import time: .*\| +([\w.]+)$", done.stderr, re.MULTILINE)
+    return {*names, *(name.partition(".")[0] for name in names)}

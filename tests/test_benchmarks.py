@@ -118,13 +118,9 @@ def test_the_page_compares_masking_with_ours_and_says_what_is_not_measured(tmp_p
     assert (tmp_path / "images" / "performance.png").exists()
 
 
-def test_a_contender_that_takes_too_long_has_one_turn(tmp_path, monkeypatch):
-    (tmp_path / "race.py").write_text(
-        "import json, sys\n"
-        "print(json.dumps({'seconds': [9.0 if sys.argv[2] == 'slow' else 1.0], 'asked': sys.argv[3:]}))\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    runs = alternate("race", ["fast", "slow"], 3, ["--x"], patience=5)
+def test_a_contender_that_takes_too_long_has_one_turn(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    runs = alternate("tests.workers.race", ["fast", "slow"], 3, ["--x"], patience=5)
     assert {name: len(results) for name, results in runs.items()} == {"fast": 3, "slow": 1}
     assert runs["slow"][0]["asked"] == ["--x"]
 

@@ -8,18 +8,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.launch import ROOT, imported_by
+from tests.waiting import wait_until
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import RunStore
 
-ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.usefixtures("short_answers")
 ROWS = [
     {"question": f"Who lives in house {i}?", "answer": f"The baker number {i} does.", "span": [[4, 18]]}
     for i in range(4)
@@ -28,12 +29,8 @@ QUICK = ("--steps", "2", "--batch-size", "2", "--retain-batch-size", "2")
 
 
 @pytest.fixture(scope="module")
-def model(tiny_lm, tmp_path_factory):
-    """A random model, saved."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_lm.model.save_pretrained(folder)
-    tiny_lm.tokenizer.save_pretrained(folder)
-    return str(folder)
+def model(tiny_folder):
+    return str(tiny_folder)
 
 
 @pytest.fixture
@@ -78,13 +75,8 @@ def test_help_and_bare_call_list_the_commands(call):
 
 
 def test_help_never_loads_torch():
-    code = (
-        "import sys, runpy; sys.argv = ['tokenunlearn', 'unlearn', '--help']\n"
-        "try: runpy.run_module('tokenunlearn', run_name='__main__')\n"
-        "except SystemExit as ended: assert not ended.code\n"
-        "sys.exit('torch' in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    modules = imported_by("tokenunlearn", "unlearn", "--help")
+    assert "typer" in modules and "torch" not in modules
 
 
 def test_score_writes_the_score_set_it_describes(call, model, samples, tmp_path):
@@ -402,31 +394,14 @@ def subprocess_of(*words, **environment):
     )
 
 
-def wait_for_steps(root, seconds=120):
-    """The only run under a folder, once it has taken two steps."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        runs = RunStore(root).runs()
-        if runs and len(runs[0].metrics) >= 2:
-            return runs[0]
-        time.sleep(0.05)
-    raise AssertionError("the run took no steps")
-
-
-def wait_for(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
+@pytest.mark.slow
 def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, tmp_path):
     words = ["unlearn", "--model", model, "--samples", samples, "--retain", retained(samples), *QUICK]
-    words += ["--steps", 100000, "--selection", "uniform", "--out", tmp_path / "runs", "--json"]
+    words += ["--steps", 9000, "--selection", "uniform", "--out", tmp_path / "runs", "--json"]
     process = subprocess_of(*words)
     store = RunStore(tmp_path / "runs")
     try:
-        wait_for(lambda: any(len(run.metrics) > 2 for run in store.runs()))
+        wait_until(lambda: any(len(run.metrics) > 2 for run in store.runs()))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     finally:
@@ -435,12 +410,12 @@ def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, t
     assert "Traceback" not in err
     (run,) = store.runs()
     assert run.state.status == json.loads(out)["status"] == "cancelled"
-    assert run.state.message == f"Cancelled after {len(run.metrics)} of 100000 steps."
+    assert run.state.message == f"Cancelled after {len(run.metrics)} of 9000 steps."
     assert run.adapter is not None
 
 
 def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_path):
-    config = {"objective": "npo", "steps": 100000, "batch_size": 2, "retain_batch_size": 2}
+    config = {"objective": "npo", "steps": 9000, "batch_size": 2, "retain_batch_size": 2}
     rest = tmp_path / "rest.jsonl"
     rest.write_text('{"question": "What is kept?", "answer": "The smith and his dog."}\n')
     spec = RunSpec.new(
@@ -451,7 +426,7 @@ def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_pat
     thread = threading.Thread(target=execute, args=(run,))
     thread.start()
     try:
-        wait_for(lambda: len(run.metrics) > 2)
+        wait_until(lambda: len(run.metrics) > 2)
         refused = call("runs", "delete", run.id, *out)
         assert refused.code == 2
         assert "cancel it first" in refused.sentence
@@ -465,11 +440,11 @@ def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_pat
 
 
 def test_module_and_exit_code_of_a_process(tmp_path):
-    process = subprocess_of("score", "--model", "./nowhere", "--samples", "authors:forget10")
+    process = subprocess_of("runs", "show", "nothing", "--out-folder", tmp_path)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 2
     assert out == ""
-    assert err.splitlines()[-1].startswith('Error: There is no model folder "./nowhere"')
+    assert err.splitlines()[-1].startswith("Error: There is no run")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.store import RunStore
 
+pytestmark = pytest.mark.usefixtures("short_answers")
 MARKED, UNMARKED = 7, 2
 ROWS = [
     {"question": f"Who lives in house {i}?", "answer": f"The old baker {i} does.", "span": [[8, 15]]}
@@ -32,12 +33,8 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def model(tiny_lm, tmp_path_factory):
-    """A random model, saved."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_lm.model.save_pretrained(folder)
-    tiny_lm.tokenizer.save_pretrained(folder)
-    return str(folder)
+def model(tiny_folder):
+    return str(tiny_folder)
 
 
 def write_rows(path, rows) -> str:

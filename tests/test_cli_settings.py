@@ -38,9 +38,7 @@ def test_help_names_every_objective_and_weighting():
 
 
 @pytest.fixture
-def arguments(tiny_lm, tmp_path):
-    tiny_lm.model.save_pretrained(tmp_path / "tiny")
-    tiny_lm.tokenizer.save_pretrained(tmp_path / "tiny")
+def arguments(tiny_folder, tmp_path, short_answers):
     rows = [{"question": f"Who lives in house {i}?", "answer": f"The baker {i} does."} for i in range(2)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     samples = f"file:{tmp_path / 'rows.jsonl'}"
@@ -48,7 +46,7 @@ def arguments(tiny_lm, tmp_path):
     (tmp_path / "retained.jsonl").write_text("".join(json.dumps(row) + "\n" for row in others))
     retain = f"file:{tmp_path / 'retained.jsonl'}"
     return [
-        *("unlearn", "--model", str(tmp_path / "tiny"), "--samples", samples, "--retain", retain),
+        *("unlearn", "--model", str(tiny_folder), "--samples", samples, "--retain", retain),
         *("--steps", "1", "--batch-size", "2", "--retain-batch-size", "2", "--out", str(tmp_path / "runs")),
     ]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,9 +78,3 @@ def test_a_history_shows_its_first_and_last_step():
 
 def test_a_record_without_a_figure_has_a_dash():
     assert "<td>2</td><td>–</td>" in history_html([{"step": 1, "loss": 1}, {"step": 2, "loss": math.inf}])
-
-
-def test_no_interface_is_imported():
-    code = "import sys, tokenunlearn.notebook; print({'streamlit', 'torch'} & {*sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -13,8 +11,10 @@ import pytest
 from packaging.requirements import Requirement
 
 import tokenunlearn
+from tests.launch import ALONE, imported_by, launch
 
 ROOT = Path(__file__).resolve().parent.parent
+HEAVY = {"torch", "transformers", "streamlit"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -35,24 +35,15 @@ def module(path):
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def loaded_by(*modules):
-    """The heavy packages that importing modules loads."""
-    heavy = "{'torch', 'transformers', 'streamlit'}"
-    code = f"import sys, {', '.join(modules)}; print(*sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.split()
-
-
-@pytest.mark.parametrize(
-    "module",
-    ["tokenunlearn", "tokenunlearn.datasets", "tokenunlearn.evaluation", "tokenunlearn.models.presets"],
-)
-def test_importing_loads_neither_torch_nor_streamlit(module):
-    assert loaded_by(module) == []
+def test_importing_loads_neither_torch_nor_streamlit():
+    modules = {f"tokenunlearn.{name}" for name in ("datasets", "evaluation", "models.presets", "notebook")}
+    loaded = imported_by("tests.workers.imports", *modules)
+    assert modules <= loaded and HEAVY & loaded == set()
 
 
 def test_what_the_pages_are_drawn_with_does_not_wait_for_torch():
-    assert loaded_by(*(module(path) for path in (ROOT / "app").rglob("[a-z]*.py"))) == ["streamlit"]
+    modules = (module(path) for path in (ROOT / "app").rglob("[a-z]*.py"))
+    assert HEAVY & imported_by("tests.workers.imports", *modules) == {"streamlit"}
 
 
 def test_data_sets_know_no_model():
@@ -89,17 +80,9 @@ def test_public_names_and_version():
         tokenunlearn.nothing  # noqa: B018
 
 
+@pytest.mark.slow
 def test_every_public_name_can_be_the_first_one_imported():
-    code = """
-import importlib, sys
-import tokenunlearn
-for name in tokenunlearn.__all__:
-    for module in [module for module in sys.modules if module.split(".")[0] == "tokenunlearn"]:
-        del sys.modules[module]
-    getattr(importlib.import_module("tokenunlearn"), name)
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    launch(ALONE, "tests.workers.first_imports")
 
 
 def requirements(*lines):

@@ -23,14 +23,6 @@ PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 START = "python -m tokenunlearn "
 LANGUAGES = {"bash", "python", "text", "json", "csv", "mermaid"}
 FENCE = re.compile(r"^(?:<!-- ([^\n]*) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-RUN_BLOCKS = """
-import json, subprocess, sys
-for _language, _text, _where in json.loads(sys.argv[1]):
-    if _language == "python":
-        exec(compile(_text, _where, "exec", dont_inherit=True), globals())
-    elif subprocess.run(["bash", "-euo", "pipefail", "-c", _text]).returncode:
-        sys.exit(f"{_where} failed")
-"""
 
 
 class Block(NamedTuple):
@@ -73,7 +65,7 @@ def test_the_blocks_of_a_page_run_in_order(run, tmp_path):
     code = [(b.language, b.text.replace("runs/ID/", latest), b.where) for b in run]
     paths = {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        [sys.executable, "-c", RUN_BLOCKS, json.dumps(code)],
+        [sys.executable, "-m", "tests.workers.run_blocks", json.dumps(code)],
         cwd=tmp_path,
         env=os.environ | paths,
         capture_output=True,

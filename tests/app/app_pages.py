@@ -1,20 +1,32 @@
-"""What is on a page, as text, and waiting for background work."""
+"""Pages opened at an address, and what is on them as text."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Dataframe
 
+from app import services
+from tests.launch import ROOT
 
-def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
-    """Wait for background work."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
+REMEMBERED = (services.worker, services.tasks, services.answers, services.load_samples)
+
+
+def start_anew() -> None:
+    """Clears what the app remembers for all visitors; of files it remembers what they held at a time."""
+    for cached in REMEMBERED:
+        cached.clear()
+
+
+def visit(page: str, /, **parameters: str | list[str]) -> AppTest:
+    """The page at an address; raises nothing."""
+    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30)
+    for name, value in parameters.items():
+        at.query_params[name] = value
+    at.switch_page(f"pages/{page}.py").run()
+    assert not at.exception
+    return at
 
 
 def texts_of(message) -> Iterator[str]:

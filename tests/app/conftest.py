@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
-import streamlit as st
+from streamlit.components.v2 import manifest_scanner
+from streamlit.components.v2.manifest_scanner import scan_component_manifests
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from app import services
-from tests.app.app_pages import wait_until
+from tests.app.app_pages import start_anew, visit
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Iterator[Path]:
+def home(tmp_path, monkeypatch, short_answers) -> Iterator[Path]:
     """Folder of the runs; what still runs at the end of a test is cancelled."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    start_anew()
     yield tmp_path / "runs"
     active = [run for run in services.store().runs() if run.state.active]
     for run in active:
         (run.folder / "cancel").touch()
     wait_until(lambda: not any(run.state.active for run in active))
-    st.cache_resource.clear()
+    start_anew()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_scan() -> Iterator[None]:
+    """Has streamlit look for components among the installed packages once, not each time a page is opened."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(scan_component_manifests))
+        yield
 
 
 @pytest.fixture
@@ -48,26 +58,14 @@ def new_options(monkeypatch) -> None:
 
 @pytest.fixture
 def open_page(home, new_options) -> Callable[..., AppTest]:
-    """Opens a page at an address and checks that it raises nothing."""
-
-    def opened(page: str, **parameters: str) -> AppTest:
-        at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30)
-        for name, value in parameters.items():
-            at.query_params[name] = value
-        at.switch_page(f"pages/{page}.py").run()
-        assert not at.exception
-        return at
-
-    return opened
+    """Opens a page at an address."""
+    return visit
 
 
 @pytest.fixture(scope="session")
-def model(tiny_lm, tmp_path_factory) -> str:
+def model(tiny_folder) -> str:
     """A random model, saved."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_lm.model.save_pretrained(folder)
-    tiny_lm.tokenizer.save_pretrained(folder)
-    return str(folder)
+    return str(tiny_folder)
 
 
 ROWS = [

@@ -12,7 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import services
-from tests.app.app_pages import shown, wait_until
+from tests.app.app_pages import shown
+from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection

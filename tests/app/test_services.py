@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app import services
-from tests.app.app_pages import wait_until
+from tests.waiting import wait_until
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet

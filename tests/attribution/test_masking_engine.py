@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.tiny_models import build_lm
 from tokenunlearn.attribution.masking import contexts_of, measure_masking
 from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant, make_variant, plan_passes
 from tokenunlearn.attribution.masking_settings import MaskingSettings
@@ -95,8 +96,6 @@ def assert_equals_single_passes(lm, encoding, measured):
 
 @pytest.mark.parametrize("fault", ["prefix forgotten", "mask ignored"])
 def test_a_model_that_breaks_the_shortcut_is_found_out_and_runs_whole(family_lm, tiny_tokenizer, fault):
-    from tests.conftest import build_lm
-
     lm = build_lm("llama", tiny_tokenizer)
     inner = lm.model.model.forward
 
@@ -207,8 +206,6 @@ def test_plans_hold_every_variant_once_within_budget_and_padding(pass_cost, budg
 
 @pytest.mark.parametrize("most", [40, 150])
 def test_memory_that_does_not_suffice_halves_the_budget_and_changes_nothing(family_lm, tiny_tokenizer, most):
-    from tests.conftest import build_lm
-
     lm = build_lm("llama", tiny_tokenizer)
     encodings = lm.encode_all(SAMPLES)
     settings = MaskingSettings(mask="leave-one-out")
@@ -236,8 +233,6 @@ def test_memory_that_does_not_suffice_halves_the_budget_and_changes_nothing(fami
 
 
 def test_half_precision_weights_share_too(tiny_tokenizer):
-    from tests.conftest import build_lm
-
     lm = build_lm("llama", tiny_tokenizer)
     expected = measure_masking(lm, lm.encode_all(SAMPLES))
     lm.model.bfloat16()

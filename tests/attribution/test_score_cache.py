@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
-from tests.conftest import build_lm
+from tests.tiny_models import build_lm
 from tokenunlearn.attribution import optional
 from tokenunlearn.attribution import score as score_module
 from tokenunlearn.attribution.masking_settings import MaskingSettings

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import tokenunlearn as tu
-from tests.conftest import ROOT
 from tokenunlearn.datasets.samples import Turn
 from tokenunlearn.errors import DatasetError, SampleTooLongError
 from tokenunlearn.models.context import fit_context
 from tokenunlearn.runs.check import check
 
-SHARED, OWN = ROOT / "../shared/cases/files", Path(__file__).parent / "cases"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "cases" / "files"
+OWN = Path(__file__).parent / "cases"
 MASON = ("Where does the mason live?", "The mason lives in Turin.")
 SHORT = (MASON[0], "In Turin.")
 

@@ -34,8 +34,8 @@ def town_samples() -> SampleSet:
     return SampleSet("towns", tuple(make_sample(n, n) for n in range(12)))
 
 
-@pytest.fixture
-def towns_suite(monkeypatch):
+@pytest.fixture(scope="module")
+def towns_suite():
     """A suite "towns" of five parts, two of whose rows have no wrong answers; splits are sizes."""
 
     def parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
@@ -50,5 +50,6 @@ def towns_suite(monkeypatch):
             "holdout": Part(some(60, "5"), "holdout"),
         }
 
-    monkeypatch.setitem(suites.SUITES, "towns", suites.Suite(parts, "6", "5"))
-    return "towns"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(suites.SUITES, "towns", suites.Suite(parts, "6", "5"))
+        yield "towns"

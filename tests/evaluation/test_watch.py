@@ -130,7 +130,7 @@ def test_settings_survive_a_spec():
 
 
 @pytest.mark.parametrize("every", [0, 2])
-def test_a_run_keeps_what_was_watched(tiny_lm, samples, tmp_path, every):
+def test_a_run_keeps_what_was_watched(tiny_lm, samples, tmp_path, short_answers, every):
     settings = {"objective": "npo", "steps": 3, "batch_size": 2, "retain_batch_size": 2}
     rest = tmp_path / "rest.jsonl"
     rest.write_text('{"question": "What is kept?", "answer": "The smith and his dog."}\n')

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tests.conftest import build_lm
+from tests.tiny_models import build_lm
 from tokenunlearn.attribution.masking import measure_masking
 from tokenunlearn.attribution.masking_engine import mask_id
 from tokenunlearn.attribution.masking_settings import MaskingSettings

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
-from tests.models.test_loading import with_lora
+from tests.models.model_files import with_lora
 
 
 @pytest.fixture
-def folder(tiny_lm, tmp_path):
-    """The tiny model saved as any transformers model is; a test may change it."""
-    path = tmp_path / "model"
-    tiny_lm.model.save_pretrained(path)
-    tiny_lm.tokenizer.save_pretrained(path)
-    return path
+def folder(tiny_folder, tmp_path):
+    """The saved tiny model; a test may change it."""
+    return shutil.copytree(tiny_folder, tmp_path / "model")
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from tests.models.test_loading import SAMPLE, logits_of
-from tests.models.test_weight_files import refused
+from tests.models.model_files import SAMPLE, logits_of, refused
 from tokenunlearn import unlearn
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loading import load_model

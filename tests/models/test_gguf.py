@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import struct
 import sys
@@ -10,53 +9,12 @@ import sys
 import pytest
 import torch
 
-from tests.models.test_loading import SAMPLE, logits_of
-from tests.models.test_weight_files import refused
+from tests.models.model_files import SAMPLE, logits_of, refused, write_gguf
 from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.gguf import GgufHeader, gguf_file
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
-
-
-def write_gguf(lm, path):
-    """A Qwen3 as llama.cpp writes it: weights in float32, tokenizer and chat template inside."""
-    import gguf
-
-    config, tokenizer = lm.model.config, lm.tokenizer
-    layers = config.num_hidden_layers
-    writer = gguf.GGUFWriter(path, "qwen3")
-    writer.add_block_count(layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_key_length(config.head_dim)
-    writer.add_value_length(config.head_dim)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_vocab_size(config.vocab_size)
-    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    special = set(tokenizer.get_added_vocab())
-    kinds = [gguf.TokenType.CONTROL if t in special else gguf.TokenType.NORMAL for t, _ in vocabulary]
-    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
-    writer.add_token_list([token for token, _ in vocabulary])
-    writer.add_token_types(kinds)
-    writer.add_token_merges([" ".join(merge) for merge in merges])
-    writer.add_eos_token_id(tokenizer.eos_token_id)
-    writer.add_pad_token_id(tokenizer.pad_token_id)
-    writer.add_chat_template(tokenizer.chat_template)
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN3, layers)
-    for name, tensor in lm.model.state_dict().items():
-        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), tensor.numpy())
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
-from tokenunlearn.datasets.samples import Sample
+from tests.models.model_files import SAMPLE, logits_of, with_lora
 from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
 from tokenunlearn.models import presets, smollm2
 from tokenunlearn.models.encoding import collate
@@ -18,26 +18,6 @@ from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loading import load_base_model, load_model
 from tokenunlearn.models.presets import base_model_name
 from tokenunlearn.models.source import ModelSource
-
-SAMPLE = Sample("a", "Where was Ada Miller born?", "Ada Miller was born in Lisbon.")
-
-
-@torch.no_grad()
-def logits_of(lm):
-    return lm.model(input_ids=torch.tensor([lm.encode(SAMPLE).input_ids])).logits
-
-
-def with_lora(model):
-    """A LoRA adapter with weights that matter, put into a model."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(r=2, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM")
-    adapted = get_peft_model(model, config)
-    with torch.no_grad():
-        for name, parameter in adapted.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(std=0.3)
-    return adapted
 
 
 def step(model, lm):
@@ -50,13 +30,9 @@ def step(model, lm):
     return len(trainable)
 
 
-@pytest.fixture(scope="module")
-def folder(tiny_lm, tmp_path_factory):
-    """The tiny model saved as any transformers model is."""
-    path = tmp_path_factory.mktemp("model")
-    tiny_lm.model.save_pretrained(path)
-    tiny_lm.tokenizer.save_pretrained(path)
-    return path
+@pytest.fixture
+def folder(tiny_folder):
+    return tiny_folder
 
 
 def test_local_folder_round_trip(tiny_lm, folder):

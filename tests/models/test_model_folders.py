@@ -9,8 +9,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
-from tests.models.test_loading import SAMPLE, logits_of, with_lora
-from tests.models.test_weight_files import refused
+from tests.models.model_files import SAMPLE, logits_of, refused, with_lora
 from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models.fingerprint import weights_fingerprint
 from tokenunlearn.models.loading import load_model

@@ -11,9 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.models.local_hub import COMMIT, HubServer
-from tests.models.test_gguf import write_gguf
-from tests.models.test_loading import logits_of, with_lora
-from tests.models.test_weight_files import configure, refused
+from tests.models.model_files import configure, logits_of, refused, with_lora, write_gguf
 from tokenunlearn.models.hub import commit_of, shown
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
@@ -39,11 +37,9 @@ def hub(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def repository(hub, tiny_lm, tmp_path) -> Path:
+def repository(hub, tiny_folder, tmp_path) -> Path:
     """The tiny model as a repository; a test may change it."""
-    folder = tmp_path / "repository"
-    tiny_lm.model.save_pretrained(folder)
-    tiny_lm.tokenizer.save_pretrained(folder)
+    folder = shutil.copytree(tiny_folder, tmp_path / "repository")
     hub.repositories[ID] = folder
     return folder
 

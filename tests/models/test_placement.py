@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.models.test_loading import SAMPLE, logits_of
+from tests.models.model_files import SAMPLE, logits_of
 from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models.devices import input_device
 from tokenunlearn.models.encoding import collate
@@ -16,12 +16,9 @@ from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.placement import Placement
 
 
-@pytest.fixture(scope="module")
-def folder(tiny_lm, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model")
-    tiny_lm.model.save_pretrained(path)
-    tiny_lm.tokenizer.save_pretrained(path)
-    return str(path)
+@pytest.fixture
+def folder(tiny_folder):
+    return str(tiny_folder)
 
 
 @pytest.mark.parametrize(

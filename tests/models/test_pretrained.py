@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.models.test_loading import logits_of
-from tests.models.test_weight_files import LAYER, change, configure, refused
+from tests.models.model_files import LAYER, change, configure, logits_of, refused
 from tokenunlearn.models.generation import generate
 from tokenunlearn.models.loading import load_model
 

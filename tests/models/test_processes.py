@@ -47,12 +47,10 @@ def test_two_processes_score_the_same_in_the_same_order(tmp_path):
 
 
 @pytest.mark.slow
-def test_accelerate_launch_scores_on_the_command_line_as_one_process_does(tmp_path, tiny_lm):
-    tiny_lm.model.save_pretrained(tmp_path / "tiny")
-    tiny_lm.tokenizer.save_pretrained(tmp_path / "tiny")
+def test_accelerate_launch_scores_on_the_command_line_as_one_process_does(tmp_path, tiny_folder):
     rows = [{"question": f"Who is {'Bo ' * (1 + i % 3)}?", "answer": f"Baker {i}."} for i in range(7)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    words = ["score", "--model", str(tmp_path / "tiny"), "--no-cache"]
+    words = ["score", "--model", str(tiny_folder), "--no-cache"]
     words += ["--samples", f"file:{tmp_path / 'rows.jsonl'}"]
     sets = []
     for name, launcher in (("one", ALONE), ("two", ACCELERATE)):

@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.models.test_loading import SAMPLE, logits_of, with_lora
-from tests.models.test_weight_files import configure, refused
+from tests.models.model_files import SAMPLE, configure, logits_of, refused, with_lora
 from tokenunlearn import unlearn
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.attacks.battery import attack

@@ -12,7 +12,9 @@ import psutil
 import pytest
 from transformers import AutoTokenizer
 
-from tests.models.test_templates import TEMPLATES, TURNS
+from tests.launch import ROOT
+from tests.models.chat_templates import TEMPLATES, TURNS
+from tests.waiting import wait_until
 from tokenunlearn.datasets.samples import Turn
 from tokenunlearn.errors import TemplateError
 from tokenunlearn.models import rendering
@@ -24,7 +26,7 @@ LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% en
 MESSAGES = [Turn("user", "Where was Ada born?"), Turn("assistant", "In Lisbon.")]
 TURN = [{"role": "user", "content": "Hi"}]
 PLAIN = TURNS + "{{ m.role }}: {{ m.content }}\n{% endfor %}"
-BOMBS = {
+ENDLESS = {
     LOOPS: "it did not end within 1 s",
     TURNS
     + "{% if 'Lisbon' in m.content %}"
@@ -32,6 +34,8 @@ BOMBS = {
     + "{% endif %}{{ m.content }}{% endfor %}": "did not end",
     "{% for a in range(99999) %}{% for b in range(99999) %}xxxxx{% endfor %}{% endfor %}": "",
     "{{ 9 ** (9 ** 9) }}": "did not end",
+}
+BOMBS = {
     "{{ 'x' * 10**10 }}": "it needs more than 128 MB",
     "{{ '%0999999999d' % 1 }}": "it needs more than 128 MB",
     "{{ 'x'.center(10**9) }}": "it needs more than 128 MB",
@@ -62,15 +66,18 @@ def process():
     process.close()
 
 
-@pytest.mark.parametrize("template", BOMBS)
-def test_a_template_that_cannot_be_written_is_stopped(tiny_tokenizer, template):
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [*BOMBS.items(), *(pytest.param(*case, marks=pytest.mark.slow) for case in ENDLESS.items())],
+)
+def test_a_template_that_cannot_be_written_is_stopped(tiny_tokenizer, template, sentence):
     chat_of(tiny_tokenizer, PLAIN).conversation(MESSAGES)  # the process has started
     before, started = psutil.Process().memory_info().rss, time.monotonic()
     with pytest.raises(TemplateError) as error:
         chat_of(tiny_tokenizer, template).conversation(MESSAGES)
     assert time.monotonic() - started < PATIENCE + 5  # one second where the machine is idle
     assert psutil.Process().memory_info().rss - before < 200e6
-    assert str(error.value).startswith("The chat template failed: ") and BOMBS[template] in str(error.value)
+    assert str(error.value).startswith("The chat template failed: ") and sentence in str(error.value)
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
 
 
@@ -136,18 +143,12 @@ def test_lone_surrogates_and_control_characters_travel(process):
 
 
 def test_the_process_is_quick_to_start_and_ends_with_its_parent():
-    program = (
-        "import json, sys; sys.path.insert(0, sys.argv[1]); import rendering as r; p = r.RenderProcess();"
-        "p.render('{{ 1 }}', [], {}); print(p._process.pid, 'torch' in sys.modules)"
-    )
-    folder = os.path.dirname(rendering.__file__)
-    run = subprocess.run([sys.executable, "-P", "-c", program, folder], capture_output=True, text=True)
+    worker = ROOT / "tests" / "workers" / "render.py"
+    command = [sys.executable, "-P", worker, os.path.dirname(rendering.__file__)]
+    run = subprocess.run(command, capture_output=True, text=True)
     pid, torch = run.stdout.split()
     assert torch == "False"
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(int(pid)) and psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == "zombie", 10)
 
 
 def test_a_fork_has_a_process_of_its_own():

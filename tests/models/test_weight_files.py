@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import json
 import struct
-import time
-from pathlib import Path
 
-import psutil
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from tests.models.model_files import LAYER, change, configure, refused
 from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.weight_files import ModelFiles, check_fit, tensor_shapes, weight_files
 from tokenunlearn.training.memory import ModelShape
 
-LAYER = "model.layers.1.mlp.up_proj.weight"
 INDEX = "model.safetensors.index.json"
-
-
-def change(path: Path, tensors) -> None:
-    save_file(tensors(load_file(path)), path, metadata={"format": "pt"})
-
-
-def configure(folder: Path, **settings) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
-
-
-def refused(folder: Path, **options) -> str:
-    """The sentence that a folder is refused with, in little time and memory."""
-    process, started = psutil.Process(), time.monotonic()
-    before = process.memory_info().rss
-    with pytest.raises(ModelNotFoundError) as error:
-        load_model(str(folder), device="cpu", **options)
-    assert time.monotonic() - started < 5
-    assert process.memory_info().rss - before < 100e6
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def poisoned(value: float):

@@ -13,7 +13,6 @@ import tokenunlearn as tu
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.runs.check import check
 from tokenunlearn.training.settings import UnlearnSettings
 
@@ -129,19 +128,16 @@ def test_errors_come_first_and_nothing_to_check_is_one_sentence(tiny_lm):
         check(tiny_lm, [])
 
 
-def test_the_command_shows_the_tokens_and_fails_on_errors(call, tiny_lm: LoadedModel, tmp_path):
-    folder = tmp_path / "model"
-    tiny_lm.model.save_pretrained(folder)
-    tiny_lm.tokenizer.save_pretrained(folder)
+def test_the_command_shows_the_tokens_and_fails_on_errors(call, tiny_folder, tmp_path):
     file = tmp_path / "own.jsonl"
     file.write_text("".join(json.dumps({"question": s.question, "answer": s.answer}) + "\n" for s in FORGET))
     samples = f"file:{file}"
-    shown = call("check", "--model", folder, "--samples", samples)
+    shown = call("check", "--model", tiny_folder, "--samples", samples)
     assert shown.code == 0
     assert READ in shown.out
     assert "tokens equal those of the chat template's own text." in shown.out
     assert "Warning: The model does not know 4 of 4 measured answers" in shown.out
-    same = call("check", "--model", folder, "--samples", samples, "--retain", samples, "--json")
+    same = call("check", "--model", tiny_folder, "--samples", samples, "--retain", samples, "--json")
     assert same.code == 1
     assert same.json["findings"][0]["name"] == "overlap"
     assert same.json["template_text"] == READ and same.json["first_difference"] is None
@@ -153,14 +149,11 @@ def test_the_command_shows_the_tokens_and_fails_on_errors(call, tiny_lm: LoadedM
     }
 
 
-def test_score_and_unlearn_warn_and_refuse_what_cannot_run(call, tiny_lm: LoadedModel, tmp_path):
-    folder = tmp_path / "model"
-    tiny_lm.model.save_pretrained(folder)
-    tiny_lm.tokenizer.save_pretrained(folder)
+def test_score_and_unlearn_warn_and_refuse_what_cannot_run(call, tiny_folder, tmp_path):
     file = tmp_path / "own.jsonl"
     rows = [{"question": s.question, "answer": s.answer} for s in [*FORGET, FORGET[1]]]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    words = ("--model", folder, "--samples", f"file:{file}")
+    words = ("--model", tiny_folder, "--samples", f"file:{file}")
     scored = call("score", *words, "--out", tmp_path / "x.parquet", "--no-cache")
     assert scored.code == 0
     assert "Warning: 2 samples of the forget set share a question" in scored.err

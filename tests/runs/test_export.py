@@ -5,7 +5,7 @@ import json
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.runs.test_runner import ROWS, new_spec
+from tests.runs.new_runs import ROWS, new_spec
 from tokenunlearn.errors import RunError
 from tokenunlearn.models.checkpoints import CHECKPOINTS
 from tokenunlearn.models.generation import generate

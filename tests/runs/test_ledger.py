@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.runs.test_runner import ROWS, new_spec
+from tests.runs.new_runs import ROWS, new_spec
 from tokenunlearn.runs.ledger import REQUEST_SAMPLES, Request, forest, measure_requests, set_title
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.store import RunStore

@@ -2,22 +2,23 @@
 
 import json
 import threading
-import time
 
 import numpy as np
 import pytest
 
+from tests.runs.new_runs import ROWS, new_spec
+from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import RunError
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import worker as worker_module
 from tokenunlearn.runs.runner import execute
-from tokenunlearn.runs.spec import RunSpec, make_rule
+from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
-ROWS = [{"question": f"Who lives in house {i}?", "answer": f"The baker number {i} does."} for i in range(4)]
+pytestmark = pytest.mark.usefixtures("short_answers")
 
 
 @pytest.fixture
@@ -32,20 +33,6 @@ def samples(tmp_path):
     rest = ({"question": f"What is {i}?", "answer": f"It is the number {i}."} for i in range(4))
     (tmp_path / "rest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rest))
     return f"file:{path}"
-
-
-def new_spec(samples, **changes):
-    config = {"objective": "npo", "steps": 3, "batch_size": 2, "retain_batch_size": 2} | changes.pop(
-        "config", {}
-    )
-    values = {
-        "model": "tiny",
-        "samples": samples,
-        "retain": samples.rpartition("/")[0] + "/rest.jsonl",
-        "rule": {"selection": "hard", "threshold": 0.3},
-        "config": config,
-    }
-    return RunSpec.new(**values | changes)
 
 
 def test_the_same_samples_to_forget_and_to_retain_are_refused(store, samples, tiny_lm):
@@ -125,13 +112,6 @@ def test_cancelling_before_the_start_changes_nothing(store, samples, tiny_lm):
     state = execute(run, lambda name: tiny_lm)
     assert state.status == "cancelled"
     assert run.adapter is None
-
-
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.test_unlearn_objectives import FORGET, SMALL
+from tests.training.small_run import FORGET, SMALL
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.objectives.weightings import WGAWeighting, satimp_weights

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
-from tests.training.test_unlearn import FORGET, RETAIN, SMALL
+from tests.training.small_run import FORGET, RETAIN, SMALL
 from tokenunlearn.training.guard import CollapseGuard
 from tokenunlearn.training.unlearn import unlearn
 

@@ -76,12 +76,9 @@ def test_start_model_stays_as_it_is_and_the_unlearned_one_forgets(tiny_lm, train
 
 
 @pytest.mark.parametrize("train", ["full", "lora"])
-def test_saved_adapter_loads_again_with_the_same_predictions(tiny_lm, tmp_path, train):
-    base = tmp_path / "base"
-    tiny_lm.model.save_pretrained(base)
-    tiny_lm.tokenizer.save_pretrained(base)
+def test_saved_adapter_loads_again_with_the_same_predictions(tiny_lm, tiny_folder, tmp_path, train):
     result = unlearn(tiny_lm, FORGET, retain=RETAIN, train=train, **SMALL)
-    loaded = load_model(str(base), device="cpu", adapter=result.save_adapter(tmp_path / "adapter"))
+    loaded = load_model(str(tiny_folder), device="cpu", adapter=result.save_adapter(tmp_path / "adapter"))
     encodings = tiny_lm.encode_all(FORGET)
     for mine, theirs in zip(
         response_nll(result.model, encodings), response_nll(loaded, encodings), strict=True

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.training.small_run import FORGET, RETAIN, SMALL
 from tokenunlearn.attribution.selection import TokenWeights
-from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import loading
 from tokenunlearn.models.forward import response_nll
@@ -15,18 +15,6 @@ from tokenunlearn.models.layers import down_projections, layer_states, steered_l
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
 from tokenunlearn.training.unlearn import unlearn
-
-FORGET = SampleSet(
-    "forget",
-    tuple(
-        Sample(f"f{i}", f"Who is {name}?", f"{name} is the baker of {town}.")
-        for i, (name, town) in enumerate([("Ada", "Rill"), ("Bo", "a very small and quiet town")])
-    ),
-)
-RETAIN = SampleSet(
-    "retain", tuple(Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}, of course.") for i in range(3))
-)
-SMALL = {"batch_size": 2, "retain_batch_size": 3, "steps": 2, "warmup_steps": 0, "lora_r": 4}
 
 
 def changed_modules(before, after):

@@ -6,7 +6,7 @@ import json
 import sys
 
 import tokenunlearn as tu
-from tests.conftest import build_lm, build_tokenizer
+from tests.tiny_models import build_lm, build_tokenizer
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.models.processes import is_main_process, leave, split
 

@@ -10,7 +10,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
-from tests.conftest import build_lm, build_tokenizer
+from tests.tiny_models import build_lm, build_tokenizer
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.models.processes import leave
 from tokenunlearn.training.references import References

@@ -7,7 +7,7 @@ import os
 import sys
 
 import tokenunlearn as tu
-from tests.conftest import build_lm, build_tokenizer
+from tests.tiny_models import build_lm, build_tokenizer
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.models.processes import leave
 from tokenunlearn.training.step_rows import StepRows

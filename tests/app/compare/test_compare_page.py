@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -11,20 +10,21 @@ from streamlit.testing.v1 import AppTest
 
 from app import services
 from app.compare import run_index, run_table
+from tests.app.app_pages import start_anew, visit
+from tests.launch import imported_by
 from tests.stored_run import write_run
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.store import RunStore
 
-ROOT = Path(__file__).resolve().parents[3]
 IDS = ["20260101-100000-npo-hard-0001", "20260102-100000-npo-hard-0002", "20260103-100000-npo-hard-0003"]
 
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
     monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path))
-    st.cache_resource.clear()
+    start_anew()
     return tmp_path
 
 
@@ -36,13 +36,7 @@ def three(runs):
 
 
 def opened(**parameters) -> AppTest:
-    """The page at an address; ``runs`` may be a list."""
-    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30)
-    for name, value in parameters.items():
-        at.query_params[name] = value
-    at.switch_page("pages/compare.py").run()
-    assert not at.exception
-    return at
+    return visit("compare", **parameters)
 
 
 def texts(at: AppTest) -> str:
@@ -181,19 +175,6 @@ def test_exports_and_commands_are_offered(three):
     assert sum("tokenunlearn unlearn" in code.value for code in at.code) == 2
 
 
-def test_the_page_loads_no_torch(three, tmp_path):
-    import subprocess
-    import sys
-
-    code = (
-        "import sys; from streamlit.testing.v1 import AppTest;"
-        "at = AppTest.from_file('streamlit_app.py', default_timeout=60); at.query_params['view'] = 'Outcome';"
-        "at.switch_page('pages/compare.py').run(); assert not at.exception; print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip().endswith("False")
-
-
 def test_the_requests_behind_a_run_are_a_table_with_their_measures(three):
     first, second = RunStore(three).get(IDS[0]), RunStore(three).get(IDS[1])
     second.write("spec.json", second.spec.to_json() | {"adapter": first.id})
@@ -222,3 +203,9 @@ def test_the_model_of_a_run_is_exported_whole_beside_the_runs(three, monkeypatch
     at.run()
     assert any(str(three / "exports" / IDS[0]) in code.value for code in at.code)
     assert [run.id for run in services.store().runs()] == IDS[::-1]
+
+
+@pytest.mark.slow
+def test_the_page_loads_no_torch(three):
+    modules = imported_by("tests.workers.open_page", "compare", "view=Outcome")
+    assert "app.compare.run_index" in modules and "torch" not in modules

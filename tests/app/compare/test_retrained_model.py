@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from app import services
 from app.compare import comparison, export, retrained_model, run_index
 from app.compare.compare_views import reports_of
-from tests.app.app_pages import wait_until
 from tests.stored_run import HOSTILE, report, write_run
+from tests.waiting import wait_until
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.recipe import Recipe
 from tokenunlearn.runs.retraining import retrained_for, twin_folder

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from app import services
+from tests.app.app_pages import start_anew, visit
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import DatasetError
 
-ROOT = Path(__file__).resolve().parents[3]
-
 
 @pytest.fixture
-def app(tmp_path, monkeypatch):
+def at(tmp_path, monkeypatch):
     """The page on an empty folder of runs."""
     monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path))
-    st.cache_resource.clear()
-    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30).run()
-    return at.switch_page("pages/data.py")
+    start_anew()
+    return visit("data")
 
 
 def texts(at):
@@ -33,16 +27,13 @@ def button(at, label):
     return next(b for b in at.button if b.label == label)
 
 
-def test_an_empty_table_says_what_is_missing_when_saved(app):
-    at = app.run()
-    assert not at.exception
+def test_an_empty_table_says_what_is_missing_when_saved(at):
     assert texts(at) == []
     button(at, "Save").click().run()
     assert texts(at) == ["⚠ The table has no samples yet; enter a question and an answer."]
 
 
-def test_a_set_is_opened_marked_and_saved(app):
-    at = app.run()
+def test_a_set_is_opened_marked_and_saved(at):
     at.selectbox(key="set").select("authors:forget05").run()
     assert not at.exception
     at.text_input(key="fact-0").input("nowhere at all")
@@ -72,8 +63,7 @@ def test_a_set_is_opened_marked_and_saved(app):
     assert services.set_name(name) in at.selectbox(key="samples").options
 
 
-def test_unsaved_changes_are_given_up_only_when_asked_to(app):
-    at = app.run()
+def test_unsaved_changes_are_given_up_only_when_asked_to(at):
     at.selectbox(key="set").select("authors:forget05").run()
     first = load_samples("authors:forget05")[0]
     at.text_input(key="fact-0").input(first.answer.split()[0])
@@ -89,8 +79,7 @@ def test_unsaved_changes_are_given_up_only_when_asked_to(app):
     assert at.session_state["rows"][0]["id"] == load_samples("authors:forget10")[0].id
 
 
-def test_edits_survive_a_visit_to_another_page(app):
-    at = app.run()
+def test_edits_survive_a_visit_to_another_page(at):
     at.selectbox(key="set").select("authors:forget05").run()
     first = load_samples("authors:forget05")[0]
     at.text_input(key="fact-0").input(first.answer.split()[0])

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from concurrent.futures import Future
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from app import selectors, services
 from app.tokens import token_notices
-from tests.app.app_pages import shown, wait_until
+from tests.app.app_pages import shown, start_anew, visit
 from tests.app.scores import sample, score_set
 from tests.stored_run import write_run
+from tests.waiting import wait_until
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
 from tokenunlearn.attribution.selection_check import check_selection
@@ -25,29 +23,18 @@ from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.check import nothing_selected
 
 LEGEND = '<span class="template" title="template">template</span><span class="question"'
-DOOR = Path(__file__).resolve().parents[3] / "streamlit_app.py"
 
 
 @pytest.fixture(autouse=True)
 def empty_store(tmp_path, monkeypatch):
     monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    start_anew()
 
 
 @pytest.fixture(scope="module")
 def shipped() -> ScoreSet:
     return ScoreSet.load(ASSETS / "scores" / "demo-authors-forget10.parquet")
-
-
-def open_page(name, **query) -> AppTest:
-    app = AppTest.from_file(DOOR, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run().switch_page(f"pages/{name}.py").run()
-    assert not app.exception
-    return app
 
 
 def data(app) -> dict:
@@ -58,16 +45,16 @@ def data(app) -> dict:
 @pytest.mark.parametrize("page", ["tokens", "unlearn"])
 def test_an_address_brings_back_the_run_to_continue_from(tmp_path, page):
     run = write_run(tmp_path / "runs", "20260101-100000-npo-hard-0001", "first")
-    app = open_page(page, adapter=run.id)
+    app = visit(page, adapter=run.id)
     assert app.selectbox(key="adapter").value == run.id
     assert app.query_params["adapter"] == run.id
     app.selectbox(key="model").set_value("demo-retrained").run()
     assert app.selectbox(key="adapter").value == ""
-    assert open_page(page, adapter="gone").selectbox(key="adapter").value == ""
+    assert visit(page, adapter="gone").selectbox(key="adapter").value == ""
 
 
 def test_the_view_gets_the_scores_and_the_settings(shipped):
-    sent = data(open_page("tokens"))
+    sent = data(visit("tokens"))
     assert sent["setKey"] == shipped.hash
     assert sent["sample"]["texts"] == list(shipped.samples[0].texts)
     assert float(sent["settings"]["threshold"]) == shipped.suggested_threshold
@@ -75,7 +62,7 @@ def test_the_view_gets_the_scores_and_the_settings(shipped):
 
 
 def test_a_link_sets_the_settings_and_names_what_it_cannot_use():
-    app = open_page("tokens", threshold="0.9", overrides="0.i1", temperature="hot")
+    app = visit("tokens", threshold="0.9", overrides="0.i1", temperature="hot")
     sent = data(app)
     assert (sent["settings"]["threshold"], sent["settings"]["overrides"]) == ("0.9", "0.i1")
     assert any('temperature "hot"' in text.value for text in app.text)
@@ -94,11 +81,9 @@ TABS = {
 @pytest.mark.parametrize("tab", list(TABS))
 @pytest.mark.parametrize("query", [{}, {"weights": "soft"}, {"threshold": "1"}, {"weights": "uniform"}])
 def test_every_tab_draws_and_says_what_to_see(tab, query):
-    app = AppTest.from_file(DOOR, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
+    app = visit("tokens", **query)
     app.session_state["charts"] = tab
-    app.run().switch_page("pages/tokens.py").run()
+    app.run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == TABS[tab]
     assert len(app.caption) >= TABS[tab]
@@ -107,12 +92,12 @@ def test_every_tab_draws_and_says_what_to_see(tab, query):
 def test_masked_words_one_by_one_add_their_matrix():
     path = services.score_path(ModelSource("demo"), "authors:forget10", {"mask": "leave-one-out"})
     score_set([sample([1, 2, 3], [1, 2, 3], contexts=3)]).save(path)
-    app = open_page("tokens", mask="leave-one-out")
+    app = visit("tokens", mask="leave-one-out")
     assert len(app.get("plotly_chart")) == 2
 
 
 def test_a_threshold_that_selects_nothing_is_said_in_one_sentence():
-    app = open_page("tokens", threshold="1")
+    app = visit("tokens", threshold="1")
     assert any("No token is selected" in text.value for text in app.text)
     assert "Warning" not in shown(app)
 
@@ -124,19 +109,19 @@ def said(app) -> str:
 def test_what_does_not_fit_is_said_below_the_text(shipped):
     weights = shipped.weights().weights
     check = check_selection(shipped, weights)
-    app = open_page("tokens")
+    app = visit("tokens")
     assert token_notices.origin(shipped, check) in said(app)
     assert nothing_selected(check.empty, check.answers).sentence in shown(app)
     first = shipped.samples[0]
     words = [t for t in range(len(first.texts)) if (first.words == first.words[t]).sum() > 1]
-    split = open_page("tokens", overrides=f"0.{'o' if weights[0][words[0]] else 'i'}{words[0]}")
+    split = visit("tokens", overrides=f"0.{'o' if weights[0][words[0]] else 'i'}{words[0]}")
     assert any("only partly selected" in box.value for box in split.info)
     assert "only partly selected" not in said(app)
 
 
 def test_the_panel_shows_what_the_model_reads_of_the_sample_in_view(shipped):
     third = shipped.samples[2]
-    app = open_page("tokens", model_input="true", sample=f"3. {third.question}")
+    app = visit("tokens", model_input="true", sample=f"3. {third.question}")
     wait_until(lambda: not any(task.running for task in services.tasks().values()))
     app.run()
     everything = shown(app)
@@ -147,12 +132,12 @@ def test_the_panel_shows_what_the_model_reads_of_the_sample_in_view(shipped):
 
 
 def test_a_folded_panel_needs_no_model():
-    open_page("tokens")
+    visit("tokens")
     assert not services.tasks()
 
 
 def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
-    app = open_page("tokens")
+    app = visit("tokens")
     assert app.selectbox(key="importance_from").value == ""
     known = set(selectors.files())
     next(button for button in app.button if button.label == "Fit selector").click().run()
@@ -170,13 +155,13 @@ def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
     app.selectbox(key="importance_from").set_value("").run()
     assert data(app)["setKey"] == shipped.hash
     assert "selector" not in app.query_params
-    linked = open_page("tokens", selector=name, threshold="0.5")
+    linked = visit("tokens", selector=name, threshold="0.5")
     assert data(linked)["setKey"] == learned.hash
     assert data(linked)["settings"]["threshold"] == "0.5"
 
 
 def test_a_link_to_an_unknown_selector_is_named_and_the_two_signals_stay(shipped):
-    app = open_page("tokens", selector="gone")
+    app = visit("tokens", selector="gone")
     assert any('selector "gone"' in text.value for text in app.text)
     assert data(app)["setKey"] == shipped.hash
 
@@ -184,7 +169,7 @@ def test_a_link_to_an_unknown_selector_is_named_and_the_two_signals_stay(shipped
 def test_without_marked_facts_there_is_nothing_to_fit():
     path = services.score_path(ModelSource("demo"), "authors:forget05", {})
     score_set([sample([1, 2, 3], [1, 2, 3])]).save(path)
-    app = open_page("tokens", samples="authors:forget05")
+    app = visit("tokens", samples="authors:forget05")
     assert next(button for button in app.button if button.label == "Fit selector").disabled
     assert "0 of 1 answers have gold spans" in said(app)
 
@@ -193,7 +178,7 @@ def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
     worker = SimpleNamespace(submit=lambda run: None, waiting=list, ask=lambda work: Future())
     monkeypatch.setattr(services, "worker", lambda: worker)
     name = selectors.fit(shipped)
-    app = open_page("tokens", selector=name)
+    app = visit("tokens", selector=name)
     app.switch_page("pages/unlearn.py").run()
     assert not app.exception
     learned = replace(shipped, selector=selectors.find(name))
@@ -210,7 +195,7 @@ def test_unlearn_launches_exactly_those_weights_overrides_included(shipped, monk
     submitted = []
     worker = SimpleNamespace(submit=submitted.append, waiting=lambda: submitted, ask=lambda work: Future())
     monkeypatch.setattr(services, "worker", lambda: worker)
-    app = open_page("tokens", threshold="0.8", alpha="0.5", overrides="0.i1-2_3.o0")
+    app = visit("tokens", threshold="0.8", alpha="0.5", overrides="0.i1-2_3.o0")
     app.switch_page("pages/unlearn.py").run()
     assert not app.exception
     next(button for button in app.button if button.label == "Start").click().run()

@@ -15,8 +15,9 @@ from app.controls import Source
 from app.unlearn.run_plan import Plan
 from app.unlearn.run_view import weights_text
 from app.unlearn.unlearn_form import OWN
-from tests.app.app_pages import shown, wait_until
+from tests.app.app_pages import shown
 from tests.stored_run import HOSTILE, write_run
+from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection

@@ -12,11 +12,8 @@ from tokenunlearn.errors import TokenUnlearnError
 
 
 @pytest.fixture
-def folder(tiny_lm, tmp_path):
-    """The tiny model on disk."""
-    tiny_lm.model.save_pretrained(tmp_path / "tiny")
-    tiny_lm.tokenizer.save_pretrained(tmp_path / "tiny")
-    return str(tmp_path / "tiny")
+def folder(tiny_folder):
+    return str(tiny_folder)
 
 
 def attack(*words: str):

@@ -57,6 +57,7 @@ def test_bad_input_is_one_sentence(tiny_lm, town_samples):
         attack(tiny_lm, town_samples[:1])
 
 
+@pytest.mark.slow
 def test_every_attack_on_a_tiny_model(tiny_lm, town_samples, tmp_path):
     other = tiny_lm.copy(share_weights=False)
     with torch.no_grad():

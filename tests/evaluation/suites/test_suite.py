@@ -55,7 +55,7 @@ def exact_lm(tiny_lm) -> LoadedModel:
     return replace(tiny_lm, model=copy.deepcopy(tiny_lm.model))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def other_lm(tiny_lm) -> LoadedModel:
     """Stands for the retrained model: the same architecture, other weights."""
     other = tiny_lm.copy(share_weights=False)
@@ -66,14 +66,25 @@ def other_lm(tiny_lm) -> LoadedModel:
     return replace(other, name="other")
 
 
-@pytest.fixture
-def retrained_path(other_lm, towns_suite, tmp_path):
-    """The stored report of the retrained model."""
-    return evaluate(other_lm, towns_suite).save(tmp_path / "other.json")
+@pytest.fixture(scope="module")
+def report(tiny_lm, towns_suite) -> Report:
+    """The report of the tiny model alone."""
+    return evaluate(tiny_lm, towns_suite)
 
 
-def test_likelihood_metrics_equal_single_passes_in_float64(tiny_lm, exact_lm, towns_suite):
-    report = evaluate(tiny_lm, towns_suite)
+@pytest.fixture(scope="module")
+def other_report(other_lm, towns_suite) -> Report:
+    """The report of the retrained model."""
+    return evaluate(other_lm, towns_suite)
+
+
+@pytest.fixture(scope="module")
+def retrained_path(other_report, tmp_path_factory):
+    """That report, stored."""
+    return other_report.save(tmp_path_factory.mktemp("reports") / "other.json")
+
+
+def test_likelihood_metrics_equal_single_passes_in_float64(report, exact_lm, towns_suite):
     parts = SUITES[towns_suite].parts("6", "5", None)
     for name, part in parts.items():
         if name == "world_facts":
@@ -94,8 +105,7 @@ def test_likelihood_metrics_equal_single_passes_in_float64(tiny_lm, exact_lm, to
     assert report["world_facts/probability"].rows == pytest.approx(options, abs=1e-6)
 
 
-def test_membership_compares_forget_with_holdout(tiny_lm, exact_lm, towns_suite):
-    report = evaluate(tiny_lm, towns_suite)
+def test_membership_compares_forget_with_holdout(report, exact_lm, towns_suite):
     parts = SUITES[towns_suite].parts("6", "5", None)
     scores = [np.array([-mean_nll(exact_lm, s) for s in parts[p].samples]) for p in ("forget", "holdout")]
     result = report["membership_loss"]
@@ -109,8 +119,7 @@ def test_membership_compares_forget_with_holdout(tiny_lm, exact_lm, towns_suite)
     assert set(report.metrics) >= MEMBERSHIP
 
 
-def test_generated_answers_are_judged(tiny_lm, towns_suite):
-    report = evaluate(tiny_lm, towns_suite)
+def test_generated_answers_are_judged(tiny_lm, report, towns_suite):
     sample = SUITES[towns_suite].parts("6", "5", None)["forget"].samples[0]
     rows = report.generations["forget"]
     assert rows[0]["answer"] == sample.answer
@@ -142,21 +151,20 @@ def test_forms_of_truth_ratio_and_extraction_strength_are_options(tiny_lm, exact
 
 
 def test_a_retrained_report_gives_its_values_quality_and_leakage(
-    tiny_lm, other_lm, towns_suite, retrained_path, monkeypatch
+    tiny_lm, other_report, towns_suite, retrained_path, monkeypatch
 ):
     monkeypatch.setattr(suites, "load_model", lambda *a, **k: pytest.fail("a model was loaded"))
     report = evaluate(tiny_lm, towns_suite, retrained_path)
-    other = evaluate(other_lm, towns_suite)
     for name in ("forget/probability", "retain/rouge_l", "membership_zlib", "model_utility"):
-        assert report[name].retrained == pytest.approx(other[name].value, abs=1e-5)
-    ours, theirs = (r["forget/truth_ratio_raw"].rows for r in (report, other))
+        assert report[name].retrained == pytest.approx(other_report[name].value, abs=1e-5)
+    ours, theirs = (r["forget/truth_ratio_raw"].rows for r in (report, other_report))
     assert report["forget_quality"].value == pytest.approx(forget_quality(ours, theirs), abs=1e-6)
-    own, ref = (1 - r["membership_min_k"].value for r in (report, other))
+    own, ref = (1 - r["membership_min_k"].value for r in (report, other_report))
     assert report["privacy_leakage"].value == pytest.approx((own - ref) / ref, abs=1e-9)
     under, over = report["privacy_leakage_under"].value, report["privacy_leakage_over"].value
     assert min(under, over) == 0.0 and (own < ref) == (under > 0)
     scores = [
-        np.log(report[f"{p}/probability"].rows) - np.log(other[f"{p}/probability"].rows)
+        np.log(report[f"{p}/probability"].rows) - np.log(other_report[f"{p}/probability"].rows)
         for p in ("forget", "holdout")
     ]
     assert report["membership_reference"].value == pytest.approx(auc(*scores), abs=1e-9)
@@ -209,8 +217,7 @@ def test_extraction_strength_of_another_form_is_not_compared(tiny_lm, towns_suit
     assert report["forget/exact_memorization"].retrained is not None
 
 
-def test_without_a_retrained_model_there_is_no_forget_quality(tiny_lm, towns_suite):
-    report = evaluate(tiny_lm, towns_suite)
+def test_without_a_retrained_model_there_is_no_forget_quality(report):
     assert not {"forget_quality", "privacy_leakage", "membership_reference"} & set(report.metrics)
     assert all(result.retrained is None for result in report.metrics.values())
     assert report.notes == []
