@@ -4,6 +4,7 @@ import json
 from dataclasses import fields
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
@@ -171,3 +172,14 @@ def test_a_path_with_a_comma_is_one_base_model(arguments, tmp_path):
     assert result.exit_code == 0, result.output
     (run,) = RunStore(tmp_path / "runs").runs()
     assert run.spec.config["base_model"] == "c,d"
+
+
+@pytest.mark.parametrize(
+    ("bits", "sentence"), [("3bit", "Unknown quantization"), ("8bit", "needs a GPU and bits")]
+)
+def test_quantization_that_cannot_be_had_is_one_sentence(arguments, bits, sentence):
+    if bits == "8bit" and torch.cuda.is_available():
+        pytest.skip("a GPU is here")
+    result = CliRunner().invoke(app, [*arguments, "--quantization", bits])
+    assert isinstance(result.exception, TokenUnlearnError) or result.exit_code
+    assert sentence in str(result.exception)

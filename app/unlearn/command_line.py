@@ -27,6 +27,7 @@ def unlearn_line(
     retain: str,
     adapter: str = "",
     template_kwargs: Mapping[str, Any] | None = None,
+    quantization: str = "",
     rule: Mapping[str, Any],
     config: Mapping[str, Any],
     out: Path,
@@ -44,6 +45,7 @@ def unlearn_line(
         retain: Name that loads the retained samples, or "".
         adapter: Run that it goes on from, or "".
         template_kwargs: Variables of the chat template by name.
+        quantization: "4bit" or "8bit" weights, or "".
         rule: Rule of the token weights, {"selection": "hard", "threshold": 0.8}.
         config: Fields of :class:`~tokenunlearn.training.settings.UnlearnSettings`; those at their default
             are left out, but for the objective, the regularizer and the seed.
@@ -65,7 +67,10 @@ def unlearn_line(
     defaults = asdict(UnlearnSettings(objective=objective if objective in OBJECTIVES else "npo"))
     own = {f.name for f in fields(UnlearnSettings)}
     chosen = {k: v for k, v in settings.items() if k in ALWAYS or k not in defaults or v != defaults[k]}
-    values = _model(model, adapter, template_kwargs) | {"samples": samples, "retain": retain or None}
+    values = _model(model, adapter, template_kwargs, quantization) | {
+        "samples": samples,
+        "retain": retain or None,
+    }
     values |= {"scores": str(scores)} if scores else dict(scoring or {})
     values |= {**rule, **chosen, **parameters}
     values |= {"label": label or None, "evaluate": evaluate or None, **_watch(watch or {})}
@@ -91,19 +96,31 @@ def score_line(
     *,
     adapter: str = "",
     template_kwargs: Mapping[str, Any] | None = None,
+    quantization: str = "",
 ) -> str:
     """One line that scores a forget set with these settings."""
-    values = _model(model, adapter, template_kwargs) | {"samples": samples, **settings, "out": str(out)}
+    values = _model(model, adapter, template_kwargs, quantization) | {
+        "samples": samples,
+        **settings,
+        "out": str(out),
+    }
     return _line("score", values, settable=settings.keys())
 
 
-def _model(model: str, adapter: str, template_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
+def _model(
+    model: str, adapter: str, template_kwargs: Mapping[str, Any] | None, quantization: str
+) -> dict[str, Any]:
     """Options of the start model."""
     variables = [
         f"{name}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in (template_kwargs or {}).items()
     ]
-    return {"model": model, "adapter": adapter or None, "template_kwargs": variables}
+    return {
+        "model": model,
+        "adapter": adapter or None,
+        "template_kwargs": variables,
+        "quantization": quantization or None,
+    }
 
 
 def command_lines(spec: RunSpec, folder: Path) -> str:
@@ -118,6 +135,7 @@ def command_lines(spec: RunSpec, folder: Path) -> str:
         model=spec.model,
         adapter=spec.adapter,
         template_kwargs=spec.template_kwargs,
+        quantization=spec.quantization,
         samples=spec.samples,
         retain=spec.retain,
         rule=spec.rule,

@@ -13,6 +13,7 @@ from tokenunlearn.commands.console import (
     Columns,
     Json,
     OwnModel,
+    Quantization,
     Samples,
     TemplateKwargs,
     err,
@@ -42,6 +43,7 @@ def check(
     model: OwnModel = None,
     adapter: Adapter = "",
     template_kwargs: TemplateKwargs = None,
+    quantization: Quantization = "",
     retain: Annotated[str, typer.Option(help='Retained samples, e.g. "authors:retain90".')] = "",
     columns: Columns = "",
     limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
@@ -57,7 +59,7 @@ def check(
     samples, retain = with_columns(columns, samples, retain)
     forget = load_samples(samples).spread(limit)
     retained = load_samples(retain).spread(limit) if retain else ()
-    lm = model_source(model, adapter, template_kwargs).load()
+    lm = model_source(model, adapter, template_kwargs, quantization).load()
     settings = UnlearnSettings(regularizer="kl" if retain else "none").resolved(lm)
     findings = findings_of(lm, forget, retained, settings=settings)
     first = lm.chunk(forget)[0]

@@ -51,6 +51,10 @@ TemplateKwargs = Annotated[
         help="Variable of the chat template; repeatable. Thinking is off unless enable_thinking=true.",
     ),
 ]
+Quantization = Annotated[
+    str,
+    typer.Option(metavar="4bit|8bit", help="Load 4-bit or 8-bit weights; needs a GPU and bitsandbytes."),
+]
 Samples = Annotated[str, typer.Option(help='Forget set: "authors:forget10" or "file:my.jsonl".')]
 Columns = Annotated[
     str, typer.Option(help="Columns of your own file by field, e.g. question=instruction,answer=output.")
@@ -86,9 +90,13 @@ def assigned(assignments: list[str]) -> dict[str, Any]:
 
 
 def model_source(
-    model: str | None, adapter: str, template_kwargs: list[str] | None, runs: Path = Path("runs")
+    model: str | None,
+    adapter: str,
+    template_kwargs: list[str] | None,
+    quantization: str = "",
+    runs: Path = Path("runs"),
 ) -> ModelSource:
-    """The model that --model, --adapter and --template-kwargs name.
+    """The model that --model, --adapter, --template-kwargs and --quantization name.
 
     An adapter that a run made brings the model that it was made for, the runs before it and the template
     variables, unless others are given.
@@ -97,6 +105,7 @@ def model_source(
         model: Name of the model; None takes the run's, else demo.
         adapter: Id or folder of a run, an adapter folder, or "".
         template_kwargs: NAME=VALUE, each a variable of the chat template.
+        quantization: "4bit", "8bit" or "".
         runs: Folder in which ids of runs are looked up.
 
     Raises:
@@ -117,7 +126,7 @@ def model_source(
     if template_kwargs:
         given = parse_assignments(template_kwargs, "--template-kwargs", "enable_thinking=true")
         source = replace(source, template_kwargs=given)
-    return source
+    return replace(source, quantization=quantization or source.quantization)
 
 
 def listed(value: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from tokenunlearn.commands.console import (
     Adapter,
     Columns,
     OwnModel,
+    Quantization,
     TemplateKwargs,
     bars,
     model_source,
@@ -33,6 +34,7 @@ def evaluate(
     model: OwnModel = None,
     adapter: Adapter = "",
     template_kwargs: TemplateKwargs = None,
+    quantization: Quantization = "",
     suite: Annotated[
         str,
         typer.Option(
@@ -82,7 +84,7 @@ def evaluate(
     from tokenunlearn.evaluation.judges import check_judge
     from tokenunlearn.evaluation.suites.suite import known_retrained, start_report
 
-    source = model_source(model, adapter, template_kwargs)
+    source = model_source(model, adapter, template_kwargs, quantization)
     forget, retain = with_columns(columns, forget or "", retain or "")
     retrained = retrained or reference
     if retrained is None:
@@ -116,6 +118,7 @@ def attack(
     model: OwnModel = None,
     adapter: Adapter = "",
     template_kwargs: TemplateKwargs = None,
+    quantization: Quantization = "",
     attacks: Annotated[
         str,
         typer.Option(
@@ -141,7 +144,7 @@ def attack(
     from tokenunlearn.evaluation.attacks import attack as attack_model
     from tokenunlearn.models.presets import retrained_model
 
-    source = model_source(model, adapter, template_kwargs)
+    source = model_source(model, adapter, template_kwargs, quantization)
     retrained = retrained or reference
     if retrained is None:
         retrained = retrained_model(source.name, samples.partition(":")[2])

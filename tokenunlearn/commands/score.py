@@ -19,6 +19,7 @@ from tokenunlearn.commands.console import (
     Json,
     OwnModel,
     Prefix,
+    Quantization,
     Samples,
     TemplateKwargs,
     assigned,
@@ -43,6 +44,7 @@ def score(
     model: OwnModel = None,
     adapter: Adapter = "",
     template_kwargs: TemplateKwargs = None,
+    quantization: Quantization = "",
     out_path: Annotated[Path, typer.Option("--out", help="Score set to write (.parquet).")] = Path(
         "scores.parquet"
     ),
@@ -92,7 +94,7 @@ def score(
     options = score_options(prefix, base_model)
     if learned is not None:
         learned.check(options)
-    lm = model_source(model, adapter, template_kwargs).load()
+    lm = model_source(model, adapter, template_kwargs, quantization).load()
     check_writable(out_path)
     warn(lm, loaded)
     with bars() as phase:

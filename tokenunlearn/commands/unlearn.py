@@ -19,6 +19,7 @@ from tokenunlearn.commands.console import (
     Json,
     Out,
     OwnModel,
+    Quantization,
     Samples,
     TemplateKwargs,
     assigned,
@@ -61,6 +62,7 @@ def unlearn(
     model: OwnModel = None,
     adapter: Adapter = "",
     template_kwargs: TemplateKwargs = None,
+    quantization: Quantization = "",
     beta: Annotated[
         str | None, numbers_option("--beta", help="beta of the objective, if it has one.")
     ] = None,
@@ -176,7 +178,7 @@ def unlearn(
     if learned is not None:
         learned.check(score_set.options if score_set else ())
         score_set = replace(score_set, selector=learned) if score_set else None
-    source = model_source(model, adapter, template_kwargs, out_folder)
+    source = model_source(model, adapter, template_kwargs, quantization, out_folder)
     lm = source.load()
     weights = None
     if score_set is not None:  # what cannot run is refused before a run exists
@@ -187,6 +189,7 @@ def unlearn(
         model=source.name,
         adapter=RunStore(out_folder).locate(adapter) if adapter else "",
         template_kwargs=source.template_kwargs,
+        quantization=source.quantization,
         samples=samples,
         retain=retain,
         rule=rule,

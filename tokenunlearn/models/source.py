@@ -24,11 +24,13 @@ class ModelSource:
         name: Preset, Hub id or local folder.
         adapters: Folders of what runs changed, the earliest first: LoRA adapters or full weights.
         template_kwargs: Variables of the chat template by name, as transformers takes them.
+        quantization: "4bit" or "8bit" weights by bitsandbytes, or "" for weights as they are.
     """
 
     name: str
     adapters: tuple[str, ...] = ()
     template_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    quantization: str = ""
 
     def adapted(self, folder: str | Path) -> ModelSource:
         """This model after one more run, by the folder of what that changed."""
@@ -42,7 +44,13 @@ class ModelSource:
         """
         from tokenunlearn.models.loading import load_model
 
-        return load_model(self.name, adapter=self.adapters, template_kwargs=self.template_kwargs, **placement)
+        return load_model(
+            self.name,
+            adapter=self.adapters,
+            template_kwargs=self.template_kwargs,
+            quantization=self.quantization or None,
+            **placement,
+        )
 
     @property
     def revision(self) -> str:
@@ -54,7 +62,8 @@ class ModelSource:
         weights, loras = layered(own, [Path(a) for a in self.adapters])
         if weights is None or not all(map(_has_weights, [weights, *loras])):
             return ""
-        return "+".join(map(revision_of, [weights, *loras]))
+        own_revision = revision_of(weights) + (f"-{self.quantization}" if self.quantization else "")
+        return "+".join([own_revision, *map(revision_of, loras)])
 
 
 def _has_weights(path: Path) -> bool:

@@ -28,6 +28,7 @@ class RunPlan:
         scoring: Score settings by name, for runs that score the forget set themselves.
         adapter: Run that these go on from, as a spec names it, or "".
         template_kwargs: Variables of the chat template by name.
+        quantization: "4bit" or "8bit" weights of the start model, or "".
         score_hash: Hash of the score set that the runs are given, or "".
         evaluate: Samples a part to evaluate afterwards.
         watch: What is measured while they train.
@@ -42,6 +43,7 @@ class RunPlan:
     scoring: Mapping[str, Any] = field(default_factory=dict)
     adapter: str = ""
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    quantization: str = ""
     score_hash: str = ""
     evaluate: int = 0
     watch: WatchSettings = field(default_factory=WatchSettings)
@@ -66,6 +68,7 @@ class RunPlan:
             "scoring": self.scoring,
             "adapter": self.adapter,
             "template_kwargs": dict(self.template_kwargs),
+            "quantization": self.quantization,
             "score_hash": self.score_hash,
             "evaluate": self.evaluate,
             "watch": self.watch.described(),

@@ -50,6 +50,7 @@ class RunSpec:
         adapter: Run that this one goes on from, by its id where both are in one store, else by its folder; or
             the folder of another adapter. "" to start from the model as it is.
         template_kwargs: Variables of the chat template by name.
+        quantization: "4bit" or "8bit" weights of the start model, or "".
         samples: Name that loads the forget set.
         retain: Name that loads the retained samples, or "".
         rule: Rule of the token weights, {"selection": "hard", "threshold": 0.8}.
@@ -73,6 +74,7 @@ class RunSpec:
     scoring: Mapping[str, Any] = field(default_factory=dict)
     adapter: str = ""
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    quantization: str = ""
     score_hash: str = ""
     evaluate: int = 0
     watch: Mapping[str, Any] = field(default_factory=dict)

@@ -198,7 +198,7 @@ class Run:
         first, *_ = lineage = self.lineage
         own = [first._adapter_place] if first.spec.adapter else []
         folders = [str(path) for path in (*own, *(run.folder / "adapter" for run in lineage[:-1]))]
-        return ModelSource(self.spec.model, tuple(folders), self.spec.template_kwargs)
+        return ModelSource(self.spec.model, tuple(folders), self.spec.template_kwargs, self.spec.quantization)
 
     @property
     def result(self) -> ModelSource:
