@@ -16,6 +16,7 @@ from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.objectives.npo import NPO
 from tokenunlearn.training.settings import UnlearnSettings
 
+STORED = sorted(tables.METHODS.glob("*.json"))
 RULES = ("sequence-level", "hard", "soft")
 
 
@@ -61,8 +62,10 @@ def test_bold_is_what_forgets_and_keeps(forget, utility, bold):
     assert cells(table, "npo")[1].startswith("**") == bold
 
 
-@pytest.mark.parametrize("stored", tables.methods_results(), ids=lambda stored: stored["model"])
-def test_recommended_settings_forget_and_keep_with_hard_selection_on_every_model(stored):
+@pytest.mark.results
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_recommended_settings_forget_and_keep_with_hard_selection_on_every_model(path):
+    stored = json.loads(path.read_text(encoding="utf-8"))
     table = tables.methods_table(stored)
     hard = list(stored["rules"]).index("hard")
     found = {objective: cells(table, objective)[hard] for objective in OBJECTIVES}
@@ -73,8 +76,10 @@ def test_recommended_settings_forget_and_keep_with_hard_selection_on_every_model
     }
 
 
-@pytest.mark.parametrize("stored", tables.methods_results(), ids=lambda stored: stored["model"])
-def test_what_the_docs_say_of_rmu_is_in_the_results(stored):
+@pytest.mark.results
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_what_the_docs_say_of_rmu_is_in_the_results(path):
+    stored = json.loads(path.read_text(encoding="utf-8"))
     page = (tables.PAGE.parent / "method.md").read_text(encoding="utf-8")
     (row,) = re.findall(rf"^\| `{stored['model']}` \| (.+) \|$", page, re.MULTILINE)
     runs = [r["metrics"] for r in stored["runs"] if (r["objective"], r["weights"]) == ("rmu", "hard")]

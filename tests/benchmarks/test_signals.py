@@ -289,6 +289,7 @@ def test_rows_on_fewer_samples_say_so():
     assert rows[-1] == [RETRAIN_GAP, "0.900 (n = 87)"] and rows[0] == [DEFAULT, "–"]
 
 
+@pytest.mark.results
 def test_the_readme_shows_the_stored_figures():
     results = signals_tables.stored(RESULTS / "signals")
     table = tables.markdown(*signals_tables.headline(results))

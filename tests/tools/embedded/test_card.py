@@ -61,6 +61,7 @@ def test_measure_refuses_models_that_are_not_built_here():
         card.measure(["demo", "smollm2"])
 
 
+@pytest.mark.results
 @pytest.mark.parametrize("name", BUILT)
 def test_a_shipped_card_gives_the_figures_of_the_shipped_report(name):
     rows = Report.load(ASSETS / "reports" / f"{name}.json").table()
