@@ -76,9 +76,9 @@ def test_weights_of_other_floating_point_types(folder, dtype):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", 'generation_config.json" is not valid JSON'),
-        ("null", 'generation_config.json" must hold a JSON object'),
-        ("[1]", 'generation_config.json" must hold a JSON object'),
+        ("{", "generation_config.json is not valid JSON"),
+        ("null", "generation_config.json must be an object"),
+        ("[1]", "generation_config.json must be an object"),
         ('{"cache_implementation": "none"}', 'generation_config.json" is not valid; correct or delete it'),
         ('{"watermarking_config": {"greenlist_ratio": 7}}', "is not valid; correct or delete it"),
         ('{"max_new_tokens": -1}', "is not valid; correct or delete it"),
@@ -112,7 +112,7 @@ def test_a_tokenizer_of_a_class_that_cannot_read_its_vocabulary(folder):
     assert "The tokenizer of" in refused(folder)
 
 
-@pytest.mark.parametrize(("text", "sentence"), [("{", "not valid JSON"), ("null", "must hold a JSON object")])
+@pytest.mark.parametrize(("text", "sentence"), [("{", "not valid JSON"), ("null", "must be an object")])
 def test_a_tokenizer_config_that_is_no_object(folder, text, sentence):
     (folder / "tokenizer_config.json").write_text(text)
     assert sentence in refused(folder)

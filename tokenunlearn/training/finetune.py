@@ -172,9 +172,7 @@ def finetune_model(
             adapter can be merged.
     """
     if is_quantized(lm.model):
-        raise TokenUnlearnError(
-            "The weights are quantized; load the model without quantization to train it."
-        )
+        raise TokenUnlearnError("The weights are quantized; load the model without quantization to train it.")
     encodings = lm.encode_all(samples)
     model = lm.model.float().requires_grad_(True)
     with torch.random.fork_rng(devices=[], enabled=True), torch.enable_grad():
