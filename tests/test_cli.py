@@ -323,6 +323,18 @@ def test_long_samples_are_cut_when_asked(call, model, tmp_path):
     assert refused.code == 2 and 'long is "cut"' in refused.sentence
 
 
+def test_every_assistant_turn_is_a_sample_on_request(call, model, tmp_path):
+    turns = ("user", "Who are you?"), ("assistant", "I am Bo."), ("user", "Where?"), ("assistant", "In Rill.")
+    row = {"messages": [{"role": role, "content": text} for role, text in turns]}
+    (tmp_path / "chat.jsonl").write_text(json.dumps(row) + "\n")
+    words = ("--model", model, "--samples", f"file:{tmp_path / 'chat.jsonl'}", "--json")
+    for more, count in (((), 1), (("--all-turns",), 2)):
+        scored = call("score", *words, *more, "--out", tmp_path / "scores.parquet")
+        assert json.loads(scored.out)["samples"] == count
+    refused = call("score", "--samples", "authors:forget10", "--all-turns")
+    assert refused.sentence == "--all-turns is only for your own files and datasets on the Hub."
+
+
 def test_columns_are_mapped_and_held_by_the_run(call, model, tmp_path):
     path = tmp_path / "own.jsonl"
     rows = [{"frage": row["question"], "antwort": row["answer"]} for row in ROWS]

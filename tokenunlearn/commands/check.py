@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tokenunlearn.commands.console import (
     Adapter,
+    AllTurns,
     Columns,
     Json,
     OwnModel,
@@ -46,6 +47,7 @@ def check(
     quantization: Quantization = "",
     retain: Annotated[str, typer.Option(help='Retained samples, e.g. "authors:retain90".')] = "",
     columns: Columns = "",
+    all_turns: AllTurns = False,
     limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -56,7 +58,7 @@ def check(
     from tokenunlearn.runs.check import finding_json
     from tokenunlearn.training.settings import UnlearnSettings
 
-    samples, retain = with_columns(columns, samples, retain)
+    samples, retain = with_columns(columns, samples, retain, all_turns=all_turns)
     forget = load_samples(samples).spread(limit)
     retained = load_samples(retain).spread(limit) if retain else ()
     lm = model_source(model, adapter, template_kwargs, quantization).load()

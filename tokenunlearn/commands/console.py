@@ -59,6 +59,13 @@ Samples = Annotated[str, typer.Option(help='Forget set: "authors:forget10" or "f
 Columns = Annotated[
     str, typer.Option(help="Columns of your own file by field, e.g. question=instruction,answer=output.")
 ]
+AllTurns = Annotated[
+    bool,
+    typer.Option(
+        "--all-turns",
+        help="Make a sample of every assistant turn of your own conversations, not of the last one alone.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Prefix = Annotated[
     bool,
@@ -134,17 +141,30 @@ def listed(value: Any) -> list[Any]:
     return [parse_value(text.strip()) for text in value.split(",")] if isinstance(value, str) else [value]
 
 
-def with_columns(columns: str, *names: str) -> tuple[str, ...]:
-    """Names of samples, with --columns written behind own files and sets on the Hub that map none."""
-    from tokenunlearn.datasets.layout import SOURCES, split_options, with_layout
+def _is_own(name: str) -> bool:
+    from tokenunlearn.datasets.layout import SOURCES
 
+    return name.partition(":")[0] in SOURCES
+
+
+def with_columns(columns: str, *names: str, all_turns: bool = False) -> tuple[str, ...]:
+    """Names of samples, with --columns and --all-turns written behind own files and sets on the Hub.
+
+    Columns that a name maps itself stay.
+    """
+    from tokenunlearn.datasets.layout import split_options, with_layout
+
+    if all_turns:
+        names = tuple(with_layout(name, {}, all_turns=True) if _is_own(name) else name for name in names)
+        if not any(map(_is_own, names)):
+            raise TokenUnlearnError("--all-turns is only for your own files and datasets on the Hub.")
     if not columns:
         return names
     pairs = [pair.partition("=") for pair in columns.split(",")]
     if not all(name and column for name, _, column in pairs):
         raise TokenUnlearnError(f'--columns takes FIELD=COLUMN,FIELD=COLUMN, not "{columns}".')
     given = {name.strip(): column.strip() for name, _, column in pairs}
-    own = {name for name in names if name.partition(":")[0] in SOURCES}
+    own = set(filter(_is_own, names))
     if not own:
         raise TokenUnlearnError(
             "--columns is only for your own files and datasets on the Hub, file:PATH or hf:NAME."

@@ -14,6 +14,7 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.commands.check import warn, warn_of_scores
 from tokenunlearn.commands.console import (
     Adapter,
+    AllTurns,
     BaseModel,
     Columns,
     Json,
@@ -70,6 +71,7 @@ def score(
     prefix: Prefix = False,
     base_model: BaseModel = None,
     columns: Columns = "",
+    all_turns: AllTurns = False,
     long: Annotated[
         str, typer.Option(help="Samples that exceed the context.", metavar="error|skip|chunk|truncate")
     ] = "error",
@@ -86,7 +88,7 @@ def score(
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.models.processes import is_main_process
 
-    (samples,) = with_columns(columns, samples)
+    (samples,) = with_columns(columns, samples, all_turns=all_turns)
     loaded = load_samples(samples).spread(limit)
     settings |= assigned(assignments or [])
     split_settings(preset, **settings)

@@ -15,6 +15,7 @@ from rich.markup import escape
 from tokenunlearn.commands.check import warn
 from tokenunlearn.commands.console import (
     Adapter,
+    AllTurns,
     Columns,
     Json,
     Out,
@@ -117,6 +118,7 @@ def unlearn(
         typer.Option(help="Selector written by `selector fit`; it computes the importance."),
     ] = None,
     columns: Columns = "",
+    all_turns: AllTurns = False,
     label: Annotated[str, typer.Option(help="Name of the run.")] = "",
     evaluate_samples: Annotated[
         int, typer.Option("--evaluate", help="Evaluate after training on this many samples per split.")
@@ -166,7 +168,7 @@ def unlearn(
             f'The regularizer "{needy.regularizer}" needs --retain; name samples or use --regularizer none.'
         )
     watch = WatchSettings(watch_every, watch_samples, tuple(watch_question or ()))
-    samples, retain = with_columns(columns, samples, retain)
+    samples, retain = with_columns(columns, samples, retain, all_turns=all_turns)
     forget, retained = (load_samples(name) if name else () for name in (samples, retain))
     scoring: dict[str, Any] = {"preset": preset} | ({"reading": reading} if reading != "auto" else {})
     split_settings(**scoring)
