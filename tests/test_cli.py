@@ -332,7 +332,7 @@ def test_every_assistant_turn_is_a_sample_on_request(call, model, tmp_path):
         scored = call("score", *words, *more, "--out", tmp_path / "scores.parquet")
         assert json.loads(scored.out)["samples"] == count
     refused = call("score", "--samples", "authors:forget10", "--all-turns")
-    assert refused.sentence == "--all-turns is only for your own files and datasets on the Hub."
+    assert refused.sentence == "Error: --all-turns is only for your own files and datasets on the Hub."
 
 
 def test_columns_are_mapped_and_held_by_the_run(call, model, tmp_path):
