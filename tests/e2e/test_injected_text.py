@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -46,7 +47,8 @@ def address(app, app_folder) -> str:
         name = services.keep_upload((json.dumps(row) + "\n").encode(), f"{NAME}.jsonl")
         tokens = [*(f" {trap}" if i else trap for i, trap in enumerate(TRAPS)), "<|end|>"]
         count = range(len(tokens))
-        scores = score_set([sample(list(count), list(count), texts=tokens, name=TEXT)])
+        trapped = sample(list(count), list(count), texts=tokens, name=TEXT)
+        scores = score_set([replace(trapped, sample_id="trap")])
         scores.save(services.score_path(ModelSource("demo"), name, {}))
     spec = json.loads((run.folder / "spec.json").read_text()) | {"samples": name, "retain": name}
     run.write("spec.json", RunSpec(**spec).to_json())
