@@ -13,6 +13,7 @@ from app.errors import show_error
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
+from tokenunlearn.datasets.layout import Layout
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
@@ -145,10 +146,23 @@ def _upload() -> None:
         help="Optional fields: paraphrased_question, paraphrased_answer, perturbed_answer, "
         "span (character ranges or strings).",
     )
+    columns = st.text_input(
+        "Columns",
+        key="columns",
+        placeholder="recognized by name",
+        max_chars=500,
+        help="Which column holds what, where the names are unusual: question=frage, answer=antwort.",
+    )
+    every = st.toggle(
+        "All assistant turns",
+        key="all_turns",
+        help="Make a sample of every assistant turn of a chat.",
+    )
     if upload is None:
         return
     try:
-        name = services.keep_upload(upload.getvalue(), upload.name)
+        layout = Layout.written(columns, all_turns=every, owner="The field Columns")
+        name = services.keep_upload(upload.getvalue(), upload.name, layout)
     except TokenUnlearnError as error:
         show_error(error)
         return

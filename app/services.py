@@ -30,6 +30,7 @@ from tokenunlearn.runs.store import READERS, START_REPORT, AnswerPair, Run, RunS
 from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:
+    from tokenunlearn.datasets.layout import Layout
     from tokenunlearn.datasets.samples import Sample, SampleSet
     from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.models.model_input import ModelInput
@@ -171,16 +172,21 @@ def load_samples(name: str) -> SampleSet:
     return load(name)
 
 
-def keep_upload(content: bytes, name: str) -> str:
+def keep_upload(content: bytes, name: str, layout: Layout | None = None) -> str:
     """Check an uploaded file, keep it beside the runs, and return the name that loads it.
+
+    With a layout of its own it is kept as the samples that it gives, under the usual names.
 
     Raises:
         DatasetError: If it is no file of samples; nothing is kept then.
     """
-    from tokenunlearn.datasets.files import parse_samples
+    from tokenunlearn.datasets.files import parse_samples, to_jsonl
+    from tokenunlearn.datasets.layout import Layout
     from tokenunlearn.datasets.rows import split_ending
 
-    parse_samples(content, name)
+    samples = parse_samples(content, name, layout)
+    if layout is not None and layout != Layout():
+        content, name = to_jsonl(samples), f"{split_ending(name)[0]}.jsonl"
     folder = store().root / "uploads"
     digest = hashlib.sha256(content).hexdigest()[:12]
     stem, ending = split_ending(name)

@@ -16,6 +16,7 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.datasets import load_samples
+from tokenunlearn.datasets.layout import Layout
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models import presets
@@ -81,6 +82,18 @@ def test_an_upload_never_leaves_its_folder(home, name):
     assert [f"file:{path}"] == services.uploads()
     (kept,) = (home / "uploads").iterdir()
     assert str(kept) == path
+
+
+def test_an_upload_with_mapped_columns_is_kept_under_the_usual_names(home):
+    row = json.dumps({"frage": "Wer?", "antwort": "Der Bäcker."}).encode()
+    with pytest.raises(DatasetError):
+        services.keep_upload(row, "rows.jsonl")
+    name = services.keep_upload(row, "rows.jsonl", Layout.written("question=frage, answer=antwort"))
+    (sample,) = services.load_samples(name)
+    assert (sample.question, sample.answer) == ("Wer?", "Der Bäcker.")
+    assert services.keep_upload(ROW, "rows.jsonl", Layout()) == services.keep_upload(ROW, "rows.jsonl")
+    with pytest.raises(DatasetError, match="The field Columns takes FIELD=COLUMN"):
+        Layout.written("question", owner="The field Columns")
 
 
 @pytest.mark.parametrize(("content", "name"), [(b"", "a.jsonl"), (ROW, "a.exe"), (b"\xff", "a.csv")])

@@ -152,7 +152,7 @@ def with_columns(columns: str, *names: str, all_turns: bool = False) -> tuple[st
 
     Columns that a name maps itself stay.
     """
-    from tokenunlearn.datasets.layout import split_options, with_layout
+    from tokenunlearn.datasets.layout import Layout, split_options, with_layout
 
     if all_turns:
         names = tuple(with_layout(name, {}, all_turns=True) if _is_own(name) else name for name in names)
@@ -160,10 +160,7 @@ def with_columns(columns: str, *names: str, all_turns: bool = False) -> tuple[st
             raise TokenUnlearnError("--all-turns is only for your own files and datasets on the Hub.")
     if not columns:
         return names
-    pairs = [pair.partition("=") for pair in columns.split(",")]
-    if not all(name and column for name, _, column in pairs):
-        raise TokenUnlearnError(f'--columns takes FIELD=COLUMN,FIELD=COLUMN, not "{columns}".')
-    given = {name.strip(): column.strip() for name, _, column in pairs}
+    given = Layout.written(columns).columns
     own = set(filter(_is_own, names))
     if not own:
         raise TokenUnlearnError(

@@ -72,6 +72,20 @@ class Layout:
                 raise DatasetError(f'There is no field "{name}" to map a column to; use {", ".join(USUAL)}.')
 
     @classmethod
+    def written(cls, columns: str, *, all_turns: bool = False, owner: str = "--columns") -> Layout:
+        """The layout that a person writes as "question=instruction,answer=output".
+
+        Args:
+            columns: Field and column of each pair, separated by commas; "" maps none.
+            all_turns: See above.
+            owner: Option or field that the text was given to, for errors.
+        """
+        pairs = [pair.partition("=") for pair in columns.split(",")] if columns.strip() else []
+        if not all(name.strip() and column.strip() for name, _, column in pairs):
+            raise DatasetError(f'{owner} takes FIELD=COLUMN,FIELD=COLUMN, not "{columns}".')
+        return cls({name.strip(): column.strip() for name, _, column in pairs}, all_turns)
+
+    @classmethod
     def of(cls, options: str) -> Layout:
         """The layout written as "question=instruction&answer=output&turns=all".
 
