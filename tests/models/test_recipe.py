@@ -39,6 +39,11 @@ def test_what_is_no_recipe_is_one_sentence(tmp_path, text):
     assert find_recipe(tmp_path) is None
 
 
+def test_what_a_newer_version_adds_to_a_recipe_is_left_out(tmp_path):
+    (tmp_path / "recipe.json").write_text('{"settings": {"epochs": 3}, "color": 1}')
+    assert Recipe.load(tmp_path) == Recipe({"epochs": 3})
+
+
 def test_a_missing_recipe_is_named(tmp_path):
     with pytest.raises(TokenUnlearnError, match="There is no recipe"):
         Recipe.load(tmp_path / "none")

@@ -124,6 +124,15 @@ def test_a_run_with_a_damaged_file_stays_usable_and_says_so(store, damage):
     assert run.state.status == "completed" and run.label == "run 2"
 
 
+def test_a_flipped_byte_of_a_number_is_seen(store):
+    path = store.get(IDS[1]).folder / "tokens.parquet"
+    sound = path.read_bytes()
+    place = sound.index(np.float32(0.1).tobytes())
+    path.write_bytes(sound[:place] + b"\0" + sound[place + 1 :])
+    (sentence,) = store.get(IDS[1]).damage
+    assert "tokens.parquet" in sentence
+
+
 def test_what_newer_versions_add_is_left_out(store):
     run = store.get(IDS[1])
     edited("spec.json", priority="high")(run.folder)

@@ -140,7 +140,8 @@ def save_changes(changes: Sequence[TokenChange], path: str | Path) -> Path:
     import pyarrow.parquet as pq
 
     with replaced(path) as file:
-        pq.write_table(pa.Table.from_pylist([asdict(c) for c in changes]), file)
+        table = pa.Table.from_pylist([asdict(c) for c in changes])
+        pq.write_table(table, file, write_page_checksum=True)
     return Path(path)
 
 
