@@ -120,7 +120,14 @@ SAMPLES = SampleSet(
     ),
 )
 TOLERANCE = 1e-4
-STEP = {"steps": 1, "warmup_steps": 0, "batch_size": 2, "retain_batch_size": 2, "learning_rate": 1e-2}
+STEP = {
+    "collapse_guard": False,
+    "steps": 1,
+    "warmup_steps": 0,
+    "batch_size": 2,
+    "retain_batch_size": 2,
+    "learning_rate": 1e-2,
+}
 
 
 def build(architecture: str, tokenizer) -> LoadedModel:

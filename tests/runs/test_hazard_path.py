@@ -61,5 +61,5 @@ def test_rmu_low_in_the_model_takes_the_hazard_to_chance_and_leaves_the_neighbou
 def test_rmu_on_documents_steers_their_states_and_reports_all_parts(tmp_path):
     steps, start, report = unlearned(tmp_path, DOCUMENTS, RMU)
     assert steps[-1]["forget_loss"] < 0.5 * steps[0]["forget_loss"]
-    assert set(report.metrics) == set(start.metrics)
+    assert {name for name in report.metrics if name.endswith("/accuracy")} == set(start.metrics)
     assert report["forget/accuracy"].retrained == start["forget/accuracy"].retrained < 0.35

@@ -8,7 +8,7 @@ import torch
 
 import tokenunlearn as tu
 from tests.training.small_run import FORGET, RETAIN, SMALL
-from tokenunlearn.training.guard import CollapseGuard
+from tokenunlearn.training.guard import PATIENCE, CollapseGuard
 from tokenunlearn.training.unlearn import unlearn
 
 START = {"loss": 1.0, "forget_nll": 0.1, "retain_loss": 0.0}
@@ -18,7 +18,7 @@ START = {"loss": 1.0, "forget_nll": 0.1, "retain_loss": 0.0}
     ("record", "regularizer", "message"),
     [
         ({"loss": math.inf}, "kl", "NaN or infinite"),
-        ({"forget_nll": 2.1 * math.log(100) + 0.1}, "kl", "far above random guessing \\(4.6\\)"),
+        ({"forget_nll": 4.1 * math.log(100) + 0.1}, "none", "far above random guessing \\(4.6\\)"),
         ({"retain_loss": 1.2}, "kl", "retained samples: their KL rose to 1.20"),
         ({"retain_loss": 2.4}, "nll", "their NLL rose to 2.40"),
     ],
@@ -28,6 +28,20 @@ def test_a_destroyed_model_is_a_fault(record, regularizer, message):
     assert guard.fault(START) == ""
     assert guard.fault(START | {"forget_nll": 4.0, "retain_loss": 0.5}) == ""
     assert re.search(message, guard.fault(START | record))
+
+
+def test_an_unlikely_answer_beside_sound_retained_text_is_forgotten_not_noise():
+    assert CollapseGuard(100, "kl").fault(START | {"forget_nll": 50.0}) == ""
+
+
+def test_an_overshoot_is_given_ten_steps_and_the_last_weights_none():
+    guard = CollapseGuard(100, "kl")
+    lost = START | {"retain_loss": 2.0}
+    assert guard.verdict(START) == "" and guard.sound
+    assert [guard.verdict(lost) for _ in range(PATIENCE)] == [""] * PATIENCE and not guard.sound
+    assert guard.verdict(START) == "" and guard.sound
+    assert guard.verdict(lost, last=True)
+    assert [bool(guard.verdict(lost)) for _ in range(PATIENCE)] == [False] * (PATIENCE - 1) + [True]
 
 
 def test_a_high_start_is_no_fault():

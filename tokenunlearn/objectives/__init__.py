@@ -164,7 +164,6 @@ __all__ = [
     "Weighting",
     "activation_distance",
     "ceu",
-    "check_known",
     "dpo",
     "etw_weights",
     "gradient_ascent",

@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# Limits in multiples of log V, the NLL of random guessing. A forgotten answer may be less likely than for a
-# model that never saw it, but not this far beyond guessing; nor does retained text move this far.
-FORGET, RETAIN = 2.0, {"kl": 0.25, "nll": 0.5}
+# Limits in multiples of log V, the NLL of random guessing: how far retained text may move away. Forgotten
+# answers may become as unlikely as they like, so they count only where nothing retained is measured.
+RETAIN, FORGET = {"kl": 0.25, "nll": 0.5}, 4.0
+# Steps in a row that a run may spend beyond, as it does when it overshoots and the retain loss pulls it back.
+PATIENCE = 10
 
 
 @dataclass
@@ -25,6 +27,24 @@ class CollapseGuard:
     regularizer: str
     enabled: bool = True
     _start: Mapping[str, float] = field(default_factory=dict, repr=False)
+    _strikes: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was wrong with the last record."""
+        return self._strikes == 0
+
+    def verdict(self, record: Mapping[str, float], *, last: bool = False) -> str:
+        """Why training ends after a record; "" if it goes on.
+
+        Args:
+            record: The step's record.
+            last: Whether these weights are to stay, so that nothing can pull them back.
+        """
+        fault = self.fault(record)
+        self._strikes = self._strikes + 1 if fault else 0
+        ends = last or self._strikes > PATIENCE or not math.isfinite(record["loss"])
+        return fault if ends else ""
 
     def fault(self, record: Mapping[str, float]) -> str:
         """What is wrong with the weights behind a record, as a sentence without its end; "" if nothing is.
@@ -38,7 +58,8 @@ class CollapseGuard:
         rise = {
             name: record[name] - self._start[name] for name in ("forget_nll", "retain_loss") if name in record
         }
-        if self.enabled and rise["forget_nll"] > FORGET * guessing:
+        measured = self.regularizer in RETAIN and "retain_loss" in rise
+        if self.enabled and not measured and rise["forget_nll"] > FORGET * guessing:
             return (
                 f"The NLL of the forget samples rose to {record['forget_nll']:.1f} nats per token, far above "
                 f"random guessing ({guessing:.1f})"

@@ -197,7 +197,7 @@ class UnlearnTrainer(Trainer):
         """Add up the record of a step whose backward passes are done; store its weights now and then."""
         self._add_up()
         due = self._snapshot is None or self.state.global_step % SNAPSHOT_EVERY == 0
-        if due and not self.fault:
+        if due and self.guard.sound:
             self._snapshot = (self.state.global_step, [p.detach().clone() for p in self.trainable()])
 
     @torch.no_grad()
@@ -209,10 +209,10 @@ class UnlearnTrainer(Trainer):
         for part in range(process_index(), self.rows.parts, process_count()):
             inputs = self._prepare_inputs(self.rows.batch(last + part, loss.references, self.lm.pad_id))
             self._sums.append(self.model_wrapped(inputs)[1])
-        self._add_up()
+        self._add_up(last=True)
         self.record, loss.applied = record, applied
 
-    def _add_up(self) -> None:
+    def _add_up(self, *, last: bool = False) -> None:
         """Make the record of a step from the sums of its parts, and have the guard look at it."""
         assert self.loss is not None
         sums = self.accelerator.reduce(torch.stack(self._sums).sum(0), "sum")
@@ -227,7 +227,7 @@ class UnlearnTrainer(Trainer):
             self.record |= {"retain_loss": retain, "lambda": self.loss.lambda_}
             loss += self.loss.lambda_ * retain
         self.record["loss"] = loss
-        self.fault = self.fault or self.guard.fault(self.record)
+        self.fault = self.fault or self.guard.verdict(self.record, last=last)
 
     def _step_loss(self) -> StepLoss:
         """The loss around the model; at the first call the reference is measured."""

@@ -119,8 +119,8 @@ def evaluate_choices(
         metrics = _with_pairs(metrics, before, baseline)
     notes = [
         f"{part.name}: {left} questions do not fit the model's context and are skipped."
-        for part, result in zip(parts, metrics.values(), strict=True)
-        if (left := len(result.rows) - result.n)
+        for part in parts
+        if (left := len(metrics[f"{part.name}/accuracy"].rows) - metrics[f"{part.name}/accuracy"].n)
     ]
     chances = sorted({round(result.chance or 0.0, 4) for result in metrics.values()})
     notes.append(f"Guessing scores {', '.join(f'{chance:g}' for chance in chances)}.")
