@@ -14,7 +14,7 @@ def test_the_panel_shows_tokens_and_findings_and_stays_open(app: str, page: Page
     page.goto(f"{app}/unlearn")
     page.get_by_text("What the model reads").click()
     tokens = page.locator(".mi.text")
-    expect(tokens).to_be_visible()
+    expect(tokens).to_be_visible(timeout=400_000)  # the server imports torch first
     question = "".join(tokens.locator(".question").all_text_contents())
     assert question.replace("␣", " ") == "In what town did the life of Ruben Kaplanyan begin?"
     expect(tokens.locator(".end")).to_have_text("<|end|>")
