@@ -159,6 +159,6 @@ def test_facts_are_marked_by_selecting_text_and_saved(page):
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved as browser")).to_be_visible()
     page.get_by_text("Show tokens").last.click()
-    expect(page.locator(".tp .gold").first).to_be_visible(timeout=300_000)  # the server loads torch
-    shown = "".join(page.locator(".tp .gold").all_text_contents()).replace("␣", " ")
+    expect(page.locator(".mi.text .gold").first).to_be_visible(timeout=300_000)  # the server loads torch
+    shown = "".join(page.locator(".mi.text .gold").all_text_contents()).replace("␣", " ")
     assert shown.strip() == "secret"
