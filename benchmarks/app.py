@@ -150,12 +150,13 @@ def keep_scores(folder: Path, name: str, scores: ScoreSet) -> None:
     from app import services
     from tokenunlearn.datasets.files import to_jsonl
     from tokenunlearn.datasets.samples import Sample
+    from tokenunlearn.models.source import ModelSource
 
     upload = folder / "runs" / "uploads" / f"{name}.jsonl"
     upload.parent.mkdir(parents=True, exist_ok=True)
     upload.write_bytes(to_jsonl([Sample(s.sample_id, s.question, s.answer, s.span) for s in scores.samples]))
     os.environ["TOKENUNLEARN_CACHE"] = str(folder / "cache")
-    scores.save(services.score_path("demo", f"file:{upload}", {}))
+    scores.save(services.score_path(ModelSource("demo"), f"file:{upload}", {}))
 
 
 def keep_runs(folder: Path, count: int) -> None:
