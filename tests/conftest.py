@@ -32,8 +32,9 @@ FAMILIES = ("llama", "qwen3", "gemma2", "gemma3_text", "gpt_neox", "gpt2", "opt"
 FAST_FAMILIES = ("llama", "gpt2")
 
 
-def pytest_collection_finish() -> None:
-    """Keeps imported modules out of garbage collections, of which each run of a page makes a full one."""
+@pytest.fixture(scope="module", autouse=True)
+def imports_are_no_garbage() -> None:
+    """Keeps what is imported so far out of garbage collections, of which each training makes a full one."""
     gc.collect()
     gc.freeze()
 
