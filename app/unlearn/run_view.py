@@ -92,7 +92,7 @@ def show_damaged(runs: Sequence[Run]) -> None:
         st.badge(f"{len(runs)} damaged", color=color, icon=icon)  # type: ignore[arg-type]
         for run in runs[:SHOWN_AT_ONCE]:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(f"{run.id}: {run.state.message}", width="stretch")
+                st.text(run.state.message, width="stretch")
                 _offer_deletion(run)
             if st.session_state.get(TO_DISCARD) == run.id:
                 _confirm_discard(run)

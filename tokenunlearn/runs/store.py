@@ -137,7 +137,7 @@ class Run:
         try:
             return RunSpec.read(self.folder / "spec.json")
         except FileError as error:
-            raise RunError(f'The run "{self.id}" is damaged and can only be deleted: {error}') from None
+            raise self._damaged(error) from None
 
     @property
     def state(self) -> RunState:
@@ -150,7 +150,7 @@ class Run:
             if not (state.active and _alive(state.pid)):
                 _ = self.spec
         except FileError as error:
-            return RunState("damaged", message=f"The run can only be deleted: {error}")
+            return RunState("damaged", message=str(self._damaged(error)))
         except RunError as error:
             return RunState("damaged", message=str(error))
         if not state.active or _alive(state.pid):
@@ -363,6 +363,9 @@ class Run:
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
         with (self.folder / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def _damaged(self, error: FileError) -> RunError:
+        return RunError(f'The run "{self.id}" is damaged and can only be deleted: {error}')
 
     def _read(self, name: str) -> Any:
         """What a file holds; None where it is not there or damaged."""
