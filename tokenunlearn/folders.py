@@ -15,3 +15,11 @@ APP = CHECKOUT or PACKAGE / "_app"  # the folder of streamlit_app.py
 def cache_folder() -> Path:
     """Folder for converted models and scores: ``TOKENUNLEARN_CACHE`` or ``~/.cache/tokenunlearn``."""
     return Path(os.environ.get("TOKENUNLEARN_CACHE", "~/.cache/tokenunlearn")).expanduser()
+
+
+def user_path(name: str | Path) -> Path:
+    """The path that a person names, "~" being their home; a name that no file can have stays as it is."""
+    try:
+        return Path(os.path.expanduser(name))
+    except ValueError:  # of a NUL character or half of a character behind "~"
+        return Path(name)

@@ -20,6 +20,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from tokenunlearn.errors import FileError
+from tokenunlearn.folders import user_path
 from tokenunlearn.settings import NOUNS
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ def read_bytes(path: str | Path) -> bytes:
         OSError: If there is none, it cannot be read, or it is larger than 1 GB. Folders, pipes, devices and
             names that no file can have are no plain files.
     """
-    if "\0" in str(path):
-        raise FileNotFoundError("its name holds a NUL character")
-    descriptor = os.open(os.path.expanduser(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        descriptor = os.open(user_path(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except ValueError:
+        raise FileNotFoundError("no file can have this name") from None
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.cells import parse_json
 from tokenunlearn.errors import DatasetError
+from tokenunlearn.folders import user_path
 from tokenunlearn.stored import read_bytes
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ DELIMITERS = ",;\t"
 
 def is_file(path: str) -> bool:
     """Whether there is a file, whatever the path is like."""
-    return os.path.isfile(os.path.expanduser(path))
+    return os.path.isfile(user_path(path))
 
 
 def read_file(path: str, endings: str = ".jsonl, .json or .csv") -> bytes:

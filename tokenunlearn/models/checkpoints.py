@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokenunlearn.folders import user_path
+
 OWNER = "open-unlearning"
 FAMILIES = ("Llama-3.2-1B-Instruct", "Llama-3.2-3B-Instruct", "Llama-3.1-8B-Instruct")
 TRAINED_ON = ("full", "retain90", "retain95", "retain99")
@@ -63,5 +65,5 @@ def find_checkpoint(name: str) -> Checkpoint | None:
     checkpoint = CHECKPOINTS.get(Path(name).name)
     if checkpoint is None:
         return None
-    known = name in (checkpoint.name, checkpoint.hub_id) or os.path.isdir(os.path.expanduser(name))
+    known = name in (checkpoint.name, checkpoint.hub_id) or os.path.isdir(user_path(name))
     return checkpoint if known else None

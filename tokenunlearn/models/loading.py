@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
+from tokenunlearn.folders import user_path
 from tokenunlearn.models.adapters import with_adapters
 from tokenunlearn.models.checkpoints import find_checkpoint
 from tokenunlearn.models.devices import use_threads
@@ -133,7 +134,7 @@ def load_base_model(lm: LoadedModel, name: str = "auto") -> LoadedModel:
 
 
 def _adapter_folder(adapter: str | Path) -> Path:
-    path = Path(os.path.expanduser(adapter))
+    path = user_path(adapter)
     if not any(os.path.exists(path / name) for name in ("adapter_config.json", "config.json")):
         raise ModelNotFoundError(
             f'The adapter folder "{adapter}" has neither adapter_config.json nor config.json; '
@@ -149,5 +150,5 @@ def _tokenizer_folder(own: Sequence[Path]) -> Path:
 
 def _own_name(name: str) -> str:
     """The name by which a model is found from any working directory."""
-    path = Path(name).expanduser()
-    return str(path.resolve()) if name not in PRESETS and path.exists() else name
+    path = user_path(name)
+    return str(path.resolve()) if name not in PRESETS and os.path.exists(path) else name

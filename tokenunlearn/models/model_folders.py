@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.folders import user_path
 from tokenunlearn.models.checkpoints import find_checkpoint
 from tokenunlearn.models.gguf import gguf_file
 from tokenunlearn.models.hub import shown
@@ -79,7 +80,7 @@ def _path(name: str, revision: str | None, fetch: Fetch | None, adapters: list[P
 
 def _local(name: str) -> Path | None:
     """The folder or file that a name points at, or None when it is to be looked up on the Hub."""
-    path = Path(os.path.expanduser(name))
+    path = user_path(name)
     if name.strip() and (os.path.isdir(path) or (os.path.isfile(path) and path.suffix == ".gguf")):
         return path
     no_hub_id = len(name) > LONGEST_HUB_ID or not name.isprintable() or name.count("/") > 1
@@ -120,6 +121,6 @@ def _base(folder: Path) -> tuple[str, str | None]:
             f'The folder "{folder}" holds an adapter; give it as adapter, and its base model as model.'
         )
     inside = folder / name
-    if name not in PRESETS and not Path(name).expanduser().exists() and inside.is_dir():
+    if name not in PRESETS and not os.path.exists(user_path(name)) and os.path.isdir(inside):
         name = str(inside)
     return name, revision if isinstance(revision, str) else None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
-from tokenunlearn.folders import ASSETS
+from tokenunlearn.folders import ASSETS, user_path
 from tokenunlearn.models.checkpoints import find_checkpoint
 from tokenunlearn.models.smollm2 import convert_smollm2, smollm2_available, smollm2_folder
 
@@ -186,7 +185,7 @@ def local_folder(name: str) -> Path:
     preset = PRESETS.get(name)
     if preset:
         return smollm2_folder() if preset.base == "smollm2" else ASSETS / "models" / preset.base
-    return Path(os.path.expanduser(name))
+    return user_path(name)
 
 
 def preset_folders(name: str) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tokenunlearn.errors import FileError, TokenUnlearnError
 from tokenunlearn.files import replaced
+from tokenunlearn.folders import user_path
 from tokenunlearn.stored import fitted, read_json
 
 RECIPE = "recipe.json"
@@ -57,7 +58,7 @@ class Recipe:
         Raises:
             TokenUnlearnError: If there is no such file or it is not a recipe.
         """
-        file = Path(os.path.expanduser(path))
+        file = user_path(path)
         file = file / RECIPE if os.path.isdir(file) else file
         if not os.path.isfile(file):
             raise TokenUnlearnError(f'There is no recipe "{file}"; retrain writes one.')
@@ -75,7 +76,7 @@ class Recipe:
 def find_recipe(folder: str | Path) -> Recipe | None:
     """The recipe in a model's folder, or None where there is none that names its base model."""
     try:
-        recipe = Recipe.load(Path(os.path.expanduser(folder)) / RECIPE)
+        recipe = Recipe.load(user_path(folder) / RECIPE)
     except TokenUnlearnError:
         return None
     return recipe if recipe.model else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import Report, versions
+from tokenunlearn.folders import user_path
 from tokenunlearn.models.presets import PRESETS, preset_folders
 from tokenunlearn.runs.ledger import Request, set_title
 from tokenunlearn.runs.store import Run
@@ -19,12 +21,12 @@ LICENSE = re.compile(r"\A---\n(?:.*\n)*?license: *(\S+)\n(?:.*\n)*?---\n")
 
 def base_title(model: str) -> str:
     """What a card calls a start model: a preset or Hub id as it is, a folder by its last part."""
-    return model if model in PRESETS or not Path(model).expanduser().is_dir() else Path(model).name
+    return model if model in PRESETS or not os.path.isdir(user_path(model)) else Path(model).name
 
 
 def on_hub(model: str) -> bool:
     """Whether a name is an id on the Hub."""
-    return model not in PRESETS and not Path(model).expanduser().is_dir()
+    return model not in PRESETS and not os.path.isdir(user_path(model))
 
 
 def base_license(model: str) -> str:

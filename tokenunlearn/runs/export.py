@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.files import replaced
+from tokenunlearn.folders import user_path
 from tokenunlearn.models.templates import TEMPLATE_KWARGS
 from tokenunlearn.models.weight_files import json_object
 from tokenunlearn.runs.card import base_title, model_card
@@ -44,7 +45,7 @@ def export_run(run: Run, folder: str | Path, *, merge: bool = False, dtype: str 
             is not empty or cannot be written.
         ModelNotFoundError: If the start model cannot be loaded.
     """
-    folder = Path(folder).expanduser()
+    folder = user_path(folder)
     _check(run, merge)
     with _new_folder(folder) as scratch:
         if merge:

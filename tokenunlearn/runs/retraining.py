@@ -15,6 +15,7 @@ from tokenunlearn.datasets.files import samples_hash
 from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.report import versions
+from tokenunlearn.folders import user_path
 from tokenunlearn.models.presets import retrained_without
 from tokenunlearn.models.recipe import RECIPE, Recipe
 from tokenunlearn.models.source import ModelSource
@@ -73,7 +74,7 @@ def retrain(
     config = config or RetrainSettings.from_settings(settings)
     if with_forget and forget is None:
         raise TokenUnlearnError("Training with the forget set needs one; name it with forget.")
-    say, folder = progress or (lambda phase, done, total: None), Path(out).expanduser()
+    say, folder = progress or (lambda phase, done, total: None), user_path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TokenUnlearnError(f'"{out}" exists and is not an empty folder; choose another one.')
     sets = {

@@ -35,6 +35,7 @@ from tokenunlearn.evaluation.report import ReportValues, read_report
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.evaluation.watch import Watched
 from tokenunlearn.files import replaced, sync
+from tokenunlearn.folders import user_path
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.spec import RunSpec
@@ -398,7 +399,7 @@ class RunStore:
     """
 
     def __init__(self, root: str | Path, *, read_only: bool = False) -> None:
-        self.root = Path(os.path.expanduser(root))
+        self.root = user_path(root)
         self.read_only = read_only
 
     def create(self, spec: RunSpec, scores: ScoreSet | None = None) -> Run:
@@ -476,7 +477,7 @@ class RunStore:
         Raises:
             RunError: If there is none.
         """
-        path = Path(os.path.expanduser(adapter))
+        path = user_path(adapter)
         if not os.path.isdir(path) and path.name != adapter:
             raise RunError(f'There is no run or adapter folder "{adapter}".')
         if not os.path.isdir(path):
