@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS, signals_tables
+from benchmarks import RESULTS, frame_table, signals_tables
 from benchmarks.methods_figure import draw
 from tokenunlearn.objectives import OBJECTIVES
 
@@ -364,6 +364,10 @@ faults of a word or two.
 """
 
 
+def _frame_section(result: dict[str, Any]) -> str:
+    return frame_table.SECTION.format(table=markdown(*frame_table.frame_table(result)))
+
+
 def selectivity_table(result: dict[str, Any]) -> str:
     """Rules as rows; gold and other tokens at equal steps, then at equal mean change, as columns."""
     figures = ("p_gold", "p_other", "change_gold", "change_other", "selectivity")
@@ -478,6 +482,7 @@ SECTIONS = {
     "selection": _selection_section,
     "smollm2": _smollm2_section,
     "outcomes": _outcomes_section,
+    "frame": _frame_section,
     "attacks": _attacks_section,
     "hazard": _hazard_section,
     "selectivity": _selectivity_section,

@@ -171,6 +171,14 @@ def test_without_a_rule_the_threshold_comes_from_the_scores(scores):
     assert 0 < weights.selected < weights.tokens
 
 
+def test_the_level_is_the_weighted_mean_nll(scores):
+    weights = scores.weights().weights
+    selected = [nll for x, w in zip(scores.samples, weights, strict=True) for nll in x.nll[w > 0]]
+    assert scores.level() == pytest.approx(np.mean(selected), rel=1e-6)
+    everything = np.concatenate([x.nll for x in scores.samples])
+    assert scores.level(Uniform()) == pytest.approx(everything.mean(), rel=1e-6)
+
+
 def test_a_learned_selector_gives_the_importance_and_survives_the_file(scores, tmp_path):
     learned = replace(scores, selector=Selector("marked", ("entropy",), (3.0,), 0.5))
     loaded = ScoreSet.load(learned.save(tmp_path / "s.parquet"))

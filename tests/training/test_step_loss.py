@@ -8,6 +8,7 @@ import torch
 
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.token_statistics import token_statistics
 from tokenunlearn.models import loading
 from tokenunlearn.models.forward import per_token
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -15,7 +16,7 @@ from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
 from tokenunlearn.training import trainer, unlearn
 from tokenunlearn.training.references import References
 from tokenunlearn.training.settings import UnlearnSettings
-from tokenunlearn.training.step_loss import StepLoss
+from tokenunlearn.training.step_loss import StepLoss, below_level
 from tokenunlearn.training.step_rows import StepPlan, StepRows, parts_of
 
 TOWNS = ("Rill", "a very small and quiet town", "Grenmoor", "the old harbour", "Aa")
@@ -178,6 +179,28 @@ def test_the_frame_equals_loops(tiny_lm):
             weight += max(0.0, 1 - w)
     loss, _ = StepLoss(model, config, stored)(rows.batch(0, stored, lm.pad_id))
     assert loss.item() == pytest.approx(total / weight, abs=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["npo", "gradient_ascent", "simnpo"])
+def test_a_sample_above_the_level_is_left_alone(tiny_lm, objective):
+    plain = {"objective": objective, "regularizer": "none", "lambda_": 0.0, "batch_size": 5}
+    nll = [x.nll.mean() for x in token_statistics(tiny_lm, tiny_lm.encode_all(FORGET))]
+    between = float(sorted(nll)[2] + 1e-3)  # three samples are at or below it
+    part, whole = (gradients(tiny_lm, 1, **plain, level=level) for level in (between, 1e6))
+    assert_equal_steps(whole, gradients(tiny_lm, 1, **plain))
+    assert_equal_steps(gradients(tiny_lm, 2, **plain, level=between), part)
+    assert part[1][3:].tolist() == pytest.approx(whole[1][3:].tolist())  # the record is of all samples
+    assert any(not torch.allclose(a, b) for a, b in zip(part[2], whole[2], strict=True))
+    _, _, none = gradients(tiny_lm, 1, **plain, level=1e-6)
+    assert all(not gradient.any() for gradient in none)
+
+
+def test_below_level_compares_the_weighted_mean_of_each_sample():
+    nll, weights = (
+        torch.tensor([[1.0, 9.0], [1.0, 9.0], [3.0, 3.0]]),
+        torch.tensor([[1.0, 0], [1, 1], [0, 0]]),
+    )
+    assert below_level(nll, weights, 4.0).flatten().tolist() == [True, False, True]
 
 
 def test_a_run_in_several_passes_is_the_run_in_one(tiny_lm):

@@ -180,6 +180,15 @@ class ScoreSet:
             rule = HardSelection(threshold=self.suggested_threshold)
         return make_weights(ids, self.importance, rule, self.overrides, self.hash)
 
+    def level(self, rule: Rule | None = None) -> float:
+        """Weighted mean NLL of the selected tokens, in nats.
+
+        Of held-out samples that the model never saw, this is the level that forgetting is to reach and not to
+        pass: ``tu.unlearn(..., level=tu.score(model, "authors:holdout").level())``.
+        """
+        weights = np.concatenate(self.weights(rule).weights)
+        return float(np.concatenate([x.nll for x in self.samples]) @ weights / weights.sum())
+
     def with_settings(self, **changes: Any) -> ScoreSet:
         """The same measurements under other importance settings, e.g. ``with_settings(alpha=0.8)``."""
         return replace(self, settings=replace(self.settings, **changes))

@@ -119,10 +119,12 @@ def score(
     result = {"scores": str(out_path), "samples": len(scores), "tokens": tokens, "hash": scores.hash}
     if as_json:
         threshold = scores.suggested_threshold
-        print_json(result | {"reading": scores.reading, "suggested_threshold": threshold})
+        more = {"reading": scores.reading, "suggested_threshold": threshold, "level": scores.level()}
+        print_json(result | more)
         return
     out.print(f"{len(scores)} samples, {tokens:,} response tokens -> {escape(str(out_path))}")
     out.print(escape(_reading(scores)), soft_wrap=True)
+    out.print(f"mean NLL of the tokens selected by it: {scores.level():.3g} nats")
     out.print(f"hash {scores.hash[:16]}, model {escape(scores.model)} {scores.revision}")
 
 

@@ -63,6 +63,7 @@ class UnlearnConfig(TrainingArguments):
     weighting_parameters: Mapping[str, float] = _of("weighting_parameters")
     control: str = _of("control")
     frame: float = _of("frame")
+    level: float | None = _of("level")
     collapse_guard: bool = _of("collapse_guard")
     published_scale: bool = _of("published_scale")
     base_model: str | None = _of("base_model")

@@ -36,6 +36,10 @@ RUN_PRESETS: dict[str, RunPreset] = {
         {"objective": "npo", "control": "uniform"},
         "NPO as published: all answer tokens have the same weight.",
     ),
+    "npo, keep the sentence": RunPreset(
+        {"objective": "npo", "frame": 5.0},
+        "NPO with a KL divergence on the unselected answer tokens, which keeps the words around the secret.",
+    ),
     "npo, long texts": RunPreset(
         {"objective": "npo", "beta": 0.01, "lambda_": 10, "steps": 100, "learning_rate": 1e-3},
         "For documents: a small beta, because NPO with the default one stops too early on long texts.",

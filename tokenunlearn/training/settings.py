@@ -96,6 +96,12 @@ class UnlearnSettings(Settings):
         "set, which keeps the sentence around the secret.",
         minimum=0,
     )
+    level: float | None = setting(
+        None,
+        "Leave a sample alone while the mean NLL of its selected tokens is above this level, in nats: the "
+        "level of questions that the model never saw. Default: no level, the steps decide.",
+        above=0,
+    )
     layer: int | None = setting(
         None,
         "Hidden layer, counted from 0, for rmu (default: 7, or two thirds of the depth in shallow models) "

@@ -34,6 +34,14 @@ def frame_weights(
     return (1.0 - weights).clamp_min(0.0) * mask
 
 
+def below_level(
+    nll: Float[Tensor, "batch time"], weights: Float[Tensor, "batch time"], level: float
+) -> Bool[Tensor, "batch 1"]:
+    """Which samples are still to be forgotten: their weighted mean NLL is below a level, in nats."""
+    mean = (nll * weights).sum(-1, keepdim=True) / weights.sum(-1, keepdim=True).clamp_min(1e-12)
+    return mean < level
+
+
 class StepLoss(torch.nn.Module):
     """The model together with the loss it is trained on, so that every pass goes through one module.
 
@@ -104,15 +112,17 @@ class StepLoss(torch.nn.Module):
         step.weights = self.weighting.weights(step, published_scale=self.settings.published_scale)
         if self.applied is not None:
             self.applied.add(inputs["samples"], step.weights)
-        weight = step.weights.sum()
+        weights, nll = step.weights, step.nll.detach()
+        if self.settings.level is not None:
+            step.weights = weights * below_level(nll, weights, self.settings.level)
         rows_in_all, weight_in_all, _, frame_in_all = inputs["totals"].unbind()
-        share = weight / weight_in_all if self.objective.token_mean else n / rows_in_all
+        share = step.weights.sum() / weight_in_all if self.objective.token_mean else n / rows_in_all
         loss = self.objective.loss(step) * share
         frame = torch.zeros_like(loss)
         if self.settings.frame:
             kl = step.against_reference(lambda z, ref, _: kl_tokens(z, ref))
-            frame = (kl * frame_weights(step.weights, step.mask)).sum() / frame_in_all
-        return loss, frame, (step.nll.detach() * step.weights).sum(), weight
+            frame = (kl * frame_weights(weights, step.mask)).sum() / frame_in_all
+        return loss, frame, (nll * weights).sum(), weights.sum()
 
     def _retain_loss(
         self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None

@@ -1,0 +1,112 @@
+"""What keeps the sentence around the secret: runs with and without frame loss and level, several seeds.
+
+    python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2]
+
+Every run is the default run but for ``frame`` and ``level``, that of the suite's holdout part. Runs
+that ``benchmarks/results/frame.json`` holds are not done again. Writes that file and the tables of
+``docs/results.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import tokenunlearn as tu
+from benchmarks import RESULTS, tables
+from benchmarks.selection import RULES
+from tokenunlearn.attribution.selection import describe_rule
+from tokenunlearn.evaluation import Report
+from tokenunlearn.evaluation.report import git_revision, versions
+from tokenunlearn.evaluation.suites.suite import SUITES
+from tokenunlearn.folders import ASSETS
+
+# Suite -> start and retrained model with stored reports.
+MODELS = {
+    "authors": ("demo", "demo-retrained"),
+    "prose": ("demo-prose", "demo-prose-retrained"),
+}
+# Suite -> what is added to the default settings; a level of True stands for that of the holdout part.
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "authors": {"default": {}, "frame": {"frame": 5.0}, "frame, level": {"frame": 5.0, "level": True}},
+    "prose": {"default": {}, "frame": {"frame": 5.0}},
+}
+METRICS = (
+    *(f"forget/{name}" for name in ("leaks", "cross_leaks", "declines", "broken", "wrong", "frame_kept")),
+    *(f"forget/{name}" for name in ("probability", "exact_memorization", "extraction_strength", "rouge_l")),
+    "forget/gold_span",
+    "retain/retained_pairs",
+    "model_utility",
+    "forget_quality",
+)
+
+
+def figures(report: Report) -> dict[str, list[float]]:
+    """Value and n of each metric that the report has."""
+    return {
+        name: [result.value, result.n] for name in METRICS if (result := report.metrics.get(name)) is not None
+    }
+
+
+def run(suite: str, variant: str, seed: int, limit: int | None) -> dict[str, Any]:
+    """One run and its figures."""
+    known, (start, retrained) = SUITES[suite], MODELS[suite]
+    model, samples = tu.load_model(start), tu.load_samples(f"{suite}:{known.forget}")
+    scores = tu.score(model, samples)
+    settings = dict(VARIANTS[suite][variant])
+    if settings.get("level"):
+        settings["level"] = tu.score(model, tu.load_samples(f"{suite}:holdout")).level(RULES["hard"])
+    weights = scores.weights(RULES["hard"])
+    done = tu.unlearn(model, samples, weights, retain=f"{suite}:{known.retain}", seed=seed, **settings)
+    before = Report.load(ASSETS / "reports" / f"{start}.json")
+    report = tu.evaluate(done.model, suite, retrained, start=before, limit=limit)
+    return {
+        "suite": suite,
+        "variant": variant,
+        "settings": settings,
+        "seed": seed,
+        "stopped": done.stopped,
+        "forget_nll": done.history[-1]["forget_nll"],
+        "metrics": figures(report),
+    }
+
+
+def main(
+    suites: Annotated[str, typer.Option(help="Suites, separated by commas.")] = "authors,prose",
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
+    limit: Annotated[
+        int | None, typer.Option(help="Samples per split in evaluation; all by default.")
+    ] = None,
+) -> None:
+    """Do the runs that are missing, write the result after each."""
+    path = RESULTS / "frame.json"
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
+    runs = stored["runs"] if stored.get("limit", limit) == limit else []
+    done = {(r["suite"], r["variant"], r["seed"]) for r in runs}
+    names = [(suite, variant) for suite in suites.split(",") for variant in VARIANTS[suite]]
+    for seed, (suite, variant) in product((int(s) for s in seeds.split(",")), names):
+        if (suite, variant, seed) in done:
+            continue
+        runs.append(run(suite, variant, seed, limit))
+        result = {
+            "limit": limit,
+            "rule": describe_rule(RULES["hard"]),
+            "retrained": {
+                name: figures(Report.load(ASSETS / "reports" / f"{retrained}.json"))
+                for name, (_, retrained) in MODELS.items()
+            },
+            "runs": runs,
+            "versions": versions(),
+            "git_revision": git_revision(),
+        }
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        Console().print({k: v for k, v in runs[-1].items() if k != "metrics"}, runs[-1]["metrics"])
+    tables.write()
+
+
+if __name__ == "__main__":
+    typer.run(main)
