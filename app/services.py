@@ -21,12 +21,13 @@ from tokenunlearn.errors import DatasetError, RunError, TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.report import read_report as stored_report
 from tokenunlearn.evaluation.token_changes import TokenChange
-from tokenunlearn.files import replaced
+from tokenunlearn.files import replaced, write_json
 from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.retraining import retrained_for, twin_folder
-from tokenunlearn.runs.store import READERS, START_REPORT, AnswerPair, Run, RunStore, StepRecord, write_json
+from tokenunlearn.runs.run import READERS, START_REPORT, AnswerPair, Run, StepRecord
+from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tokenunlearn.errors import TokenUnlearnError
 
@@ -43,6 +44,13 @@ def replaced(path: str | Path, *, synced: bool = True) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             scratch.unlink()
+
+
+def write_json(path: Path, value: Any, *, synced: bool = True) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never a part."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    with replaced(path, synced=synced) as file:
+        file.write(f"{text}\n".encode())
 
 
 def sync(path: Path) -> None:

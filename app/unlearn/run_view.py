@@ -14,8 +14,9 @@ from app.errors import show_error
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.errors import RunError
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import Run, RunState
+from tokenunlearn.runs.state import RunState
 from tokenunlearn.training.memory import size_text
 from tokenunlearn.training.settings import NO_CONTROL
 

@@ -21,9 +21,9 @@ from tokenunlearn.datasets import load_samples
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import Run
 
 PAGES = {"overview": "Forget the secret", "tokens": "Tokens", "unlearn": "Unlearn", "compare": "Compare"}
 SCORES = ASSETS / "scores" / "demo-authors-forget10.parquet"

@@ -6,9 +6,10 @@ import os
 import pytest
 
 from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.files import write_json
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.spec import RunSpec, make_rule
-from tokenunlearn.runs.store import RunStore, write_json
+from tokenunlearn.runs.store import RunStore
 
 
 def spec(**changes):
@@ -94,7 +95,7 @@ def test_active_runs_are_cancelled_but_not_deleted_and_ended_ones_the_other_way_
 
 def test_a_run_started_when_it_first_ran(store, monkeypatch):
     times = iter(["09:00", "09:01", "09:02"])
-    monkeypatch.setattr("tokenunlearn.runs.store.now", lambda: next(times))
+    monkeypatch.setattr("tokenunlearn.runs.run.now", lambda: next(times))
     run = store.create(spec())
     run.set_state(status="running", phase="loading")
     run.set_state(status="running", phase="training")

@@ -28,7 +28,8 @@ from tokenunlearn.settings import parse_assignments, parse_value
 
 if TYPE_CHECKING:
     from tokenunlearn.models.source import ModelSource
-    from tokenunlearn.runs.store import Run, RunState, StepRecord
+    from tokenunlearn.runs.run import Run, StepRecord
+    from tokenunlearn.runs.state import RunState
 
 out = Console()
 err = Console(stderr=True)
@@ -119,7 +120,8 @@ def model_source(
         TokenUnlearnError: If there is no such run, or it was made from another model.
     """
     from tokenunlearn.models.source import ModelSource
-    from tokenunlearn.runs.store import Run, RunStore
+    from tokenunlearn.runs.run import Run
+    from tokenunlearn.runs.store import RunStore
 
     source = ModelSource(model or "demo")
     if adapter:

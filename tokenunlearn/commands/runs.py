@@ -120,7 +120,8 @@ def runs_export(
 ) -> None:
     """Write the model of a run as a folder for transformers or peft, with a model card."""
     from tokenunlearn.runs.export import export_run, hub_client, push_to_hub
-    from tokenunlearn.runs.store import Run, RunStore
+    from tokenunlearn.runs.run import Run
+    from tokenunlearn.runs.store import RunStore
 
     run = Run(out_folder / RunStore(out_folder).locate(run_id))
     client = hub_client() if repository else None

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
     from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.runs.plan import RunPlan
-    from tokenunlearn.runs.store import Run
+    from tokenunlearn.runs.run import Run
 
 # Free text, in which a comma separates nothing.
 TEXTS = ("base_model",)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.errors import RunError
-from tokenunlearn.files import replaced
+from tokenunlearn.files import replaced, write_json
 from tokenunlearn.folders import user_path
 from tokenunlearn.models.templates import TEMPLATE_KWARGS
 from tokenunlearn.models.weight_files import json_object
 from tokenunlearn.runs.card import base_title, model_card
-from tokenunlearn.runs.store import Run, write_json
+from tokenunlearn.runs.run import Run
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -22,7 +22,7 @@ from tokenunlearn.models.source import ModelSource
 from tokenunlearn.training.finetune_settings import RetrainSettings
 
 if TYPE_CHECKING:
-    from tokenunlearn.runs.store import Run
+    from tokenunlearn.runs.run import Run
 
 Progress = Callable[[str, int, int], None]
 NAMED = 5  # ids that an error names

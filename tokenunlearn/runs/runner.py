@@ -14,8 +14,9 @@ from tokenunlearn.files import replaced
 from tokenunlearn.models.processes import is_main_process
 from tokenunlearn.runs.check import refuse
 from tokenunlearn.runs.ledger import measure_requests
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import make_rule
-from tokenunlearn.runs.store import Run, RunState
+from tokenunlearn.runs.state import RunState
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet

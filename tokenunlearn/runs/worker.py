@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.runner import execute
-from tokenunlearn.runs.store import Run
 
 if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel

@@ -12,10 +12,13 @@ from tokenunlearn.attribution.selection import HardSelection, describe_rule
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
+from tokenunlearn.files import write_json
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.run import SHIPPED_FILES, Run
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import SHIPPED_FILES, Run, RunState, RunStore, write_json
+from tokenunlearn.runs.state import RunState
+from tokenunlearn.runs.store import RunStore
 from tokenunlearn.training.settings import UnlearnSettings
 from tools.embedded.card import FORGET
 

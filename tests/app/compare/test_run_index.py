@@ -8,7 +8,8 @@ import pytest
 
 from app.compare import run_index, run_table
 from tests.stored_run import write_run
-from tokenunlearn.runs.store import Run, RunStore
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.store import RunStore
 
 IDS = [f"2026010{i}-100000-npo-hard-000{i}" for i in range(1, 4)]
 

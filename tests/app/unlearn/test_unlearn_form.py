@@ -28,7 +28,7 @@ from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.grid import make_grid, with_controls
-from tokenunlearn.runs.store import Run
+from tokenunlearn.runs.run import Run
 from tokenunlearn.training.presets import RUN_PRESETS
 from tokenunlearn.training.settings import UnlearnSettings
 
