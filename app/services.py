@@ -27,6 +27,7 @@ from tokenunlearn.models.presets import PRESETS, available_presets, retrained_mo
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.retraining import retrained_for, twin_folder
 from tokenunlearn.runs.run import READERS, START_REPORT, AnswerPair, Run, StepRecord
+from tokenunlearn.runs.state import RunState
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
@@ -113,6 +114,11 @@ def shipped(run: Run) -> bool:
     return run.folder.parent == shipped_store().root
 
 
+def run_state(run: Run) -> RunState:
+    """Where a run is, also if its folder could not be written when it ended."""
+    return worker().state(run)
+
+
 def story(run: Run) -> Story:
     """What is stored about a run and about the models to compare it with."""
     spec = run.spec
@@ -193,7 +199,7 @@ def keep_upload(content: bytes, name: str, layout: Layout | None = None) -> str:
     stem, ending = split_ending(name)
     stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)[:40]
     path = folder / f"{stem}-{digest}{ending}"
-    if not path.exists():
+    if not path.exists() or path.stat().st_size != len(content):  # half a file, once left by a full disk
         with replaced(path) as file:
             file.write(content)
     return f"file:{path}"

@@ -421,8 +421,8 @@ def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, t
     assert process.returncode == 0, err
     assert "Traceback" not in err
     (run,) = store.runs()
-    assert run.state.status == json.loads(out)["status"] == "cancelled"
-    assert run.state.message == f"Cancelled after {len(run.metrics)} of 9000 steps."
+    assert run.state.status == json.loads(out)["status"] == "stopped"
+    assert run.state.message.startswith(f"Stopped after {len(run.metrics)} of 9000 steps; the weights")
     assert run.adapter is not None
 
 
@@ -447,7 +447,7 @@ def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_pat
     finally:
         (run.folder / "cancel").touch()
         thread.join(timeout=60)
-    assert run.state.status == "cancelled"
+    assert run.state.status == "stopped"
     assert run.adapter is not None
 
 

@@ -68,7 +68,8 @@ def entries(runs: Sequence[Run]) -> list[RunEntry]:
             entry = _entry(run.folder, tuple(services.stamp(run.folder / name) for name in FILES))
         except RunError:
             continue
-        state = run.state if entry.state.active else entry.state
+        settled = not entry.state.active and entry.state.status != "interrupted"
+        state = entry.state if settled else run.state
         oldest_first.append(
             RunEntry(**vars(entry) | {"state": state, "color": PALETTE[place % len(PALETTE)]})
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -177,8 +178,14 @@ def executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, i
     import signal
     import threading
 
+    wait = ""
+
     def show() -> None:
+        nonlocal wait
         state = run.state
+        if state.phase == "waiting" and state.message != wait:
+            wait = state.message
+            err.print(escape(wait))
         if state.status == "running" and state.phase:
             phase(state.phase, state.done, state.total)
 

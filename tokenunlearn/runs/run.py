@@ -13,6 +13,7 @@ runs/ID/report.json       evaluation, if there was one
 runs/ID/adapter/          what the run changed
 runs/ID/label.txt         what a person calls the run now; the spec keeps the first label
 runs/ID/cancel            there once someone asked to stop
+runs/ID/lock              held by the process that runs it, until the run ends
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ from tokenunlearn.errors import FileError, RunError, TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues, read_report
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.evaluation.watch import Watched
-from tokenunlearn.files import replaced, sync, write_json
+from tokenunlearn.files import append_line, refusal, replaced, sync, write_json
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
+from tokenunlearn.runs.locks import acquire, is_held, is_owned, release
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.state import RunState, alive, now
+from tokenunlearn.runs.state import RunState, now
 from tokenunlearn.stored import read_json, read_lines, read_text
 
 # What a run has measured and said; its weights are not shipped.
@@ -52,6 +54,7 @@ SHIPPED_FILES = (
     "report.json",
 )
 LONGEST_LABEL = 80
+UNREADABLE = "A process carries out this run, but where it is cannot be read."
 START_REPORT = "start_report.json"
 
 
@@ -107,24 +110,54 @@ class Run:
 
     @property
     def state(self) -> RunState:
-        """The state on disk; one whose process has gone is failed, or cancelled where it still waited.
+        """The state on disk; an active run is interrupted if no process holds its lock.
 
         A run that cannot be read is damaged, unless a process still carries it out.
         """
+        state = self._stored_state()
+        if state.active or state.status == "damaged":
+            try:
+                held = is_held(self.lock)
+            except OSError as error:
+                reason = f"its lock cannot be read: {error.strerror or error}"
+                unknown = f"Whether a process still carries out this run is unknown; {reason}."
+                return replace(state, message=unknown) if state.active else state
+            if held:
+                return state if state.active else RunState("running", message=UNREADABLE)
+            state = self._stored_state()  # its owner may have ended it meanwhile
+            state = state.interrupted() if state.active else state
         try:
-            state: RunState = read_json(self.folder / "state.json", RunState)
-            if not (state.active and alive(state.pid)):
-                _ = self.spec
-        except FileError as error:
-            return RunState("damaged", message=str(self._damaged(error)))
+            _ = self.spec
         except RunError as error:
             return RunState("damaged", message=str(error))
-        if not state.active or alive(state.pid):
-            return state
-        if state.status == "queued":
-            gone = "The server stopped before this run started. Start it again."
-            return replace(state, status="cancelled", message=gone)
-        return replace(state, status="failed", message="The process stopped before this run finished.")
+        return state
+
+    def _stored_state(self) -> RunState:
+        try:
+            state: RunState = read_json(self.folder / "state.json", RunState)
+        except FileError as error:
+            return RunState("damaged", message=str(self._damaged(error)))
+        return state
+
+    @property
+    def lock(self) -> Path:
+        """The file of its lock."""
+        return self.folder.absolute() / "lock"
+
+    @property
+    def own(self) -> bool:
+        """Whether this process carries it out."""
+        return is_owned(self.lock)
+
+    def take(self) -> None:
+        """Become the process that carries it out, until it has ended.
+
+        Raises:
+            RunError: If another process does.
+            TokenUnlearnError: If its folder cannot be written.
+        """
+        if not self.own and not acquire(self.lock):
+            raise RunError(f'The run "{self.id}" belongs to another process.')
 
     @property
     def parent(self) -> Run | None:
@@ -286,21 +319,34 @@ class Run:
 
         Raises:
             RunError: If it has ended already.
+            TokenUnlearnError: If its folder cannot be written.
         """
         if not self.state.active:
             raise RunError(
                 f'The run "{self.id}" is {self.state.status}; only queued and running runs can be cancelled.'
             )
-        (self.folder / "cancel").touch()
+        try:
+            (self.folder / "cancel").touch()
+        except OSError as error:
+            raise refusal(self.folder / "cancel", error) from error
 
-    def write(self, name: str, value: Any) -> None:
-        """Replace one JSON file of the run as a whole."""
-        write_json(self.folder / name, value)
+    def write(self, name: str, value: Any, *, synced: bool = True) -> None:
+        """Replace one JSON file of the run as a whole.
+
+        Raises:
+            TokenUnlearnError: If it cannot be written, or the folder is gone.
+        """
+        if not self.folder.is_dir():
+            raise RunError(f'The folder of the run "{self.id}" is gone.')
+        write_json(self.folder / name, value, synced=synced)
 
     def set_state(self, **changes: Any) -> RunState:
-        """Change the state on disk; called only by the process that runs it.
+        """Change the state on disk; called only by the process that runs it, which the end of the run frees.
 
         The state of a run that has ended, and what it measured, outlast a crash of the machine.
+
+        Raises:
+            TokenUnlearnError: If it cannot be written.
         """
         try:
             state = read_json(self.folder / "state.json", RunState)
@@ -308,13 +354,17 @@ class Run:
             state = RunState("running")
         if changes.get("status") == "running":
             changes["started"] = state.started or now()
-        elif changes.get("status") in ("completed", "failed", "cancelled"):
-            changes["ended"] = now()
-        state = replace(state, **changes, pid=os.getpid())
+        state = replace(state, **changes)
+        if state.active:
+            state = replace(state, ended="")
+        else:
+            state = replace(state, ended=changes.get("ended", now()))
         if not state.active:
             for name in ("metrics.jsonl", "watched.jsonl"):
                 sync(self.folder / name)
-        write_json(self.folder / "state.json", asdict(state), synced=not state.active)
+        self.write("state.json", asdict(state), synced=not state.active)
+        if not state.active:
+            release(self.lock)
         return state
 
     def append_metrics(self, record: Mapping[str, float]) -> None:
@@ -327,8 +377,7 @@ class Run:
         self._append("watched.jsonl", record)
 
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
-        with (self.folder / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        append_line(self.folder / name, json.dumps(record, ensure_ascii=False))
 
     def _damaged(self, error: FileError) -> RunError:
         return RunError(f'The run "{self.id}" is damaged and can only be deleted: {error}')

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-Status = Literal["queued", "running", "completed", "failed", "cancelled", "damaged"]
+Status = Literal["queued", "running", "completed", "stopped", "cancelled", "failed", "interrupted", "damaged"]
 ACTIVE = ("queued", "running")
+INTERRUPTED = {
+    "queued": "The server stopped before this run started.",
+    "running": "The process stopped before this run finished.",
+}
 
 
 @dataclass(frozen=True)
@@ -16,14 +19,16 @@ class RunState:
     """Where a run is.
 
     Attributes:
-        status: queued, running, completed, failed or cancelled; damaged where it cannot be read.
-        phase: What a running run does: loading, scoring, reference, training, generating, evaluating.
+        status: queued or running; completed, stopped (on request, with the weights trained so far), cancelled
+            (on request, before any weight changed), failed, or interrupted (its process ended before it did);
+            damaged where it cannot be read.
+        phase: What an active run does: waiting (for its device), loading, scoring, reference, training,
+            saving, comparing tokens, generating, measuring requests, evaluating.
         done: Units of the phase that are done; steps in training.
         total: Units of the phase.
-        message: Why it failed, or what a reader should know.
+        message: Why it ended so, or what a reader should know.
         started: UTC time, ISO 8601, or "".
         ended: UTC time, ISO 8601, or "".
-        pid: Process that runs it.
     """
 
     status: Status
@@ -33,27 +38,17 @@ class RunState:
     message: str = ""
     started: str = ""
     ended: str = ""
-    pid: int = 0
 
     @property
     def active(self) -> bool:
         """Whether it is still to end."""
         return self.status in ACTIVE
 
+    def interrupted(self) -> RunState:
+        """What an active run is once its process has ended."""
+        return replace(self, status="interrupted", message=INTERRUPTED[self.status])
+
 
 def now() -> str:
     """UTC time, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def alive(pid: int) -> bool:
-    """Whether a process exists."""
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

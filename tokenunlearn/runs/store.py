@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenunlearn.errors import RunError
-from tokenunlearn.files import sync
+from tokenunlearn.files import new_folder, write_json
 from tokenunlearn.folders import user_path
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.state import RunState
@@ -34,27 +33,19 @@ class RunStore:
         self.read_only = read_only
 
     def create(self, spec: RunSpec, scores: ScoreSet | None = None) -> Run:
-        """Make the run's folder, whole or not at all; it waits as queued.
+        """Make the run's folder, whole or not at all; it waits as queued and belongs to this process.
 
         Raises:
-            RunError: If the folder cannot be written.
+            TokenUnlearnError: If the folder cannot be written.
         """
         self._check_writable()
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
-        except OSError as error:
-            raise RunError(
-                f'Runs cannot be written to "{self.root}": {error.strerror}; choose another folder.'
-            ) from None
-        run = Run(scratch)
-        run.write("spec.json", spec.to_json())
-        run.write("state.json", asdict(RunState("queued", pid=os.getpid())))
-        if scores is not None:
-            scores.save(scratch / "scores.parquet")
-        scratch.chmod(0o755)
-        run = Run(scratch.rename(self.root / spec.id))
-        sync(self.root)
+        run = Run(self.root / spec.id)
+        with new_folder(run.folder) as scratch:
+            write_json(scratch / "spec.json", spec.to_json())
+            write_json(scratch / "state.json", asdict(RunState("queued")))
+            if scores is not None:
+                scores.save(scratch / "scores.parquet")
+        run.take()
         return run
 
     def runs(self) -> list[Run]:

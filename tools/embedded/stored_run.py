@@ -12,7 +12,6 @@ from tokenunlearn.attribution.selection import HardSelection, describe_rule
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
-from tokenunlearn.files import write_json
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.run import SHIPPED_FILES, Run
 from tokenunlearn.runs.runner import execute
@@ -68,7 +67,6 @@ def ship(run: Run, folder: Path) -> Path:
     for name in SHIPPED_FILES:
         if (run.folder / name).exists():
             shutil.copyfile(run.folder / name, target / name)
-    write_json(target / "state.json", asdict(run.state) | {"pid": 0})
     for path in target.iterdir():
         path.chmod(0o644)
     return target

@@ -210,7 +210,7 @@ def test_a_discarded_run_is_gone(open_page, scored):
     wait_until(lambda: not runs())
 
 
-@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+@pytest.mark.parametrize("status", ["completed", "failed", "interrupted"])
 def test_an_ended_run_is_discarded_after_asking_once_more(open_page, home, status):
     older = write_run(home, "20260101-100000-npo-hard-0001", "older")
     run = write_run(home, "20260102-100000-npo-hard-0002", "newer")
