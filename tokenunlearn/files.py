@@ -125,7 +125,7 @@ def new_folder(folder: Path, *, replaces: bool = False) -> Iterator[Path]:
     """
     if not replaces and os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise TokenUnlearnError(f'"{folder}" exists and is not an empty folder; choose another one.')
-    scratch = folder.absolute().parent / f"{NEW}{secrets.token_hex(8)}"
+    scratch = free_name(folder)
     lock = FileLock(f"{scratch}.lock", thread_local=False)
     try:
         scratch.parent.mkdir(parents=True, exist_ok=True)
@@ -142,6 +142,11 @@ def new_folder(folder: Path, *, replaces: bool = False) -> Iterator[Path]:
                 Path(lock.lock_file).unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         raise refusal(folder, error) from error
+
+
+def free_name(folder: Path) -> Path:
+    """A hidden name beside a folder, which says that what bears it is not whole."""
+    return folder.absolute().parent / f"{NEW}{secrets.token_hex(8)}"
 
 
 def _beside(path: Path) -> Path:

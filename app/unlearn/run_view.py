@@ -259,16 +259,13 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
         state = services.run_state(run)
         row: dict[str, Any] = {"run": run.label, "status": state.status, "note": state.message, "id": run.id}
         rows.append(row)
-        if state.status == "damaged":
-            continue
-        spec = run.spec
-        row.update(
-            {
+        with suppress(RunError):  # a damaged run
+            spec = run.spec
+            row |= {
                 "model": spec.model,
                 "forget set": spec.samples,
                 "weights": weights_text(spec),
                 "objective": spec.config.get("objective", ""),
                 "created (UTC)": spec.created[:16].replace("T", " "),
             }
-        )
     return pd.DataFrame(rows, columns=COLUMNS if rows else None)

@@ -23,6 +23,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
@@ -366,6 +367,26 @@ class Run:
         if not state.active:
             release(self.lock)
         return state
+
+    def settle(self) -> RunState:
+        """Write the final state of an interrupted run, which ended when its state was last written.
+
+        Raises:
+            RunError: If another process carries it out.
+            TokenUnlearnError: If it cannot be written.
+        """
+        self.take()
+        try:
+            state = self._stored_state()
+            if not state.active:
+                return state
+            end = datetime.fromtimestamp((self.folder / "state.json").stat().st_mtime, UTC)
+            lost = state.interrupted()
+            return self.set_state(
+                status=lost.status, message=lost.message, ended=end.isoformat(timespec="seconds")
+            )
+        finally:
+            release(self.lock)
 
     def append_metrics(self, record: Mapping[str, float]) -> None:
         """Add one step's record; numbers that are not finite are stored as null."""
