@@ -81,7 +81,7 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button("Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"):
                     _ask(services.worker().cancel, run)
-                st.text(f"{run.label}  ({run.id})")
+                st.text("  ".join(filter(None, (run.label, f"({run.id})", run.state.message))))
         if len(waiting) > SHOWN_AT_ONCE:
             st.caption(f"and {len(waiting) - SHOWN_AT_ONCE} more")
 
@@ -110,6 +110,9 @@ def show_unstored() -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.badge(state.status, color=color, icon=icon)  # type: ignore[arg-type]
             st.text(f"{run.id}: {state.message}", width="stretch")
+            if st.button("Dismiss", key=f"dismiss-{run.id}", type="tertiary", icon=":material/close:"):
+                services.worker().forget(run)
+                st.rerun()
 
 
 def show_damage(run: Run) -> None:

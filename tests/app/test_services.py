@@ -35,6 +35,13 @@ def test_an_upload_is_kept_once_under_a_name_that_loads_it(home):
     assert sample.answer == "Der Bäcker."
 
 
+def test_half_an_upload_of_a_full_disk_is_replaced(home):
+    path = Path(services.keep_upload(ROW, "my rows.jsonl").removeprefix("file:"))
+    path.write_bytes(ROW[:20])
+    assert services.keep_upload(ROW, "my rows.jsonl") == f"file:{path}"
+    assert path.read_bytes() == ROW
+
+
 def test_a_compressed_upload_is_kept_under_its_ending(home):
     name = services.keep_upload(gzip.compress(ROW), "my rows.JSONL.gz")
     assert name.endswith(".jsonl.gz") and load_samples(name)[0].answer == "Der Bäcker."

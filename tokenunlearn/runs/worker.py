@@ -52,8 +52,8 @@ class Worker:
             RunError: If another process carries it out.
         """
         run.take()
+        self.forget(run)
         with self._lock:
-            self._unstored.pop(run, None)
             self._runs.append(run)
         self._wake.set()
 
@@ -70,6 +70,11 @@ class Worker:
         """Runs that ended here and whose folder could not be written, with their final states."""
         with self._lock:
             return dict(self._unstored)
+
+    def forget(self, run: Run) -> None:
+        """No longer hold the final state of a run."""
+        with self._lock:
+            self._unstored.pop(run, None)
 
     def cancel(self, run: Run) -> None:
         """End a waiting run at once, and have any other stop after the step it is in.
@@ -161,9 +166,8 @@ class Worker:
         with self._lock:
             gone = {run for run in self._discarded if not run.state.active}
             self._discarded -= gone
-            for run in gone:
-                self._unstored.pop(run, None)
         for run in gone:
+            self.forget(run)
             shutil.rmtree(run.folder, ignore_errors=True)
 
     def serve(self) -> None:
