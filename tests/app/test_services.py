@@ -6,6 +6,7 @@ import gzip
 import json
 import threading
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
