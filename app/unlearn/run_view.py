@@ -81,7 +81,9 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button("Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"):
                     _ask(services.worker().cancel, run)
-                st.text("  ".join(filter(None, (run.label, f"({run.id})", run.state.message))))
+                st.text(f"{run.label}  ({run.id})")
+            if message := run.state.message:
+                st.text(message)
         if len(waiting) > SHOWN_AT_ONCE:
             st.caption(f"and {len(waiting) - SHOWN_AT_ONCE} more")
 
