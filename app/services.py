@@ -26,7 +26,8 @@ from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.retraining import retrained_for, twin_folder
-from tokenunlearn.runs.run import READERS, START_REPORT, AnswerPair, Run, StepRecord
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.run_files import READERS, START_REPORT, AnswerPair, StepRecord
 from tokenunlearn.runs.state import RunState
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker

@@ -14,7 +14,7 @@ from tests.damage import JSON
 from tokenunlearn.errors import FileError
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.watch import Watched
-from tokenunlearn.runs.run import StepRecord
+from tokenunlearn.runs.run_files import StepRecord
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState
 from tokenunlearn.stored import fitted, parse_json, read_bytes, read_json, read_lines

@@ -25,7 +25,8 @@ from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.token_changes import summarize
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.ledger import forest
-from tokenunlearn.runs.run import READERS, START_REPORT, Run
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.run_files import READERS, START_REPORT
 from tokenunlearn.runs.store import RunStore
 
 IDS = [f"2026010{i}-100000-npo-hard-000{i}" for i in (1, 2, 3)]

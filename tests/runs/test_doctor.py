@@ -143,6 +143,18 @@ def test_what_only_a_person_can_decide_is_left_and_said(store):
     assert mend(faults) == faults[:2]
 
 
+@pytest.mark.parametrize("content", [b"{", b"\0\0", None])
+def test_a_run_whose_state_cannot_be_read_is_interrupted(store, content):
+    run = store.get(IDS[1])
+    state = run.folder / "state.json"
+    state.unlink() if content is None else state.write_bytes(content)
+    assert 'mend it with "runs doctor"' in run.state.message
+    (fault,) = examine(store)
+    assert (fault.remedy, mend([fault])) == ("mark", [])
+    assert (run.state.status, run.state.message) == ("interrupted", "How this run ended cannot be read.")
+    assert run.state.ended and run.report and examine(store) == []
+
+
 def test_what_cannot_be_removed_is_said(store, monkeypatch):
     (store.root / ".new-1a").mkdir()
 

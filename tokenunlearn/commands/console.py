@@ -29,7 +29,8 @@ from tokenunlearn.settings import parse_assignments, parse_value
 
 if TYPE_CHECKING:
     from tokenunlearn.models.source import ModelSource
-    from tokenunlearn.runs.run import Run, StepRecord
+    from tokenunlearn.runs.run import Run
+    from tokenunlearn.runs.run_files import StepRecord
     from tokenunlearn.runs.state import RunState
 
 out = Console()

@@ -88,7 +88,12 @@ def _faults(run: Run) -> Iterator[Fault]:
     """What is wrong with a run."""
     state = run.state
     if state.status == "damaged":
-        yield Fault(run.folder, state.message)
+        try:
+            _ = run.spec
+        except RunError:
+            yield Fault(run.folder, state.message)
+        else:
+            yield Fault(run.folder, state.message, "mark", run.settle)
         return
     if state.active:
         return

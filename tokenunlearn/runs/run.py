@@ -20,66 +20,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import FileError, RunError, TokenUnlearnError
-from tokenunlearn.evaluation.report import ReportValues, read_report
+from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.evaluation.watch import Watched
 from tokenunlearn.files import append_line, refusal, replaced, sync, write_json
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.locks import acquire, is_held, is_owned, release
+from tokenunlearn.runs.run_files import READERS, START_REPORT, AnswerPair, StepRecord
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState, now
-from tokenunlearn.stored import read_json, read_lines, read_text
+from tokenunlearn.stored import read_json
 
-# What a run has measured and said; its weights are not shipped.
-SHIPPED_FILES = (
-    "spec.json",
-    "state.json",
-    "metrics.jsonl",
-    "watched.jsonl",
-    "scores.parquet",
-    "resolved.json",
-    "tokens.parquet",
-    "generations.json",
-    "requests.json",
-    "report.json",
-)
 LONGEST_LABEL = 80
 UNREADABLE = "A process carries out this run, but where it is cannot be read."
-START_REPORT = "start_report.json"
-
-
-class _Step(TypedDict):
-    step: float
-
-
-class StepRecord(_Step, total=False):
-    """What one step measured, and more: NLL and losses in nats, seconds since the first step."""
-
-    forget_nll: float | None
-    retain_loss: float | None
-    loss: float | None
-    seconds: float | None
-
-
-class AnswerPair(TypedDict):
-    """A question of a run's samples with its answer, and what the model answers before and after the run."""
-
-    sample_id: str
-    question: str
-    answer: str
-    before: str
-    after: str
 
 
 @dataclass(frozen=True)
@@ -137,7 +100,8 @@ class Run:
         try:
             state: RunState = read_json(self.folder / "state.json", RunState)
         except FileError as error:
-            return RunState("damaged", message=str(self._damaged(error)))
+            repair = 'mend it with "runs doctor", or delete it'
+            return RunState("damaged", message=f'The run "{self.id}" is damaged; {repair}: {error}')
         return state
 
     @property
@@ -369,7 +333,9 @@ class Run:
         return state
 
     def settle(self) -> RunState:
-        """Write the final state of an interrupted run, which ended when its state was last written.
+        """Write the final state of an interrupted run, also of one whose state cannot be read.
+
+        It ended when its state was last written.
 
         Raises:
             RunError: If another process carries it out.
@@ -378,13 +344,14 @@ class Run:
         self.take()
         try:
             state = self._stored_state()
-            if not state.active:
+            if not state.active and state.status != "damaged":
                 return state
-            end = datetime.fromtimestamp((self.folder / "state.json").stat().st_mtime, UTC)
-            lost = state.interrupted()
-            return self.set_state(
-                status=lost.status, message=lost.message, ended=end.isoformat(timespec="seconds")
-            )
+            message = state.interrupted().message if state.active else "How this run ended cannot be read."
+            end = {}
+            with suppress(OSError):
+                changed = datetime.fromtimestamp((self.folder / "state.json").stat().st_mtime, UTC)
+                end = {"ended": changed.isoformat(timespec="seconds")}
+            return self.set_state(status="interrupted", message=message, **end)
         finally:
             release(self.lock)
 
@@ -408,21 +375,6 @@ class Run:
         with suppress(FileError):
             return READERS[name](self.folder / name)
         return None
-
-
-# What each file beside spec and state holds.
-READERS: Mapping[str, Callable[[Path], Any]] = {
-    "label.txt": read_text,
-    "metrics.jsonl": partial(read_lines, kind=StepRecord),
-    "watched.jsonl": partial(read_lines, kind=Watched),
-    "resolved.json": partial(read_json, kind=dict[str, Any]),
-    "generations.json": partial(read_json, kind=dict[str, list[AnswerPair]]),
-    "report.json": read_report,
-    START_REPORT: read_report,
-    "requests.json": partial(read_json, kind=list[Request]),
-    "scores.parquet": ScoreSet.load,
-    "tokens.parquet": load_changes,
-}
 
 
 def _short(label: str) -> str:

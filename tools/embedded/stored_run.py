@@ -13,7 +13,8 @@ from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.folders import ASSETS
-from tokenunlearn.runs.run import SHIPPED_FILES, Run
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.run_files import SHIPPED_FILES
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState

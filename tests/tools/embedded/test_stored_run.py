@@ -8,7 +8,7 @@ import pytest
 from tokenunlearn.errors import RunError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.source import ModelSource
-from tokenunlearn.runs.run import SHIPPED_FILES
+from tokenunlearn.runs.run_files import SHIPPED_FILES
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.training.settings import UnlearnSettings
 from tools.embedded import stored_run
