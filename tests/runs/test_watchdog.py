@@ -105,6 +105,8 @@ def test_a_fault_ends_its_run_and_nothing_else(worker, tmp_path, full, fault):
     harmless = fault in ("half a state", "state of another kind", "no spec")
     assert state.status == ("completed" if harmless else "failed")
     assert run not in worker.waiting() and not run.own
+    assert run.folder.is_dir() == (fault not in ("no folder", "a file for a folder"))
+    assert ("(see error.txt)" in state.message) == (run.folder / "error.txt").is_file()
     assert state.message.endswith((".", "killed", "(see error.txt)")) or harmless
 
 

@@ -67,12 +67,21 @@ def execute(run: Run, load: LoadModel | None = None, between: Between | None = N
         return end(run, status="failed", message=str(error))
     except Exception as error:
         message = f"{type(error).__name__}: {str(error)[:300]}"
-        with suppress(Exception), replaced(run.folder / "error.txt") as file:
-            file.write(traceback.format_exc().encode())
+        if _keep_traceback(run):
             message += " (see error.txt)"
         return end(run, status="failed", message=message)
     finally:
         release(run.lock)
+
+
+def _keep_traceback(run: Run) -> bool:
+    """Write the traceback of the present exception beside the run's files, if that can be done."""
+    with suppress(Exception):
+        if run.folder.is_dir():
+            with replaced(run.folder / "error.txt") as file:
+                file.write(traceback.format_exc().encode())
+            return True
+    return False
 
 
 def end(run: Run, **changes: Any) -> RunState:
