@@ -21,12 +21,15 @@ from tokenunlearn.errors import DatasetError, RunError, TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.report import read_report as stored_report
 from tokenunlearn.evaluation.token_changes import TokenChange
-from tokenunlearn.files import replaced
+from tokenunlearn.files import replaced, write_json
 from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.retraining import retrained_for, twin_folder
-from tokenunlearn.runs.store import READERS, START_REPORT, AnswerPair, Run, RunStore, StepRecord, write_json
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.run_files import READERS, START_REPORT, AnswerPair, StepRecord
+from tokenunlearn.runs.state import RunState
+from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:
@@ -112,6 +115,11 @@ def shipped(run: Run) -> bool:
     return run.folder.parent == shipped_store().root
 
 
+def run_state(run: Run) -> RunState:
+    """Where a run is, also if its folder could not be written when it ended."""
+    return worker().state(run)
+
+
 def story(run: Run) -> Story:
     """What is stored about a run and about the models to compare it with."""
     spec = run.spec
@@ -192,7 +200,7 @@ def keep_upload(content: bytes, name: str, layout: Layout | None = None) -> str:
     stem, ending = split_ending(name)
     stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)[:40]
     path = folder / f"{stem}-{digest}{ending}"
-    if not path.exists():
+    if not path.exists() or path.stat().st_size != len(content):  # half a file, once left by a full disk
         with replaced(path) as file:
             file.write(content)
     return f"file:{path}"

@@ -31,8 +31,9 @@ from tokenunlearn.evaluation.recall import recall
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import MetricResult
 from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import make_rule
-from tokenunlearn.runs.store import Run, RunStore
+from tokenunlearn.runs.store import RunStore
 
 MODEL, FORGET, RETAIN = "demo", "authors:forget10", "authors:retain90"
 AUTHORS_A_REQUEST = 2

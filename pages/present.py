@@ -14,7 +14,7 @@ from app.present.presentation import make_slides
 from app.present.slides import Slide
 from app.unlearn import run_view
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.runs.store import Run
+from tokenunlearn.runs.run import Run
 
 
 def stored_runs() -> dict[str, Run]:

@@ -85,6 +85,7 @@ with st.sidebar:
     chosen_source, stored, path = controls.scored_source()
 st.title("Unlearn")
 run_view.show_active(run_view.active_runs())
+run_view.show_unstored()
 if "notice" in st.session_state:
     with st.container(border=True):
         st.text(st.session_state.pop("notice"))
@@ -92,7 +93,7 @@ if stored is not None and path is not None:
     launch(chosen_source, stored, path)
 elif path is not None:
     controls.offer_scoring(chosen_source, path)
-ended = [(run, run.state) for run in services.store().runs()]
+ended = [(run, services.run_state(run)) for run in services.store().runs()]
 run_view.show_damaged([run for run, state in ended if state.status == "damaged"])
 finished = [run for run, state in ended if not state.active and state.status != "damaged"]
 if finished:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tokenunlearn.evaluation.token_changes import TokenChange, save_changes
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import Run, RunStore
+from tokenunlearn.runs.store import RunStore
 from tokenunlearn.training.settings import UnlearnSettings
 
 ROWS = (

@@ -16,6 +16,7 @@ from tests.launch import ROOT, imported_by
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.runs.locks import acquire, device_lock, release
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import RunStore
@@ -422,9 +423,29 @@ def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, t
     assert process.returncode == 0, err
     assert "Traceback" not in err
     (run,) = store.runs()
-    assert run.state.status == json.loads(out)["status"] == "cancelled"
-    assert run.state.message == f"Cancelled after {len(run.metrics)} of 9000 steps."
+    assert run.state.status == json.loads(out)["status"] == "stopped"
+    assert run.state.message.startswith(f"Stopped after {len(run.metrics)} of 9000 steps; the weights")
     assert run.adapter is not None
+
+
+def test_a_run_waits_for_the_device_and_says_for_whom(call, model, samples, tmp_path):
+    words = ["unlearn", "--model", model, "--samples", samples, "--retain", retained(samples), *QUICK]
+    (tmp_path / "runs").mkdir()
+    lock = device_lock(tmp_path / "runs", "cpu")
+    assert acquire(lock, note="20260101-100000-npo-hard-0001")
+    store = RunStore(tmp_path / "runs")
+
+    def give_way():
+        wait_until(lambda: any(run.state.phase == "waiting" for run in store.runs()))
+        release(lock)
+
+    thread = threading.Thread(target=give_way)
+    thread.start()
+    called = call(*words, "--selection", "uniform", "--out", tmp_path / "runs")
+    thread.join()
+    assert called.code == 0 and "completed" in called.out
+    said = " ".join(called.err.split())
+    assert said.count("Waiting for the run 20260101-100000-npo-hard-0001, which uses cpu.") == 1
 
 
 def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_path):
@@ -448,7 +469,7 @@ def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_pat
     finally:
         (run.folder / "cancel").touch()
         thread.join(timeout=60)
-    assert run.state.status == "cancelled"
+    assert run.state.status == "stopped"
     assert run.adapter is not None
 
 

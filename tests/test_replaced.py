@@ -9,9 +9,10 @@ import stat
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.files import check_writable, replaced
+from tokenunlearn.files import append_line, check_writable, new_folder, replaced
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,7 +51,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path, monkeypat
     path = tmp_path / "file.json"
     path.write_bytes(b"old")
     monkeypatch.setattr(os, "fsync", full)
-    sentence = f'^"{re.escape(str(path))}" cannot be written: No space left on device; choose another path.$'
+    sentence = rf'^"{re.escape(str(path))}" cannot be written: No space left on device \([\d,.]+ .B free\)'
     with pytest.raises(TokenUnlearnError, match=sentence), replaced(path) as file:
         file.write(b"new")
     assert path.read_bytes() == b"old"
@@ -83,6 +84,64 @@ def test_a_result_s_place_is_checked_before_the_work(tmp_path):
         check_writable(tmp_path / "file" / "below")
     with pytest.raises(TokenUnlearnError, match="is a folder"):
         check_writable(tmp_path / "deep")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    with new_folder(tmp_path / "made") as scratch:
+        (scratch / "file").write_bytes(b"new")
+        assert listing(tmp_path) == [scratch.name, f"{scratch.name}.lock"]
+    assert listing(tmp_path) == ["made"] and listing(tmp_path / "made") == ["file"]
+    with pytest.raises(KeyError), new_folder(tmp_path / "half") as scratch:
+        (scratch / "file").write_bytes(b"half")
+        raise KeyError
+    assert listing(tmp_path) == ["made"]
+
+
+def test_a_folder_that_holds_something_is_replaced_on_request_alone(tmp_path):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "old").touch()
+    with pytest.raises(TokenUnlearnError, match="exists and is not an empty folder"), new_folder(folder):
+        pytest.fail("entered")
+    with pytest.raises(KeyError), new_folder(folder, replaces=True):
+        raise KeyError
+    assert listing(folder) == ["old"]
+    with new_folder(folder, replaces=True) as scratch:
+        (scratch / "new").touch()
+    assert listing(folder) == ["new"] and listing(tmp_path) == ["made"]
+
+
+def test_weights_that_fill_the_disk_are_one_sentence(tmp_path):
+    error = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    sentence = rf'^"{tmp_path}/made" cannot be written: No space left on device \([\d,.]+ .B free\)'
+    with pytest.raises(TokenUnlearnError, match=sentence), new_folder(tmp_path / "made"):
+        raise error
+    assert listing(tmp_path) == []
+
+
+def test_half_a_line_is_taken_back(tmp_path, monkeypatch):
+    path = tmp_path / "lines"
+    append_line(path, "first")
+    opened = Path.open
+
+    def open_on_full_disk(self, mode):
+        file = opened(self, mode, buffering=0)
+
+        class Full:
+            tell, truncate, flush = file.tell, file.truncate, file.flush
+            __enter__, __exit__ = (lambda self: self), (lambda self, *_: file.close())
+
+            def write(self, content):
+                file.write(content[:3])
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        return Full()
+
+    monkeypatch.setattr(Path, "open", open_on_full_disk)
+    with pytest.raises(TokenUnlearnError, match="No space left on device"):
+        append_line(path, "second")
+    monkeypatch.undo()
+    assert path.read_text() == "first\n"
 
 
 def test_nothing_else_writes_files():

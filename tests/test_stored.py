@@ -14,8 +14,9 @@ from tests.damage import JSON
 from tokenunlearn.errors import FileError
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.watch import Watched
+from tokenunlearn.runs.run_files import StepRecord
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import RunState, StepRecord
+from tokenunlearn.runs.state import RunState
 from tokenunlearn.stored import fitted, parse_json, read_bytes, read_json, read_lines
 
 
@@ -30,8 +31,8 @@ class Point(TypedDict):
         (5, RunState, "x must be an object."),
         ({}, RunState, '"status" in x must be given.'),
         ({"status": "paused"}, RunState, '"status" in x must be one of queued, running'),
-        ({"status": "queued", "pid": None}, RunState, '"pid" in x must be a whole number.'),
-        ({"status": "queued", "pid": True}, RunState, '"pid" in x must be a whole number.'),
+        ({"status": "queued", "done": None}, RunState, '"done" in x must be a whole number.'),
+        ({"status": "queued", "done": True}, RunState, '"done" in x must be a whole number.'),
         ({"status": "queued", "done": 2**64}, RunState, '"done" in x must be a whole number.'),
         ({"x": float("nan"), "pair": [1, ""]}, Point, '"x" in x must be a number.'),
         ({"x": 1, "pair": [1]}, Point, '"pair" in x must be a list of 2.'),

@@ -34,6 +34,7 @@ PATH = (
     ("app.unlearn.run_plan:Plan.start", ""),
     ("tokenunlearn.runs.worker:Worker.submit", "the worker's thread takes the run off the queue"),
     ("tokenunlearn.runs.worker:Worker._loop", ""),
+    ("tokenunlearn.runs.worker:Worker._carry_out", ""),
     ("tokenunlearn.runs.runner:execute", ""),
     ("tokenunlearn.runs.runner:_Execution.go", ""),
     ("tokenunlearn.training.unlearn:unlearn", ""),

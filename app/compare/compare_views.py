@@ -21,7 +21,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.token_changes import TokenChange, summarize
 from tokenunlearn.runs.retraining import retrained_for
-from tokenunlearn.runs.store import Run
+from tokenunlearn.runs.run import Run
 
 BARS = ("forget/gold_span", "forget/gold_span_paraphrased", "retain/gold_span", "model_utility")
 SYMBOLS = ("circle", "triangle-up", "star", "cross", "pentagon", "hexagram", "x", "triangle-down")

@@ -15,8 +15,8 @@ from tokenunlearn.evaluation.token_changes import TokenChange
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.retraining import retrained_for
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import Run
 
 LETTERS = "ABCDEFGH"
 START_COLOR, RETRAINED_COLOR = "#6b7280", "#a1a1aa"

@@ -13,8 +13,9 @@ from app import services
 from app.charts import decimate
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import MetricValues
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import Run, RunState
+from tokenunlearn.runs.state import RunState
 
 # Distinct on light and dark grounds, and neighbors also to the color-blind; gray is for models as they are.
 PALETTE = ("#3b82f6", "#d97706", "#8b5cf6", "#0d9488", "#db2777", "#65a30d", "#b45309", "#0891b2")
@@ -67,7 +68,8 @@ def entries(runs: Sequence[Run]) -> list[RunEntry]:
             entry = _entry(run.folder, tuple(services.stamp(run.folder / name) for name in FILES))
         except RunError:
             continue
-        state = run.state if entry.state.active else entry.state
+        settled = not entry.state.active and entry.state.status != "interrupted"
+        state = entry.state if settled else run.state
         oldest_first.append(
             RunEntry(**vars(entry) | {"state": state, "color": PALETTE[place % len(PALETTE)]})
         )

@@ -17,8 +17,8 @@ import numpy as np
 from app.present.slides import CONFIDENCE, Count, Counts, Exchange, Piece, Quote, Slide, percent
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.runs.run_files import AnswerPair
 from tokenunlearn.runs.spec import RunSpec, make_rule
-from tokenunlearn.runs.store import AnswerPair
 
 EXAMPLES = 3
 LONGEST_ANSWER = 220

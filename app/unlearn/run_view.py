@@ -14,17 +14,20 @@ from app.errors import show_error
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.errors import RunError
+from tokenunlearn.files import size_text
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import Run, RunState
-from tokenunlearn.training.memory import size_text
+from tokenunlearn.runs.state import RunState
 from tokenunlearn.training.settings import NO_CONTROL
 
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
     "running": ("blue", ":material/play_circle:"),
     "completed": ("green", ":material/check_circle:"),
-    "failed": ("red", ":material/error:"),
+    "stopped": ("orange", ":material/stop_circle:"),
     "cancelled": ("orange", ":material/cancel:"),
+    "failed": ("red", ":material/error:"),
+    "interrupted": ("red", ":material/power_off:"),
     "damaged": ("red", ":material/broken_image:"),
 }
 SHOWN_AT_ONCE = 10
@@ -79,6 +82,8 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
                 if st.button("Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"):
                     _ask(services.worker().cancel, run)
                 st.text(f"{run.label}  ({run.id})")
+            if message := run.state.message:
+                st.text(message)
         if len(waiting) > SHOWN_AT_ONCE:
             st.caption(f"and {len(waiting) - SHOWN_AT_ONCE} more")
 
@@ -100,6 +105,18 @@ def show_damaged(runs: Sequence[Run]) -> None:
             st.caption(f"and {len(runs) - SHOWN_AT_ONCE} more")
 
 
+def show_unstored() -> None:
+    """How runs ended whose folder could not be written, or is gone."""
+    for run, state in services.worker().unstored().items():
+        color, icon = BADGES[state.status]
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.badge(state.status, color=color, icon=icon)  # type: ignore[arg-type]
+            st.text(f"{run.id}: {state.message}", width="stretch")
+            if st.button("Dismiss", key=f"dismiss-{run.id}", type="tertiary", icon=":material/close:"):
+                services.worker().forget(run)
+                st.rerun()
+
+
 def show_damage(run: Run) -> None:
     """Which files of a run are damaged and count as not there."""
     for sentence in services.run_damage(run):
@@ -118,7 +135,7 @@ def _ask(what: Callable[[Run], None], run: Run) -> None:
 
 def show_run(run: Run) -> None:
     """One run: status, phase, steps, ETA, curves, what was watched; how to end it while it is active."""
-    state, records, watched = run.state, run.metrics, run.watched
+    state, records, watched = services.run_state(run), run.metrics, run.watched
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             color, icon = BADGES[state.status]
@@ -206,6 +223,8 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
     state = run.state
     if run.cancel_requested:
         return "Stopping after the current step"
+    if state.phase == "waiting":
+        return "Waiting for the device"
     if state.status == "queued" or state.phase in ("", "loading"):  # the card's run is the next in line
         return "Starting: loading the model"
     text = f"{state.phase.capitalize()}: {state.done} of {state.total}"
@@ -242,19 +261,16 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Runs as rows: what a person tells them apart by."""
     rows: list[dict[str, Any]] = []
     for run in runs:
-        state = run.state
+        state = services.run_state(run)
         row: dict[str, Any] = {"run": run.label, "status": state.status, "note": state.message, "id": run.id}
         rows.append(row)
-        if state.status == "damaged":
-            continue
-        spec = run.spec
-        row.update(
-            {
+        with suppress(RunError):  # a damaged run
+            spec = run.spec
+            row |= {
                 "model": spec.model,
                 "forget set": spec.samples,
                 "weights": weights_text(spec),
                 "objective": spec.config.get("objective", ""),
                 "created (UTC)": spec.created[:16].replace("T", " "),
             }
-        )
     return pd.DataFrame(rows, columns=COLUMNS if rows else None)

@@ -21,9 +21,9 @@ from tokenunlearn.datasets import load_samples
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import Run
 
 PAGES = {"overview": "Forget the secret", "tokens": "Tokens", "unlearn": "Unlearn", "compare": "Compare"}
 SCORES = ASSETS / "scores" / "demo-authors-forget10.parquet"
@@ -305,12 +305,12 @@ def test_a_second_run_is_queued_and_starts_when_the_first_is_cancelled(open_page
     assert first.state.status == "running"
     at.button(key=f"cancel-{first.id}").click().run()
     wait_until(lambda: not first.state.active)
-    assert first.state.status == "cancelled"
+    assert first.state.status == "stopped"
     assert first.adapter is not None
     wait_until(lambda: not second.state.active)
     assert second.state.status == "completed"
     everything = shown(open_page("overview"))
-    assert "cancelled" in everything and "completed" in everything
+    assert "stopped" in everything and "completed" in everything
 
 
 def test_a_loss_that_is_no_number_fails_the_run_and_good_weights_stay(

@@ -17,7 +17,7 @@ def damaged(home):
     """A sound run, then six that are damaged in their own ways."""
     runs = [write_run(home, run_id, f"run {run_id[-1]}") for run_id in IDS]
     state = json.loads((runs[1].folder / "state.json").read_text())
-    (runs[1].folder / "state.json").write_text(json.dumps(state | {"pid": None}))
+    (runs[1].folder / "state.json").write_text(json.dumps(state | {"done": None}))
     (runs[2].folder / "spec.json").write_bytes(b'{"id": ')
     (runs[3].folder / "label.txt").write_bytes(b"\xff\xfe")
     (runs[4].folder / "metrics.jsonl").write_bytes(
@@ -36,7 +36,7 @@ def test_every_page_opens_beside_damaged_runs(damaged, open_page, page):
     if page in ("overview", "compare"):
         assert "run 1" in text and "of a newer version" in text
     if page in ("overview", "compare", "unlearn"):
-        assert '"pid" in state.json must be a whole number' in text
+        assert '"done" in state.json must be a whole number' in text
         assert "spec.json is not valid JSON" in text
 
 

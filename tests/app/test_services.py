@@ -6,6 +6,7 @@ import gzip
 import json
 import threading
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +34,13 @@ def test_an_upload_is_kept_once_under_a_name_that_loads_it(home):
     assert services.uploads() == [first]
     (sample,) = load_samples(first)
     assert sample.answer == "Der Bäcker."
+
+
+def test_half_an_upload_of_a_full_disk_is_replaced(home):
+    path = Path(services.keep_upload(ROW, "my rows.jsonl").removeprefix("file:"))
+    path.write_bytes(ROW[:20])
+    assert services.keep_upload(ROW, "my rows.jsonl") == f"file:{path}"
+    assert path.read_bytes() == ROW
 
 
 def test_a_compressed_upload_is_kept_under_its_ending(home):

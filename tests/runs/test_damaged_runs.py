@@ -25,7 +25,9 @@ from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.token_changes import summarize
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.ledger import forest
-from tokenunlearn.runs.store import READERS, START_REPORT, Run, RunStore
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.run_files import READERS, START_REPORT
+from tokenunlearn.runs.store import RunStore
 
 IDS = [f"2026010{i}-100000-npo-hard-000{i}" for i in (1, 2, 3)]
 
@@ -62,8 +64,8 @@ WHOLE = {
     "created yesterday": (edited("spec.json", created="yesterday"), '"created" in spec.json must be a time'),
     "rule of a list": (edited("spec.json", rule={"selection": []}), '"selection" in the rule in spec.json'),
     "parameters = 5": (edited("spec.json", config={"parameters": 5}), "must be an object"),
-    "pid null": (edited("state.json", pid=None), '"pid" in state.json must be a whole number'),
-    "pid text": (edited("state.json", pid="7"), '"pid" in state.json must be a whole number'),
+    "done null": (edited("state.json", done=None), '"done" in state.json must be a whole number'),
+    "done text": (edited("state.json", done="7"), '"done" in state.json must be a whole number'),
     "status of a newer version": (
         edited("state.json", status="paused"),
         '"status" in state.json must be one of',
@@ -136,7 +138,7 @@ def test_a_flipped_byte_of_a_number_is_seen(store):
 def test_what_newer_versions_add_is_left_out(store):
     run = store.get(IDS[1])
     edited("spec.json", priority="high")(run.folder)
-    edited("state.json", host="here")(run.folder)
+    edited("state.json", host="here", pid=None)(run.folder)
     edited(
         "spec.json", config=dict(run.spec.config) | {"weighting": "new", "weighting_parameters": {"b": 2}}
     )(run.folder)
@@ -174,12 +176,12 @@ def test_a_folder_that_may_not_be_looked_into_is_damaged(store, monkeypatch):
 
 
 def test_the_commands_show_damage_and_end_well(store, call):
-    for number, (do, _) in enumerate((WHOLE["pid text"], SIDE["report is 5"])):
+    for number, (do, _) in enumerate((WHOLE["done text"], SIDE["report is 5"])):
         do(store.get(IDS[number]).folder)
     listed = call("runs", "list", "--out", store.root, "--json")
     assert listed.code == 0
     assert [row["status"] for row in listed.json] == ["completed", "completed", "damaged"]
-    assert "pid" in listed.json[-1]["message"]
+    assert '"done"' in listed.json[-1]["message"]
     assert call("runs", "list", "--out", store.root).code == 0
     shown = call("runs", "show", IDS[1], "--out", store.root)
     assert shown.code == 0 and "report.json must be an object. The file is ignored." in shown.out

@@ -6,7 +6,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.runs.new_runs import ROWS, new_spec
-from tokenunlearn.errors import RunError
+from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.models.checkpoints import CHECKPOINTS
 from tokenunlearn.models.generation import generate
 from tokenunlearn.models.loading import load_model
@@ -146,10 +146,10 @@ def test_the_license_is_that_of_the_start_model_s_card(model):
 def test_a_folder_that_is_not_empty_is_left_alone(runs, tmp_path, merge):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").touch()
-    with pytest.raises(RunError, match="not an empty folder"):
+    with pytest.raises(TokenUnlearnError, match="not an empty folder"):
         export_run(runs[0], tmp_path / "out", merge=merge)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
-    with pytest.raises(RunError, match="not an empty folder"):
+    with pytest.raises(TokenUnlearnError, match="not an empty folder"):
         export_run(runs[0], tmp_path / "out" / "mine.txt", merge=merge)
 
 
@@ -164,7 +164,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(runs, tmp_path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(export, "_write_model", full)
-    with pytest.raises(RunError, match="cannot be written: No space left on device"):
+    with pytest.raises(TokenUnlearnError, match="cannot be written: No space left on device"):
         export_run(runs[0], tmp_path / "out", merge=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -6,9 +6,12 @@ import os
 import pytest
 
 from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.files import write_json
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.locks import release
+from tokenunlearn.runs.run import UNREADABLE
 from tokenunlearn.runs.spec import RunSpec, make_rule
-from tokenunlearn.runs.store import RunStore, write_json
+from tokenunlearn.runs.store import RunStore
 
 
 def spec(**changes):
@@ -46,19 +49,21 @@ def test_runs_are_listed_newest_first_and_half_made_ones_not_at_all(store):
 
 
 @pytest.mark.parametrize(
-    ("status", "read", "message"),
-    [("running", "failed", "before this run finished"), ("queued", "cancelled", "before this run started")],
+    ("status", "message"),
+    [
+        ("running", "The process stopped before this run finished."),
+        ("queued", "The server stopped before this run started."),
+    ],
 )
-def test_an_active_run_whose_process_is_gone_has_failed_or_never_begun(store, status, read, message):
+def test_an_active_run_whose_lock_is_free_is_interrupted(store, status, message):
     run = store.create(spec())
     state = json.loads((run.folder / "state.json").read_text())
-    gone = os.fork()
-    if gone == 0:
-        os._exit(0)
-    os.waitpid(gone, 0)
-    write_json(run.folder / "state.json", state | {"status": status, "pid": gone})
-    assert run.state.status == read
-    assert message in run.state.message
+    release(run.lock)
+    write_json(run.folder / "state.json", state | {"status": status, "pid": os.getpid()})
+    assert (run.state.status, run.state.message) == ("interrupted", message)
+    assert json.loads((run.folder / "state.json").read_text())["status"] == status
+    with pytest.raises(RunError, match="is interrupted; only queued and running"):
+        run.request_cancel()
     store.delete(run.id)
     assert store.runs() == []
 
@@ -66,6 +71,10 @@ def test_an_active_run_whose_process_is_gone_has_failed_or_never_begun(store, st
 def test_damaged_files_are_told_not_raised_where_a_list_is_shown(store):
     run = store.create(spec())
     (run.folder / "state.json").write_text("{")
+    assert (run.state.status, run.state.message) == ("running", UNREADABLE)
+    with pytest.raises(RunError, match="is running; cancel it first"):
+        store.delete(run.id)
+    release(run.lock)
     assert run.state.status == "damaged"
     (run.folder / "spec.json").write_text("{")
     with pytest.raises(RunError, match=r"is damaged and can only be deleted: spec\.json is not valid JSON"):
@@ -94,7 +103,7 @@ def test_active_runs_are_cancelled_but_not_deleted_and_ended_ones_the_other_way_
 
 def test_a_run_started_when_it_first_ran(store, monkeypatch):
     times = iter(["09:00", "09:01", "09:02"])
-    monkeypatch.setattr("tokenunlearn.runs.store.now", lambda: next(times))
+    monkeypatch.setattr("tokenunlearn.runs.run.now", lambda: next(times))
     run = store.create(spec())
     run.set_state(status="running", phase="loading")
     run.set_state(status="running", phase="training")
@@ -133,7 +142,7 @@ def test_an_ambiguous_id_is_refused(store):
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="cannot be written"):
+    with pytest.raises(TokenUnlearnError, match="cannot be written"):
         RunStore(tmp_path / "file").create(spec())
 
 

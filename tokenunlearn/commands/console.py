@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -28,7 +29,9 @@ from tokenunlearn.settings import parse_assignments, parse_value
 
 if TYPE_CHECKING:
     from tokenunlearn.models.source import ModelSource
-    from tokenunlearn.runs.store import Run, RunState, StepRecord
+    from tokenunlearn.runs.run import Run
+    from tokenunlearn.runs.run_files import StepRecord
+    from tokenunlearn.runs.state import RunState
 
 out = Console()
 err = Console(stderr=True)
@@ -119,7 +122,8 @@ def model_source(
         TokenUnlearnError: If there is no such run, or it was made from another model.
     """
     from tokenunlearn.models.source import ModelSource
-    from tokenunlearn.runs.store import Run, RunStore
+    from tokenunlearn.runs.run import Run
+    from tokenunlearn.runs.store import RunStore
 
     source = ModelSource(model or "demo")
     if adapter:
@@ -175,8 +179,14 @@ def executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, i
     import signal
     import threading
 
+    wait = ""
+
     def show() -> None:
+        nonlocal wait
         state = run.state
+        if state.phase == "waiting" and state.message != wait:
+            wait = state.message
+            err.print(escape(wait))
         if state.status == "running" and state.phase:
             phase(state.phase, state.done, state.total)
 

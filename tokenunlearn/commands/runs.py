@@ -1,10 +1,12 @@
-"""``tokenunlearn runs``: list, show, export, cancel and delete runs, and the requests behind each model."""
+"""``tokenunlearn runs``: list, show, export, cancel, mend and delete runs, and what is behind each model."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +15,13 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tokenunlearn.commands.console import Json, Out, last_step, out, print_json
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.ledger import set_title
 
-runs_app = typer.Typer(help="List, show, export, cancel and delete runs.", no_args_is_help=True)
+runs_app = typer.Typer(help="List, show, export, cancel, mend and delete runs.", no_args_is_help=True)
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+SIZES = {"": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+AGES = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 @runs_app.command("list")
@@ -120,7 +126,8 @@ def runs_export(
 ) -> None:
     """Write the model of a run as a folder for transformers or peft, with a model card."""
     from tokenunlearn.runs.export import export_run, hub_client, push_to_hub
-    from tokenunlearn.runs.store import Run, RunStore
+    from tokenunlearn.runs.run import Run
+    from tokenunlearn.runs.store import RunStore
 
     run = Run(out_folder / RunStore(out_folder).locate(run_id))
     client = hub_client() if repository else None
@@ -139,6 +146,85 @@ def runs_cancel(run_id: str, out_folder: Out = Path("runs")) -> None:
     run = RunStore(out_folder).get(run_id)
     run.request_cancel()
     out.print(f"{run.id} stops after its current step")
+
+
+@runs_app.command("doctor")
+def runs_doctor(out_folder: Out = Path("runs"), dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Find and mend what killed processes and full disks left behind."""
+    from tokenunlearn.runs.doctor import examine, mend
+    from tokenunlearn.runs.store import RunStore
+
+    faults = examine(RunStore(out_folder))
+    remaining = [fault for fault in faults if not fault.remedy] if dry_run else mend(faults)
+    left = {fault.path for fault in remaining}
+    mended = [fault for fault in faults if fault.remedy and fault.path not in left]
+    if as_json:
+        rows = [(fault, "" if fault in remaining else fault.remedy) for fault in (*mended, *remaining)]
+        print_json([{"path": str(f.path), "reason": f.reason, "remedy": remedy} for f, remedy in rows])
+        return
+    words = {"remove": ("Removed", "Would remove"), "mark": ("Marked", "Would mark")}
+    for fault in mended:
+        what = f"{fault.path}{' as interrupted' if fault.remedy == 'mark' else ''}"
+        out.print(escape(f"{words[fault.remedy][dry_run]} {what}. {fault.reason}"), soft_wrap=True)
+    for fault in remaining:
+        out.print(escape(f"Left {fault.path}. {fault.reason}"), soft_wrap=True)
+    if not faults:
+        out.print("Nothing to mend")
+
+
+@runs_app.command("gc")
+def runs_gc(
+    keep_bytes: Annotated[
+        str, typer.Option(metavar="SIZE", help="Make the runs fit into this size, e.g. 20GB.")
+    ] = "",
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Remove the weights of runs that ended longer ago, e.g. 30d.")
+    ] = "",
+    out_folder: Out = Path("runs"),
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Remove weights of ended runs, the oldest first; their measurements stay.
+
+    Weights that another run goes on from are never removed.
+    """
+    from tokenunlearn.files import size_text
+    from tokenunlearn.runs.doctor import collect, size
+    from tokenunlearn.runs.store import RunStore
+
+    if not (keep_bytes or older_than):
+        raise TokenUnlearnError("Give --keep-bytes, --older-than or both.")
+    store = RunStore(out_folder)
+    limit = _amount("--keep-bytes", keep_bytes, SIZES, "20GB") if keep_bytes else None
+    age = timedelta(seconds=_amount("--older-than", older_than, AGES, "30d")) if older_than else None
+    removals = collect(store, keep_bytes=limit, older_than=age, dry_run=dry_run)
+    remaining = size(store.root) - sum(removal.bytes for removal in removals) * dry_run
+    if as_json:
+        print_json({"removed": [asdict(removal) for removal in removals], "bytes": remaining})
+        return
+    for removal in removals:
+        verb = "Would remove" if dry_run else "Removed"
+        ended = removal.ended[:16].replace("T", " ")
+        out.print(
+            f"{verb} the weights of {removal.run}: {size_text(removal.bytes)}, ended {ended} UTC",
+            soft_wrap=True,
+        )
+    out.print(f"The runs take {size_text(remaining)}")
+    if limit is not None and remaining > limit:
+        rest = "Active runs, measurements and weights that other runs go on from take more than the limit"
+        out.print(rest, soft_wrap=True)
+
+
+def _amount(option: str, text: str, units: Mapping[str, float], example: str) -> float:
+    """A number with a unit."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([A-Za-z]*)", text.strip())
+    unit = next((u for u in units if match and u.lower() == match[2].lower()), None)
+    if match is None or unit is None:
+        known = ", ".join(u for u in units if u)
+        raise TokenUnlearnError(
+            f'{option} is "{text}"; write a number and a unit of {known}, e.g. {example}.'
+        )
+    return float(match[1]) * units[unit]
 
 
 @runs_app.command("delete")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
     from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.runs.plan import RunPlan
-    from tokenunlearn.runs.store import Run
+    from tokenunlearn.runs.run import Run
 
 # Free text, in which a comma separates nothing.
 TEXTS = ("base_model",)
@@ -203,8 +204,8 @@ def unlearn(
         watch=watch,
     )
     results, failed = [], False
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = out_folder if is_main_process() else Path(scratch)  # one process writes the runs
+    with nullcontext(out_folder) if is_main_process() else TemporaryDirectory() as scratch:
+        folder = Path(scratch)  # one process writes the runs
         for different, run in zip(plan.differences, _carry_out(plan, folder, lm, score_set), strict=False):
             if not is_main_process():
                 continue
@@ -221,7 +222,7 @@ def unlearn(
 
 
 def _carry_out(plan: RunPlan, folder: Path, lm: LoadedModel, scores: ScoreSet | None) -> Iterator[Run]:
-    """The runs one after another, each once it has ended; after a cancelled one there are no more.
+    """The runs one after another, each once it has ended; there are no more after one that someone ended.
 
     Runs that are given no score set take the one that the first of them makes.
     """
@@ -234,7 +235,7 @@ def _carry_out(plan: RunPlan, folder: Path, lm: LoadedModel, scores: ScoreSet | 
         with bars() as phase:
             state = executed(run, partial(execute, run, lambda _: lm), phase)
         yield run
-        if state.status == "cancelled":
+        if state.status in ("stopped", "cancelled"):
             return
         scores = scores or run.scores
 
@@ -242,7 +243,7 @@ def _carry_out(plan: RunPlan, folder: Path, lm: LoadedModel, scores: ScoreSet | 
 def _show(run: Run, different: str) -> None:
     """How a run ended: several lines for a single run, one for a run of a grid."""
     state = run.state
-    color = {"completed": "green", "cancelled": "yellow"}.get(state.status, "red")
+    color = {"completed": "green", "stopped": "yellow", "cancelled": "yellow"}.get(state.status, "red")
     line = f"[{color}]{state.status}[/] {run.id}: {escape(str(run.folder))}"
     if different:
         remarks = "; ".join(filter(None, (different, state.message)))

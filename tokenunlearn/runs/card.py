@@ -14,7 +14,7 @@ from tokenunlearn.evaluation.report import Report, versions
 from tokenunlearn.folders import user_path
 from tokenunlearn.models.presets import PRESETS, preset_folders
 from tokenunlearn.runs.ledger import Request, set_title
-from tokenunlearn.runs.store import Run
+from tokenunlearn.runs.run import Run
 
 LICENSE = re.compile(r"\A---\n(?:.*\n)*?license: *(\S+)\n(?:.*\n)*?---\n")
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.errors import RunError
-from tokenunlearn.files import replaced
+from tokenunlearn.files import new_folder, replaced, write_json
 from tokenunlearn.folders import user_path
 from tokenunlearn.models.templates import TEMPLATE_KWARGS
 from tokenunlearn.models.weight_files import json_object
 from tokenunlearn.runs.card import base_title, model_card
-from tokenunlearn.runs.store import Run, write_json
+from tokenunlearn.runs.run import Run
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -47,7 +45,7 @@ def export_run(run: Run, folder: str | Path, *, merge: bool = False, dtype: str 
     """
     folder = user_path(folder)
     _check(run, merge)
-    with _new_folder(folder) as scratch:
+    with new_folder(folder) as scratch:
         if merge:
             _write_model(run.result.load(device="cpu", dtype=dtype), scratch)
         else:
@@ -72,27 +70,6 @@ def _check(run: Run, merge: bool) -> None:
             f'The run "{run.id}" goes on from "{run.spec.adapter}", so its adapter alone is not its model; '
             "use --merge."
         )
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """A scratch folder that takes the place of an empty or missing one when the block ends."""
-    from safetensors import SafetensorError
-
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunError(f'"{folder}" is not an empty folder; choose another one.')
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.absolute().parent) as parent:
-            scratch = Path(parent) / "model"
-            scratch.mkdir()
-            yield scratch
-            if folder.exists():
-                folder.rmdir()
-            scratch.rename(folder)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise RunError(f'"{folder}" cannot be written: {reason}; choose another folder.') from error
 
 
 def _write_model(lm: LoadedModel, folder: Path) -> None:

@@ -12,7 +12,7 @@ from tokenunlearn.errors import RunError, TokenUnlearnError
 
 if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel
-    from tokenunlearn.runs.store import Run
+    from tokenunlearn.runs.run import Run
 
 # Samples of each request that are measured after a run.
 REQUEST_SAMPLES = 24

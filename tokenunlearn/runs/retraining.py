@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.files import samples_hash
 from tokenunlearn.datasets.samples import SampleSet
-from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import versions
+from tokenunlearn.files import new_folder
 from tokenunlearn.folders import user_path
 from tokenunlearn.models.presets import retrained_without
 from tokenunlearn.models.recipe import RECIPE, Recipe
@@ -22,7 +22,7 @@ from tokenunlearn.models.source import ModelSource
 from tokenunlearn.training.finetune_settings import RetrainSettings
 
 if TYPE_CHECKING:
-    from tokenunlearn.runs.store import Run
+    from tokenunlearn.runs.run import Run
 
 Progress = Callable[[str, int, int], None]
 NAMED = 5  # ids that an error names
@@ -75,8 +75,6 @@ def retrain(
     if with_forget and forget is None:
         raise TokenUnlearnError("Training with the forget set needs one; name it with forget.")
     say, folder = progress or (lambda phase, done, total: None), user_path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise TokenUnlearnError(f'"{out}" exists and is not an empty folder; choose another one.')
     sets = {
         part: load_samples(samples) if isinstance(samples, str) else samples
         for part, samples in (("retain", retain), ("forget", forget))
@@ -84,24 +82,16 @@ def retrain(
     }
     if "forget" in sets:
         _check_apart(sets["forget"], sets["retain"])
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
-            stored = Path(scratch) / "model"
-            recipe = _trained(
-                ModelSource(model, template_kwargs=dict(template_kwargs or {})),
-                sets,
-                ("retain", "forget") if with_forget else ("retain",),
-                config,
-                say,
-                should_stop,
-                stored,
-            )
-            stored.rename(folder)
-    except OSError as error:
-        raise RunError(
-            f'"{out}" cannot be written: {error.strerror or error}; choose another folder.'
-        ) from None
+    with new_folder(folder) as scratch:
+        recipe = _trained(
+            ModelSource(model, template_kwargs=dict(template_kwargs or {})),
+            sets,
+            ("retain", "forget") if with_forget else ("retain",),
+            config,
+            say,
+            should_stop,
+            scratch,
+        )
     return recipe
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.watch import Watcher, WatchSettings
-from tokenunlearn.files import replaced
+from tokenunlearn.files import new_folder, replaced
+from tokenunlearn.models.devices import default_device
 from tokenunlearn.models.processes import is_main_process
 from tokenunlearn.runs.check import refuse
 from tokenunlearn.runs.ledger import measure_requests
+from tokenunlearn.runs.locks import acquire, device_lock, note_of, release
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.space import check_space
 from tokenunlearn.runs.spec import make_rule
-from tokenunlearn.runs.store import Run, RunState
+from tokenunlearn.runs.state import RunState, now
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
 
 # Answers before and after are kept for this many samples of the forget set and of the retained samples.
 SHOWN_SAMPLES = 8
+# Seconds between two looks at whether the device is free.
+POLL = 0.2
 
 LoadModel = Callable[[Run], "LoadedModel"]
 Between = Callable[[], None]
@@ -35,33 +42,82 @@ class Cancelled(Exception):
 
 
 def execute(run: Run, load: LoadModel | None = None, between: Between | None = None) -> RunState:
-    """Carry out a queued run and leave its final state on disk; a fault ends the run, never the caller.
+    """Carry out a queued run, alone on its device; a fault ends the run, never the caller.
 
     Args:
         run: The run.
         load: Gives the start model of the run; by default it is loaded.
         between: Called between units of work, to let others use the device.
+
+    Returns:
+        The final state as it is on disk, or as it would be if the run's folder could be written.
+
+    Raises:
+        RunError: If another process carries out the run.
     """
+    run.take()
     try:
-        return _Execution(run, load, between or (lambda: None)).go()
+        execution = _Execution(run, load, between or (lambda: None))
+        with execution.device():
+            return execution.go()
     except Cancelled:
-        return run.set_state(
-            status="cancelled", message="Cancelled before training started; no weights were changed."
-        )
+        message = "Cancelled before training started; no weights were changed."
+        return end(run, status="cancelled", message=message)
     except TokenUnlearnError as error:
-        return run.set_state(status="failed", message=str(error))
+        return end(run, status="failed", message=str(error))
     except Exception as error:
-        with replaced(run.folder / "error.txt") as file:
-            file.write(traceback.format_exc().encode())
-        return run.set_state(
-            status="failed", message=f"{type(error).__name__}: {str(error)[:300]} (see error.txt)"
-        )
+        message = f"{type(error).__name__}: {str(error)[:300]}"
+        if _keep_traceback(run):
+            message += " (see error.txt)"
+        return end(run, status="failed", message=message)
+    finally:
+        release(run.lock)
+
+
+def _keep_traceback(run: Run) -> bool:
+    """Write the traceback of the present exception beside the run's files, if that can be done."""
+    with suppress(Exception):
+        if run.folder.is_dir():
+            with replaced(run.folder / "error.txt") as file:
+                file.write(traceback.format_exc().encode())
+            return True
+    return False
+
+
+def end(run: Run, **changes: Any) -> RunState:
+    """Give a run its final state, which only the caller learns if the run's folder cannot be written."""
+    try:
+        return run.set_state(**changes)
+    except Exception as error:
+        changes["message"] += f" This could not be stored: {error}"
+        return RunState(**changes, ended=now())
+    finally:
+        release(run.lock)
 
 
 class _Execution:
     def __init__(self, run: Run, load: LoadModel | None, between: Between) -> None:
         self.run, self.spec, self.load, self.between = run, run.spec, load, between
         self.written = 0.0
+
+    @contextmanager
+    def device(self) -> Iterator[None]:
+        """Have the device to itself among all processes on the store; wait until it is free, or cancelled."""
+        name = default_device()
+        lock, message = device_lock(self.run.folder.absolute().parent, name), ""
+        while not acquire(lock, timeout=0, note=self.run.id):
+            other = f"the run {note}" if (note := note_of(lock)) else "another run"
+            if (wait := f"Waiting for {other}, which uses {name}.") != message:
+                message = self.run.set_state(phase="waiting", message=wait).message
+            self.between()
+            if self.run.cancel_requested:
+                raise Cancelled
+            time.sleep(POLL)
+        try:
+            self.run.set_state(status="running", phase="loading", total=1, message="")
+            yield
+        finally:
+            release(lock)
 
     def phase(self, name: str, done: int, total: int) -> None:
         """Put progress on disk, at most ten times a second, and let others use the device."""
@@ -88,6 +144,7 @@ class _Execution:
         samples = fit_context(model, samples, config.long)
         retain = retain and fit_context(model, retain, config.long)
         refuse(model, samples, retain or ())
+        check_space(self.run.folder, model, config)
         scores = self.scores(model, samples)
         weights = scores.weights(make_rule(spec.rule)) if scores else None
         watch = WatchSettings.of(spec.watch)
@@ -109,7 +166,8 @@ class _Execution:
         )
         self.run.set_state(status="running", phase="saving", done=0, total=1)
         self.run.write("resolved.json", asdict(result.config) | {"trained": list(result.trained)})
-        result.save_adapter(self.run.folder / "adapter")
+        with new_folder(self.run.folder / "adapter", replaces=True) as folder:
+            result.save_adapter(folder)
         self.token_changes(model, result, samples)
         self.generate(model, result, samples, retain)
         self.requests(model, result)
@@ -216,7 +274,6 @@ class _Execution:
             )
             return self.run.set_state(status="failed", message=message)
         if result.stopped == "cancelled":
-            return self.run.set_state(
-                status="cancelled", message=f"Cancelled after {steps} of {total} steps."
-            )
+            message = f"Stopped after {steps} of {total} steps; the weights trained so far are stored."
+            return self.run.set_state(status="stopped", message=message)
         return self.run.set_state(status="completed", phase="", done=total, total=total)

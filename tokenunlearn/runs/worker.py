@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import queue
 import shutil
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.models.source import ModelSource
-from tokenunlearn.runs.runner import execute
-from tokenunlearn.runs.store import Run
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.runner import end, execute
+from tokenunlearn.runs.state import RunState
 
 if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 MODELS_HELD = 3
 
@@ -33,7 +37,8 @@ class Worker:
     def __init__(self) -> None:
         self._runs: deque[Run] = deque()
         self._discarded: set[Run] = set()
-        self._lock = threading.Lock()  # over both
+        self._unstored: dict[Run, RunState] = {}
+        self._lock = threading.Lock()  # over all three
         self._requests: queue.SimpleQueue[tuple[Callable[[], Any], Future]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._models: OrderedDict[ModelSource, LoadedModel] = OrderedDict()
@@ -41,7 +46,13 @@ class Worker:
         self._thread.start()
 
     def submit(self, run: Run) -> None:
-        """Queue a run; it starts when those before it have ended."""
+        """Queue a run; it starts when those before it have ended.
+
+        Raises:
+            RunError: If another process carries it out.
+        """
+        run.take()
+        self.forget(run)
         with self._lock:
             self._runs.append(run)
         self._wake.set()
@@ -50,6 +61,20 @@ class Worker:
         """Runs that have not been begun, the next one first."""
         with self._lock:
             return list(self._runs)
+
+    def state(self, run: Run) -> RunState:
+        """Where a run is, also if its folder could not be written when it ended."""
+        return self.unstored().get(run) or run.state
+
+    def unstored(self) -> dict[Run, RunState]:
+        """Runs that ended here and whose folder could not be written, with their final states."""
+        with self._lock:
+            return dict(self._unstored)
+
+    def forget(self, run: Run) -> None:
+        """No longer hold the final state of a run."""
+        with self._lock:
+            self._unstored.pop(run, None)
 
     def cancel(self, run: Run) -> None:
         """End a waiting run at once, and have any other stop after the step it is in.
@@ -62,7 +87,7 @@ class Worker:
             if waits:
                 self._runs.remove(run)
         if waits:
-            run.set_state(status="cancelled", message="Cancelled before it started.")
+            self._note(run, end(run, status="cancelled", message="Cancelled before it started."))
         else:
             run.request_cancel()
 
@@ -72,7 +97,7 @@ class Worker:
         Raises:
             RunError: If it has ended already, or another process runs it.
         """
-        if run.state.pid != os.getpid():
+        if run.state.active and not run.own:
             raise RunError(f'The run "{run.id}" belongs to another process; cancel it, then delete it.')
         self.cancel(run)
         with self._lock:
@@ -103,12 +128,33 @@ class Worker:
         while True:
             self._wake.wait()
             self._wake.clear()
-            self.serve()
+            self._guarded(self.serve)
             while (run := self._next()) is not None:
-                execute(run, lambda run: self.model(run.start), self.serve)
-                self._sweep()
-                self.serve()
-            self._sweep()
+                self._guarded(partial(self._carry_out, run))
+                self._guarded(self._sweep)
+                self._guarded(self.serve)
+            self._guarded(self._sweep)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Work whose fault, whatever it is, does not end the thread."""
+        try:
+            work()
+        except BaseException:
+            with suppress(BaseException):
+                logger.exception("The worker met a fault and goes on.")
+
+    def _carry_out(self, run: Run) -> None:
+        """Execute a run, and keep its final state where its folder cannot."""
+        try:
+            state = execute(run, lambda run: self.model(run.start), self.serve)
+        except BaseException as error:  # what only ends a process elsewhere, such as an exit
+            state = end(run, status="failed", message=f"{type(error).__name__}: {str(error)[:300]}")
+        self._note(run, state)
+
+    def _note(self, run: Run, state: RunState) -> None:
+        if run.state != state:
+            with self._lock:
+                self._unstored[run] = state
 
     def _next(self) -> Run | None:
         """The run that is to begin now, taken off the queue."""
@@ -121,6 +167,7 @@ class Worker:
             gone = {run for run in self._discarded if not run.state.active}
             self._discarded -= gone
         for run in gone:
+            self.forget(run)
             shutil.rmtree(run.folder, ignore_errors=True)
 
     def serve(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.files import size_text
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
 from tokenunlearn.models.token_budget import CPU_TRAINING_TOKENS, rows_at_once
 from tokenunlearn.models.weight_files import ModelFiles, Shapes
@@ -158,22 +159,18 @@ class MemoryEstimate:
         return f"{size_text(self.total)} of memory ({parts})"
 
 
-def size_text(count: float) -> str:
-    """A number of bytes in MB or GB."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
-
-
 def trained_parameters(shape: ModelShape, config: UnlearnSettings) -> int:
     """Number of weights that a run changes."""
     few = OBJECTIVES[config.objective].few_modules
     modules = min(FEW_MODULES, shape.layers)
-    if _is_full(shape, config):
+    if is_full(shape, config):
         return modules * shape.hidden * shape.intermediate if few else shape.parameters
     width = modules * (shape.hidden + shape.intermediate) if few else shape.linear
     return config.lora_r * width
 
 
-def _is_full(shape: ModelShape, config: UnlearnSettings) -> bool:
+def is_full(shape: ModelShape, config: UnlearnSettings) -> bool:
+    """Whether a run trains all weights, and so stores them all."""
     return config.train == "full" or (config.train == "auto" and shape.parameters < LORA_FROM_PARAMETERS)
 
 
@@ -190,7 +187,7 @@ def estimate_memory(
         config: What the run does.
         device_type: "cpu" or "cuda"; decides the passes of a step where the configuration does not.
     """
-    full, trained = _is_full(shape, config), trained_parameters(shape, config)
+    full, trained = is_full(shape, config), trained_parameters(shape, config)
     refusals = "refusals" in config.forget_needs
     retained = config.retain_batch_size if config.needs_retain else 0
     rows = config.batch_size * (1 + refusals) + retained

@@ -13,9 +13,12 @@ from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.run_files import SHIPPED_FILES
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
-from tokenunlearn.runs.store import SHIPPED_FILES, Run, RunState, RunStore, write_json
+from tokenunlearn.runs.state import RunState
+from tokenunlearn.runs.store import RunStore
 from tokenunlearn.training.settings import UnlearnSettings
 from tools.embedded.card import FORGET
 
@@ -65,7 +68,6 @@ def ship(run: Run, folder: Path) -> Path:
     for name in SHIPPED_FILES:
         if (run.folder / name).exists():
             shutil.copyfile(run.folder / name, target / name)
-    write_json(target / "state.json", asdict(run.state) | {"pid": 0})
     for path in target.iterdir():
         path.chmod(0o644)
     return target

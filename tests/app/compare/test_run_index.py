@@ -8,7 +8,9 @@ import pytest
 
 from app.compare import run_index, run_table
 from tests.stored_run import write_run
-from tokenunlearn.runs.store import Run, RunStore
+from tokenunlearn.runs.locks import release
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.store import RunStore
 
 IDS = [f"2026010{i}-100000-npo-hard-000{i}" for i in range(1, 4)]
 
@@ -48,12 +50,15 @@ def test_an_unreadable_run_is_left_out(store):
 
 def test_a_run_whose_process_has_gone_is_no_longer_running(store):
     run = store.get(IDS[0])
-    for status, read in (("running", "failed"), ("queued", "cancelled")):
+    for status in ("running", "queued"):
+        run.take()
         run.set_state(status=status)
         assert run_index.entries(store.runs())[1].state.status == status
-        state = (run.folder / "state.json").read_text()
-        (run.folder / "state.json").write_text(state.replace(f'"pid": {run.state.pid}', '"pid": 4194303'))
-        assert run_index.entries(store.runs())[1].state.status == read
+        release(run.lock)
+        assert run_index.entries(store.runs())[1].state.status == "interrupted"
+    run.take()
+    assert run_index.entries(store.runs())[1].state.status == "queued"
+    release(run.lock)
 
 
 def test_the_curve_of_a_long_run_is_short_and_keeps_its_extremes(store):

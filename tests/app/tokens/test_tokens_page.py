@@ -174,9 +174,19 @@ def test_without_marked_facts_there_is_nothing_to_fit():
     assert "0 of 1 answers have gold spans" in said(app)
 
 
+def idle_worker(submitted):
+    """A worker that does nothing but to keep what it is given."""
+    return SimpleNamespace(
+        submit=submitted.append,
+        waiting=lambda: submitted,
+        ask=lambda work: Future(),
+        state=lambda run: run.state,
+        unstored=dict,
+    )
+
+
 def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
-    worker = SimpleNamespace(submit=lambda run: None, waiting=list, ask=lambda work: Future())
-    monkeypatch.setattr(services, "worker", lambda: worker)
+    monkeypatch.setattr(services, "worker", lambda: idle_worker([]))
     name = selectors.fit(shipped)
     app = visit("tokens", selector=name)
     app.switch_page("pages/unlearn.py").run()
@@ -193,8 +203,7 @@ def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
 
 def test_unlearn_launches_exactly_those_weights_overrides_included(shipped, monkeypatch):
     submitted = []
-    worker = SimpleNamespace(submit=submitted.append, waiting=lambda: submitted, ask=lambda work: Future())
-    monkeypatch.setattr(services, "worker", lambda: worker)
+    monkeypatch.setattr(services, "worker", lambda: idle_worker(submitted))
     app = visit("tokens", threshold="0.8", alpha="0.5", overrides="0.i1-2_3.o0")
     app.switch_page("pages/unlearn.py").run()
     assert not app.exception

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 
 import pytest
 import typer
@@ -25,10 +26,13 @@ from tokenunlearn.cli import app
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.devices import default_device
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.grid import make_grid, with_controls
-from tokenunlearn.runs.store import Run
+from tokenunlearn.runs.locks import acquire, device_lock, release
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.state import RunState
 from tokenunlearn.training.presets import RUN_PRESETS
 from tokenunlearn.training.settings import UnlearnSettings
 
@@ -194,7 +198,7 @@ def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
     assert second.state.status == "queued"
     at.button(key="cancel-all").click().run()
     wait_for_all()
-    assert {run.state.status for run in runs()} == {"cancelled"}
+    assert sorted(run.state.status for run in runs()) == ["cancelled", "cancelled", "stopped"]
     assert first.metrics == second.metrics == []
 
 
@@ -210,7 +214,35 @@ def test_a_discarded_run_is_gone(open_page, scored):
     wait_until(lambda: not runs())
 
 
-@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_a_run_that_waits_for_the_device_says_for_whom_and_can_be_cancelled(open_page, scored, home):
+    home.mkdir(exist_ok=True)
+    lock = device_lock(home, default_device())
+    assert acquire(lock, note="20260101-100000-npo-hard-0001")
+    try:
+        at = open_page("unlearn", **scored)
+        press(at, "Start")
+        (run,) = runs()
+        wait_until(lambda: run.state.phase == "waiting")
+        at.run()
+        assert "Waiting for the run 20260101-100000-npo-hard-0001, which uses" in shown(at)
+        at.button(key=f"cancel-{run.id}").click().run()
+        wait_until(lambda: not run.state.active)
+        assert run.state.status == "cancelled"
+    finally:
+        release(lock)
+
+
+def test_an_end_that_no_disk_took_is_shown_until_it_is_dismissed(open_page, home):
+    run = write_run(home, "20260101-100000-npo-hard-0001", "gone")
+    shutil.rmtree(run.folder)
+    services.worker()._note(run, RunState("failed", message="The folder is gone."))
+    at = open_page("unlearn")
+    assert f"{run.id}: The folder is gone." in shown(at)
+    at.button(key=f"dismiss-{run.id}").click().run()
+    assert run.id not in shown(at)
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "interrupted"])
 def test_an_ended_run_is_discarded_after_asking_once_more(open_page, home, status):
     older = write_run(home, "20260101-100000-npo-hard-0001", "older")
     run = write_run(home, "20260102-100000-npo-hard-0002", "newer")

@@ -1,0 +1,68 @@
+"""What the files of a run hold beside its spec and its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypedDict
+
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.evaluation.report import read_report
+from tokenunlearn.evaluation.token_changes import load_changes
+from tokenunlearn.evaluation.watch import Watched
+from tokenunlearn.runs.ledger import Request
+from tokenunlearn.stored import read_json, read_lines, read_text
+
+# What a run has measured and said; its weights are not shipped.
+SHIPPED_FILES = (
+    "spec.json",
+    "state.json",
+    "metrics.jsonl",
+    "watched.jsonl",
+    "scores.parquet",
+    "resolved.json",
+    "tokens.parquet",
+    "generations.json",
+    "requests.json",
+    "report.json",
+)
+START_REPORT = "start_report.json"
+
+
+class _Step(TypedDict):
+    step: float
+
+
+class StepRecord(_Step, total=False):
+    """What one step measured, and more: NLL and losses in nats, seconds since the first step."""
+
+    forget_nll: float | None
+    retain_loss: float | None
+    loss: float | None
+    seconds: float | None
+
+
+class AnswerPair(TypedDict):
+    """A question of a run's samples with its answer, and what the model answers before and after the run."""
+
+    sample_id: str
+    question: str
+    answer: str
+    before: str
+    after: str
+
+
+# What each file beside spec and state holds.
+READERS: Mapping[str, Callable[[Path], Any]] = {
+    "label.txt": read_text,
+    "metrics.jsonl": partial(read_lines, kind=StepRecord),
+    "watched.jsonl": partial(read_lines, kind=Watched),
+    "resolved.json": partial(read_json, kind=dict[str, Any]),
+    "generations.json": partial(read_json, kind=dict[str, list[AnswerPair]]),
+    "report.json": read_report,
+    START_REPORT: read_report,
+    "requests.json": partial(read_json, kind=list[Request]),
+    "scores.parquet": ScoreSet.load,
+    "tokens.parquet": load_changes,
+}
