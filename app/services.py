@@ -18,6 +18,7 @@ import streamlit as st
 from app.present.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import DatasetError, RunError, TokenUnlearnError
+from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.report import read_report as stored_report
 from tokenunlearn.evaluation.token_changes import TokenChange
@@ -25,9 +26,10 @@ from tokenunlearn.files import replaced, write_json
 from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs import judgment
 from tokenunlearn.runs.retraining import retrained_for, twin_folder
 from tokenunlearn.runs.run import Run
-from tokenunlearn.runs.run_files import READERS, START_REPORT, AnswerPair, StepRecord
+from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT, AnswerPair, StepRecord
 from tokenunlearn.runs.state import RunState
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
@@ -131,6 +133,7 @@ def story(run: Run) -> Story:
         scores=find_scores(run.folder / "scores.parquet"),
         before=shipped_report(spec.model),
         unseen=shipped_report(unseen) if unseen else None,
+        verdict=run_verdict(run),
     )
 
 
@@ -379,6 +382,7 @@ def _evaluate(
         progress=lambda phase, done, total: _say(task, phase, done, total),
     )
     write_json(run.folder / name, report.to_json())
+    judgment.save_verdict(run)
 
 
 def is_own(samples: str) -> bool:
@@ -502,6 +506,19 @@ def run_report(run: Run) -> ReportValues | None:
 def start_report(run: Run) -> ReportValues | None:
     """The evaluation of a run's start model on own samples, read once."""
     return _read(run.folder, "start_report", stamp(run.folder / START_REPORT))
+
+
+def run_verdict(run: Run) -> Verdict | None:
+    """The verdict on a run, made once; None where it was not evaluated."""
+    return _judged(
+        run.folder, *(stamp(run.folder / name) for name in ("report.json", ATTACKS_REPORT, START_REPORT))
+    )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _judged(folder: Path, *stamps: int) -> Verdict | None:
+    """The verdict of a run's folder; ``stamps`` are its files' times."""
+    return judgment.run_verdict(Run(folder))
 
 
 def run_generations(run: Run) -> dict[str, list[AnswerPair]]:

@@ -10,7 +10,11 @@ from typing import Any
 
 from benchmarks import RESULTS, frame_table, signals_tables
 from benchmarks.methods_figure import draw
+from tokenunlearn.evaluation import Verdict
+from tokenunlearn.folders import ASSETS
 from tokenunlearn.objectives import OBJECTIVES
+from tokenunlearn.runs.card import verdict_markdown
+from tokenunlearn.runs.store import RunStore
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 METHODS = RESULTS / "methods"
@@ -498,6 +502,20 @@ def stored_results(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+def verdict_parts() -> list[tuple[Path, str, str]]:
+    """Page, mark and text of what is said of the shipped run: its verdict, and the claims in the README."""
+    run = RunStore(ASSETS / "runs").runs()[0]
+    verdict = Verdict.load(run.folder / "verdict.json")
+    claims = [verdict.headline, *(c.sentence for c in (*verdict.there, *verdict.hidden, *verdict.gone))]
+    kept = [claim.sentence for claim in verdict.kept[:1]]
+    short = "\n".join(f"- {sentence}" for sentence in [*claims[:3], *kept])
+    root = PAGE.parent.parent
+    return [
+        (PAGE.parent / "verdict.md", "verdict", verdict_markdown(verdict)),
+        (root / "README.md", "verdict", short),
+    ]
+
+
 MISSING = '`benchmarks/{0}.py` has no stored result yet; run `make bench BENCH="{0}"`.\n'
 
 
@@ -532,6 +550,8 @@ def write() -> None:
         _renew(PAGE.parent.parent / "README.md", "signals", markdown(*signals_tables.headline(signals)))
     if outcomes := stored_results(["outcomes"]):
         _renew(PAGE.parent / "metrics.md", "judges", judges_table(outcomes["outcomes"]))
+    for page, name, text in verdict_parts():
+        _renew(page, name, text)
 
 
 if __name__ == "__main__":

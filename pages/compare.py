@@ -63,6 +63,7 @@ def gather(
         commands={
             letter: command_line.command_lines(entry.spec, entry.run.folder) for letter, entry in runs.items()
         },
+        verdicts=compare_views.verdicts_of(columns),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -137,6 +138,7 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
     legend(columns)
     for entry in chosen:
         run_view.show_damage(entry.run)
+    compare_views.show_verdicts(columns)
     reports = compare_views.reports_of(columns)
     compare_answers.keep_stored(columns, reports)
     view = st.radio(

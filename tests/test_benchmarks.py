@@ -177,3 +177,10 @@ def test_the_hazard_table_has_a_spread_only_over_several_seeds():
     assert "| `alchemy:forget`, `npo`, hard | 0.500 ± 0.141 | 2 | 0.5 → 9.5 |" in table
     assert "| `alchemy:forget`, `rmu`, hard | 1.000 | 1 | 0.5 → 9.0 |" in table
     assert "| retrained model | 0.256 |  |  |" in table
+
+
+def test_what_the_pages_say_of_the_shipped_run_is_its_verdict():
+    for page, name, text in tables.verdict_parts():
+        assert f"<!-- {name}: written by benchmarks.tables -->\n{text}\n<!-- end" in page.read_text(
+            encoding="utf-8"
+        )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tokenunlearn.errors import TokenUnlearnError as TokenUnlearnError
     from tokenunlearn.evaluation import evaluate as evaluate
     from tokenunlearn.evaluation.attacks import attack as attack
+    from tokenunlearn.evaluation.verdict import verdict as verdict
     from tokenunlearn.models.generation import generate as generate
     from tokenunlearn.models.loading import load_model as load_model
     from tokenunlearn.runs.retraining import retrain as retrain
@@ -48,6 +49,7 @@ _HOME = {
     "load_samples": "datasets",
     "TokenUnlearnError": "errors",
     "evaluate": "evaluation",
+    "verdict": "evaluation.verdict",
     "attack": "evaluation.attacks",
     "generate": "models.generation",
     "load_model": "models.loading",

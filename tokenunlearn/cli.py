@@ -18,6 +18,7 @@ from tokenunlearn.commands.runs import runs_app
 from tokenunlearn.commands.score import score
 from tokenunlearn.commands.selector import selector_app
 from tokenunlearn.commands.unlearn import unlearn
+from tokenunlearn.commands.verdict import verdict
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.processes import launched, leave
 
@@ -28,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, score, unlearn, evaluate, attack, retrain):
+for command in (check, score, unlearn, evaluate, attack, verdict, retrain):
     app.command()(command)
 app.add_typer(runs_app, name="runs")
 app.add_typer(selector_app, name="selector")

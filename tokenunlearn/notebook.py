@@ -1,4 +1,4 @@
-"""What a notebook shows of score sets, reports and training histories: HTML in which every text is escaped.
+"""What a notebook shows of score sets, reports, verdicts and histories: HTML in which every text is escaped.
 
 Tokens, names and notes are untrusted text; nothing of them is ever read as markup.
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
+    from tokenunlearn.evaluation.claims import Verdict
     from tokenunlearn.evaluation.report import Report
 
 SHOWN_SAMPLES = 5
@@ -72,6 +73,15 @@ def report_html(report: Report) -> str:
     table = _table(("metric", "value", "95 % interval", "n", "better", "retrained"), rows)
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     return _section(f"{report.model}, suite {report.suite}", [table, f"<ul>{notes}</ul>" if notes else ""])
+
+
+def verdict_html(verdict: Verdict) -> str:
+    """A verdict section by section, the figures of each claim on its right."""
+    parts = []
+    for title, claims in verdict.sections.items():
+        rows = ((claim.sentence, claim.numbers) for claim in claims)
+        parts.append(f"<p><b>{escape(title)}</b></p>{_table(('claim', 'figures'), rows)}")
+    return _section(verdict.headline, parts)
 
 
 def history_html(history: Sequence[Mapping[str, float]]) -> str:

@@ -11,13 +11,21 @@ import streamlit as st
 
 from app import background, services
 from app.charts import decimate
-from app.compare import answer_diff, compare_charts, comparison, export, retrained_model
+from app.compare import (
+    answer_diff,
+    compare_charts,
+    comparison,
+    export,
+    retrained_model,
+    verdict_panel,
+)
 from app.compare.comparison import ABSENT, Contender
 from app.compare.run_index import HEADLINE, RunEntry, figure_of
 from app.errors import show_error
 from app.token_view import visible
 from app.unlearn.run_view import weights_move
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.token_changes import TokenChange, summarize
 from tokenunlearn.runs.retraining import retrained_for
@@ -55,6 +63,30 @@ def _beside(column: Contender, measured: Mapping[Run, ReportValues]) -> ReportVa
         if column.source.name == report["settings"].get("retrained"):
             return retrained_model.retrained_figures(report)
     return None
+
+
+def verdicts_of(columns: Sequence[Contender]) -> dict[str, Verdict]:
+    """Letter of a run -> the verdict on it, where it was evaluated."""
+    runs = {column.name: column.run for column in columns if column.run}
+    return {name: verdict for name, run in runs.items() if (verdict := services.run_verdict(run))}
+
+
+def show_verdicts(columns: Sequence[Contender]) -> None:
+    """What the figures of each run support saying, before anything else; of several runs each on a click."""
+    verdicts = verdicts_of(columns)
+    for column in columns:
+        if column.run is None:
+            continue
+        verdict = verdicts.get(column.name)
+        if verdict is None:
+            st.info(
+                f"{column.name} is not evaluated yet, so it has no verdict. Evaluate it in the Outcome view."
+            )
+        elif len(verdicts) == 1:
+            st.html(verdict_panel.panel_html(verdict, column.title))
+        else:
+            with st.expander(f"{column.name}: {verdict.headline}"):
+                st.html(verdict_panel.panel_html(verdict))
 
 
 def changes_of(columns: Sequence[Contender]) -> dict[str, list[TokenChange]]:

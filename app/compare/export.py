@@ -15,7 +15,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app.compare import answer_diff
+from app.compare import answer_diff, verdict_panel
 from app.compare.comparison import (
     Contender,
     metric_table,
@@ -25,6 +25,7 @@ from app.compare.comparison import (
     settings_rows,
     splits_of,
 )
+from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.token_changes import TokenChange, summarize
 from tokenunlearn.runs.spec import RunSpec
 
@@ -69,6 +70,7 @@ class Comparison:
         hashes: Letter -> file -> sha256.
         commands: Letter -> the command line that repeats the run.
         created: UTC time, ISO 8601.
+        verdicts: Letter -> the verdict on the run, where it was evaluated.
     """
 
     columns: Sequence[Contender]
@@ -82,6 +84,7 @@ class Comparison:
     hashes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -123,6 +126,7 @@ def comparison_html(c: Comparison) -> str:
 
     sections = [
         ("Runs", _runs(c)),
+        ("Verdict", _verdicts(c)),
         ("Settings that differ", _settings(c)),
         ("Metrics", _metrics(c)),
         *((heading, _figure(sentence, figure, i)) for i, (heading, sentence, figure) in enumerate(c.figures)),
@@ -179,6 +183,12 @@ def _runs(c: Comparison) -> str:
         cells = f"<td>{escape(what)}</td><td>{escape(status)}</td>"
         lines.append(f"<tr><th scope='row'>{swatch}{escape(column.name)}</th>{cells}</tr>")
     return f"<table>{''.join(lines)}</table>"
+
+
+def _verdicts(c: Comparison) -> str:
+    return "".join(
+        verdict_panel.panel_html(verdict, letter, folded=False) for letter, verdict in c.verdicts.items()
+    )
 
 
 def _settings(c: Comparison) -> str:

@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from app.present.slides import CONFIDENCE, Count, Counts, Exchange, Piece, Quote, Slide, percent
+from app.present.slides import Count, Counts, Exchange, Piece, Quote, Slide, percent
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.claims import Claim, Verdict
 from tokenunlearn.runs.run_files import AnswerPair
 from tokenunlearn.runs.spec import RunSpec, make_rule
 
 EXAMPLES = 3
 LONGEST_ANSWER = 220
+CLAIMS = 2  # in the lead of a slide; the others are notes
 BEFORE, NOW, UNSEEN = "Before", "Now", "A model that never saw it"
 ABOUT = {
     "authors:forget10": "The answers are about six fictional authors, so no real secret is shown here.",
@@ -45,6 +47,7 @@ class Story:
         scores: The score set behind its weights, or None.
         before: Report of the model before the run, or None.
         unseen: Report of the model trained without the forget set, or None.
+        verdict: What the run's evaluation supports saying, or None.
     """
 
     spec: RunSpec
@@ -53,6 +56,7 @@ class Story:
     scores: ScoreSet | None = None
     before: Mapping[str, Any] | None = None
     unseen: Mapping[str, Any] | None = None
+    verdict: Verdict | None = None
 
 
 def make_slides(story: Story) -> tuple[Slide, ...]:
@@ -65,6 +69,7 @@ def make_slides(story: Story) -> tuple[Slide, ...]:
         _now(story, counted),
         _keeps(story, counted),
         _checked(story, counted),
+        _open(story, counted),
     )
     return tuple(slide for slide in slides if slide is not None)
 
@@ -143,7 +148,7 @@ def _knew(story: Story, counted: _Counted) -> Slide | None:
     if counts:
         lead = f"Before unlearning, the model stated the secret or part of it for {counts[0].words()}."
     exchanges = tuple(
-        Exchange(r["question"], (_quote(BEFORE, r["before"], _verdict(known.get(r["sample_id"]))),))
+        Exchange(r["question"], (_quote(BEFORE, r["before"], _judged(known.get(r["sample_id"]))),))
         for r in rows
     )
     return Slide("knew", "What it knew", lead, exchanges, notes=(_choice(story, "forget"), *counted.missing))
@@ -194,7 +199,7 @@ def _now(story: Story, counted: _Counted) -> Slide | None:
     exchanges = tuple(
         Exchange(
             r["question"],
-            (_quote(BEFORE, r["before"]), _quote(NOW, r["after"], _verdict(known.get(r["sample_id"])))),
+            (_quote(BEFORE, r["before"]), _quote(NOW, r["after"], _judged(known.get(r["sample_id"])))),
         )
         for r in rows
     )
@@ -212,23 +217,18 @@ def _now(story: Story, counted: _Counted) -> Slide | None:
 def _keeps(story: Story, counted: _Counted) -> Slide | None:
     rows = _examples(story, "retain")
     groups: list[Counts] = []
-    sentences = []
     for split, title in RETAINED:
-        counts = counted.counts(f"{split}/gold_span", whole=True, who=(BEFORE, NOW))
-        groups += _group(title, counts)
-        now = next((c for c in counts if c.label == NOW), None)
-        if now:
-            sentences.append(f"{title.lower()} {now.count:,} of {now.n:,}")
+        groups += _group(title, counted.counts(f"{split}/gold_span", whole=True, who=(BEFORE, NOW)))
     if not rows and not groups:
         return None
-    lead = "Everything else should still be answered correctly."
-    if sentences:
-        lead += f" Now correct: {', '.join(sentences)}."
+    kept = story.verdict.kept if story.verdict else ()
+    sentences = ["Everything else should still be answered correctly.", *(claim.sentence for claim in kept)]
+    lead = " ".join(sentences)
     known = counted.rows(NOW, "retain/gold_span")
     exchanges = tuple(
         Exchange(
             r["question"],
-            (_quote(BEFORE, r["before"]), _quote(NOW, r["after"], _verdict(known.get(r["sample_id"])))),
+            (_quote(BEFORE, r["before"]), _quote(NOW, r["after"], _judged(known.get(r["sample_id"])))),
         )
         for r in rows[:2]
     )
@@ -240,68 +240,36 @@ def _keeps(story: Story, counted: _Counted) -> Slide | None:
 
 
 def _checked(story: Story, counted: _Counted) -> Slide:
+    """What the verdict claims of the secret, and the counts behind it."""
     direct = counted.counts("forget/gold_span", whole=False)
     other = counted.counts("forget/gold_span_paraphrased", whole=False)
     groups = _group("Original questions", direct) + _group("Reworded questions", other)
-    lead = "This run has no evaluation that shows whether the answers are gone."
-    if groups:
-        lead = _against({"the original": direct, "reworded": other})
+    verdict = story.verdict if counted.same_forget else None
     notes = [_UNCERTAINTY] if groups else []
-    notes += [_tells_apart(counted)] if UNSEEN in counted.reports and counted.same_forget else []
-    if groups and not other:
-        notes.append("Reworded questions were not tested.")
-    notes.append(
-        "Not tested here: whether further training or access to the model's internals brings it back."
-    )
-    return Slide(
-        "checked",
-        "Is it gone? How we checked",
-        lead,
-        (),
-        groups,
-        tuple(n for n in (*notes, *counted.missing) if n),
-    )
+    if verdict is None:
+        lead = "This run has no evaluation that shows whether the answers are gone."
+    else:
+        claims = (*verdict.there, *verdict.hidden, *verdict.gone)
+        lead = " ".join([verdict.headline, *(claim.sentence for claim in claims[:CLAIMS])])
+        notes += [claim.sentence for claim in claims[CLAIMS:]]
+    return Slide("checked", "Is it gone? How we checked", lead, (), groups, (*notes, *counted.missing))
+
+
+def _open(story: Story, counted: _Counted) -> Slide | None:
+    """In what it differs from a model that never saw the answers, and what was not tested."""
+    if story.verdict is None or not counted.same_forget:
+        return None
+    notes = [claim.sentence for claim in story.verdict.differs]
+    notes += [f"{_missing(claim)}: {claim.sentence}" for claim in story.verdict.untested]
+    lead = "Where it differs from a model that never saw the answers, and what was not tested."
+    return Slide("open", "What this does not show", lead, notes=tuple(notes))
+
+
+def _missing(claim: Claim) -> str:
+    return "Not tested" if claim.value is None else "Not shown"
 
 
 _UNCERTAINTY = "The thin line is the 95 % confidence interval (CI) for this number of questions."
-
-
-def _against(wordings: Mapping[str, Sequence[Count]]) -> str:
-    """What the counts say of this run against the model that never saw the answers."""
-    sentences = []
-    more = compared = False
-    for wording, counts in wordings.items():
-        by = {count.label: count for count in counts}
-        if NOW not in by:
-            continue
-        now, unseen = by[NOW], by.get(UNSEEN)
-        sentence = (
-            f"Asked {wording} questions, it states the secret or part of it in {now.count:,} of {now.n:,}"
-        )
-        if unseen:
-            compared = True
-            more |= now.interval[0] > unseen.interval[1]
-            sentence += f"; a model that never saw it, in {unseen.count:,}"
-        sentences.append(sentence + ".")
-    if compared and more:
-        sentences.append("That is more often than guessing would explain.")
-    elif compared:
-        sentences.append("Within the margin of error, that is no more often than a model that never saw it.")
-    return " ".join(sentences)
-
-
-def _tells_apart(counted: _Counted) -> str:
-    """What the Kolmogorov-Smirnov test between the run and the unseen model says, in words."""
-    quality = counted.reports[NOW].get("metrics", {}).get("forget_quality")
-    if not quality or quality["value"] is None:
-        return ""
-    p, n = quality["value"], quality["n"]
-    chance = f"{percent(p)} %" if p >= 0.01 else "<1 %"
-    outcome = "finds no difference" if p >= 1 - CONFIDENCE else "still finds a difference"
-    return (
-        f"A statistical test on {n} questions {outcome} from a model that never saw the answers in how "
-        f"it rates right against wrong answers (probability of a gap this large by chance: {chance})."
-    )
 
 
 def _group(title: str, counts: tuple[Count, ...]) -> tuple[Counts, ...]:
@@ -335,7 +303,7 @@ def repeats(text: str) -> bool:
     return len(words) >= 6 and Counter(words).most_common(1)[0][1] > len(words) / 2
 
 
-def _verdict(row: float | None) -> str:
+def _judged(row: float | None) -> str:
     if row is None:
         return ""
     if row == 1:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
-CONFIDENCE = 0.95
+from tokenunlearn.evaluation.result import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -91,18 +89,6 @@ class Slide:
     exchanges: tuple[Exchange, ...] = ()
     counts: tuple[Counts, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-def wilson_interval(count: int, n: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a share. Range 0..1.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    share, scale = count / n, 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def percent(share: float) -> str:

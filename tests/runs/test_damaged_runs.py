@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from app.charts import decimate
 from app.compare import comparison
+from app.compare.verdict_panel import panel_html
 from app.present.presentation import Story, make_slides
 from app.unlearn import command_line, run_view
 from app.unlearn.watch_view import answers_html
@@ -24,9 +25,10 @@ from tests.stored_run import write_run
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.evaluation.token_changes import summarize
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.judgment import run_verdict
 from tokenunlearn.runs.ledger import forest
 from tokenunlearn.runs.run import Run
-from tokenunlearn.runs.run_files import READERS, START_REPORT
+from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT
 from tokenunlearn.runs.store import RunStore
 
 IDS = [f"2026010{i}-100000-npo-hard-000{i}" for i in (1, 2, 3)]
@@ -233,6 +235,13 @@ def use_tokens(run):
         comparison.token_rows({"A": change})
 
 
+def use_verdict(run):
+    verdict = run_verdict(run)
+    if verdict is not None:
+        json.dumps(verdict.to_json(), allow_nan=False)
+        panel_html(verdict)
+
+
 # What lists, pages and commands make of each file.
 USES = {
     "spec.json": use_spec,
@@ -242,7 +251,8 @@ USES = {
     "watched.jsonl": use_watched,
     "resolved.json": lambda run: run.resolved,
     "generations.json": lambda run: make_slides(Story(run.spec, run.generations)),
-    "report.json": use_report,
+    "report.json": lambda run: (use_report(run), use_verdict(run)),
+    ATTACKS_REPORT: lambda run: use_verdict(run),
     START_REPORT: lambda run: run.start_report,
     "requests.json": lambda run: (list(forest([run])), comparison.request_rows([run])),
     "scores.parquet": lambda run: make_slides(Story(run.spec, {}, None, run.scores)),
@@ -259,7 +269,8 @@ def whole(tmp_path_factory) -> Run:
     (run.folder / "watched.jsonl").write_text("".join(lines))
     for name in ("resolved.json", "requests.json"):
         shutil.copy(shipped / name, run.folder)
-    shutil.copy(run.folder / "report.json", run.folder / START_REPORT)
+    for name in (START_REPORT, ATTACKS_REPORT):
+        shutil.copy(run.folder / "report.json", run.folder / name)
     run.rename("other")
     from tests.app.scores import sample, score_set
 

@@ -12,6 +12,7 @@ from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import RunError
+from tokenunlearn.evaluation import Verdict
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import worker as worker_module
 from tokenunlearn.runs.locks import release
@@ -203,3 +204,4 @@ def test_a_run_on_a_file_is_evaluated_on_the_file_and_its_retained_samples(store
     assert run.report["suite"] == "own"
     assert [run.report["settings"][part] for part in ("forget", "retain")] == [samples, retain]
     assert run.report["metrics"]["retain/probability"]["n"] == 2
+    assert Verdict.load(run.folder / "verdict.json").outcome == "open"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.metrics.exact_memorization import exact_memorization
 from tokenunlearn.evaluation.metrics.extraction_strength import extraction_strength
 from tokenunlearn.evaluation.metrics.forget_quality import forget_quality
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MetricResult",
     "Report",
+    "Verdict",
     "auc",
     "evaluate",
     "exact_memorization",

@@ -37,6 +37,7 @@ class MetricValues(_MetricValues, total=False):
     name: str
     chance: float | None
     retrained: float | None
+    retrained_rows: list[float | None]
 
 
 class Generation(TypedDict):
@@ -114,7 +115,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain values; NaN and infinity become null, floats have 6 digits."""
-        values: dict[str, Any] = _plain(asdict(self))
+        values: dict[str, Any] = plain_values(asdict(self))
         return values
 
     def save(self, path: str | Path) -> Path:
@@ -136,13 +137,19 @@ class Report:
         if not os.path.isfile(path):
             raise TokenUnlearnError(f'There is no report "{path}"; {again}')
         try:
-            values: dict[str, Any] = dict(read_report(path))
+            values = read_report(path)
         except FileError as error:
             raise TokenUnlearnError(
                 f'The file "{path}" is not a report: {str(error)[:-1]}; {again}'
             ) from None
-        values["metrics"] = {name: _result(name, row) for name, row in values["metrics"].items()}
-        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+        return cls.from_values(values)
+
+    @classmethod
+    def from_values(cls, values: ReportValues) -> Report:
+        """The report of plain values, as :func:`read_report` gives them."""
+        metrics = {name: _result(name, row) for name, row in values["metrics"].items()}
+        whole: dict[str, Any] = {**values, "metrics": metrics}
+        return cls(**{f.name: whole[f.name] for f in fields(cls) if f.name in whole})
 
 
 def read_report(path: Path) -> ReportValues:
@@ -161,7 +168,8 @@ def read_report(path: Path) -> ReportValues:
             row["better"] = "retrained"
     values: ReportValues = fitted(whole | {"metrics": metrics, "settings": settings}, ReportValues, path.name)
     for name, metric in values["metrics"].items():
-        if len(metric["rows"]) != len(metric["sample_ids"]):
+        others = metric.get("retrained_rows") or metric["rows"]
+        if not len(metric["rows"]) == len(others) == len(metric["sample_ids"]):
             raise FileError(f'The rows of "{name[:80]}" in {path.name} must have an id each.')
     return values
 
@@ -178,6 +186,7 @@ def _result(name: str, row: MetricValues) -> MetricResult:
         chance=row.get("chance"),
         sample_ids=tuple(row["sample_ids"]),
         retrained=row.get("retrained"),
+        retrained_rows=tuple(row.get("retrained_rows", ())),
     )
 
 
@@ -186,13 +195,14 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _plain(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
+    """A value as JSON has it: NaN and infinity become null, floats have 6 digits, tuples are lists."""
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain_values(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain_values(item) for item in value]
     return value
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +31,7 @@ class MetricResult:
         chance: What guessing gives, or None where there is nothing to guess.
         sample_ids: Ids of the rows.
         retrained: The same figure of the retrained model on the same rows, or None when it is not known.
+        retrained_rows: Its per-row values; () where they are not known.
     """
 
     name: str
@@ -40,6 +43,7 @@ class MetricResult:
     chance: float | None = None
     sample_ids: tuple[str, ...] = ()
     retrained: float | None = None
+    retrained_rows: tuple[float | None, ...] = ()
 
 
 def bootstrap_interval(
@@ -106,15 +110,21 @@ def mean_result(
     )
 
 
-def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+def normal_quantile(level: float) -> float:
+    """Half the width of the interval that holds a share of the standard normal distribution."""
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def wilson_interval(successes: float, n: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a share, which also has a width where all rows are equal. Range 0..1.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.
     """
-    from scipy.stats import binomtest
-
-    interval = binomtest(successes, n).proportion_ci(confidence_level=level, method="wilson")
-    return float(interval.low), float(interval.high)
+    z = normal_quantile(level)
+    share, scale = successes / n, 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / scale
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def share_result(
@@ -122,12 +132,18 @@ def share_result(
     rows: Sequence[float | None],
     sample_ids: Sequence[str],
     better: Better,
-    retrained: float | None = None,
+    retrained: Sequence[float | None] = (),
 ) -> MetricResult:
     """A share of rows that are 1, 0, or None where it does not apply, with a 95 % Wilson interval.
 
-    At least one row has a value.
+    Args:
+        name: Of the metric.
+        rows: Values; at least one is not None.
+        sample_ids: Ids of the rows.
+        better: Which way is better.
+        retrained: Values of the retrained model on the same rows; () where they are not known.
     """
+    known = [row for row in retrained if row is not None]
     values = [row for row in rows if row is not None]
     return MetricResult(
         name=name,
@@ -137,5 +153,6 @@ def share_result(
         better=better,
         rows=tuple(rows),
         sample_ids=tuple(sample_ids),
-        retrained=retrained,
+        retrained=sum(known) / len(known) if known else None,
+        retrained_rows=tuple(retrained),
     )

@@ -1,4 +1,4 @@
-"""The model card of an exported run: requests, settings, figures, limits, versions."""
+"""The model card of an exported run: requests, settings, verdict, figures, limits, versions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import Report, versions
 from tokenunlearn.folders import user_path
 from tokenunlearn.models.presets import PRESETS, preset_folders
+from tokenunlearn.runs.judgment import run_verdict
 from tokenunlearn.runs.ledger import Request, set_title
 from tokenunlearn.runs.run import Run
 
@@ -47,7 +49,7 @@ def model_card(run: Run, *, merged: bool) -> str:
         run: A run that has ended.
         merged: Whether the folder holds the whole model, or else the adapter alone.
     """
-    spec = run.spec
+    spec, verdict = run.spec, run_verdict(run)
     base, license_name = base_title(spec.model), base_license(spec.model)
     head = {
         "library_name": "transformers" if merged else "peft",
@@ -81,6 +83,10 @@ values are forgotten.
 ## Settings
 
 {_settings(run)}
+
+## Verdict
+
+{verdict_markdown(verdict) if verdict else "The run was not evaluated, so there is no verdict."}
 
 ## Metrics
 
@@ -171,6 +177,15 @@ def _metrics(run: Run) -> str:
     scope = f"at most {limit} samples per split" if limit else "all samples"
     table = _table(["metric", "value", "95 % CI", "n", "retrained model", "better"], rows)
     return f"Suite `{report.suite}`, {scope}.\n\n{table}"
+
+
+def verdict_markdown(verdict: Verdict) -> str:
+    """A verdict as markdown: its headline, and a list of claims with their figures for each section."""
+    parts = [_plain(verdict.headline)]
+    for title, claims in verdict.sections.items():
+        lines = [f"- {_plain(f'{claim.sentence} {claim.numbers}')}" for claim in claims]
+        parts.append("\n".join([f"**{title}**", "", *lines]))
+    return "\n\n".join(parts)
 
 
 def _faults(run: Run) -> str:

@@ -10,6 +10,8 @@ runs/ID/tokens.parquet    NLL and rank of every token of the forget set before a
 runs/ID/generations.json  answers before and after
 runs/ID/requests.json     how well its forget set, and those of the runs before it, are forgotten
 runs/ID/report.json       evaluation, if there was one
+runs/ID/attacks.json      report under attack, if someone put one there
+runs/ID/verdict.json      what these support saying, see evaluation/verdict.py
 runs/ID/adapter/          what the run changed
 runs/ID/label.txt         what a person calls the run now; the spec keeps the first label
 runs/ID/cancel            there once someone asked to stop
@@ -36,7 +38,7 @@ from tokenunlearn.files import append_line, refusal, replaced, sync, write_json
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.locks import acquire, is_held, is_owned, release
-from tokenunlearn.runs.run_files import READERS, START_REPORT, AnswerPair, StepRecord
+from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT, AnswerPair, StepRecord
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState, now
 from tokenunlearn.stored import read_json
@@ -245,6 +247,12 @@ class Run:
     def report(self) -> ReportValues | None:
         """The evaluation as plain values, if there was one."""
         report: ReportValues | None = self._read("report.json")
+        return report
+
+    @property
+    def attacks(self) -> ReportValues | None:
+        """The report under attack as plain values, if there is one."""
+        report: ReportValues | None = self._read(ATTACKS_REPORT)
         return report
 
     @property

@@ -14,6 +14,8 @@ from tokenunlearn.evaluation.watch import Watched
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.stored import read_json, read_lines, read_text
 
+START_REPORT = "start_report.json"
+ATTACKS_REPORT = "attacks.json"
 # What a run has measured and said; its weights are not shipped.
 SHIPPED_FILES = (
     "spec.json",
@@ -26,8 +28,9 @@ SHIPPED_FILES = (
     "generations.json",
     "requests.json",
     "report.json",
+    ATTACKS_REPORT,
+    "verdict.json",
 )
-START_REPORT = "start_report.json"
 
 
 class _Step(TypedDict):
@@ -62,6 +65,7 @@ READERS: Mapping[str, Callable[[Path], Any]] = {
     "generations.json": partial(read_json, kind=dict[str, list[AnswerPair]]),
     "report.json": read_report,
     START_REPORT: read_report,
+    ATTACKS_REPORT: read_report,
     "requests.json": partial(read_json, kind=list[Request]),
     "scores.parquet": ScoreSet.load,
     "tokens.parquet": load_changes,

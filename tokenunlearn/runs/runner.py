@@ -248,6 +248,7 @@ class _Execution:
     def evaluate(self, result: Unlearned) -> None:
         """The metrics of the forget set's suite on a sample of each part."""
         from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
+        from tokenunlearn.runs.judgment import save_verdict
         from tokenunlearn.runs.retraining import retrained_for
 
         parent = self.run.parent
@@ -263,6 +264,7 @@ class _Execution:
         )
         report = replace(report, model=f"{self.spec.model} + {self.run.id}")
         report.save(self.run.folder / "report.json")
+        save_verdict(self.run)
 
     def final(self, result: Unlearned) -> RunState:
         """Status and the one sentence that explains it."""

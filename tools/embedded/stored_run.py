@@ -9,12 +9,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tokenunlearn.attribution.selection import HardSelection, describe_rule
+from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import RunError
+from tokenunlearn.evaluation.attacks import attack
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.judgment import save_verdict
+from tokenunlearn.runs.retraining import retrained_for
 from tokenunlearn.runs.run import Run
-from tokenunlearn.runs.run_files import SHIPPED_FILES
+from tokenunlearn.runs.run_files import ATTACKS_REPORT, SHIPPED_FILES
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState
@@ -27,7 +31,7 @@ EVERY_SAMPLE = 100_000
 
 
 def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -> Path:
-    """Carry out the shipped run with the defaults, evaluated on every sample, and put it in ``assets/runs``.
+    """Carry out the shipped run with the defaults, evaluate and attack it, and put it in ``assets/runs``.
 
     Args:
         watch: Calls its second argument, which executes a run, on the first, and shows progress meanwhile.
@@ -52,6 +56,9 @@ def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -
         watch(run, execute)
         if run.state.status != "completed":
             raise RunError(f'The run to be shipped is {run.state.status}: "{run.state.message}".')
+        samples = load_samples(spec.samples).spread(EVERY_SAMPLE)
+        attack(run.result.load(), samples, retrained_for(run)).save(run.folder / ATTACKS_REPORT)
+        save_verdict(run)
         return ship(run, ASSETS / "runs")
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import plotly.graph_objects as go
@@ -14,6 +15,7 @@ import pytest
 
 from app.compare import compare_charts, comparison, export, run_index
 from tests.stored_run import HOSTILE, changes, report, write_run
+from tokenunlearn.evaluation.claims import Claim, Verdict
 from tokenunlearn.runs.store import RunStore
 
 
@@ -98,6 +100,17 @@ def test_a_report_of_one_run_without_metrics(compared, tmp_path):
     text = Tags(export.comparison_html(bare)).text
     assert "No run has been evaluated." in text
     assert "All settings" in text
+
+
+def test_the_report_carries_every_verdict_unfolded(compared):
+    claim = Claim(f"Asked {HOSTILE}, it says nothing.", "forget/leaks", 0.0, 8, (0.0, 0.3))
+    verdict = Verdict("m", "authors", "open", f"Not shown {HOSTILE}.", differs=(claim,), untested=(claim,))
+    html = export.comparison_html(replace(compared, verdicts={"A": verdict}))
+    section = html.partition("<h2>Verdict</h2>")[2].partition("</section>")[0]
+    assert Tags(section).text.startswith(f"A: Not shown {HOSTILE}.")
+    assert "0.000 (0.000 to 0.300)" in section
+    assert "<details" not in section
+    assert "<script>document" not in html
 
 
 def test_tables_come_back():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from html import escape
 
 import pytest
 import streamlit as st
@@ -44,6 +45,22 @@ def texts(at: AppTest) -> str:
 
 
 SHIPPED = RunStore(ASSETS / "runs", read_only=True).runs()[0]
+
+
+def test_compare_begins_with_the_verdict_of_the_chosen_run(runs):
+    shown = " ".join(element.proto.body for element in opened().get("html"))
+    verdict = services.run_verdict(SHIPPED)
+    assert verdict is not None
+    assert verdict.headline in shown
+    assert all(escape(claim.sentence) in shown for claims in verdict.sections.values() for claim in claims)
+
+
+def test_each_of_several_runs_has_its_verdict_and_one_that_is_not_evaluated_says_so(three):
+    (three / IDS[0] / "report.json").unlink()
+    at = opened(runs=IDS)
+    labels = [expander.label for expander in at.expander]
+    assert sum("secret" in label for label in labels) == 2
+    assert "A is not evaluated yet, so it has no verdict." in texts(at)
 
 
 @pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])

@@ -36,8 +36,8 @@ def test_the_shipped_run_is_there_on_first_start(app):
 
 
 def test_a_link_opens_its_slide(app):
-    at = app(slide="checked")
-    assert "How we checked" in slide(at)
+    at = app(slide="open")
+    assert "What this does not show" in slide(at)
     assert at.button(key="next").disabled
 
 

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from app.present import presentation, slide_view, slides
+from app.present import presentation, slide_view
 from app.present.presentation import BEFORE, NOW, UNSEEN, Story, make_slides
 from app.present.slides import Count, Piece
+from tokenunlearn.evaluation.claims import Claim, Verdict
+from tokenunlearn.evaluation.result import wilson_interval
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.judgment import run_verdict
 from tokenunlearn.runs.store import RunStore
 
 NASTY = "<script>alert(1)</script> $x$ :red[x] **b** \u05d0\u05d1\u05d2 a\u200bb"
@@ -51,7 +54,8 @@ def shipped():
         name: json.loads((ASSETS / "reports" / f"{name}.json").read_text())
         for name in ("demo", "demo-retrained")
     }
-    return Story(run.spec, run.generations, run.report, run.scores, read["demo"], read["demo-retrained"])
+    reports = (run.report, run.scores, read["demo"], read["demo-retrained"])
+    return Story(run.spec, run.generations, *reports, run_verdict(run))
 
 
 @pytest.fixture
@@ -86,12 +90,12 @@ def everything(slide):
 @pytest.mark.parametrize(("count", "n"), [(0, 72), (72, 72), (1, 1), (0, 1), (31, 648)])
 def test_the_interval_is_wilsons(count, n):
     expected = binomtest(count, n).proportion_ci(0.95, method="wilson")
-    assert slides.wilson_interval(count, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert wilson_interval(count, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_the_shipped_run_tells_the_whole_story(shipped):
     told = make_slides(shipped)
-    assert [s.key for s in told] == ["start", "knew", "marked", "now", "keeps", "checked"]
+    assert [s.key for s in told] == ["start", "knew", "marked", "now", "keeps", "checked", "open"]
     rows = shipped.report["metrics"]["forget/gold_span"]["rows"]
     assert counted(told[3])["States the secret or part of it"][NOW] == (
         sum(row > 0 for row in rows),
@@ -116,15 +120,28 @@ def test_forgetting_counts_any_part_and_keeping_the_whole(story):
     }
 
 
-def test_a_run_that_forgot_nothing_is_not_called_forgotten(story):
-    many, never = [1.0] * 40, [0.0] * 40
-    kept = replace(
-        story, report=report({"forget/gold_span": many}), unseen=report({"forget/gold_span": never})
-    )
-    lead = slide(kept, "checked").lead
-    assert "in 40 of 40" in lead
-    assert "more often than guessing would" in lead
-    assert "no more often" in slide(replace(kept, report=report({"forget/gold_span": never})), "checked").lead
+def test_the_check_claims_what_the_verdict_claims(shipped, story):
+    lead, notes = slide(shipped, "checked").lead, slide(shipped, "open").notes
+    assert lead.startswith(shipped.verdict.headline)
+    assert shipped.verdict.there[0].sentence in lead
+    assert {claim.sentence for claim in shipped.verdict.differs} <= set(notes)
+    untested = {claim.sentence for claim in shipped.verdict.untested}
+    assert untested <= {note.partition(": ")[2] for note in notes if note.startswith("Not ")}
+    page = Verdict("m", "authors", "open", "Whether the secret is gone is not shown.")
+    assert slide(replace(story, verdict=page), "checked").lead == page.headline
+    assert "no more often" not in " ".join(everything(slide(story, "checked")))
+
+
+def test_what_is_kept_is_said_in_pairs(shipped, story):
+    assert "Of 648 retained questions that it answered correctly before, " in slide(shipped, "keeps").lead
+    kept = Verdict("m", "authors", "open", "", kept=(Claim("Of 9, 8 are still right."),))
+    assert slide(replace(story, verdict=kept), "keeps").lead.endswith("Of 9, 8 are still right.")
+
+
+def test_a_verdict_on_other_questions_is_not_shown(shipped):
+    settings = {**shipped.report["settings"], "forget": "forget05"}
+    other = replace(shipped, report={**shipped.report, "settings": settings})
+    assert "no evaluation that shows" in slide(other, "checked").lead
 
 
 def test_without_a_report_there_are_no_numbers_and_it_is_said(story):

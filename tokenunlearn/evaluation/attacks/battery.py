@@ -125,7 +125,9 @@ def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[
 def _result(name: str, rows: Rows, retrained: Rows | None, samples: SampleSet) -> MetricResult | None:
     result = mean_result(name, rows, [s.id for s in samples], "lower")
     other = [row for row in retrained or () if row is not None]
-    return replace(result, retrained=sum(other) / len(other)) if result and other else result
+    if result and retrained and other:
+        return replace(result, retrained=sum(other) / len(other), retrained_rows=tuple(retrained))
+    return result
 
 
 def _with_chance(metrics: dict[str, MetricResult]) -> list[str]:

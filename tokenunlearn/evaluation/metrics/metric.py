@@ -126,8 +126,9 @@ class PartMetric(Metric):
     def results(self, name: str, column: Column, retrained: Column | None) -> list[MetricResult]:
         """Results of one column, beside the retrained model's on the same rows."""
         result = mean_result(name, column.rows, column.sample_ids, column.better)
-        mean = retrained.mean if retrained else None
-        return [replace(result, retrained=mean)] if result else []
+        if result and retrained:
+            result = replace(result, retrained=retrained.mean, retrained_rows=retrained.rows)
+        return [result] if result else []
 
 
 @dataclass(frozen=True)

@@ -114,11 +114,10 @@ def _shares(compared: Comparison) -> list[MetricResult]:
         ids = tuple(s.id for s in samples)
         others = compared.retrained_answers.get(part, {})
         own = outcomes(compared, samples, compared.answers[part], others)
-        retrained = outcomes(compared, samples, others, {}) if others.keys() >= set(ids) else None
+        retrained = outcomes(compared, samples, others, {}) if others.keys() >= set(ids) else []
         for name, better in OUTCOMES.items():
-            rows = [float(row == name) for row in own]
-            share = retrained.count(name) / len(ids) if retrained else None
-            results.append(share_result(f"{part}/{name}", rows, ids, better, share))
+            rows, other = ([float(row == name) for row in model] for model in (own, retrained))
+            results.append(share_result(f"{part}/{name}", rows, ids, better, other))
     if not results:
         raise LeftOut("No outcomes, because no question of a part to be forgotten was answered.")
     return results

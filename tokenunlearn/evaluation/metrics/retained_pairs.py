@@ -51,10 +51,8 @@ def pair_results(
     for name, before in (("retained_pairs", True), ("gained_pairs", False)):
         pairs = right_pairs(rows, start, before=before)
         others = [] if retrained is None else right_pairs(retrained, start, before=before)
-        known = [row for row in others if row is not None]
         if any(row is not None for row in pairs):
-            share = sum(known) / len(known) if known else None
-            results.append(share_result(f"{part}/{name}", pairs, ids, "higher", share))
+            results.append(share_result(f"{part}/{name}", pairs, ids, "higher", others))
     return results
 
 
