@@ -2,7 +2,7 @@
 
     python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2]
 
-Every run is the default run but for ``frame`` and ``level``, that of the suite's holdout part. Runs
+Every run selects at 0.8 and has all other defaults but ``frame`` and ``level`` (of the holdout). Runs
 that ``benchmarks/results/frame.json`` holds are not done again. Writes that file and the tables of
 ``docs/results.md``.
 """
