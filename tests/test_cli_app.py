@@ -27,7 +27,6 @@ def started(monkeypatch):
     [
         ((), ["localhost"]),
         (("--port", "9000"), ["localhost", "--server.port", "9000"]),
-        (("--address", "0.0.0.0"), ["0.0.0.0"]),
         (("--server.maxUploadSize", "5"), ["localhost", "--server.maxUploadSize", "5"]),
     ],
 )
