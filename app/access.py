@@ -33,7 +33,7 @@ DELAY = 1.0  # seconds that a wrong token costs
 
 def may(action: Action) -> bool:
     """Whether the visitor may do something."""
-    role = "viewer" if is_demo() else visitor_role()
+    role = visitor_role()
     return role is not None and action in MAY[role]
 
 
@@ -81,10 +81,10 @@ def is_linked(*names: str) -> bool:
 
 def visitor_role() -> Role | None:
     """The role of the visitor; None for one who has not signed in, or whose account has no role."""
-    if not signs_in():
-        return "runner"
-    role: Role | None = st.session_state.get(SESSION)
-    return role or (role_of_claims(st.user.to_dict()) if has_accounts() else None)
+    role: Role | None = st.session_state.get(SESSION) if signs_in() else "runner"
+    if role is None and has_accounts():
+        role = role_of_claims(st.user.to_dict())
+    return "viewer" if role and is_demo() else role
 
 
 def is_demo() -> bool:
@@ -197,7 +197,7 @@ def _sign_in(*, wrong: bool) -> None:
                     if _take(token):
                         st.rerun()
                     wrong = True
-            st.caption("The token was printed when the app started; a reload of the page asks for it again.")
+            st.caption("Whoever started the app has the token. A reload of the page asks for it again.")
         if wrong:
             st.text("⚠ This token is not valid.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app import access
@@ -9,22 +11,19 @@ from app.system import panels
 
 
 @st.fragment(run_every=3.0)
-def show_moving() -> None:
-    """What changes while one looks."""
-    left, right = st.columns(2)
-    with left:
-        panels.queue()
-    with right:
-        panels.memory()
-        panels.disk()
+def refresh(*shown: Callable[[], None]) -> None:
+    """Panels of what changes while one looks."""
+    for panel in shown:
+        panel()
 
 
 access.admit()
 st.title("System")
-show_moving()
-first, second = st.columns(2)
-with first:
+left, right = st.columns(2)
+with left:
+    refresh(panels.queue)
     panels.device()
     panels.versions()
-with second:
+with right:
+    refresh(panels.memory, panels.disk)
     panels.settings()

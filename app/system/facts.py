@@ -106,5 +106,5 @@ def settings() -> Rows:
         *((name, "set") for name in SECRETS if os.environ.get(name)),
     ]
     if access.may("open"):
-        rows += [("readable folder", str(path)) for path in dict.fromkeys(access.roots())]
+        rows.append(("readable folders", ", ".join(map(str, dict.fromkeys(access.roots())))))
     return rows

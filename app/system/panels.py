@@ -35,7 +35,7 @@ def memory() -> None:
 def queue() -> None:
     """What runs and what waits for the device."""
     rows = facts.queue(run_view.active_runs(), list(services.tasks().values()))
-    panel("Running and waiting", rows or [("", "nothing")])
+    panel("Running and waiting", rows or [("nothing", "")])
 
 
 def disk() -> None:

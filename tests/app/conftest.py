@@ -38,6 +38,7 @@ def home(tmp_path, monkeypatch, short_answers) -> Iterator[Path]:
     for run in active:
         (run.folder / "cancel").touch()
     wait_until(lambda: not any(run.state.active for run in active))
+    wait_until(lambda: not any(task.running for task in services.tasks().values()))
     start_anew()
 
 

@@ -58,10 +58,11 @@ def serve(
         port = port or PORT
         if not any(option.startswith("--server.allowedHosts") for option in options):
             options += ["--server.allowedHosts", "*"]
-        options += ["--client.showErrorDetails", "none"]
+        host = socket.gethostname() if address in ("0.0.0.0", "::") else address
+        # Streamlit would otherwise ask a public service for the address.
+        options += ["--browser.serverAddress", host, "--client.showErrorDetails", "none"]
         if not demo and not any(map(os.environ.get, SIGN_IN)):
             token = os.environ[TOKENS["runner"]] = secrets.token_urlsafe(24)
-            host = socket.gethostname() if address in ("0.0.0.0", "::") else address
             # Once, and nowhere else.
             err.print(f"Open http://{host}:{port}/?token={token}", soft_wrap=True, markup=False)
     command = [sys.executable, "-m", "streamlit", "run", str(APP / "streamlit_app.py")]
