@@ -21,7 +21,7 @@ def to_csv(rows: Iterable[Mapping[str, Any]], names: Sequence[str], *, quoted: b
         quoted: Quote every cell, not only those that need it.
     """
     out = io.StringIO(newline="")
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL, lineterminator="\n")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL)
     writer.writerow(map(guarded, names))
     writer.writerows([guarded(row.get(name)) for name in names] for row in rows)
     return out.getvalue()

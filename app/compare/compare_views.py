@@ -248,7 +248,7 @@ def show_questions(reports: Mapping[str, ReportValues]) -> None:
         st.info("No metrics yet. Evaluate a run in the Outcome view.")
         return
     left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
-    split = left.radio("Split", splits, horizontal=True, key="questions", bind="query-params")
+    split = left.selectbox("Split", splits, key="questions", bind="query-params")
     names = comparison.row_metrics(reports.values(), split or splits[0])
     usual = names.index("gold_span") if "gold_span" in names else 0
     metric = middle.selectbox("Metric", names, index=usual, key="metric", bind="query-params")
