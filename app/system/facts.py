@@ -16,12 +16,13 @@ from app import access, services
 from tokenunlearn.evaluation import report
 from tokenunlearn.folders import cache_folder
 from tokenunlearn.models.devices import default_device
+from tokenunlearn.runs.export import TOKEN_VARIABLE
 from tokenunlearn.runs.store import Run
 from tokenunlearn.training.memory import size_text
 
 Rows = list[tuple[str, str]]
 
-SECRETS = (*access.TOKENS.values(), "HF_TOKEN")
+SECRETS = (*access.TOKENS.values(), TOKEN_VARIABLE)
 LISTED = 10
 
 
