@@ -86,4 +86,4 @@ def test_started_for_everybody_without_a_sign_in_it_shows_one_sentence(tmp_path,
     with served(tmp_path, "--server.address", "0.0.0.0") as address:
         page.goto(f"{address}/tokens")
         page.get_by_text("Other machines can reach this app, but it has no sign-in").wait_for()
-        assert page.get_by_role("button").count() == page.get_by_test_id("stTopNavLink").count() == 0
+        assert page.get_by_role("heading").count() == page.get_by_test_id("stTopNavLink").count() == 0
