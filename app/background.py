@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -40,7 +41,7 @@ def _poll(task: services.Task) -> None:
     if not task.running:
         st.rerun()
     waiting = "waiting for the device" if not task.total else f"{task.done:,} of {task.total:,}"
-    st.text(f"{task.label}: {waiting}")
+    st.html(f'<div style="overflow-wrap: anywhere">{escape(task.label)}: {waiting}</div>')
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(task.done / task.total if task.total else 0.0)
         if task.cancellable and access.may("cancel"):

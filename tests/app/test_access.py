@@ -364,3 +364,15 @@ def test_what_streamlit_ships_as_settings_keeps_other_names_out():
     assert set(settings["server"]["allowedHosts"]) == set(access.LOCAL)
     assert not {"enableCORS", "enableXsrfProtection", "enableAgentApi"} & settings["server"].keys()
     assert st.get_option("server.enableXsrfProtection") and st.get_option("server.enableCORS")
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), [("tokens", "samples"), ("unlearn", "samples"), ("unlearn", "retain"), ("data", "set")]
+)
+@pytest.mark.parametrize("value", ["hf:someone/some-set", "file:/etc/hostname", "documents:/etc/hostname"])
+def test_a_link_loads_no_samples_that_are_not_on_offer(open_page, monkeypatch, page, name, value):
+    loaded = []
+    load = services._load_samples
+    monkeypatch.setattr(services, "_load_samples", lambda samples: loaded.append(samples) or load(samples))
+    open_page(page, **{name: value})
+    assert value not in loaded
