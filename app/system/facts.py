@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -38,8 +37,12 @@ def device(task: services.Task) -> Rows:
     return [("device", name), *names]
 
 
-def memory() -> Rows:
-    """Memory of this process, of the machine, and of each GPU once torch is in use."""
+def memory(*, imported: bool) -> Rows:
+    """Memory of this process, of the machine, and of each GPU in use.
+
+    Args:
+        imported: Whether torch has been imported; until then the worker may be in the middle of it.
+    """
     import psutil
 
     machine = psutil.virtual_memory()
@@ -47,8 +50,11 @@ def memory() -> Rows:
         ("this process", size_text(psutil.Process().memory_info().rss)),
         ("machine", f"{size_text(machine.available)} of {size_text(machine.total)} free"),
     ]
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
+    if not imported:
+        return rows
+    import torch
+
+    if torch.cuda.is_initialized():
         for number in range(torch.cuda.device_count()):
             free, total = torch.cuda.mem_get_info(number)
             rows.append((f"GPU {number}", f"{size_text(free)} of {size_text(total)} free"))

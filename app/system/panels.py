@@ -10,6 +10,7 @@ from app import background, services
 from app.system import facts
 from app.unlearn import run_view
 
+DEVICE = "system device"  # key of the task that looks for it
 STYLE = """<style>
 .sy { border-collapse: collapse; width: 100%; font-size: .9rem; }
 .sy caption { text-align: start; font-weight: 600; font-size: 1rem; padding-bottom: .3rem; }
@@ -22,14 +23,15 @@ STYLE = """<style>
 
 def device() -> None:
     """The device; it is known when the worker has imported torch."""
-    key = "system device"
-    task = services.tasks().get(key) or services.start_task(key, "Looking for a GPU", facts.device, "ask")
+    task = services.tasks().get(DEVICE)
+    task = task or services.start_task(DEVICE, "Looking for a GPU", facts.device, "ask")
     panel("Device", background.result(task) or [])
 
 
 def memory() -> None:
     """Memory in use and free."""
-    panel("Memory", facts.memory())
+    task = services.tasks().get(DEVICE)
+    panel("Memory", facts.memory(imported=task is not None and not task.running))
 
 
 def queue() -> None:

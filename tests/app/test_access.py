@@ -12,6 +12,7 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from app import access, selectors, services
+from app.system import panels
 from app.unlearn.run_plan import Plan
 from tests.app.app_pages import ROOT, shown
 from tokenunlearn import folders
@@ -291,7 +292,7 @@ def test_a_link_starts_no_model_work_before_a_click(open_page, model, samples):
     for page in PAGES:
         parameters = {"model": model, "samples": samples, "model_input": "true", "preview": "true"}
         open_page(page, **parameters, ask="Who are you?", view="Answers")
-        asked = services.tasks().keys() - {"system device"}  # what the page System looks at is no model
+        asked = services.tasks().keys() - {panels.DEVICE}  # a device is no model
         assert not asked and not services.worker()._models, page
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import Future
 
 import pytest
@@ -37,6 +38,14 @@ def test_the_page_shows_device_memory_disk_and_versions(open_page):
     for word in ("cpu", "this process", "free for runs", "torch", "streamlit", "localhost", "sign-in"):
         assert word in everything
     assert not services.worker()._models
+
+
+def test_memory_leaves_torch_alone_while_the_worker_imports_it(home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # an import fails
+    services.tasks()[panels.DEVICE] = services.Task("Looking", Future())
+    assert facts.memory(imported=False)
+    panels.memory()
+    services.tasks().clear()
 
 
 def test_what_waits_is_listed_and_labels_are_text(open_page, queued):
