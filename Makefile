@@ -28,7 +28,7 @@ help:
 	@echo "make app     install what is missing and start the app (PORT=8501 ADDRESS=localhost)"
 	@echo "make test    install what is missing, then lint, wheel and all tests, slow and browser ones too (ARGS='-k name')"
 	@echo "make lint    ruff, mypy, codespell and bandit"
-	@echo "make audit   look up the pinned packages in the database of known vulnerabilities (needs the network)"
+	@echo "make audit   look up the installed packages in the database of known vulnerabilities (needs the network)"
 	@echo "make wheel   build the wheel, install it into an empty environment and use it there"
 	@echo "make bench   measure signals, selection, masking, steps, scaling and the app, and write the tables of the docs (BENCH='selection')"
 	@echo "make bench-gpu  measure what only a GPU can show, into benchmarks/results/gpu.json"
@@ -56,7 +56,7 @@ lint: requirements-dev
 # Its answer changes from day to day and needs the network, so neither make test nor the tests depend on it.
 audit: requirements-dev
 	@echo "Looking for known vulnerabilities"
-	@$(PYTHON) -m pip_audit --requirement requirements.txt --progress-spinner off
+	@$(PYTHON) -m pip_audit --local --progress-spinner off
 
 wheel: requirements-dev
 	@echo "Building the wheel and using it in an empty environment"

@@ -55,8 +55,7 @@ def is_admitted() -> bool:
 def admit() -> None:
     """Let the script go on for visitors who may see the pages; all others get the sign-in or one sentence.
 
-    The door calls it, and every page too: until the door has run once, Streamlit executes a page by its
-    address alone.
+    The door calls it, and so does every page, in case Streamlit executes it without the door.
     """
     token = st.query_params.get("token")
     if token is not None:
