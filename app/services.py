@@ -157,6 +157,12 @@ def cancel(run: Run) -> None:
     worker().cancel(run)
 
 
+def dismiss(run: Run) -> None:
+    """Stop showing how a run ended that could not be stored."""
+    access.require("delete")
+    worker().forget(run)
+
+
 def rename(run: Run, label: str) -> None:
     """Call a run something else."""
     access.require("rename")

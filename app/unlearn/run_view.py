@@ -116,8 +116,10 @@ def show_unstored() -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.badge(state.status, color=color, icon=icon)  # type: ignore[arg-type]
             st.text(f"{run.id}: {state.message}", width="stretch")
-            if st.button("Dismiss", key=f"dismiss-{run.id}", type="tertiary", icon=":material/close:"):
-                services.worker().forget(run)
+            if access.may("delete") and st.button(
+                "Dismiss", key=f"dismiss-{run.id}", type="tertiary", icon=":material/close:"
+            ):
+                services.dismiss(run)
                 st.rerun()
 
 

@@ -232,6 +232,7 @@ DENIED = {
     "start a run": lambda run: Plan(None, None, None, (), "").start(),
     "cancel": services.cancel,
     "delete": services.discard,
+    "dismiss": services.dismiss,
     "rename": lambda run: services.rename(run, "other"),
     "upload": lambda run: services.keep_upload(b'{"question": "a", "answer": "b"}', "a.jsonl"),
     "save": lambda run: services.save_set(tuple(load_samples("authors:forget10"))[:1], "name"),
