@@ -1,14 +1,14 @@
 # The whole tooling: `make app` and `make test` work on a bare machine with Python 3.11 or newer.
 #
 # PORT         port of the app (8501, or the next free one)
-# ADDRESS      address the app listens on (localhost)
+# ADDRESS      address the app listens on (localhost); any other needs ARGS=--allow-remote
 # TORCH_INDEX  package index to take torch from; the default one if empty
 # ARGS         further arguments for streamlit or pytest
 # BENCH        which benchmarks to run; all by default
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help app test lint wheel docs bench bench-gpu clean requirements requirements-dev smollm2 chromium
+.PHONY: help app test lint audit wheel docs bench bench-gpu clean requirements requirements-dev smollm2 chromium
 
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check -qq
@@ -27,7 +27,8 @@ endif
 help:
 	@echo "make app     install what is missing and start the app (PORT=8501 ADDRESS=localhost)"
 	@echo "make test    install what is missing, then lint, wheel and all tests, slow and browser ones too (ARGS='-k name')"
-	@echo "make lint    ruff, mypy and codespell"
+	@echo "make lint    ruff, mypy, codespell and bandit"
+	@echo "make audit   look up the installed packages in the database of known vulnerabilities (needs the network)"
 	@echo "make wheel   build the wheel, install it into an empty environment and use it there"
 	@echo "make bench   measure signals, selection, masking, steps, scaling and the app, and write the tables of the docs (BENCH='selection')"
 	@echo "make bench-gpu  measure what only a GPU can show, into benchmarks/results/gpu.json"
@@ -50,6 +51,12 @@ lint: requirements-dev
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m codespell_lib . .github
+	@$(PYTHON) -m bandit --quiet --configfile pyproject.toml --recursive tokenunlearn app pages streamlit_app.py
+
+# Its answer changes from day to day and needs the network, so neither make test nor the tests depend on it.
+audit: requirements-dev
+	@echo "Looking for known vulnerabilities"
+	@$(PYTHON) -m pip_audit --local --progress-spinner off
 
 wheel: requirements-dev
 	@echo "Building the wheel and using it in an empty environment"

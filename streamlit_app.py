@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app import access
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.folders import ASSETS
@@ -20,14 +21,17 @@ page = st.navigation(
         st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
         st.Page("pages/data.py", title="Data", icon=":material/table_edit:"),
         st.Page("pages/present.py", title="Present", icon=":material/slideshow:"),
+        st.Page("pages/system.py", title="System", icon=":material/memory:"),
     ],
-    position="top",
+    position="top" if access.is_admitted() else "hidden",
 )
 # The open tab's name would be faint in the theme's color on a dark ground; its bar says which one is open.
 st.html(
     "<style>[data-testid='stMainBlockContainer'] { padding-top: 4.2rem; }"
     "[data-testid='stTab'][aria-selected='true'] { color: inherit; }</style>"
 )
+access.admit()
+access.show_role()
 try:
     page.run()
 except TokenUnlearnError as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import streamlit as st
 
-from app import services
+from app import access, services
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
 
@@ -29,8 +30,9 @@ def result(task: services.Task) -> Any:
     if isinstance(error, TokenUnlearnError):
         show_error(error)
     else:
-        st.error(f"{task.label} failed: {type(error).__name__}")
-        st.code(str(error), language=None)
+        with st.container(border=True):
+            st.text(f"✖ {task.label} failed: {type(error).__name__}")
+            st.code(str(error), language=None)
     return None
 
 
@@ -39,9 +41,10 @@ def _poll(task: services.Task) -> None:
     if not task.running:
         st.rerun()
     waiting = "waiting for the device" if not task.total else f"{task.done:,} of {task.total:,}"
+    st.html(f'<div style="overflow-wrap: anywhere">{escape(task.label)}: {waiting}</div>')
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(task.done / task.total if task.total else 0.0, text=f"{task.label}: {waiting}")
-        if task.cancellable and st.button(
-            "Cancel", key=f"cancel-{task.label}", icon=":material/cancel:", disabled=task.cancelled
-        ):
-            task.cancelled = True
+        st.progress(task.done / task.total if task.total else 0.0)
+        if task.cancellable and access.may("cancel"):
+            task.cancelled |= st.button(
+                "Cancel", key=f"cancel-{task.label}", icon=":material/cancel:", disabled=task.cancelled
+            )

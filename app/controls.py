@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import background, selectors, services, state
+from app import access, background, selectors, services, state
 from app.errors import show_error
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -19,6 +19,10 @@ from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.settings import choices_of, parse_assignments
+
+# Parameters of an address that say which model works on what; where the source of a link is remembered.
+NAMES = ("model", "samples", "adapter", "template", "retain")
+LINKED = "linked_source"
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,14 @@ class Source:
 
 def choose_source() -> Source:
     """Model, forget set and upload; masking settings in an expander."""
+    names = services.model_names()
     model = st.selectbox(
         "Model",
-        services.model_names(),
+        names,
         key="model",
         bind="query-params",
         persist_state="session",
-        accept_new_options=True,
+        accept_new_options=access.may("open"),
         help="Preset, Hub id or local folder. Only safetensors weights are loaded, and remote code is "
         "never executed.",
         on_change=_keep_what_fits,
@@ -69,8 +74,9 @@ def choose_source() -> Source:
         format_func=_set_name,
         on_change=_retain_what_matches,
     )
-    with st.expander("Upload samples"):
-        _upload()
+    if access.may("upload"):
+        with st.expander("Upload samples"):
+            _upload()
     with st.expander("Masking"):
         masking = _masking()
     return Source(source, str(samples or options[0]), masking, adapter)
@@ -237,6 +243,7 @@ def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
     """The chosen source with its score set; None where it has not been scored or cannot be."""
     apply_pending()
     source = choose_source()
+    st.session_state.setdefault(LINKED, source if access.is_linked(*NAMES) else None)
     try:
         path = services.score_path(source.model, source.samples, source.masking)
     except TokenUnlearnError as error:
@@ -245,9 +252,23 @@ def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
     return source, services.find_scores(path), path
 
 
+def is_requested(source: Source) -> bool:
+    """Whether a person wants work by the model of a source; a link alone does not start it, a button does."""
+    if source != st.session_state[LINKED]:
+        return True
+    st.button(
+        "Load model",
+        on_click=st.session_state.update,
+        args=({LINKED: None},),
+        icon=":material/play_arrow:",
+        help="The link names this model. It is loaded to check it and to show what it reads.",
+    )
+    return False
+
+
 def offer_scoring(source: Source, path: Path) -> None:
     """Say that the samples have no scores yet, and score them on request."""
     st.info("These samples are not scored yet for this model and these settings.")
-    if st.button("Score samples", type="primary", icon=":material/search_insights:"):
+    if access.may("start") and st.button("Score samples", type="primary", icon=":material/search_insights:"):
         services.score_in_background(path, source.model, source.samples, source.masking)
     background.wait_for(str(path))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import background, services
+from app import background, controls, services
 from app.token_view import visible
 from tokenunlearn.datasets.samples import Sample, Span, overlaps
 from tokenunlearn.models.model_input import PARTS, ModelInput
@@ -41,7 +41,7 @@ STYLE = """<style>
 
 
 def show(
-    model: ModelSource,
+    source: controls.Source,
     samples: Sequence[Sample],
     sample_id: str,
     span: Sequence[Span],
@@ -50,7 +50,7 @@ def show(
     """The panel of one sample, folded at first; nothing in it is computed before it is opened.
 
     Args:
-        model: Who reads.
+        source: Whose model reads; one that only a link names is not loaded before a click.
         samples: The set of the sample.
         sample_id: Id of the sample, or of a chunk of it.
         span: Gold character ranges of its answer.
@@ -63,7 +63,9 @@ def show(
     if not panel.open:
         return False
     with panel:
-        show_tokens(model, samples, sample_id, span)
+        if not controls.is_requested(source):
+            return True
+        show_tokens(source.model, samples, sample_id, span)
         known = findings()
         show_findings(known or ())
         if known == []:

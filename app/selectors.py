@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import access
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selector import LEAST_ROWS, Selector, fit_selector
 from tokenunlearn.errors import TokenUnlearnError
@@ -74,6 +75,7 @@ def fit(scores: ScoreSet) -> str:
     Raises:
         TokenUnlearnError: If there are too few marked facts, or they cover every word.
     """
+    access.require("save")
     selector = fit_selector(f"gold spans of {scores.source}", [scores])
     selector.save(own_folder() / f"{selector.hash}.json")
     return selector.hash

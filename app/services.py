@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app import access
 from app.present.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.errors import DatasetError, RunError, TokenUnlearnError
+from tokenunlearn.errors import AccessError, DatasetError, RunError, TokenUnlearnError
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.report import read_report as stored_report
@@ -57,6 +58,8 @@ SETS = {
     "tofu": {"tofu:forget10_first5": "tofu:retain90_first15"},
 }
 SET_NAME = re.compile(r"[\w-]{1,40}")
+QUESTION_CHARS = 500
+DEMO_TASKS = 8  # tasks that may wait at once in the demo
 
 
 @dataclass
@@ -147,23 +150,53 @@ def kept_runs(model: str) -> dict[str, Run]:
     return runs
 
 
+def cancel(run: Run) -> None:
+    """End a waiting run, or have a running one stop after its step.
+
+    Raises:
+        RunError: If it has ended already.
+    """
+    access.require("cancel")
+    worker().cancel(run)
+
+
+def dismiss(run: Run) -> None:
+    """Stop showing how a run ended that could not be stored."""
+    access.require("delete")
+    worker().forget(run)
+
+
+def rename(run: Run, label: str) -> None:
+    """Call a run something else."""
+    access.require("rename")
+    run.rename(label)
+
+
 def discard(run: Run) -> None:
     """Remove a run and all it has kept; an active one as soon as it has stopped.
 
     Raises:
         RunError: If it is gone already, or another process runs it.
     """
+    access.require("delete")
     if run.state.active:
         worker().discard(run)
     else:
         store().delete(run.id)
 
 
-def start_task(key: str, label: str, work: Callable[[Task], Any]) -> Task:
-    """Hand work to the worker unless the same key is running already."""
+def start_task(key: str, label: str, work: Callable[[Task], Any], action: access.Action = "start") -> Task:
+    """Hand work to the worker unless the same key is running already.
+
+    Raises:
+        AccessError: If the visitor may not do this.
+    """
+    access.require(action)
     known = tasks().get(key)
     if known is not None and known.running:
         return known
+    if access.is_demo() and sum(task.running for task in tasks().values()) >= DEMO_TASKS:
+        raise AccessError("The demo is busy; try again in a minute.")
     task = Task(label)
     task.future = worker().ask(lambda: work(task))
     tasks()[key] = task
@@ -175,9 +208,37 @@ def model_names() -> list[str]:
     return available_presets()
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+def check_offered(model: ModelSource | None = None, *samples: str) -> None:
+    """Refuse a model or samples that are not on offer, to visitors who may not name others.
+
+    Raises:
+        AccessError: If they may not.
+    """
+    if access.may("open"):
+        return
+    sets = {name for pairs in SETS.values() for pair in pairs.items() for name in pair}
+    unknown = {name for name in samples if name} - sets - set(uploads())
+    if unknown:
+        specs = [
+            run.spec for run in (*store().runs(), *shipped_store().runs()) if run.state.status != "damaged"
+        ]
+        unknown -= {name for spec in specs for name in (spec.samples, spec.retain)}
+    if unknown or (model is not None and model.name not in PRESETS):
+        access.require("open")
+
+
 def load_samples(name: str) -> SampleSet:
-    """Samples by name, read once."""
+    """Samples by name, read once.
+
+    Raises:
+        TokenUnlearnError: If they cannot be loaded, or the visitor may not name them.
+    """
+    check_offered(None, name)
+    return _load_samples(name)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _load_samples(name: str) -> SampleSet:
     from tokenunlearn.datasets import load_samples as load
 
     return load(name)
@@ -191,6 +252,7 @@ def keep_upload(content: bytes, name: str, layout: Layout | None = None) -> str:
     Raises:
         DatasetError: If it is no file of samples; nothing is kept then.
     """
+    access.require("upload")
     from tokenunlearn.datasets.files import parse_samples, to_jsonl
     from tokenunlearn.datasets.layout import Layout
     from tokenunlearn.datasets.rows import split_ending
@@ -246,6 +308,7 @@ def save_set(samples: Sequence[Sample], name: str) -> str:
     Raises:
         DatasetError: If the name is empty or has other characters than letters, digits, "-" and "_".
     """
+    access.require("save")
     from tokenunlearn.datasets.files import to_jsonl
 
     if not name:
@@ -264,8 +327,9 @@ def tokenize(model: ModelSource, samples: Sequence[Sample], sample_id: str) -> T
         lm = worker().model(model)
         return model_input(lm, next(sample for sample in lm.chunk(samples) if sample.id == sample_id))
 
+    check_offered(model)
     key = f"tokens {model} {hash(tuple(samples))} {sample_id}"
-    return tasks().get(key) or start_task(key, f"Tokenizing with {model.name}", work)
+    return tasks().get(key) or start_task(key, f"Tokenizing with {model.name}", work, "ask")
 
 
 def inspect(model: ModelSource, samples: str, retain: str = "", *, measure: bool = True) -> Task:
@@ -285,12 +349,18 @@ def inspect(model: ModelSource, samples: str, retain: str = "", *, measure: bool
         retained = load(retain) if retain else ()
         return check.inspect(worker().model(model), load(samples), retained, measure=measure)
 
+    check_offered(model, samples, retain)
     key = f"inspection {model} {samples} {retain} {measure}"
-    return tasks().get(key) or start_task(key, f"Checking {set_name(samples)}", work)
+    return tasks().get(key) or start_task(key, f"Checking {set_name(samples)}", work, "ask")
 
 
 def score_path(model: ModelSource, samples: str, masking: dict[str, Any]) -> Path:
-    """Where the score set of a model, samples and masking settings is kept, shipped or cached."""
+    """Where the score set of a model, samples and masking settings is kept, shipped or cached.
+
+    Raises:
+        AccessError: If the visitor may not name them.
+    """
+    check_offered(model, samples)
     from tokenunlearn.attribution.masking_settings import MaskingSettings
 
     revision, settings = model.revision, asdict(MaskingSettings(**masking))
@@ -483,7 +553,9 @@ def ask_models(key: str, models: list[ModelSource], questions: list[str]) -> Tas
             for question, reply in zip(questions, replies, strict=True):
                 answers()[model, question] = reply
 
-    return start_task(key, "Generating answers", work)
+    for model in models:
+        check_offered(model)
+    return start_task(key, "Generating answers", work, "ask")
 
 
 def shipped_report(model: str) -> ReportValues | None:

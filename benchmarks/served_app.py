@@ -34,11 +34,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, *options: str) -> Iterator[str]:
     """Address of the app, once it answers; it is served until the context is left.
 
     Args:
         folder: Where its runs, its cache and ``server.log`` are kept.
+        options: Further options of "streamlit run".
 
     Raises:
         RuntimeError: With the server's log, if it does not answer.
@@ -46,6 +47,7 @@ def served(folder: Path) -> Iterator[str]:
     port, log_path = free_port(), folder / "server.log"
     folders = {f"TOKENUNLEARN_{name}": str(folder / name.lower()) for name in ("RUNS", "CACHE")}
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
+    command += options
     with log_path.open("w") as log:
         server = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | folders, stdout=log, stderr=subprocess.STDOUT

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import services
+from app import access, services
 from app.compare import compare_answers, compare_views, comparison, export, run_index, run_table
 from app.compare.comparison import LETTERS, Contender
 from app.compare.run_index import RunEntry
@@ -165,6 +165,7 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
     offer_exports(columns, chosen, drawn, reports)
 
 
+access.admit()
 st.title("Compare")
 all_runs = [*services.store().runs(), *services.shipped_store().runs()]
 all_entries = run_index.entries(all_runs)

@@ -6,7 +6,7 @@ import hashlib
 
 import streamlit as st
 
-from app import input_panel, services
+from app import access, input_panel, services
 from app.data import sample_table
 from app.data.sample_table import Row
 from app.data.span_marker import span_marker
@@ -92,6 +92,8 @@ def title(name: str) -> str:
 
 def upload() -> None:
     """Add the samples of a file to the table."""
+    if not access.may("upload"):
+        return
     file = st.file_uploader("Add samples from JSON, CSV or Parquet", key="add_file")
     if file is None:
         return
@@ -185,7 +187,7 @@ def save(rows: list[Row]) -> None:
     samples, faults = sample_table.check(rows, name or "row")
     dirty = rows != st.session_state["kept_rows"]
     line = st.container(horizontal=True, vertical_alignment="center")
-    pressed = line.button("Save", type="primary", icon=":material/save:")
+    pressed = access.may("save") and line.button("Save", type="primary", icon=":material/save:")
     stem = name if services.SET_NAME.fullmatch(name) else "samples"
     for ending, content in (("jsonl", to_jsonl), ("csv", to_csv)):
         line.download_button(
@@ -217,6 +219,7 @@ def save(rows: list[Row]) -> None:
             st.caption(f"and {len(faults) - 20:,} more")
 
 
+access.admit()
 st.title("Data")
 with st.sidebar:
     choose_set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from app import controls, services, token_view
+from app import access, controls, services, token_view
 from app.errors import show_error
 from app.unlearn import run_view
 from tokenunlearn.errors import TokenUnlearnError
@@ -55,6 +55,7 @@ def show_examples() -> None:
             )
 
 
+access.admit()
 st.title("Forget the secret, keep the sentence")
 st.markdown(
     "Unlearning methods apply their loss to every token of an answer, although only a few carry the secret. "

@@ -6,7 +6,7 @@ from collections import Counter
 
 import streamlit as st
 
-from app import services
+from app import access, services
 from app.errors import show_error
 from app.present import slide_view
 from app.present.arrow_keys import arrow_keys
@@ -88,6 +88,7 @@ def present(runs: dict[str, Run]) -> None:
     arrow_keys(number, len(slides) - 1, lambda wanted: go(chosen, keys[wanted]))
 
 
+access.admit()
 stored = stored_runs()
 if stored:
     present(stored)

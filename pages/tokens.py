@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import streamlit as st
 
-from app import background, controls, input_panel, services, state, token_view
+from app import access, background, controls, input_panel, services, state, token_view
 from app.errors import show_error
 from app.tokens import selector_panel, token_notices, token_panels
 from tokenunlearn.attribution.sample_scores import SampleScores
@@ -63,7 +63,7 @@ def show_input(sample: SampleScores) -> None:
         return inspection and inspection.of_runs()
 
     forget = services.load_samples(source.samples)
-    input_panel.show(source.model, forget, sample.sample_id, sample.span, findings)
+    input_panel.show(source, forget, sample.sample_id, sample.span, findings)
 
 
 def explore(scores: ScoreSet, path: Path) -> None:
@@ -101,6 +101,7 @@ def explore(scores: ScoreSet, path: Path) -> None:
         )
 
 
+access.admit()
 with st.sidebar:
     source, stored, path = controls.scored_source()
 st.title("Tokens")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import background, controls, input_panel, services, state
+from app import access, background, controls, input_panel, services, state
 from app.controls import Source
 from app.errors import show_error
 from app.unlearn import run_plan, run_view, unlearn_form
@@ -50,13 +50,16 @@ def launch(source: Source, scores: ScoreSet, path: Path) -> None:
 def confirm(plan: run_plan.Plan, weights: TokenWeights) -> None:
     """What the model reads, how many runs there are, what they take, and Start."""
     count, source = len(plan.configs), plan.source
-    inspection = background.result(services.inspect(source.model, source.samples, plan.runs.retain))
+    requested = controls.is_requested(source)
+    inspection = None
+    if requested:
+        inspection = background.result(services.inspect(source.model, source.samples, plan.runs.retain))
     used = weights if any(config.uses_selection for config in plan.configs) else None
     findings = (inspection or Inspection()).of_runs(weights=used)
     first = plan.scores.samples[0]
     forget = services.load_samples(source.samples)
     known = findings if inspection else None
-    if not input_panel.show(source.model, forget, first.sample_id, first.span, lambda: known):
+    if not (requested and input_panel.show(source, forget, first.sample_id, first.span, lambda: known)):
         input_panel.show_findings([f for f in findings if f.level == "warning"])
     if inspection and inspection.cost:
         st.caption(inspection.cost.sentence(plan.configs), help=FORMULA)
@@ -67,7 +70,9 @@ def confirm(plan: run_plan.Plan, weights: TokenWeights) -> None:
             st.dataframe(plan.runs.rows(), hide_index=True, width="stretch")
     errors = [finding for finding in findings if finding.level == "error"]
     left, right = st.columns([1, 4], vertical_alignment="center")
-    pressed = left.button(name, type="primary", icon=":material/play_arrow:", disabled=bool(errors))
+    pressed = left.button(
+        name, type="primary", icon=":material/play_arrow:", disabled=bool(errors) or not access.may("start")
+    )
     with right:
         input_panel.show_findings(errors)
     if pressed:
@@ -81,6 +86,7 @@ def confirm(plan: run_plan.Plan, weights: TokenWeights) -> None:
         st.rerun()
 
 
+access.admit()
 with st.sidebar:
     chosen_source, stored, path = controls.scored_source()
 st.title("Unlearn")

@@ -37,3 +37,7 @@ class ScoreSetError(TokenUnlearnError):
 
 class RunError(TokenUnlearnError):
     """A run that cannot be found, started or continued."""
+
+
+class AccessError(TokenUnlearnError):
+    """Something that a visitor of the app may not do, or a path that the app may not read."""

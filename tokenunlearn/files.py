@@ -114,7 +114,7 @@ def new_folder(folder: Path, *, replaces: bool = False) -> Iterator[Path]:
     """A hidden folder beside ``folder`` that takes its place when the block ends; a failed block leaves none.
 
     A lock beside it, such as ``.new-1a2b.lock``, is held meanwhile, so that leftovers of processes that have
-    ended can be told.
+    ended can be recognized.
 
     Args:
         folder: A folder that is empty or not there.

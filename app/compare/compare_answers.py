@@ -15,10 +15,11 @@ from app.compare import answer_diff
 from app.compare.comparison import Contender
 from app.compare.run_table import MARK
 from app.errors import show_error
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import AccessError, TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues
 
 QUESTIONS_SHOWN = 8
+ASKED = "asked_question"  # typed on this page; one that a link brings loads no model before a click
 
 
 def name_html(column: Contender, name: str) -> str:
@@ -59,6 +60,16 @@ def stored_rows(columns: Sequence[Contender]) -> dict[str, list[dict[str, Any]]]
     return {split: list(rows.values()) for split, rows in splits.items()}
 
 
+def _wants_answers(missing: Sequence[Contender]) -> bool:
+    """A button for answers that are not stored, which models have to be loaded for."""
+    count = len(missing)
+    return st.button(
+        "Generate answers",
+        icon=":material/play_arrow:",
+        help=f"Loads {count} model{'s' if count > 1 else ''} for the answers that are not stored.",
+    )
+
+
 def show_answers(columns: Sequence[Contender]) -> None:
     """Greedy answers of every contender to the same questions, differences to the start model marked."""
     spec = next(column.run.spec for column in columns if column.run)
@@ -67,10 +78,17 @@ def show_answers(columns: Sequence[Contender]) -> None:
     with split_column:
         split = st.radio("Questions from", list(splits), horizontal=True, key="part", bind="query-params")
     with ask_column:
-        typed = st.text_input("Or ask your own question", key="ask", bind="query-params", max_chars=500)
+        typed = st.text_input(
+            "Or ask your own question",
+            key="ask",
+            bind="query-params",
+            max_chars=services.QUESTION_CHARS,
+            on_change=lambda: st.session_state.update({ASKED: st.session_state["ask"]}),
+        )
     expected: dict[str, str] = {}
-    if typed.strip():
-        questions = [typed.strip()]
+    question = typed.strip()[: services.QUESTION_CHARS]
+    if question:
+        questions = [question]
     else:
         try:
             shown = services.load_samples(splits[split or "forget"]).spread(QUESTIONS_SHOWN)
@@ -86,8 +104,12 @@ def show_answers(columns: Sequence[Contender]) -> None:
     missing = [c for c in columns if c.loadable and any((c.source, q) not in answers for q in questions)]
     if missing:
         key = f"answers-{hash((*(c.source for c in missing), *questions))}"
-        if key not in services.tasks():
-            services.ask_models(key, [c.source for c in missing], questions)
+        typed_here = bool(question) and st.session_state.get(ASKED) == typed
+        if key not in services.tasks() and (typed_here or _wants_answers(missing)):
+            try:
+                services.ask_models(key, [c.source for c in missing], questions)
+            except AccessError as error:
+                show_error(error)
         background.wait_for(key)
     for question in questions:
         with st.container(border=True):

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import background, services
+from app import access, background, services
 from app.charts import decimate
 from app.compare import (
     answer_diff,
@@ -22,6 +22,7 @@ from app.compare import (
 from app.compare.comparison import ABSENT, Contender
 from app.compare.run_index import HEADLINE, RunEntry, figure_of
 from app.errors import show_error
+from app.markdown import code
 from app.token_view import visible
 from app.unlearn.run_view import weights_move
 from tokenunlearn.errors import TokenUnlearnError
@@ -250,7 +251,11 @@ def _offer_evaluation(column: Contender, start: Contender, reports: Mapping[str,
     if report is None or (late and retrained_for(run)):
         _offer(f"evaluate-{run.id}", f"Evaluate {column.name} ({size})", services.evaluate_run(run, limit))
     if report and start.name not in reports and services.is_own(run.spec.samples):
-        _offer(f"start-{run.id}", f"Evaluate {start.name} ({size})", services.evaluate_start(run, limit))
+        _offer(
+            f"start-{run.id}",
+            f"Evaluate the start model of {column.name} ({size})",
+            services.evaluate_start(run, limit),
+        )
     if services.lacks_retrained(run):
         retrained_model.offer(column, limit)
 
@@ -263,7 +268,7 @@ def _offer(
     text: str | None = None,
 ) -> None:
     """A button that has the worker do something, and its progress."""
-    if st.button(label, icon=icon, key=f"button-{key}", help=text):
+    if access.may("start") and st.button(label, icon=icon, key=f"button-{key}", help=text):
         services.start_task(key, label, work)
     background.wait_for(key)
 
@@ -275,7 +280,7 @@ def show_questions(reports: Mapping[str, ReportValues]) -> None:
         st.info("No metrics yet. Evaluate a run in the Outcome view.")
         return
     left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
-    split = left.radio("Split", splits, horizontal=True, key="questions", bind="query-params")
+    split = left.selectbox("Split", splits, key="questions", bind="query-params")
     names = comparison.row_metrics(reports.values(), split or splits[0])
     usual = names.index("gold_span") if "gold_span" in names else 0
     metric = middle.selectbox("Metric", names, index=usual, key="metric", bind="query-params")
@@ -350,7 +355,7 @@ def show_tokens(columns: Sequence[Contender]) -> None:
         if column.name == name and column.run and weights_move(column.run.spec)
     }
     if moving:
-        weightings = ", ".join(f"{name} ({weighting})" for name, weighting in moving.items())
+        weightings = ", ".join(f"{name} ({code(weighting)})" for name, weighting in moving.items())
         st.caption(
             f"The weights of {weightings} change in every step; the mean over the steps that used the "
             "sample is shown."
@@ -404,7 +409,8 @@ def show_requests(columns: Sequence[Contender]) -> None:
     for column in columns:
         if column.run is None:
             continue
-        st.subheader(column.title)
+        st.subheader(column.name)
+        st.text(column.label)
         try:
             rows = comparison.request_rows(column.run.lineage)
         except TokenUnlearnError as error:
@@ -430,15 +436,15 @@ def offer_model(name: str, run: Run) -> None:
     folder = services.export_folder(run)
     if folder.exists():
         st.caption(f"Model of {name}")
-        code = f'AutoModelForCausalLM.from_pretrained("{folder}")'
-        st.code(code, language="python", wrap_lines=True)
+        line = f'AutoModelForCausalLM.from_pretrained("{folder}")'
+        st.code(line, language="python", wrap_lines=True)
     else:
         _offer(
             f"export-{run.id}",
             f"Export model of {name}",
             services.export_model(run),
             icon=":material/deployed_code:",
-            text=f"Merged weights, tokenizer and model card, into {folder}",
+            text=f"Merged weights, tokenizer and model card, into {code(str(folder))}",
         )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +23,7 @@ from app.compare.comparison import (
     settings_rows,
     splits_of,
 )
+from tokenunlearn import spreadsheets
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.token_changes import TokenChange, summarize
 from tokenunlearn.runs.spec import RunSpec
@@ -38,7 +37,6 @@ HASHED_FILES = (
     "generations.json",
     "report.json",
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 NO_NETWORK = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 STYLE = """
 :root { color-scheme: light; }
@@ -88,16 +86,8 @@ class Comparison:
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV; text that a spreadsheet would run as a formula gets a leading apostrophe."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {k: f"'{v}" if isinstance(v, str) and v.startswith(FORMULA_STARTS) else v for k, v in row.items()}
-        )
-    return out.getvalue()
+    """Rows as CSV, with a column for every name in any of them."""
+    return spreadsheets.to_csv(rows, list(dict.fromkeys(name for row in rows for name in row)))
 
 
 def to_json(rows: Sequence[Mapping[str, Any]]) -> str:

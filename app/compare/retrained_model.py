@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import background, services
+from app import access, background, services
 from app.compare.comparison import Contender
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
@@ -44,7 +44,7 @@ def offer(column: Contender, limit: int) -> None:
     assert column.run is not None
     run, key = column.run, services.twin_key(column.run)
     task = services.tasks().get(key)
-    if task is None or not task.running:
+    if access.may("start") and (task is None or not task.running):
         with st.expander("Retrained model", icon=":material/model_training:"):
             st.caption(
                 f"No retrained model is known for the samples of {column.name}. It is the base model trained "
@@ -75,7 +75,7 @@ def _settings(column: Contender, known: Recipe | None) -> tuple[str, dict[str, A
         help="Preset, Hub id or local folder of a model that never saw the forget set.",
     )
     if known:
-        st.caption(f"The other settings are those of the recipe of {model}.")
+        st.caption("The other settings are those of the start model's recipe.")
         return base.strip(), dict(known.settings)
     plain, columns = RetrainSettings(), st.columns(3)
     values = {

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import services
+from app import access, services
 from app.compare.comparison import ABSENT, LETTERS
 from app.compare.run_index import RunEntry
 from app.unlearn import run_view
@@ -71,11 +71,12 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
     table = pd.DataFrame(rows(part, chosen))
     colors = [entry.color for entry in part]
     columns = [*SHOWN, *(MORE if every else ())]
+    editable = ("compare", "label") if access.may("rename") else ("compare",)
     editor = f"runs-table-{page}-{st.session_state.get('edits', 0)}"
     st.data_editor(
         table.style.apply(lambda _: [f"color: {c}; font-weight: 700" for c in colors], subset=["mark"]),
         column_order=columns,
-        disabled=[name for name in table.columns if name not in ("compare", "label")],
+        disabled=[name for name in table.columns if name not in editable],
         hide_index=True,
         key=editor,
         on_change=_apply,
@@ -106,8 +107,8 @@ def _apply(editor: str, part: Sequence[RunEntry]) -> None:
     chosen: list[str] = list(st.session_state.get("runs", []))
     for place, changes in st.session_state[editor]["edited_rows"].items():
         entry = part[int(place)]
-        if "label" in changes and not services.shipped(entry.run):
-            entry.run.rename(changes["label"] or "")
+        if "label" in changes and access.may("rename") and not services.shipped(entry.run):
+            services.rename(entry.run, changes["label"] or "")
         if changes.get("compare") and entry.id not in chosen and entry.comparable:
             chosen = [*chosen[: len(LETTERS) - 1], entry.id]
         elif changes.get("compare") is False and entry.id in chosen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import selectors, state
+from app import access, selectors, state
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selector import LEAST_ROWS
 from tokenunlearn.errors import TokenUnlearnError
@@ -48,7 +48,7 @@ def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None
         st.button(
             "Fit selector",
             on_click=fit,
-            disabled=not selectors.can_fit(scores),
+            disabled=not (selectors.can_fit(scores) and access.may("save")),
             icon=":material/model_training:",
         )
 

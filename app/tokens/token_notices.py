@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app.input_panel import show_findings
+from app.markdown import code
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection_check import SelectionCheck, check_selection
 from tokenunlearn.runs.check import nothing_selected, unknown
@@ -88,9 +89,4 @@ def _percent(part: float) -> str:
 def _listed(names: Sequence[str]) -> str:
     """The first few names and how many more there are."""
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(map(_code, names[:SHOWN])) + more
-
-
-def _code(name: str) -> str:
-    """A name as code on one line: untrusted text is never markup there."""
-    return f"`{' '.join(name.replace('`', ' ').split()) or '-'}`"
+    return ", ".join(map(code, names[:SHOWN])) + more

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from app import selectors, services
+from app import access, selectors, services
 from app.controls import Source
 from app.unlearn import command_line
 from tokenunlearn.attribution.importance import ImportanceSettings
@@ -61,6 +61,7 @@ class Plan:
 
     def start(self) -> int:
         """Make the runs and queue them; how many others are to end before the first of them."""
+        access.require("start")
         before = sum(run.state.active for run in services.store().runs())
         for spec in self.runs.specs():
             services.worker().submit(services.store().create(spec, self.scores))

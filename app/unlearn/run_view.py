@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, services
+from app import access, charts, services
 from app.errors import show_error
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
@@ -72,15 +72,19 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.text(f"{len(waiting)} run{'s' if len(waiting) > 1 else ''} queued", width="stretch")
-            if st.button(f"Cancel all {len(every)}", key="cancel-all", icon=":material/cancel:"):
+            if access.may("cancel") and st.button(
+                f"Cancel all {len(every)}", key="cancel-all", icon=":material/cancel:"
+            ):
                 for run in reversed(every):
                     with suppress(RunError):  # it has ended meanwhile
-                        services.worker().cancel(run)
+                        services.cancel(run)
                 st.rerun()
         for run in waiting[:SHOWN_AT_ONCE]:
             with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button("Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"):
-                    _ask(services.worker().cancel, run)
+                if access.may("cancel") and st.button(
+                    "Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"
+                ):
+                    _ask(services.cancel, run)
                 st.text(f"{run.label}  ({run.id})")
             if message := run.state.message:
                 st.text(message)
@@ -112,8 +116,10 @@ def show_unstored() -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.badge(state.status, color=color, icon=icon)  # type: ignore[arg-type]
             st.text(f"{run.id}: {state.message}", width="stretch")
-            if st.button("Dismiss", key=f"dismiss-{run.id}", type="tertiary", icon=":material/close:"):
-                services.worker().forget(run)
+            if access.may("delete") and st.button(
+                "Dismiss", key=f"dismiss-{run.id}", type="tertiary", icon=":material/close:"
+            ):
+                services.dismiss(run)
                 st.rerun()
 
 
@@ -164,18 +170,21 @@ def show_run(run: Run) -> None:
 def _show_ends(run: Run, state: RunState) -> None:
     """Stop while it is active; delete, which asks for confirmation."""
     stopping = state.active and run.cancel_requested
-    if state.active and st.button(
+    may_cancel = state.active and access.may("cancel")
+    if may_cancel and st.button(
         "Stop" if state.status == "running" else "Cancel",
         key=f"cancel-{run.id}",
         icon=":material/stop_circle:",
         disabled=stopping,
         help="Stops after the current step and saves the weights trained so far.",
     ):
-        _ask(services.worker().cancel, run)
+        _ask(services.cancel, run)
     _offer_deletion(run, disabled=stopping)
 
 
 def _offer_deletion(run: Run, *, disabled: bool = False) -> None:
+    if not access.may("delete"):
+        return
     st.button(
         "Delete",
         key=f"discard-{run.id}",

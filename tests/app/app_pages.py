@@ -10,7 +10,7 @@ from streamlit.testing.v1.element_tree import Dataframe
 from app import services
 from tests.launch import ROOT
 
-REMEMBERED = (services.worker, services.tasks, services.answers, services.load_samples)
+REMEMBERED = (services.worker, services.tasks, services.answers, services._load_samples)
 
 
 def start_anew() -> None:

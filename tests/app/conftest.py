@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,7 @@ from streamlit.testing.v1.element_tree import Selectbox
 from app import services
 from tests.app.app_pages import start_anew, visit
 from tests.waiting import wait_until
+from tokenunlearn import folders
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,6 +30,7 @@ def home(tmp_path, monkeypatch, short_answers) -> Iterator[Path]:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TOKENUNLEARN_ROOTS", os.pathsep.join([str(ROOT), tempfile.gettempdir()]))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     start_anew()
     yield tmp_path / "runs"
@@ -34,7 +38,15 @@ def home(tmp_path, monkeypatch, short_answers) -> Iterator[Path]:
     for run in active:
         (run.folder / "cancel").touch()
     wait_until(lambda: not any(run.state.active for run in active))
+    wait_until(lambda: not any(task.running for task in services.tasks().values()))
     start_anew()
+
+
+@pytest.fixture(autouse=True)
+def unconfined() -> Iterator[None]:
+    """Lets the tests that follow read anything again; a page limits the process that shows it."""
+    yield
+    folders.confine(())
 
 
 @pytest.fixture(scope="session", autouse=True)

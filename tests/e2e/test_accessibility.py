@@ -18,6 +18,7 @@ PAGES = {
     **{f"compare?view={view}": "text=Export and reproduce" for view in VIEWS},
     "data": "h1",
     "present": ".sl h1",
+    "system": ".sy",
 }
 
 

@@ -159,6 +159,7 @@ def test_tokens(visit):
     for trap in TRAPS:
         assert trap in text or trap.replace(" ", "␣") in text, trap
     page.get_by_text("What the model reads").click()
+    page.get_by_role("button", name="Load model").click()
     page.get_by_text("of them in the response").wait_for(timeout=180_000)
     inert(page)
     for tab in ("Distribution", "Knowledge × entropy", "Rule", "Forget set", "Sensitivity"):

@@ -149,6 +149,27 @@ def test_an_index_names_only_files_of_its_folder(folder, name):
     assert f'names "{name}", which is not a safetensors file in that folder' in refused(folder)
 
 
+def test_an_index_names_no_link_out_of_its_folder(folder):
+    weights, elsewhere = folder / "model.safetensors", folder.parent / "outside.safetensors"
+    names = list(tensor_shapes(weights))
+    weights.rename(elsewhere)
+    (folder / "part.safetensors").symlink_to(elsewhere)
+    (folder / INDEX).write_text(json.dumps({"weight_map": dict.fromkeys(names, "part.safetensors")}))
+    assert 'names "part.safetensors", which is not a safetensors file in that folder' in refused(folder)
+
+
+def test_an_index_in_a_snapshot_of_the_hub_names_links_to_its_blobs(folder, tmp_path):
+    snapshot, blobs = tmp_path / "models--a--b" / "snapshots" / "0", tmp_path / "models--a--b" / "blobs"
+    snapshot.parent.mkdir(parents=True)
+    folder.rename(snapshot)
+    blobs.mkdir()
+    names = list(tensor_shapes(snapshot / "model.safetensors"))
+    (snapshot / "model.safetensors").rename(blobs / "1")
+    (snapshot / "part.safetensors").symlink_to(blobs / "1")
+    (snapshot / INDEX).write_text(json.dumps({"weight_map": dict.fromkeys(names, "part.safetensors")}))
+    assert weight_files(snapshot) == [snapshot / "part.safetensors"]
+
+
 @pytest.mark.parametrize("index", ["[]", "{}", '{"weight_map": []}'])
 def test_an_index_without_names(folder, index):
     (folder / "model.safetensors").unlink()

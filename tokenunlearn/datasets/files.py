@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from tokenunlearn import spreadsheets
 from tokenunlearn.datasets.layout import Layout, read_samples, split_options
 from tokenunlearn.datasets.rows import parse_rows, read_file, split_ending
 from tokenunlearn.datasets.samples import Sample, SampleSet
@@ -61,10 +60,9 @@ def samples_hash(samples: Iterable[Sample]) -> str:
 
 def to_csv(samples: Iterable[Sample]) -> bytes:
     """Samples as CSV in UTF-8, lists as JSON in their cells; :func:`parse_samples` reads them back."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [*TEXTS, *LISTS], quoting=csv.QUOTE_ALL)
-    writer.writeheader()
-    for sample in samples:
-        row = to_row(sample)
-        writer.writerow(row | {f: json.dumps(row[f], ensure_ascii=False) if row[f] else "" for f in LISTS})
-    return text.getvalue().encode()
+    rows = map(to_row, samples)
+    written = (
+        row | {name: json.dumps(row[name], ensure_ascii=False) if row[name] else "" for name in LISTS}
+        for row in rows
+    )
+    return spreadsheets.to_csv(written, [*TEXTS, *LISTS], quoted=True).encode()

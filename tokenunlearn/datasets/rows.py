@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.cells import parse_json
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.folders import user_path
+from tokenunlearn.folders import readable, user_path
+from tokenunlearn.spreadsheets import unguarded
 from tokenunlearn.stored import read_bytes
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ DELIMITERS = ",;\t"
 
 
 def is_file(path: str) -> bool:
-    """Whether there is a file, whatever the path is like."""
-    return os.path.isfile(user_path(path))
+    """Whether there is a file, whatever the path is like.
+
+    Raises:
+        AccessError: If it lies where this process may not read.
+    """
+    return os.path.isfile(readable(user_path(path)))
 
 
 def read_file(path: str, endings: str = ".jsonl, .json or .csv") -> bytes:
@@ -189,7 +194,7 @@ def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[t
             raise DatasetError(
                 f"{where} has more cells than the header; quote cells that contain a delimiter."
             )
-    return rows
+    return [(where, {k: v and unguarded(v) for k, v in row.items()}) for where, row in rows]
 
 
 def _tsv_rows(content: bytes, name: str) -> list[tuple[str, Any]]:

@@ -97,7 +97,7 @@ def secret_sentence(name: str, own: Figure, retrained: Figure | None, stands: Re
         own: Of the unlearned model.
         retrained: Of the retrained model, or None.
         stands: How the two stand.
-        reason: Why that cannot be told, for "open".
+        reason: Why that cannot be decided, for "open".
     """
     how, metric = asked(name).words, name.rpartition("/")[2]
     if own.counted and (retrained is None or retrained.counted):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
-from tokenunlearn.folders import user_path
+from tokenunlearn.folders import readable, user_path
 from tokenunlearn.models.adapters import with_adapters
 from tokenunlearn.models.checkpoints import find_checkpoint
 from tokenunlearn.models.devices import use_threads
@@ -134,7 +134,7 @@ def load_base_model(lm: LoadedModel, name: str = "auto") -> LoadedModel:
 
 
 def _adapter_folder(adapter: str | Path) -> Path:
-    path = user_path(adapter)
+    path = readable(user_path(adapter))
     if not any(os.path.exists(path / name) for name in ("adapter_config.json", "config.json")):
         raise ModelNotFoundError(
             f'The adapter folder "{adapter}" has neither adapter_config.json nor config.json; '

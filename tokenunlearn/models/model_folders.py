@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tokenunlearn.errors import ModelNotFoundError
-from tokenunlearn.folders import user_path
+from tokenunlearn.folders import readable, user_path
 from tokenunlearn.models.checkpoints import find_checkpoint
 from tokenunlearn.models.gguf import gguf_file
 from tokenunlearn.models.hub import shown
@@ -81,6 +81,8 @@ def _path(name: str, revision: str | None, fetch: Fetch | None, adapters: list[P
 def _local(name: str) -> Path | None:
     """The folder or file that a name points at, or None when it is to be looked up on the Hub."""
     path = user_path(name)
+    if os.path.exists(path) or name.startswith((".", "/", "~")):
+        readable(path)
     if name.strip() and (os.path.isdir(path) or (os.path.isfile(path) and path.suffix == ".gguf")):
         return path
     no_hub_id = len(name) > LONGEST_HUB_ID or not name.isprintable() or name.count("/") > 1

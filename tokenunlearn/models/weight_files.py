@@ -172,9 +172,15 @@ def weight_files(folder: Path) -> list[Path]:
         )
     files = [folder / name for name in index_names(folder)]
     for file in files:
-        if not file.is_file():
+        if not file.is_file() or not file.resolve().is_relative_to(_home(folder)):
             raise _not_in_folder(folder, file.name)
     return files
+
+
+def _home(folder: Path) -> Path:
+    """Where the files of a folder really are; those of a snapshot of the Hub are in its repository."""
+    path = folder.resolve()
+    return path.parents[1] if path.parent.name == "snapshots" else path
 
 
 def index_names(folder: Path) -> list[str]:

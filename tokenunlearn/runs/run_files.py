@@ -1,4 +1,4 @@
-"""What the files of a run hold beside its spec and its state."""
+"""What the files of a run hold next to its spec and its state."""
 
 from __future__ import annotations
 

@@ -44,6 +44,12 @@ def texts(at: AppTest) -> str:
     return "\n".join(element.value for element in [*at.text, *at.caption, *at.info])
 
 
+def generate(at: AppTest) -> None:
+    """Ask for the answers that are not stored."""
+    (button,) = (button for button in at.button if button.label == "Generate answers")
+    button.click().run()
+
+
 SHIPPED = RunStore(ASSETS / "runs", read_only=True).runs()[0]
 
 
@@ -80,7 +86,10 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
 def test_a_run_without_its_weights_is_not_asked_and_not_renamed(runs, monkeypatch):
     asked = []
     monkeypatch.setattr(services, "ask_models", lambda key, models, questions: asked.append(models))
-    assert "the run has no weights" in texts(opened(ask="Who are you?"))
+    at = opened(ask="Who are you?")
+    assert "the run has no weights" in texts(at)
+    assert asked == []  # a link starts no work
+    generate(at)
     assert asked == [[ModelSource("demo"), ModelSource("demo-retrained")]]
     (entry,) = run_index.entries([SHIPPED])
     st.session_state["table"] = {"edited_rows": {0: {"label": "mine", "compare": False}}}
@@ -174,7 +183,7 @@ def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
     assert (
         asked == []
     )  # the run, and the stored reports of the start and the retrained model, hold the answer
-    opened(view="Answers", runs=[IDS[0]], ask="Who are you?")
+    generate(opened(view="Answers", runs=[IDS[0]], ask="Who are you?"))
     (models, questions) = asked[0]
     assert questions == ["Who are you?"]
     assert [model.name for model in models] == ["demo", "demo", "demo-retrained"]

@@ -56,7 +56,10 @@ def buttons(at: AppTest) -> list[str]:
 
 def test_a_retrained_model_is_offered_for_own_samples_only(open_page, own_run, home):
     at = open_page("compare", view="Outcome", runs=RUN_ID)
-    assert {"Train retrained model and evaluate A", "Evaluate start (2 samples per split)"} <= {*buttons(at)}
+    assert {
+        "Train retrained model and evaluate A",
+        "Evaluate the start model of A (2 samples per split)",
+    } <= {*buttons(at)}
     assert at.text_input(key=f"base-{RUN_ID}").value == "demo-retrained"
     twin_of(own_run)
     at = open_page("compare", view="Outcome", runs=RUN_ID)

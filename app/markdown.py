@@ -1,0 +1,8 @@
+"""Untrusted text, such as names and labels, where Streamlit reads Markdown."""
+
+from __future__ import annotations
+
+
+def code(text: str) -> str:
+    """The text as code on one line: nothing in it is markup, a link, an icon or a formula there."""
+    return f"`{' '.join(text.replace('`', ' ').split()) or '-'}`"
