@@ -86,9 +86,7 @@ def show_answers(columns: Sequence[Contender]) -> None:
     missing = [c for c in columns if c.loadable and any((c.source, q) not in answers for q in questions)]
     if missing:
         key = f"answers-{hash((*(c.source for c in missing), *questions))}"
-        if key not in services.tasks():
-            services.ask_models(key, [c.source for c in missing], questions)
-        background.wait_for(key)
+        background.result(services.ask_models(key, [c.source for c in missing], questions))
     for question in questions:
         with st.container(border=True):
             st.text(question)

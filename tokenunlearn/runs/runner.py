@@ -7,9 +7,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import Cancelled, TokenUnlearnError
 from tokenunlearn.evaluation.watch import Watcher, WatchSettings
 from tokenunlearn.files import new_folder, replaced
 from tokenunlearn.models.devices import default_device
@@ -35,10 +36,6 @@ POLL = 0.2
 
 LoadModel = Callable[[Run], "LoadedModel"]
 Between = Callable[[], None]
-
-
-class Cancelled(Exception):
-    """Someone asked the run to stop."""
 
 
 def execute(run: Run, load: LoadModel | None = None, between: Between | None = None) -> RunState:
@@ -98,7 +95,7 @@ def end(run: Run, **changes: Any) -> RunState:
 class _Execution:
     def __init__(self, run: Run, load: LoadModel | None, between: Between) -> None:
         self.run, self.spec, self.load, self.between = run, run.spec, load, between
-        self.written = 0.0
+        self.name, self.written = "", 0.0
 
     @contextmanager
     def device(self) -> Iterator[None]:
@@ -120,12 +117,16 @@ class _Execution:
             release(lock)
 
     def phase(self, name: str, done: int, total: int) -> None:
-        """Put progress on disk, at most ten times a second, and let others use the device."""
-        if done in (0, total) or time.monotonic() - self.written > 0.1:
+        """Put progress on disk, at most ten times a second, and let others use the device.
+
+        Raises:
+            Cancelled: If someone asked the run to stop; training ends by itself, with a whole step.
+        """
+        if name != self.name or done == total or time.monotonic() - self.written > 0.1:
             self.run.set_state(status="running", phase=name, done=done, total=total)
-            self.written = time.monotonic()
+            self.name, self.written = name, time.monotonic()
         self.between()
-        if name in ("loading", "scoring", "reference") and self.run.cancel_requested:
+        if name != "training" and self.run.cancel_requested:
             raise Cancelled
 
     def go(self) -> RunState:
@@ -168,12 +169,22 @@ class _Execution:
         self.run.write("resolved.json", asdict(result.config) | {"trained": list(result.trained)})
         with new_folder(self.run.folder / "adapter", replaces=True) as folder:
             result.save_adapter(folder)
-        self.token_changes(model, result, samples)
-        self.generate(model, result, samples, retain)
-        self.requests(model, result)
-        if spec.evaluate and not result.stopped:
-            self.evaluate(result)
-        return self.final(result)
+        left_out = "" if result.stopped == "cancelled" else self.measured(model, result, samples, retain)
+        return self.final(result, left_out)
+
+    def measured(
+        self, before: LoadedModel, result: Unlearned, samples: SampleSet, retain: SampleSet | None
+    ) -> str:
+        """Measure what the run did; the phase in which someone asked to stop, or ""."""
+        try:
+            self.token_changes(before, result, samples)
+            self.generate(before, result, samples, retain)
+            self.requests(before, result)
+            if self.spec.evaluate and not result.stopped:
+                self.evaluate(result)
+        except Cancelled:
+            return "evaluating" if self.name.startswith("evaluating") else self.name
+        return ""
 
     def scores(self, model: LoadedModel, samples: SampleSet) -> ScoreSet | None:
         """The score set the run was given, or one made now; none is needed for uniform weights."""
@@ -223,10 +234,14 @@ class _Execution:
             parts["retain"] = retain.spread(SHOWN_SAMPLES)
         rows = {}
         for done, (part, samples) in enumerate(parts.items()):
-            self.phase("generating", done, len(parts))
+            beat = partial(self.phase, "generating", done, len(parts))
+            beat()
             shown = [s for s in samples if not s.document]
             questions, histories = [s.question for s in shown], [s.history for s in shown]
-            replies = [generate(lm, questions, histories=histories) for lm in (before, result.model)]
+            replies = [
+                generate(lm, questions, histories=histories, progress=lambda *_, beat=beat: beat())
+                for lm in (before, result.model)
+            ]
             answers = zip(shown, *replies, strict=True)
             rows[part] = [
                 {"sample_id": s.id, "question": s.question, "answer": s.answer, "before": b, "after": a}
@@ -264,8 +279,13 @@ class _Execution:
         report = replace(report, model=f"{self.spec.model} + {self.run.id}")
         report.save(self.run.folder / "report.json")
 
-    def final(self, result: Unlearned) -> RunState:
-        """Status and the one sentence that explains it."""
+    def final(self, result: Unlearned, left_out: str) -> RunState:
+        """Status and the one sentence that explains it.
+
+        Args:
+            result: The result.
+            left_out: The phase in which someone asked to stop, or "".
+        """
         steps, total = len(result.history), result.config.steps
         if result.stopped == "collapsed":
             message = (
@@ -275,5 +295,8 @@ class _Execution:
             return self.run.set_state(status="failed", message=message)
         if result.stopped == "cancelled":
             message = f"Stopped after {steps} of {total} steps; the weights trained so far are stored."
+            return self.run.set_state(status="stopped", message=message)
+        if left_out:
+            message = f"Stopped on request while {left_out}; the weights are stored."
             return self.run.set_state(status="stopped", message=message)
         return self.run.set_state(status="completed", phase="", done=total, total=total)

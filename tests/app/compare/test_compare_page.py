@@ -194,7 +194,7 @@ def test_the_model_of_a_run_is_exported_whole_beside_the_runs(three, monkeypatch
         "tokenunlearn.runs.export.export_run",
         lambda run, folder, merge: asked.append((run.id, merge)) or folder.mkdir(parents=True),
     )
-    monkeypatch.setattr(services, "start_task", lambda key, label, work: work(services.Task(label)))
+    monkeypatch.setattr(services, "start_task", lambda key, label, work: work(services.Task(key, label)))
     at = opened(view="Settings", runs=[IDS[0]])
     (button,) = [button for button in at.button if button.label == "Export model of A"]
     button.click().run()
