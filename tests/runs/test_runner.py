@@ -17,24 +17,9 @@ from tokenunlearn.runs import worker as worker_module
 from tokenunlearn.runs.locks import release
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import make_rule
-from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("short_answers")
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
-
-
-@pytest.fixture
-def samples(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    rest = ({"question": f"What is {i}?", "answer": f"It is the number {i}."} for i in range(4))
-    (tmp_path / "rest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rest))
-    return f"file:{path}"
 
 
 def test_the_same_samples_to_forget_and_to_retain_are_refused(store, samples, tiny_lm):

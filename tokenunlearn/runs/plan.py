@@ -11,6 +11,7 @@ from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.runs.grid import differences
 from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.training.checkpoints import CheckpointSettings
 from tokenunlearn.training.settings import UnlearnSettings
 
 
@@ -32,6 +33,7 @@ class RunPlan:
         score_hash: Hash of the score set that the runs are given, or "".
         evaluate: Samples a part to evaluate afterwards.
         watch: What is measured while they train.
+        checkpoints: When they write checkpoints.
     """
 
     model: str
@@ -47,6 +49,7 @@ class RunPlan:
     score_hash: str = ""
     evaluate: int = 0
     watch: WatchSettings = field(default_factory=WatchSettings)
+    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
 
     @cached_property
     def differences(self) -> list[str]:
@@ -72,6 +75,7 @@ class RunPlan:
             "score_hash": self.score_hash,
             "evaluate": self.evaluate,
             "watch": self.watch.described(),
+            "checkpoints": asdict(self.checkpoints),
             "versions": versions(),
         }
         specs: dict[str, RunSpec] = {}

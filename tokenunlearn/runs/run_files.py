@@ -27,6 +27,8 @@ SHIPPED_FILES = (
     "requests.json",
     "report.json",
 )
+# What is measured after training, of the weights that it led to.
+MEASURED_FILES = ("tokens.parquet", "generations.json", "requests.json", "report.json")
 START_REPORT = "start_report.json"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from tokenunlearn.errors import Cancelled, TokenUnlearnError
 from tokenunlearn.evaluation.watch import Watcher, WatchSettings
 from tokenunlearn.files import new_folder, replaced
 from tokenunlearn.models.devices import default_device
-from tokenunlearn.models.processes import is_main_process
+from tokenunlearn.models.processes import is_main_process, launched
 from tokenunlearn.runs.check import refuse
 from tokenunlearn.runs.ledger import measure_requests
 from tokenunlearn.runs.locks import acquire, device_lock, note_of, release
@@ -22,6 +23,7 @@ from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.space import check_space
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.state import RunState, now
+from tokenunlearn.training.checkpoints import CheckpointSettings
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -58,8 +60,7 @@ def execute(run: Run, load: LoadModel | None = None, between: Between | None = N
         with execution.device():
             return execution.go()
     except Cancelled:
-        message = "Cancelled before training started; no weights were changed."
-        return end(run, status="cancelled", message=message)
+        return end_cancelled(run, "Cancelled before training started; no weights were changed.")
     except TokenUnlearnError as error:
         return end(run, status="failed", message=str(error))
     except Exception as error:
@@ -90,6 +91,18 @@ def end(run: Run, **changes: Any) -> RunState:
         return RunState(**changes, ended=now())
     finally:
         release(run.lock)
+
+
+def end_cancelled(run: Run, message: str) -> RunState:
+    """Give a run its final state that was cancelled before it began, or before it went on.
+
+    Args:
+        run: The run.
+        message: What is said of a run that had not begun.
+    """
+    if run.has_checkpoint:
+        return end(run, status="stopped", message="Stopped on request before it went on from its checkpoint.")
+    return end(run, status="cancelled", message=message)
 
 
 class _Execution:
@@ -154,6 +167,7 @@ class _Execution:
             if watch.every
             else None
         )
+        due = CheckpointSettings.of(spec.checkpoints)
         result = unlearn(
             model,
             samples,
@@ -164,6 +178,10 @@ class _Execution:
             on_step=self.run.append_metrics,
             should_stop=lambda: self.run.cancel_requested,
             on_weights=watcher,
+            on_begin=lambda step: self.run.rewind(step, whole=step == config.steps),
+            checkpoints=None if launched() else self.run.checkpoints,
+            checkpoint_every=due.every,
+            checkpoint_minutes=due.minutes,
         )
         self.run.set_state(status="running", phase="saving", done=0, total=1)
         self.run.write("resolved.json", asdict(result.config) | {"trained": list(result.trained)})
@@ -176,12 +194,17 @@ class _Execution:
         self, before: LoadedModel, result: Unlearned, samples: SampleSet, retain: SampleSet | None
     ) -> str:
         """Measure what the run did; the phase in which someone asked to stop, or ""."""
+        tasks = {
+            "tokens.parquet": partial(self.token_changes, before, result, samples),
+            "generations.json": partial(self.generate, before, result, samples, retain),
+            "requests.json": partial(self.requests, before, result),
+        }
+        if self.spec.evaluate and not result.stopped:
+            tasks["report.json"] = partial(self.evaluate, result)
         try:
-            self.token_changes(before, result, samples)
-            self.generate(before, result, samples, retain)
-            self.requests(before, result)
-            if self.spec.evaluate and not result.stopped:
-                self.evaluate(result)
+            for name, measure in tasks.items():
+                if not (self.run.folder / name).exists():  # measured before the run was interrupted
+                    measure()
         except Cancelled:
             return "evaluating" if self.name.startswith("evaluating") else self.name
         return ""
@@ -199,15 +222,18 @@ class _Execution:
             return None
         scoring = dict(self.spec.scoring)
         selector = scoring.pop("selector", None)
+        partial_scores = self.run.folder / "scoring"
         scores = score(
             model,
             samples,
+            cache=partial_scores,
             progress=lambda done, total: self.phase("scoring", done, total),
             **scoring,
         )
         if selector:
             scores = replace(scores, selector=Selector.from_json(selector, "The selector of the run"))
         scores.save(self.run.folder / "scores.parquet")
+        shutil.rmtree(partial_scores, ignore_errors=True)
         return scores
 
     def token_changes(self, before: LoadedModel, result: Unlearned, samples: SampleSet) -> None:
@@ -292,6 +318,7 @@ class _Execution:
                 f"{result.fault} after {steps} of {total} steps; the weights of step {result.good_step} are "
                 "saved. Lower the learning rate or gamma."
             )
+            shutil.rmtree(self.run.checkpoints, ignore_errors=True)
             return self.run.set_state(status="failed", message=message)
         if result.stopped == "cancelled":
             message = f"Stopped after {steps} of {total} steps; the weights trained so far are stored."
@@ -299,4 +326,5 @@ class _Execution:
         if left_out:
             message = f"Stopped on request while {left_out}; the weights are stored."
             return self.run.set_state(status="stopped", message=message)
+        shutil.rmtree(self.run.checkpoints, ignore_errors=True)
         return self.run.set_state(status="completed", phase="", done=total, total=total)

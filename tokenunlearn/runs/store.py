@@ -108,6 +108,24 @@ class RunStore:
         folder = path.parent if os.path.isfile(path.parent / "spec.json") else path
         return folder.name if folder.parent == self.root.resolve() else str(folder)
 
+    def resume(self, run_id: str) -> Run:
+        """Have this process go on with a run where it ended; it waits as queued.
+
+        Raises:
+            RunError: If there is no such run, it has nothing left to do, another process carries it out, or
+                another run goes on from its present weights.
+            TokenUnlearnError: If its folder cannot be written.
+        """
+        self._check_writable()
+        run = self.get(run_id)
+        for later in self.continued(run):
+            raise RunError(
+                f'The run "{later.id}" goes on from the weights of "{run.id}", which would change; start a '
+                "new run instead."
+            )
+        run.requeue()
+        return run
+
     def delete(self, run_id: str) -> None:
         """Remove a run and everything in its folder.
 

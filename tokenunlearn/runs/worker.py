@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tokenunlearn.errors import RunError
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.run import Run
-from tokenunlearn.runs.runner import end, execute
+from tokenunlearn.runs.runner import end, end_cancelled, execute
 from tokenunlearn.runs.state import RunState
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Worker:
             if waits:
                 self._runs.remove(run)
         if waits:
-            self._note(run, end(run, status="cancelled", message="Cancelled before it started."))
+            self._note(run, end_cancelled(run, "Cancelled before it started."))
         else:
             run.request_cancel()
 

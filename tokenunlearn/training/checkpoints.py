@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,6 +36,11 @@ class CheckpointSettings(Settings):
     minutes: float = setting(
         5.0, "Minutes from one checkpoint to the next, at least.", minimum=0, maximum=1_000_000
     )
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> CheckpointSettings:
+        """The settings behind a spec's description; what a newer version has added is left out."""
+        return cls(**{f.name: described[f.name] for f in fields(cls) if f.name in described})
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from transformers.trainer_utils import TrainOutput, rotate_checkpoints
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.files import free_bytes, size_text
 from tokenunlearn.models.context import fit_context
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.processes import is_sharded, process_count, process_index
@@ -30,6 +31,7 @@ from tokenunlearn.training.applied_weights import AppliedWeights
 from tokenunlearn.training.checkpoints import Checkpoint
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.guard import CollapseGuard
+from tokenunlearn.training.memory import FLOAT32
 from tokenunlearn.training.preparation import (
     Samples,
     as_samples,
@@ -278,6 +280,7 @@ class UnlearnTrainer(Trainer):
         scratch = output / checkpoints.SCRATCH
         self.args.output_dir = str(scratch)
         try:
+            self._check_space(output)
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
@@ -291,6 +294,16 @@ class UnlearnTrainer(Trainer):
             self.args.output_dir = str(output)
             if self.args.should_save:
                 shutil.rmtree(scratch, ignore_errors=True)
+
+    def _check_space(self, output: Path) -> None:
+        """Leave room for the result: its weights, besides those, the optimizer and the good weights here."""
+        trained = sum(p.numel() for p in self.trainable())
+        stored = trained if hasattr(self.model, "peft_config") else self.lm.parameters
+        needed, free = FLOAT32 * (2 * stored + 3 * trained), free_bytes(output)
+        if free < needed:
+            raise TokenUnlearnError(
+                f"checkpoint and result take about {size_text(needed)}, and {size_text(free)} are free."
+            )
 
     def _save_state(self, folder: Path) -> None:
         """Complete a checkpoint by what loss and guard carry from step to step."""
