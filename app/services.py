@@ -182,6 +182,15 @@ def discard(run: Run) -> None:
         store().delete(run.id)
 
 
+def resume(run: Run) -> None:
+    """Queue a run that goes on where it ended.
+
+    Raises:
+        TokenUnlearnError: If it cannot be resumed, or its folder cannot be written.
+    """
+    worker().submit(store().resume(run.id))
+
+
 def start_task(key: str, label: str, work: Callable[[Task], Any]) -> Task:
     """Hand work to the worker unless the same key is running already."""
     known = tasks().get(key)

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import services
 from app.compare import run_index, run_table
-from tests.app.app_pages import start_anew, visit
+from tests.app.app_pages import ended_task, start_anew, visit
 from tests.launch import imported_by
 from tests.stored_run import write_run
 from tokenunlearn.folders import ASSETS
@@ -62,7 +62,9 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
 
 def test_a_run_without_its_weights_is_not_asked_and_not_renamed(runs, monkeypatch):
     asked = []
-    monkeypatch.setattr(services, "ask_models", lambda key, models, questions: asked.append(models))
+    monkeypatch.setattr(
+        services, "ask_models", lambda key, models, questions: asked.append(models) or ended_task()
+    )
     assert "the run has no weights" in texts(opened(ask="Who are you?"))
     assert asked == [[ModelSource("demo"), ModelSource("demo-retrained")]]
     (entry,) = run_index.entries([SHIPPED])
@@ -151,7 +153,9 @@ def test_a_damaged_token_file_is_one_sentence(three):
 def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        services, "ask_models", lambda key, models, questions: asked.append((models, questions))
+        services,
+        "ask_models",
+        lambda key, models, questions: asked.append((models, questions)) or ended_task(),
     )
     at = opened(view="Answers", runs=[IDS[0]], ask="In what town did the life of Ruben Kaplanyan begin?")
     assert (
