@@ -90,6 +90,23 @@ def check_writable(path: Path) -> None:
         raise TokenUnlearnError(f'"{path}" is a folder; give the path of a file.')
 
 
+def check_folder(folder: Path) -> None:
+    """Make a folder for results; refuse a place that cannot be written.
+
+    Raises:
+        TokenUnlearnError: If it is no folder, or no file can be made in it.
+    """
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise TokenUnlearnError(f'"{folder}" is not a folder; choose another path.')
+    scratch = folder / f".{secrets.token_hex(8)}{TEMPORARY}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch.touch(exist_ok=False)
+        scratch.unlink()
+    except OSError as error:
+        raise refusal(folder, error) from error
+
+
 def append_line(path: Path, line: str) -> None:
     """Add a line to a file, whole or not at all.
 

@@ -57,7 +57,7 @@ def evaluate(
     ] = None,
     columns: Columns = "",
     limit: Annotated[
-        int | None, typer.Option(help="Maximum number of samples per split, evenly spaced.")
+        int | None, typer.Option(min=1, help="Maximum number of samples per split, evenly spaced.")
     ] = None,
     start: Annotated[
         str | None,
@@ -131,7 +131,9 @@ def attack(
         typer.Option(help="Retrained model to attack for comparison; default: the known one for the model."),
     ] = None,
     columns: Columns = "",
-    limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of samples, evenly spaced.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of sampling, folds and relearning.")] = 0,
     json_path: Annotated[
         Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')

@@ -75,7 +75,9 @@ def score(
     long: Annotated[
         str, typer.Option(help="Samples that exceed the context.", metavar="error|skip|chunk|truncate")
     ] = "error",
-    limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of samples, evenly spaced.")
+    ] = None,
     cache: Annotated[
         bool, typer.Option(help="Cache scores on disk and reuse them, so that a stopped job can continue.")
     ] = True,

@@ -193,15 +193,10 @@ def unlearn(
         learned.check(score_set.options if score_set else ())
         score_set = replace(score_set, selector=learned) if score_set else None
     source = model_source(model, adapter, template_kwargs, quantization, out_folder)
-    lm = source.load()
-    weights = None
-    if score_set is not None:  # what cannot run is refused before a run exists
-        score_set.check_model(lm.revision)
-        weights = score_set.weights(make_rule(rule))
-    warn(lm, forget, retained if needy else (), weights)
+    store = RunStore(out_folder)
     plan = RunPlan(
         model=source.name,
-        adapter=RunStore(out_folder).locate(adapter) if adapter else "",
+        adapter=store.locate(adapter) if adapter else "",
         template_kwargs=source.template_kwargs,
         quantization=source.quantization,
         samples=samples,
@@ -215,6 +210,13 @@ def unlearn(
         watch=watch,
         checkpoints=checkpoints,
     )
+    store.check()
+    lm = source.load()
+    weights = None
+    if score_set is not None:  # what cannot run is refused before a run exists
+        score_set.check_model(lm.revision)
+        weights = score_set.weights(make_rule(rule))
+    warn(lm, forget, retained if needy else (), weights)
     results, failed = [], False
     with nullcontext(out_folder) if is_main_process() else TemporaryDirectory() as scratch:
         folder = Path(scratch)  # one process writes the runs

@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.runs.grid import differences
 from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.settings import shortened
 from tokenunlearn.training.checkpoints import CheckpointSettings
 from tokenunlearn.training.settings import UnlearnSettings
+
+MOST_EVALUATED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class RunPlan:
         template_kwargs: Variables of the chat template by name.
         quantization: "4bit" or "8bit" weights of the start model, or "".
         score_hash: Hash of the score set that the runs are given, or "".
-        evaluate: Samples a part to evaluate afterwards.
+        evaluate: Samples a part to evaluate afterwards; 0 for no evaluation, else at least 2.
         watch: What is measured while they train.
         checkpoints: When they write checkpoints.
     """
@@ -50,6 +54,18 @@ class RunPlan:
     evaluate: int = 0
     watch: WatchSettings = field(default_factory=WatchSettings)
     checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse an evaluation that could not be made.
+
+        Raises:
+            RunError: If too few samples are to be evaluated.
+        """
+        if not (self.evaluate == 0 or 2 <= self.evaluate <= MOST_EVALUATED):
+            raise RunError(
+                f"evaluate is {shortened(self.evaluate)}; it must be 0 (no evaluation) or between 2 and "
+                f"{MOST_EVALUATED:,}."
+            )
 
     @cached_property
     def differences(self) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenunlearn.errors import RunError
-from tokenunlearn.files import new_folder, write_json
+from tokenunlearn.files import check_folder, new_folder, write_json
 from tokenunlearn.folders import user_path
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.state import RunState
@@ -47,6 +47,15 @@ class RunStore:
                 scores.save(scratch / "scores.parquet")
         run.take()
         return run
+
+    def check(self) -> None:
+        """Make the folder; refuse a place that no run can be written to before any work is spent on one.
+
+        Raises:
+            TokenUnlearnError: If the folder cannot be written.
+        """
+        self._check_writable()
+        check_folder(self.root)
 
     def runs(self) -> list[Run]:
         """Every run, the newest first; damaged ones too.
