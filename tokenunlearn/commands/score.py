@@ -98,8 +98,8 @@ def score(
     options = score_options(prefix, base_model)
     if learned is not None:
         learned.check(options)
-    lm = model_source(model, adapter, template_kwargs, quantization).load()
     check_writable(out_path)
+    lm = model_source(model, adapter, template_kwargs, quantization).load()
     warn(lm, loaded)
     with bars() as phase:
         scores = score_samples(
