@@ -81,12 +81,11 @@ def test_no_file_takes_the_place_of_a_device_or_a_pipe(tmp_path):
 
 def test_a_folder_of_results_is_checked_before_the_work(tmp_path):
     check_folder(tmp_path / "deep" / "runs")
-    assert listing(tmp_path / "deep" / "runs") == []
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(TokenUnlearnError, match="is not a folder"):
-        check_folder(tmp_path / "file")
-    with pytest.raises(TokenUnlearnError, match="cannot be written"):
-        check_folder(tmp_path / "file" / "below")
+    for place in ("file", "file/below"):
+        with pytest.raises(TokenUnlearnError, match='/file" is not a folder'):
+            check_folder(tmp_path / place)
+    assert listing(tmp_path) == ["file"]
 
 
 def test_files_have_the_rights_that_others_get(tmp_path):

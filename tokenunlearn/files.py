@@ -99,16 +99,16 @@ def _check_plain(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Make a folder for results; refuse a place that cannot be written.
+    """Refuse a place for results that cannot be written; nothing is made.
 
     Raises:
-        TokenUnlearnError: If it is no folder, or no file can be made in it.
+        TokenUnlearnError: If it is no folder, or no file can be made in it or where it would be.
     """
-    if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise TokenUnlearnError(f'"{folder}" is not a folder; choose another path.')
-    scratch = folder / f".{secrets.token_hex(8)}{TEMPORARY}"
+    place = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    if not os.path.isdir(place):
+        raise TokenUnlearnError(f'"{place}" is not a folder; choose another path.')
+    scratch = _beside(place / folder.name)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         scratch.touch(exist_ok=False)
         scratch.unlink()
     except OSError as error:

@@ -15,6 +15,7 @@ from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.files import size_text
+from tokenunlearn.runs.resume import resumable
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState
@@ -199,7 +200,7 @@ def _show_ends(run: Run, state: RunState) -> None:
         "A model that is being loaded is loaded first.",
     ):
         _ask(services.worker().cancel, run)
-    if not state.active and run.resumable:
+    if not state.active and resumable(run):
         _offer_resume(run)
     _offer_deletion(run, disabled=stopping)
 

@@ -16,6 +16,7 @@ from tokenunlearn.errors import RunError
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import runner
+from tokenunlearn.runs.resume import resumable
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
@@ -135,7 +136,7 @@ def test_a_stopped_run_goes_on_and_drops_what_was_measured_of_its_earlier_weight
     expected = completed(store, samples, tiny_lm, config=CONFIG)
     run = store.create(new_spec(samples, config=CONFIG))
     state = stopped(run, tiny_lm, after_step(3))
-    assert state.status == "stopped" and run.adapter is not None and run.resumable
+    assert state.status == "stopped" and run.adapter is not None and resumable(run)
     for name in ("tokens.parquet", "generations.json", "report.json"):  # made on the page Compare
         (run.folder / name).write_bytes(b"of step 3")
     execute(store.resume(run.id), lambda _: tiny_lm)
@@ -153,7 +154,7 @@ def test_a_failed_run_goes_on_once_the_fault_is_gone(store, samples, tiny_lm, mo
     with monkeypatch.context() as patch:
         patch.setattr(runner, "measure_requests", lambda *_, **__: full({}))
         assert execute(run, lambda _: tiny_lm).status == "failed"
-    assert (run.folder / "error.txt").exists() and run.resumable
+    assert (run.folder / "error.txt").exists() and resumable(run)
     execute(store.resume(run.id), lambda _: tiny_lm)
     assert not (run.folder / "error.txt").exists()
     assert_same(run, expected)
@@ -166,7 +167,7 @@ def test_a_collapsed_a_cancelled_and_a_completed_run_cannot_be_resumed(store, sa
     cancelled = store.create(new_spec(samples))
     assert stopped(cancelled, tiny_lm, in_phase("scoring")).status == "cancelled"
     for run in (collapsed, cancelled, completed(store, samples, tiny_lm)):
-        assert not run.resumable and not run.checkpoints.exists()
+        assert not resumable(run) and not run.checkpoints.exists()
         with pytest.raises(RunError, match=f"is {run.state.status}; only interrupted, stopped and failed"):
             store.resume(run.id)
     with pytest.raises(RunError, match="is queued"):
@@ -188,14 +189,14 @@ def test_a_resumed_run_that_is_cancelled_before_it_goes_on_stays_stopped(
     run = store.create(new_spec(samples, config=CONFIG))
     stopped(run, tiny_lm, after_step(3))
     state = stopped(store.resume(run.id), tiny_lm, in_phase("loading"))
-    assert state.status == "stopped" and run.adapter is not None and run.resumable
+    assert state.status == "stopped" and run.adapter is not None and resumable(run)
     worker = Worker()
     long = store.create(new_spec(samples, config={"steps": 5000}))
     for waiting in (long, store.resume(run.id)):
         worker.submit(waiting)
     wait_until(lambda: long.metrics)
     worker.cancel(run)
-    assert run.state.status == "stopped" and run.resumable
+    assert run.state.status == "stopped" and resumable(run)
     worker.cancel(long)
     wait_until(lambda: not long.state.active)
 

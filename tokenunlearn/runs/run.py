@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -39,7 +38,7 @@ from tokenunlearn.files import append_line, refusal, replaced, sync, write_json
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.locks import acquire, is_held, is_owned, release
-from tokenunlearn.runs.run_files import MEASURED_FILES, READERS, START_REPORT, AnswerPair, StepRecord
+from tokenunlearn.runs.run_files import READERS, START_REPORT, AnswerPair, StepRecord
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState, now
 from tokenunlearn.stored import read_json
@@ -287,53 +286,6 @@ class Run:
     def has_checkpoint(self) -> bool:
         """Whether there is a checkpoint, whole or not."""
         return any(self.checkpoints.glob(f"{PREFIX}*"))
-
-    @property
-    def resumable(self) -> bool:
-        """Whether it can go on where it ended.
-
-        A run that was interrupted can, and one that was stopped or failed if it has a checkpoint or had not
-        come to one; one whose model collapsed has none left.
-        """
-        status = self.state.status
-        begun = self.has_checkpoint or (status == "failed" and self.adapter is None)
-        return status == "interrupted" or (status in ("stopped", "failed") and begun)
-
-    def requeue(self) -> None:
-        """Have this process go on with a run that can be resumed; it waits as queued.
-
-        Raises:
-            RunError: If it cannot be resumed, or another process carries it out.
-            TokenUnlearnError: If its folder cannot be written.
-        """
-        state = self.state
-        if not self.resumable:
-            raise RunError(
-                f'The run "{self.id}" is {state.status}; only interrupted, stopped and failed runs with '
-                "something left to do can be resumed."
-            )
-        self.take()
-        for name in ("cancel", "error.txt"):
-            (self.folder / name).unlink(missing_ok=True)
-        self.set_state(status="queued", phase="", done=0, total=0, message="")
-
-    def rewind(self, step: int, *, whole: bool) -> None:
-        """Keep only what belongs to the first steps, before training goes on from there.
-
-        Args:
-            step: Optimizer steps behind the weights; 0 for a new beginning.
-            whole: Whether no step is left, so that what was measured afterwards holds.
-        """
-        for name in ("metrics.jsonl", "watched.jsonl"):
-            if (self.folder / name).exists():
-                records, _ = self._read(name) or ([], 0)
-                lines = [json.dumps(r, ensure_ascii=False) for r in records if step and r["step"] <= step]
-                with replaced(self.folder / name) as file:
-                    file.write("".join(f"{line}\n" for line in lines).encode())
-        if not whole:
-            for name in MEASURED_FILES:
-                (self.folder / name).unlink(missing_ok=True)
-            shutil.rmtree(self.folder / "adapter", ignore_errors=True)
 
     @property
     def cancel_requested(self) -> bool:

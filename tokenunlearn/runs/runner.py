@@ -19,6 +19,7 @@ from tokenunlearn.models.processes import is_main_process, launched
 from tokenunlearn.runs.check import refuse
 from tokenunlearn.runs.ledger import measure_requests
 from tokenunlearn.runs.locks import acquire, device_lock, note_of, release
+from tokenunlearn.runs.resume import rewind
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.space import check_space
 from tokenunlearn.runs.spec import make_rule
@@ -178,7 +179,7 @@ class _Execution:
             on_step=self.run.append_metrics,
             should_stop=lambda: self.run.cancel_requested,
             on_weights=watcher,
-            on_begin=lambda step: self.run.rewind(step, whole=step == config.steps),
+            on_begin=lambda step: rewind(self.run, step, whole=step == config.steps),
             checkpoints=None if launched() else self.run.checkpoints,
             checkpoint_every=due.every,
             checkpoint_minutes=due.minutes,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tokenunlearn.errors import RunError
 from tokenunlearn.files import check_folder, new_folder, write_json
 from tokenunlearn.folders import user_path
+from tokenunlearn.runs.resume import requeue
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.state import RunState
 
@@ -49,7 +50,7 @@ class RunStore:
         return run
 
     def check(self) -> None:
-        """Make the folder; refuse a place that no run can be written to before any work is spent on one.
+        """Refuse a place that no run can be written to before any work is spent on one.
 
         Raises:
             TokenUnlearnError: If the folder cannot be written.
@@ -132,7 +133,7 @@ class RunStore:
                 f'The run "{later.id}" goes on from the weights of "{run.id}", which would change; start a '
                 "new run instead."
             )
-        run.requeue()
+        requeue(run)
         return run
 
     def delete(self, run_id: str) -> None:
