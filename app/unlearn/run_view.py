@@ -196,7 +196,7 @@ def _show_ends(run: Run, state: RunState) -> None:
         key=f"cancel-{run.id}",
         icon=":material/stop_circle:",
         disabled=stopping,
-        help="Stops after the current step or batch and stores the weights trained so far; resume it later. "
+        help="Stops after the current step or batch and stores the weights trained so far. "
         "A model that is being loaded is loaded first.",
     ):
         _ask(services.worker().cancel, run)
