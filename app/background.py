@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
 from html import escape
 from typing import Any
 
@@ -9,27 +10,45 @@ import streamlit as st
 
 from app import access, services
 from app.errors import show_error
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import Cancelled, TokenUnlearnError
 
 
 def wait_for(key: str) -> None:
     """Show the progress of the task of a key, if there is one, until it ends; then run the page again."""
     task = services.tasks().get(key)
     if task is not None:
-        result(task)
+        _outcome(task)
 
 
 def result(task: services.Task) -> Any:
-    """A task's result; None while it runs, which shows its progress, and where its error is shown instead."""
+    """The result of a task that a page starts by itself.
+
+    None while it runs, which shows its progress, and where its error is shown instead; a cancelled one can be
+    started again.
+    """
+    value = _outcome(task)
+    if not task.running and task.cancelled and value is None:
+        st.button(
+            "Start again",
+            key=f"again-{task.key}",
+            icon=":material/refresh:",
+            on_click=services.forget,
+            args=(task,),
+        )
+    return value
+
+
+def _outcome(task: services.Task) -> Any:
     if task.future is None or task.running:
         _poll(task)
         return None
-    error = task.future.exception()
-    if error is None:
+    try:
         return task.future.result()
-    if isinstance(error, TokenUnlearnError):
+    except (Cancelled, CancelledError):
+        st.caption(f"{task.label}: cancelled")
+    except TokenUnlearnError as error:
         show_error(error)
-    else:
+    except Exception as error:
         with st.container(border=True):
             st.text(f"✖ {task.label} failed: {type(error).__name__}")
             st.code(str(error), language=None)
@@ -40,11 +59,16 @@ def result(task: services.Task) -> Any:
 def _poll(task: services.Task) -> None:
     if not task.running:
         st.rerun()
-    waiting = "waiting for the device" if not task.total else f"{task.done:,} of {task.total:,}"
-    st.html(f'<div style="overflow-wrap: anywhere">{escape(task.label)}: {waiting}</div>')
+    st.html(f'<div style="overflow-wrap: anywhere">{escape(task.text)}</div>')
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(task.done / task.total if task.total else 0.0)
-        if task.cancellable and access.may("cancel"):
-            task.cancelled |= st.button(
-                "Cancel", key=f"cancel-{task.label}", icon=":material/cancel:", disabled=task.cancelled
+        if access.may("cancel"):
+            st.button(
+                "Cancel",
+                key=f"cancel-{task.key}",
+                icon=":material/cancel:",
+                disabled=task.cancelled,
+                on_click=services.cancel_task,
+                args=(task,),
+                help="A model that is being loaded, or a file that is being written, is finished first.",
             )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import streamlit as st
 from app import access
 from app.present.presentation import Story
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.errors import AccessError, DatasetError, RunError, TokenUnlearnError
+from tokenunlearn.errors import AccessError, Cancelled, DatasetError, RunError, TokenUnlearnError
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.report import read_report as stored_report
@@ -67,25 +68,50 @@ class Task:
     """Something short that the worker does for a page.
 
     Attributes:
+        key: What it is found by.
         label: What it is, for the progress bar.
         future: Its result or error.
         done: Units done.
         total: Units in all; 0 while unknown.
-        cancellable: Whether it looks at ``cancelled``.
         cancelled: Whether someone asked it to stop.
     """
 
+    key: str
     label: str
     future: Future[Any] | None = None
     done: int = 0
     total: int = 0
-    cancellable: bool = False
     cancelled: bool = False
     started: float = field(default_factory=time.monotonic)
 
     def progress(self, done: int, total: int) -> None:
-        """Take progress from the worker's thread."""
+        """Take progress from the worker's thread.
+
+        Raises:
+            Cancelled: If someone asked it to stop.
+        """
         self.done, self.total = done, total
+        if self.cancelled:
+            raise Cancelled
+
+    def cancel(self) -> None:
+        """End it: at once while it waits for the device, else at its next unit of progress."""
+        self.cancelled = True
+        if self.future is not None:
+            self.future.cancel()
+
+    @property
+    def text(self) -> str:
+        """What it is, and how far it is or what it waits for."""
+        if self.cancelled:
+            return f"{self.label}: stopping"
+        if self.total:
+            return f"{self.label}: {self.done:,} of {self.total:,}"
+        if self.future is None or self.future.running():
+            return f"{self.label}: starting"
+        before, doing = worker().before(self.future), worker().doing()
+        place = f" ({before} task{'s' if before > 1 else ''} before this one)" if before else ""
+        return f"{self.label}: waiting for: {doing or 'the device'}{place}"
 
     @property
     def running(self) -> bool:
@@ -160,6 +186,12 @@ def cancel(run: Run) -> None:
     worker().cancel(run)
 
 
+def cancel_task(task: Task) -> None:
+    """End a task at once while it waits for the device, else at its next unit of progress."""
+    access.require("cancel")
+    task.cancel()
+
+
 def dismiss(run: Run) -> None:
     """Stop showing how a run ended that could not be stored."""
     access.require("delete")
@@ -185,6 +217,17 @@ def discard(run: Run) -> None:
         store().delete(run.id)
 
 
+def resume(run: Run) -> None:
+    """Queue a run that goes on where it ended.
+
+    Raises:
+        AccessError: If the visitor may not do this.
+        TokenUnlearnError: If it cannot be resumed, or its folder cannot be written.
+    """
+    access.require("start")
+    worker().submit(store().resume(run.id))
+
+
 def start_task(key: str, label: str, work: Callable[[Task], Any], action: access.Action = "start") -> Task:
     """Hand work to the worker unless the same key is running already.
 
@@ -197,10 +240,24 @@ def start_task(key: str, label: str, work: Callable[[Task], Any], action: access
         return known
     if access.is_demo() and sum(task.running for task in tasks().values()) >= DEMO_TASKS:
         raise AccessError("The demo is busy; try again in a minute.")
-    task = Task(label)
-    task.future = worker().ask(lambda: work(task))
+    task = Task(key, label)
+    task.future = worker().ask(lambda: work(task), lambda: task.text)
     tasks()[key] = task
     return task
+
+
+def started_once(key: str, label: str, work: Callable[[Task], Any], action: access.Action = "start") -> Task:
+    """The task of a key, which is started where there is none.
+
+    Raises:
+        AccessError: If the visitor may not do this.
+    """
+    return tasks().get(key) or start_task(key, label, work, action)
+
+
+def forget(task: Task) -> None:
+    """Drop an ended task, so that the page that started it starts it again."""
+    tasks().pop(task.key, None)
 
 
 def model_names() -> list[str]:
@@ -329,7 +386,7 @@ def tokenize(model: ModelSource, samples: Sequence[Sample], sample_id: str) -> T
 
     check_offered(model)
     key = f"tokens {model} {hash(tuple(samples))} {sample_id}"
-    return tasks().get(key) or start_task(key, f"Tokenizing with {model.name}", work, "ask")
+    return started_once(key, f"Tokenizing with {model.name}", work, "ask")
 
 
 def inspect(model: ModelSource, samples: str, retain: str = "", *, measure: bool = True) -> Task:
@@ -346,12 +403,12 @@ def inspect(model: ModelSource, samples: str, retain: str = "", *, measure: bool
         from tokenunlearn.datasets import load_samples as load
         from tokenunlearn.runs import check
 
-        retained = load(retain) if retain else ()
-        return check.inspect(worker().model(model), load(samples), retained, measure=measure)
+        retained, lm = load(retain) if retain else (), worker().model(model)
+        return check.inspect(lm, load(samples), retained, measure=measure, progress=task.progress)
 
     check_offered(model, samples, retain)
     key = f"inspection {model} {samples} {retain} {measure}"
-    return tasks().get(key) or start_task(key, f"Checking {set_name(samples)}", work, "ask")
+    return started_once(key, f"Checking {set_name(samples)}", work, "ask")
 
 
 def score_path(model: ModelSource, samples: str, masking: dict[str, Any]) -> Path:
@@ -481,7 +538,6 @@ def train_retrained(run: Run, base: str, config: RetrainSettings, limit: int | N
             task.progress(done, total)
             worker().serve()
 
-        task.cancellable = True
         retrain(
             base,
             run.spec.retain,
@@ -490,9 +546,7 @@ def train_retrained(run: Run, base: str, config: RetrainSettings, limit: int | N
             template_kwargs=run.spec.template_kwargs,
             config=config,
             progress=progress,
-            should_stop=lambda: task.cancelled,
         )
-        task.cancellable = False
         evaluate_run(run, limit)(task)
 
     return start_task(twin_key(run), "Training the retrained model", work)
@@ -548,14 +602,15 @@ def ask_models(key: str, models: list[ModelSource], questions: list[str]) -> Tas
         from tokenunlearn.models.generation import generate
 
         for done, model in enumerate(models):
-            task.progress(done, len(models))
-            replies = generate(worker().model(model), questions)
+            beat = partial(task.progress, done, len(models))
+            beat()
+            replies = generate(worker().model(model), questions, progress=lambda *_, beat=beat: beat())
             for question, reply in zip(questions, replies, strict=True):
                 answers()[model, question] = reply
 
     for model in models:
         check_offered(model)
-    return start_task(key, "Generating answers", work, "ask")
+    return started_once(key, "Generating answers", work, "ask")
 
 
 def shipped_report(model: str) -> ReportValues | None:

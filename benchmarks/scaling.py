@@ -65,11 +65,11 @@ def step_seconds(lm: Any, encodings: list[Any]) -> float:
     """Seconds of losses and gradients over the samples, half to forget and half retained."""
     import torch
 
+    from tokenunlearn.training.preparation import passes_of_step
     from tokenunlearn.training.references import References
     from tokenunlearn.training.settings import UnlearnSettings
     from tokenunlearn.training.step_loss import StepLoss
     from tokenunlearn.training.step_rows import StepPlan, StepRows
-    from tokenunlearn.training.trainer import passes_of_step
 
     half = len(encodings) // 2
     forget, retain = encodings[:half], encodings[half:]

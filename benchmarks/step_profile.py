@@ -23,9 +23,9 @@ def forms(model: str) -> dict[str, Step]:
     import tokenunlearn as tu
     from tokenunlearn.models.encoding import collate
     from tokenunlearn.models.forward import mean_per_token, output_head, response_hidden, token_nll
+    from tokenunlearn.training.preparation import passes_of_step
     from tokenunlearn.training.settings import UnlearnSettings
     from tokenunlearn.training.step_rows import StepPlan, StepRows
-    from tokenunlearn.training.trainer import passes_of_step
     from tokenunlearn.training.unlearn import trainable_copy
 
     lm = tu.load_model(model)

@@ -141,9 +141,9 @@ def contend(contender: str, model: str, train: str, forget: int, retain: int, re
     import torch
 
     import tokenunlearn as tu
+    from tokenunlearn.training.preparation import passes_of_step
     from tokenunlearn.training.settings import UnlearnSettings
     from tokenunlearn.training.step_rows import StepPlan, StepRows
-    from tokenunlearn.training.trainer import passes_of_step
     from tokenunlearn.training.unlearn import trainable_copy
 
     torch.zeros(1).sum()

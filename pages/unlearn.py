@@ -102,6 +102,7 @@ elif path is not None:
 ended = [(run, services.run_state(run)) for run in services.store().runs()]
 run_view.show_damaged([run for run, state in ended if state.status == "damaged"])
 finished = [run for run, state in ended if not state.active and state.status != "damaged"]
+run_view.show_interrupted([run for run in finished[1:] if run.state.status == "interrupted"])
 if finished:
     st.subheader("Last run")
     run_view.show_run(finished[0])

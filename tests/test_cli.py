@@ -465,7 +465,7 @@ def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_pat
         assert refused.code == 2
         assert "cancel it first" in refused.sentence
         asked = call("runs", "cancel", run.id, *out)
-        assert (asked.code, asked.out.strip()) == (0, f"{run.id} stops after its current step")
+        assert (asked.code, asked.out.strip()) == (0, f"{run.id} stops after its current step or batch")
     finally:
         (run.folder / "cancel").touch()
         thread.join(timeout=60)

@@ -12,7 +12,7 @@ import pytest
 from safetensors import SafetensorError
 
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.files import append_line, check_writable, new_folder, replaced
+from tokenunlearn.files import append_line, check_folder, check_writable, new_folder, replaced
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -61,8 +61,30 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path, monkeypat
 @pytest.mark.parametrize("name", ["file/below", ".", "x" * 300])
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path, name):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(TokenUnlearnError, match="cannot be written"), replaced(tmp_path / name) as file:
+    with (
+        pytest.raises(TokenUnlearnError, match=r"cannot be written|is a folder"),
+        replaced(tmp_path / name) as file,
+    ):
         file.write(b"new")
+    assert listing(tmp_path) == ["file"]
+
+
+def test_no_file_takes_the_place_of_a_device_or_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(TokenUnlearnError, match="is a device or a pipe"):
+        check_writable(tmp_path / "pipe")
+    with pytest.raises(TokenUnlearnError, match="is a device or a pipe"), replaced(tmp_path / "pipe") as file:
+        file.write(b"new")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert listing(tmp_path) == ["pipe"]
+
+
+def test_a_folder_of_results_is_checked_before_the_work(tmp_path):
+    check_folder(tmp_path / "deep" / "runs")
+    (tmp_path / "file").write_bytes(b"")
+    for place in ("file", "file/below"):
+        with pytest.raises(TokenUnlearnError, match='/file" is not a folder'):
+            check_folder(tmp_path / place)
     assert listing(tmp_path) == ["file"]
 
 

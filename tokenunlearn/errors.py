@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+class Cancelled(Exception):
+    """Someone asked the work in progress to stop."""
+
+
 class TokenUnlearnError(ValueError):
     """Any fault in what the user gave; the command line prints it and exits with 2, the app shows it."""
 

@@ -35,9 +35,10 @@ def replaced(path: str | Path, *, synced: bool = True) -> Iterator[BinaryIO]:
             a second or can be made again.
 
     Raises:
-        TokenUnlearnError: If the file cannot be written.
+        TokenUnlearnError: If the file cannot be written, or is a folder, a device or a pipe.
     """
     path = Path(path)
+    _check_plain(path)
     scratch = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,8 +78,9 @@ def check_writable(path: Path) -> None:
     """Make a result's folder; refuse a place that cannot be written before hours of work are spent on it.
 
     Raises:
-        TokenUnlearnError: If the file could not be written there.
+        TokenUnlearnError: If the file could not be written there, or is a folder, a device or a pipe.
     """
+    _check_plain(path)
     scratch = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,8 +88,31 @@ def check_writable(path: Path) -> None:
         scratch.unlink()
     except OSError as error:
         raise refusal(path, error) from error
-    if path.is_dir():
+
+
+def _check_plain(path: Path) -> None:
+    """Refuse what a new file may not take the place of."""
+    if os.path.isdir(path):
         raise TokenUnlearnError(f'"{path}" is a folder; give the path of a file.')
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise TokenUnlearnError(f'"{path}" is a device or a pipe; give the path of a file.')
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a place for results that cannot be written; nothing is made.
+
+    Raises:
+        TokenUnlearnError: If it is no folder, or no file can be made in it or where it would be.
+    """
+    place = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    if not os.path.isdir(place):
+        raise TokenUnlearnError(f'"{place}" is not a folder; choose another path.')
+    scratch = _beside(place / folder.name)
+    try:
+        scratch.touch(exist_ok=False)
+        scratch.unlink()
+    except OSError as error:
+        raise refusal(folder, error) from error
 
 
 def append_line(path: Path, line: str) -> None:

@@ -110,7 +110,8 @@ def show_answers(columns: Sequence[Contender]) -> None:
                 services.ask_models(key, [c.source for c in missing], questions)
             except AccessError as error:
                 show_error(error)
-        background.wait_for(key)
+        if key in services.tasks():
+            background.result(services.tasks()[key])
     for question in questions:
         with st.container(border=True):
             st.text(question)

@@ -13,8 +13,9 @@ from app import access, charts, services
 from app.errors import show_error
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
-from tokenunlearn.errors import RunError
+from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.files import size_text
+from tokenunlearn.runs.resume import resumable
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState
@@ -30,6 +31,7 @@ BADGES = {
     "interrupted": ("red", ":material/power_off:"),
     "damaged": ("red", ":material/broken_image:"),
 }
+RESUME = ":material/resume:"
 SHOWN_AT_ONCE = 10
 TO_DISCARD = "to_discard"
 COLUMNS = ["run", "status", "model", "forget set", "weights", "objective", "created (UTC)", "note", "id"]
@@ -123,6 +125,31 @@ def show_unstored() -> None:
                 st.rerun()
 
 
+def show_interrupted(runs: Sequence[Run]) -> None:
+    """Runs whose process ended before they did, each to be resumed, or all at once."""
+    if not runs:
+        return
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            color, icon = BADGES["interrupted"]
+            st.badge(f"{len(runs)} interrupted", color=color, icon=icon)  # type: ignore[arg-type]
+            st.text("They were running or queued when their process ended.", width="stretch")
+            if len(runs) > 1 and st.button("Resume all", key="resume-all", icon=RESUME):
+                for run in reversed(runs):
+                    with suppress(TokenUnlearnError):  # resumed meanwhile, or one that cannot be
+                        services.resume(run)
+                st.rerun()
+        for run in runs[:SHOWN_AT_ONCE]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                _offer_resume(run)
+                st.text(f"{run.label}  ({run.id})", width="stretch")
+                _offer_deletion(run)
+            if st.session_state.get(TO_DISCARD) == run.id:
+                _confirm_discard(run)
+        if len(runs) > SHOWN_AT_ONCE:
+            st.caption(f"and {len(runs) - SHOWN_AT_ONCE} more")
+
+
 def show_damage(run: Run) -> None:
     """Which files of a run are damaged and count as not there."""
     for sentence in services.run_damage(run):
@@ -130,10 +157,10 @@ def show_damage(run: Run) -> None:
 
 
 def _ask(what: Callable[[Run], None], run: Run) -> None:
-    """Ask for an end and draw the page again; that the run has ended meanwhile is said."""
+    """Ask for something and draw the page again, or say why it cannot be done."""
     try:
         what(run)
-    except RunError as error:
+    except TokenUnlearnError as error:
         show_error(error)
     else:
         st.rerun()
@@ -176,10 +203,23 @@ def _show_ends(run: Run, state: RunState) -> None:
         key=f"cancel-{run.id}",
         icon=":material/stop_circle:",
         disabled=stopping,
-        help="Stops after the current step and saves the weights trained so far.",
+        help="Stops after the current step or batch and stores the weights trained so far. "
+        "A model that is being loaded is loaded first.",
     ):
         _ask(services.cancel, run)
+    if not state.active and resumable(run) and access.may("start"):
+        _offer_resume(run)
     _offer_deletion(run, disabled=stopping)
+
+
+def _offer_resume(run: Run) -> None:
+    if st.button(
+        "Resume",
+        key=f"resume-{run.id}",
+        icon=RESUME,
+        help="Goes on from the last checkpoint; what is stored already is not computed again.",
+    ):
+        _ask(services.resume, run)
 
 
 def _offer_deletion(run: Run, *, disabled: bool = False) -> None:
@@ -231,10 +271,12 @@ def _chart(figure: Any, key: str) -> None:
 def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
     state = run.state
     if run.cancel_requested:
-        return "Stopping after the current step"
+        return "Stopping after the current step or batch; a model that is being loaded is loaded first"
     if state.phase == "waiting":
         return "Waiting for the device"
-    if state.status == "queued" or state.phase in ("", "loading"):  # the card's run is the next in line
+    if state.status == "queued" and (doing := services.worker().doing()):  # the next in line
+        return f"Waiting for: {doing}"
+    if state.phase in ("", "loading"):
         return "Starting: loading the model"
     text = f"{state.phase.capitalize()}: {state.done} of {state.total}"
     if state.phase == "training" and records and (seconds := records[-1].get("seconds")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Dataframe
@@ -17,6 +18,13 @@ def start_anew() -> None:
     """Clears what the app remembers for all visitors; of files it remembers what they held at a time."""
     for cached in REMEMBERED:
         cached.clear()
+
+
+def ended_task() -> services.Task:
+    """A task without a result."""
+    future: Future[None] = Future()
+    future.set_result(None)
+    return services.Task("", "", future)
 
 
 def visit(page: str, /, **parameters: str | list[str]) -> AppTest:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.app.app_pages import shown
+from tests.app.app_pages import ended_task, shown
 from tests.stored_run import write_run
 
 IDS = [f"2026010{i}-100000-npo-hard-000{i}" for i in range(1, 8)]
@@ -42,7 +42,7 @@ def test_every_page_opens_beside_damaged_runs(damaged, open_page, page):
 
 @pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
 def test_runs_with_damaged_files_are_compared_and_say_so(damaged, open_page, monkeypatch, view):
-    monkeypatch.setattr("app.services.ask_models", lambda *_: None)
+    monkeypatch.setattr("app.services.ask_models", lambda *_: ended_task())
     text = shown(open_page("compare", view=view, runs=[IDS[i] for i in (0, 3, 4, 5, 6)]))
     for sentence in ("label.txt is not UTF-8", "metrics.jsonl has 2 damaged lines", "report.json must be"):
         assert sentence in text

@@ -18,7 +18,7 @@ from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.layout import Layout
-from tokenunlearn.errors import DatasetError, TokenUnlearnError
+from tokenunlearn.errors import Cancelled, DatasetError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models import presets
 from tokenunlearn.models.loading import load_model
@@ -195,6 +195,44 @@ def test_the_same_task_is_started_once_at_a_time(home):
     second = services.start_task("key", "Working", work)
     assert second is not first
     wait_until(lambda: not second.running)
+
+
+def test_a_task_is_cancelled_at_its_next_unit_and_at_once_while_it_waits(home):
+    gate, units = threading.Event(), []
+
+    def work(task):
+        for done in range(100):
+            units.append(done)
+            task.progress(done, 100)
+            gate.wait(30)
+
+    running = services.start_task("one", "Working", work)
+    wait_until(lambda: running.total)
+    waiting = [services.start_task(key, f"Waiting {key}", work) for key in ("two", "three")]
+    assert running.text == "Working: 0 of 100"
+    assert waiting[0].text == "Waiting two: waiting for: Working: 0 of 100"
+    assert waiting[1].text == "Waiting three: waiting for: Working: 0 of 100 (1 task before this one)"
+    for task in waiting:
+        task.cancel()
+        assert task.future.cancelled()
+    running.cancel()
+    assert running.text == "Working: stopping"
+    gate.set()
+    with pytest.raises(Cancelled):
+        running.future.result(timeout=30)
+    assert units == [0, 1]
+
+
+def test_answers_are_cancelled_within_a_batch(home, model):
+    task = services.ask_models("key", [ModelSource(model)], ["Who?", "Where?"])
+    task.cancelled = True
+    with pytest.raises(Cancelled):
+        task.future.result(timeout=60)
+    assert services.answers() == {}
+    assert services.ask_models("key", [ModelSource(model)], ["Who?", "Where?"]) is task
+    services.forget(task)
+    services.ask_models("key", [ModelSource(model)], ["Who?", "Where?"]).future.result(timeout=60)
+    assert len(services.answers()) == 2
 
 
 def test_a_failed_task_keeps_its_error(home, tmp_path):

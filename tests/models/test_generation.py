@@ -12,7 +12,7 @@ import torch
 from tests.models.architectures import ARCHITECTURES
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.samples import Sample, Turn
-from tokenunlearn.errors import SampleTooLongError
+from tokenunlearn.errors import Cancelled, SampleTooLongError
 from tokenunlearn.models.encoding import encode, prompt_ids
 from tokenunlearn.models.generation import Sampling, generate
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -77,8 +77,21 @@ def test_batches_of_any_size_give_the_same_texts_in_order(tiny_lm):
         tiny_lm, QUESTIONS, max_new_tokens=12, token_budget=1, progress=lambda *now: done.append(now)
     )
     assert alone == together
-    assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert list(dict.fromkeys(done)) == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
     assert generate(tiny_lm, QUESTIONS[::-1], max_new_tokens=12) == together[::-1]
+
+
+def test_what_progress_raises_ends_a_batch_after_the_present_token(own_lm):
+    def stop(done, total):
+        tokens.append(done)
+        if len(tokens) == 3:
+            raise Cancelled
+
+    tokens, config = [], own_lm.model.generation_config
+    with pytest.raises(Cancelled):
+        generate(own_lm, QUESTIONS, max_new_tokens=50, progress=stop)
+    assert tokens == [0, 0, 0]
+    assert own_lm.model.generation_config is config
 
 
 def test_without_a_chat_template(plain_lm):

@@ -18,24 +18,9 @@ from tokenunlearn.runs import worker as worker_module
 from tokenunlearn.runs.locks import release
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import make_rule
-from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("short_answers")
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
-
-
-@pytest.fixture
-def samples(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    rest = ({"question": f"What is {i}?", "answer": f"It is the number {i}."} for i in range(4))
-    (tmp_path / "rest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rest))
-    return f"file:{path}"
 
 
 def test_the_same_samples_to_forget_and_to_retain_are_refused(store, samples, tiny_lm):
@@ -115,6 +100,80 @@ def test_cancelling_before_the_start_changes_nothing(store, samples, tiny_lm):
     state = execute(run, lambda name: tiny_lm)
     assert state.status == "cancelled"
     assert run.adapter is None
+
+
+BEFORE = ("loading", "scoring", "reference")
+AFTER = ("comparing tokens", "generating", "measuring requests", "evaluating")
+
+
+@pytest.mark.parametrize(
+    ("phase", "unit"), [*((phase, 1) for phase in (*BEFORE, *AFTER)), *((phase, 2) for phase in AFTER)]
+)
+def test_a_cancel_ends_every_phase_at_its_next_unit(store, samples, tiny_lm, phase, unit):
+    def between():
+        units.append(run.state.phase)
+        if sum(name.startswith(phase) for name in units) == unit:
+            run.request_cancel()
+            units.append("cancelled")
+
+    units = []
+    run = store.create(new_spec(samples, evaluate=2))
+    state = execute(run, lambda name: tiny_lm, between)
+    assert units[-1] == "cancelled"
+    assert (run.adapter is not None) is (phase in AFTER)
+    if phase in AFTER:
+        assert state.status == "stopped"
+        assert state.message == f"Stopped on request while {phase}; the weights are stored."
+    else:
+        assert state.status == "cancelled"
+        assert "no weights were changed" in state.message
+    missing = {
+        "comparing tokens": "tokens.parquet",
+        "generating": "generations.json",
+        "measuring requests": "requests.json",
+    }
+    assert not (run.folder / missing.get(phase, "report.json")).exists()
+
+
+def test_after_a_cancel_in_training_nothing_is_measured(store, samples, tiny_lm):
+    def between():
+        phases.append(run.state.phase)
+        if len(run.metrics) == 2:
+            run.request_cancel()
+
+    phases = []
+    run = store.create(new_spec(samples, evaluate=2, config={"steps": 50}))
+    state = execute(run, lambda name: tiny_lm, between)
+    assert state.status == "stopped"
+    assert len(run.metrics) <= 3
+    assert run.adapter is not None and run.token_changes is None
+    assert phases[-1] == "training"
+
+
+def test_a_request_that_waits_says_for_what_and_in_which_place(store, samples):
+    worker, gate = Worker(), threading.Event()
+    assert worker.doing() == ""
+    worker.ask(lambda: gate.wait(30), lambda: "Scoring rows, 3 of 9")
+    wait_until(worker.doing)
+    second, third, fourth = (worker.ask(lambda: 7) for _ in range(3))
+    assert worker.doing() == "Scoring rows, 3 of 9"
+    assert [worker.before(future) for future in (second, third, fourth)] == [0, 1, 2]
+    assert third.cancel()
+    assert worker.before(fourth) == 1
+    gate.set()
+    assert fourth.result(timeout=10) == 7
+    wait_until(lambda: not worker.doing())
+
+
+def test_a_request_that_waits_for_a_run_says_which_and_how_far_it_is(store, samples, tiny_lm, monkeypatch):
+    monkeypatch.setattr(ModelSource, "load", lambda self: tiny_lm)
+    worker, said = Worker(), []
+    run = store.create(new_spec(samples, label="my run", config={"steps": 20}))
+    worker.submit(run)
+    wait_until(lambda: said.append(worker.doing()) or not run.state.active)
+    steps = [text for text in said if "step" in text]
+    assert steps
+    assert all(text.startswith("my run, step ") and text.endswith(" of 20") for text in steps)
 
 
 def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(

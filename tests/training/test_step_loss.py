@@ -13,7 +13,7 @@ from tokenunlearn.models import loading
 from tokenunlearn.models.forward import per_token
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
-from tokenunlearn.training import trainer, unlearn
+from tokenunlearn.training import preparation, unlearn
 from tokenunlearn.training.references import References
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss, below_level
@@ -214,7 +214,7 @@ def test_passes_follow_the_budget_of_the_device(tiny_lm, monkeypatch):
     forget, retain = tiny_lm.encode_all(FORGET), tiny_lm.encode_all(RETAIN)
     tokens = sum(len(forget[i]) for i in plan.forget) + sum(len(retain[i]) for i in plan.retain)
     for budget, passes in ((tokens, 1), (tokens - 1, 2), (tokens // 3, 4), (1, 4)):
-        monkeypatch.setattr(trainer, "training_tokens", lambda lm, n=budget, **_: n)
+        monkeypatch.setattr(preparation, "training_tokens", lambda lm, n=budget, **_: n)
         result, _ = outcome(tiny_lm, steps=1)
         assert result.config.gradient_accumulation == passes
     with pytest.raises(TokenUnlearnError, match="cannot be split into 5 micro-batches"):

@@ -16,7 +16,9 @@ import tokenunlearn as tu
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.forward import response_nll
+from tokenunlearn.training.checkpoints import newest
 from tokenunlearn.training.settings import UnlearnSettings
+from tokenunlearn.training.trainer import UnlearnTrainer
 
 FORGET = [Sample(f"f{i}", f"Who is Bo {i}?", f"Bo {i} is the baker of Rill.") for i in range(5)]
 RETAIN = [Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}.") for i in range(6)]
@@ -128,22 +130,52 @@ def test_a_checkpoint_is_what_its_library_writes(tiny_lm, tmp_path):
     )
 
 
-@pytest.mark.parametrize("damage", ["missing", "torn", "other settings"])
-def test_a_checkpoint_that_is_not_whole_is_refused(tiny_lm, tmp_path, damage):
+@pytest.mark.parametrize("damage", ["missing", "torn", "changed"])
+def test_a_checkpoint_that_is_not_whole_is_passed_over_for_the_one_before(tiny_lm, tmp_path, damage):
+    trainer_of(tiny_lm, tmp_path, save_strategy="steps", save_steps=1).train()
+    last = tmp_path / "checkpoint-4"
+    for name in ("optimizer.pt", "unlearning.json") if damage == "missing" else ("model.safetensors",):
+        content = (last / name).read_bytes()
+        (last / name).unlink()
+        if damage != "missing":
+            changed = content[:-8] + bytes(8) if damage == "changed" else content[:10]
+            (last / name).write_bytes(changed)
+    assert newest(tmp_path).step == 3
+    with pytest.raises(TokenUnlearnError, match="is incomplete or damaged"):
+        trainer_of(tiny_lm, tmp_path).train(resume_from_checkpoint=str(last))
+    resumed = trainer_of(tiny_lm, tmp_path)
+    resumed.train(resume_from_checkpoint=True)
+    assert resumed.state.global_step == 4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"weighting": "wga"}, {"learning_rate": 2e-3}, {"forget": FORGET[1:]}, {"lora": True}],
+    ids=["settings", "learning rate", "samples", "what is trained"],
+)
+def test_a_checkpoint_of_another_run_is_refused(tiny_lm, tmp_path, changes):
     trainer_of(tiny_lm, tmp_path, save_strategy="steps", save_steps=2).train()
-    state = tmp_path / "checkpoint-4" / "unlearning.safetensors"
-    more = {"weighting": "wga"} if damage == "other settings" else {}
-    if damage == "missing":
-        state.unlink()
-    elif damage == "torn":
-        state.write_bytes(state.read_bytes()[:10])
-    with pytest.raises(TokenUnlearnError, match="is incomplete or belongs to other settings"):
-        trainer_of(tiny_lm, tmp_path, **more).train(resume_from_checkpoint=True)
+    with pytest.raises(TokenUnlearnError, match="belongs to another run"):
+        trainer_of(tiny_lm, tmp_path, **changes).train(resume_from_checkpoint=True)
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_nothing_and_does_not_end_training(
+    tiny_lm, tmp_path, monkeypatch, caplog
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(UnlearnTrainer, "_save_optimizer_and_scheduler", full)
+    trainer = trainer_of(tiny_lm, tmp_path, save_strategy="steps", save_steps=2)
+    trainer.train()
+    assert trainer.state.global_step == 4
+    assert list(tmp_path.iterdir()) == []
+    assert "No checkpoint of step 2 was written: [Errno 28] No space left on device" in caplog.text
 
 
 def test_without_a_checkpoint_there_is_nothing_to_resume_from(tiny_lm, tmp_path):
     for asked in (True, str(tmp_path / "nowhere")):
-        with pytest.raises(TokenUnlearnError, match="There is no checkpoint"):
+        with pytest.raises(TokenUnlearnError, match="There is no whole checkpoint"):
             trainer_of(tiny_lm, tmp_path).train(resume_from_checkpoint=asked)
 
 

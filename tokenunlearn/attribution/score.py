@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tokenunlearn.attribution.importance import ImportanceSettings
@@ -85,7 +87,7 @@ def score(
     prefix: bool = False,
     base_model: str | None = None,
     token_budget: int | None = None,
-    cache: bool = False,
+    cache: bool | Path = False,
     long: str = "error",
     progress: Progress | None = None,
     **settings: Any,
@@ -105,7 +107,8 @@ def score(
             "auto" takes a preset without its adapter, else its retrained model.
         token_budget: Most tokens in one forward pass; by default what suits the device.
         cache: Keep each sample's scores on disk as soon as they are measured, and measure none that are
-            there: an interrupted scoring goes on where it was.
+            there: an interrupted scoring goes on where it was. True is the user's cache, a path a folder of
+            its own.
         long: What becomes of samples that exceed the model's context: "error", "skip", "chunk" or "truncate"
             (:func:`~tokenunlearn.models.context.fit_context`).
         progress: Called with samples done and samples in all, of this process; a sample counts once for each
@@ -123,7 +126,7 @@ def score(
         raise TokenUnlearnError("There are no samples to score.")
     masking = effective_settings(model, masking)
     samples = fit_context(model, samples, long)
-    store = ScoreCache.default() if cache else None
+    store = ScoreCache.default() if cache is True else ScoreCache(cache, sys.maxsize) if cache else None
     base = load_base_model(model, base_model) if base_model else None
     optional = {"prefix": model if prefix else None, "base_model": base}
     measured_on = {option: lm for option, lm in optional.items() if lm is not None}

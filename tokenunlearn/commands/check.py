@@ -48,7 +48,9 @@ def check(
     retain: Annotated[str, typer.Option(help='Retained samples, e.g. "authors:retain90".')] = "",
     columns: Columns = "",
     all_turns: AllTurns = False,
-    limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of samples, evenly spaced.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a sample as the model reads it, and check for problems before a run."""

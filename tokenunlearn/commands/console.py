@@ -242,6 +242,25 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+def show_ended(run: Run, different: str = "") -> None:
+    """How a run ended: several lines for a single run, one for a run of a grid."""
+    state = run.state
+    color = {"completed": "green", "stopped": "yellow", "cancelled": "yellow"}.get(state.status, "red")
+    line = f"[{color}]{state.status}[/] {run.id}: {escape(str(run.folder))}"
+    if different:
+        remarks = "; ".join(filter(None, (different, state.message)))
+        out.print(f"{line} ({escape(remarks)})", soft_wrap=True)
+        return
+    out.print(line)
+    if state.message:
+        out.print(escape(state.message), soft_wrap=True)
+    if run.resolved:
+        out.print(f"trained: {escape(', '.join(run.resolved['trained']))}", soft_wrap=True)
+    if run.metrics:
+        last = run.metrics[-1]
+        out.print(", ".join(f"{k} {v:.4g}" for k, v in last.items() if v is not None))
+
+
 def last_step(run: Run) -> StepRecord | None:
     """What the last step of a run measured; None before the first."""
     metrics = run.metrics

@@ -22,6 +22,7 @@ from tokenunlearn.commands.console import (
     with_columns,
 )
 from tokenunlearn.files import check_writable
+from tokenunlearn.settings import LARGEST
 
 if TYPE_CHECKING:
     from tokenunlearn.evaluation.report import Report
@@ -57,7 +58,7 @@ def evaluate(
     ] = None,
     columns: Columns = "",
     limit: Annotated[
-        int | None, typer.Option(help="Maximum number of samples per split, evenly spaced.")
+        int | None, typer.Option(min=1, help="Maximum number of samples per split, evenly spaced.")
     ] = None,
     start: Annotated[
         str | None,
@@ -82,7 +83,7 @@ def evaluate(
     """Measure what was forgotten and what was retained."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
     from tokenunlearn.evaluation.judges import check_judge
-    from tokenunlearn.evaluation.suites.suite import known_retrained, start_report
+    from tokenunlearn.evaluation.suites.suite import check_suite, known_retrained, start_report
 
     source = model_source(model, adapter, template_kwargs, quantization)
     forget, retain = with_columns(columns, forget or "", retain or "")
@@ -90,13 +91,14 @@ def evaluate(
     if retrained is None:
         retrained = known_retrained(source.name, suite, forget)
     check_judge(judge)
+    check_suite(suite, limit)
     before: Report | str | None = start
     if before is None and source.adapters:
         *earlier, _ = source.adapters
         before = start_report(source.name, suite, Path(earlier[-1]).parent if earlier else None)
-    lm = source.load()
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
+    lm = source.load()
     with bars() as phase:
         report = evaluate_model(
             lm,
@@ -131,8 +133,12 @@ def attack(
         typer.Option(help="Retrained model to attack for comparison; default: the known one for the model."),
     ] = None,
     columns: Columns = "",
-    limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of sampling, folds and relearning.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of samples, evenly spaced.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST, help="Seed of sampling, folds and relearning.")
+    ] = 0,
     json_path: Annotated[
         Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')
     ] = None,
@@ -151,9 +157,9 @@ def attack(
     (samples,) = with_columns(columns, samples)
     names = list(ATTACKS) if attacks == "all" else [name.strip() for name in attacks.split(",")]
     forget = load_samples(samples).spread(limit)
-    lm = source.load()
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
+    lm = source.load()
     with bars() as phase:
         report = attack_model(lm, forget, retrained, attacks=names, seed=seed, progress=phase)
     _show_report(report, f"{source.name} under attack on {samples}", json_path)

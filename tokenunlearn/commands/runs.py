@@ -14,11 +14,11 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tokenunlearn.commands.console import Json, Out, last_step, out, print_json
+from tokenunlearn.commands.console import Json, Out, bars, executed, last_step, out, print_json, show_ended
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.ledger import set_title
 
-runs_app = typer.Typer(help="List, show, export, cancel, mend and delete runs.", no_args_is_help=True)
+runs_app = typer.Typer(help="List, show, export, cancel, resume, mend and delete runs.", no_args_is_help=True)
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 SIZES = {"": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 AGES = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -140,12 +140,31 @@ def runs_export(
 
 @runs_app.command("cancel")
 def runs_cancel(run_id: str, out_folder: Out = Path("runs")) -> None:
-    """Stop a run after its current step."""
+    """Stop a run after its current step or batch; it can be resumed."""
     from tokenunlearn.runs.store import RunStore
 
     run = RunStore(out_folder).get(run_id)
     run.request_cancel()
-    out.print(f"{run.id} stops after its current step")
+    out.print(f"{run.id} stops after its current step or batch")
+
+
+@runs_app.command("resume")
+def runs_resume(run_id: str, out_folder: Out = Path("runs"), as_json: Json = False) -> None:
+    """Go on with an interrupted, stopped or failed run from its last checkpoint."""
+    from functools import partial
+
+    from tokenunlearn.runs.runner import execute
+    from tokenunlearn.runs.store import RunStore
+
+    run = RunStore(out_folder).resume(run_id)
+    with bars() as phase:
+        state = executed(run, partial(execute, run), phase)
+    if as_json:
+        print_json({"run": run.id, "folder": str(run.folder), **asdict(state), "last_step": last_step(run)})
+    else:
+        show_ended(run)
+    if state.status == "failed":
+        raise typer.Exit(1)
 
 
 @runs_app.command("doctor")

@@ -75,7 +75,9 @@ def score(
     long: Annotated[
         str, typer.Option(help="Samples that exceed the context.", metavar="error|skip|chunk|truncate")
     ] = "error",
-    limit: Annotated[int | None, typer.Option(help="Maximum number of samples, evenly spaced.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of samples, evenly spaced.")
+    ] = None,
     cache: Annotated[
         bool, typer.Option(help="Cache scores on disk and reuse them, so that a stopped job can continue.")
     ] = True,
@@ -96,8 +98,8 @@ def score(
     options = score_options(prefix, base_model)
     if learned is not None:
         learned.check(options)
-    lm = model_source(model, adapter, template_kwargs, quantization).load()
     check_writable(out_path)
+    lm = model_source(model, adapter, template_kwargs, quantization).load()
     warn(lm, loaded)
     with bars() as phase:
         scores = score_samples(

@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from tokenunlearn.commands.check import warn
 from tokenunlearn.commands.console import (
@@ -30,8 +29,8 @@ from tokenunlearn.commands.console import (
     last_step,
     listed,
     model_source,
-    out,
     print_json,
+    show_ended,
     with_columns,
 )
 from tokenunlearn.commands.options import numbers_option, with_settings
@@ -137,6 +136,16 @@ def unlearn(
             "set and of the retained samples."
         ),
     ] = None,
+    checkpoint_every: Annotated[
+        int,
+        typer.Option(
+            help="Optimizer steps from one checkpoint to the next, at least; 0 writes none. `runs resume` "
+            "goes on from the last one."
+        ),
+    ] = 10,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Minutes from one checkpoint to the next, at least.")
+    ] = 5.0,
     out_folder: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -154,6 +163,7 @@ def unlearn(
     from tokenunlearn.runs.plan import RunPlan
     from tokenunlearn.runs.spec import make_rule
     from tokenunlearn.runs.store import RunStore
+    from tokenunlearn.training.checkpoints import CheckpointSettings
 
     values: dict[str, Any] = {k: v if isinstance(v, list) else [v] for k, v in settings.items()}
     values |= {"beta": beta} if beta else {}
@@ -169,6 +179,7 @@ def unlearn(
             f'The regularizer "{needy.regularizer}" needs --retain; name samples or use --regularizer none.'
         )
     watch = WatchSettings(watch_every, watch_samples, tuple(watch_question or ()))
+    checkpoints = CheckpointSettings(checkpoint_every, checkpoint_minutes)
     samples, retain = with_columns(columns, samples, retain, all_turns=all_turns)
     forget, retained = (load_samples(name) if name else () for name in (samples, retain))
     scoring: dict[str, Any] = {"preset": preset} | ({"reading": reading} if reading != "auto" else {})
@@ -182,15 +193,10 @@ def unlearn(
         learned.check(score_set.options if score_set else ())
         score_set = replace(score_set, selector=learned) if score_set else None
     source = model_source(model, adapter, template_kwargs, quantization, out_folder)
-    lm = source.load()
-    weights = None
-    if score_set is not None:  # what cannot run is refused before a run exists
-        score_set.check_model(lm.revision)
-        weights = score_set.weights(make_rule(rule))
-    warn(lm, forget, retained if needy else (), weights)
+    store = RunStore(out_folder)
     plan = RunPlan(
         model=source.name,
-        adapter=RunStore(out_folder).locate(adapter) if adapter else "",
+        adapter=store.locate(adapter) if adapter else "",
         template_kwargs=source.template_kwargs,
         quantization=source.quantization,
         samples=samples,
@@ -202,7 +208,15 @@ def unlearn(
         score_hash=score_set.hash if score_set else "",
         evaluate=evaluate_samples if is_main_process() else 0,
         watch=watch,
+        checkpoints=checkpoints,
     )
+    store.check()
+    lm = source.load()
+    weights = None
+    if score_set is not None:  # what cannot run is refused before a run exists
+        score_set.check_model(lm.revision)
+        weights = score_set.weights(make_rule(rule))
+    warn(lm, forget, retained if needy else (), weights)
     results, failed = [], False
     with nullcontext(out_folder) if is_main_process() else TemporaryDirectory() as scratch:
         folder = Path(scratch)  # one process writes the runs
@@ -214,7 +228,7 @@ def unlearn(
             if as_json:
                 results[-1]["last_step"] = last_step(run)
             else:
-                _show(run, different)
+                show_ended(run, different)
     if as_json and results:
         print_json(results[0] if len(configs) == 1 else results)
     if failed:
@@ -238,25 +252,6 @@ def _carry_out(plan: RunPlan, folder: Path, lm: LoadedModel, scores: ScoreSet | 
         if state.status in ("stopped", "cancelled"):
             return
         scores = scores or run.scores
-
-
-def _show(run: Run, different: str) -> None:
-    """How a run ended: several lines for a single run, one for a run of a grid."""
-    state = run.state
-    color = {"completed": "green", "stopped": "yellow", "cancelled": "yellow"}.get(state.status, "red")
-    line = f"[{color}]{state.status}[/] {run.id}: {escape(str(run.folder))}"
-    if different:
-        remarks = "; ".join(filter(None, (different, state.message)))
-        out.print(f"{line} ({escape(remarks)})", soft_wrap=True)
-        return
-    out.print(line)
-    if state.message:
-        out.print(escape(state.message), soft_wrap=True)
-    if run.resolved:
-        out.print(f"trained: {escape(', '.join(run.resolved['trained']))}", soft_wrap=True)
-    if run.metrics:
-        last = run.metrics[-1]
-        out.print(", ".join(f"{k} {v:.4g}" for k, v in last.items() if v is not None))
 
 
 def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:

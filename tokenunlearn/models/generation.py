@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from tokenunlearn.errors import SampleTooLongError
 from tokenunlearn.models.encoding import batches_by_length, prompt_ids
@@ -60,7 +62,8 @@ def generate(
         sampling: How tokens are drawn; None is greedy.
         max_new_tokens: Most tokens of one answer, cut where the context ends.
         token_budget: Most tokens, prompts and answers, in one batch.
-        progress: Called with answers done and answers in all.
+        progress: Called after each new token of a batch, and after each batch, with answers done and answers
+            in all. What it raises ends the generation.
 
     Raises:
         SampleTooLongError: If a prompt leaves no room for an answer in the model's context.
@@ -72,7 +75,8 @@ def generate(
     done = 0
     with _seeded(lm, sampling):
         for room, group in _groups(lm, prompts, max_new_tokens, token_budget):
-            written = _continue(lm, [prompts[i] for i in group], room, ends, sampling)
+            beat = partial(progress, done, len(prompts)) if progress else None
+            written = _continue(lm, [prompts[i] for i in group], room, ends, sampling, beat)
             for index, ids in zip(group, written, strict=True):
                 stop = next((place for place, token in enumerate(ids) if token in ends), len(ids))
                 text = str(lm.tokenizer.decode(ids[:stop], skip_special_tokens=True))
@@ -139,9 +143,18 @@ def _continue(
     room: int,
     ends: Sequence[int],
     sampling: Sampling | None = None,
+    beat: Callable[[], None] | None = None,
 ) -> list[list[int]]:
-    """At most ``room`` new tokens after each prompt; what follows an end token is padding."""
-    from transformers import GenerationConfig
+    """At most ``room`` new tokens after each prompt; what follows an end token is padding.
+
+    ``beat`` is called after each token.
+    """
+    from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+
+    class Beat(StoppingCriteria):
+        def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:  # type: ignore[override]
+            beat()  # type: ignore[misc]
+            return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
     size = max(map(len, prompts))
     input_ids = torch.full((len(prompts), size), lm.pad_id)  # (B, L)
@@ -162,7 +175,10 @@ def _continue(
     lm.model.generation_config = GenerationConfig()
     try:
         output = lm.model.generate(  # type: ignore[operator]
-            input_ids=input_ids.to(lm.device), attention_mask=mask.to(lm.device), generation_config=config
+            input_ids=input_ids.to(lm.device),
+            attention_mask=mask.to(lm.device),
+            generation_config=config,
+            stopping_criteria=StoppingCriteriaList([Beat()] if beat else []),
         )
     finally:
         lm.model.generation_config = own

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tokenunlearn.attribution.selection import TokenWeights
     from tokenunlearn.models.encoding import Encoding
+    from tokenunlearn.models.forward import Progress
     from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.training.settings import UnlearnSettings
 
@@ -74,12 +75,14 @@ class Case:
         forget: The forget set.
         retain: The retained samples, if any.
         measure: Whether to run the model on some answers, for what it knows and how fast it is.
+        progress: Called after each batch of these answers.
     """
 
     model: LoadedModel
     forget: Sequence[Sample]
     retain: Sequence[Sample] = ()
     measure: bool = True
+    progress: Progress | None = None
     _encoded: dict[Sample, Encoding | None] = field(default_factory=dict, compare=False)
 
     def encoding(self, sample: Sample) -> Encoding | None:
@@ -121,7 +124,7 @@ class Case:
         if not pairs:
             return None
         begin = time.perf_counter()
-        nll = response_nll(self.model, [e for _, e in pairs])
+        nll = response_nll(self.model, [e for _, e in pairs], progress=self.progress)
         seconds = (time.perf_counter() - begin) / sum(len(e) for _, e in pairs)
         return Measurement([s.id for s, _ in pairs], [float(values.mean()) for values in nll], seconds)
 
@@ -170,6 +173,7 @@ def inspect(
     retain: SampleSet | Sequence[Sample] = (),
     *,
     measure: bool = True,
+    progress: Progress | None = None,
 ) -> Inspection:
     """Look at a model and the samples that it is to forget and retain.
 
@@ -178,6 +182,7 @@ def inspect(
         forget: The forget set.
         retain: The retained samples.
         measure: Whether to run the model on at most 64 answers, for what it knows and how fast it is.
+        progress: Called after each batch of these answers with answers done and in all.
 
     Raises:
         TokenUnlearnError: If there are no samples.
@@ -185,7 +190,7 @@ def inspect(
     """
     if not len(forget):
         raise TokenUnlearnError("There are no samples to check.")
-    case = Case(model, forget, retain, measure)
+    case = Case(model, forget, retain, measure, progress)
     return Inspection(tuple(finding for look in CHECKS for finding in look(case)), case.cost)
 
 
@@ -218,6 +223,7 @@ def check(
         settings: What a run would do, for its memory and time.
         weights: The weights that a run would use.
         measure: Whether to run the model on at most 64 answers, for what it knows and how fast it is.
+        progress: Called after each batch of these answers with answers done and in all.
 
     Raises:
         TokenUnlearnError: If there are no samples.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,7 @@ def measure_requests(
         before: The model that it started from.
         after: The model that it led to.
         limit: At most this many samples of each set, evenly spread.
-        progress: Called with requests done and in all.
+        progress: Called after each batch with requests done and in all.
 
     Raises:
         RunError: If a run that it goes on from is gone.
@@ -84,15 +85,22 @@ def measure_requests(
     lineage = run.lineage
     requests = []
     for done, earlier in enumerate(lineage):
-        progress(done, len(lineage))
+        beat = partial(progress, done, len(lineage))
+        beat()
         try:
-            requests.append(_measured(earlier, before, after, limit))
+            requests.append(_measured(earlier, before, after, limit, beat))
         except TokenUnlearnError as error:
             requests.append(Request(earlier.id, earlier.spec.samples, message=str(error)))
     return requests
 
 
-def _measured(run: Run, before: LoadedModel, after: LoadedModel, limit: int) -> Request:
+def _measured(
+    run: Run,
+    before: LoadedModel,
+    after: LoadedModel,
+    limit: int,
+    beat: Callable[[], None],
+) -> Request:
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.datasets.files import samples_hash
     from tokenunlearn.evaluation.recall import recall
@@ -100,7 +108,7 @@ def _measured(run: Run, before: LoadedModel, after: LoadedModel, limit: int) -> 
 
     samples = load_samples(run.spec.samples)
     fitted = fit_context(after, samples, run.spec.config.get("long", "error"))
-    start, result = (recall(model, fitted, limit) for model in (before, after))
+    start, result = (recall(model, fitted, limit, lambda *_: beat()) for model in (before, after))
     low, high = result.interval or (None, None)
     return Request(
         run=run.id,

@@ -7,11 +7,16 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.runs.grid import differences
 from tokenunlearn.runs.spec import RunSpec
+from tokenunlearn.settings import shortened
+from tokenunlearn.training.checkpoints import CheckpointSettings
 from tokenunlearn.training.settings import UnlearnSettings
+
+MOST_EVALUATED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,9 @@ class RunPlan:
         template_kwargs: Variables of the chat template by name.
         quantization: "4bit" or "8bit" weights of the start model, or "".
         score_hash: Hash of the score set that the runs are given, or "".
-        evaluate: Samples a part to evaluate afterwards.
+        evaluate: Samples a part to evaluate afterwards; 0 for no evaluation, else at least 2.
         watch: What is measured while they train.
+        checkpoints: When they write checkpoints.
     """
 
     model: str
@@ -47,6 +53,19 @@ class RunPlan:
     score_hash: str = ""
     evaluate: int = 0
     watch: WatchSettings = field(default_factory=WatchSettings)
+    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse an evaluation that could not be made.
+
+        Raises:
+            RunError: If too few samples are to be evaluated.
+        """
+        if not (self.evaluate == 0 or 2 <= self.evaluate <= MOST_EVALUATED):
+            raise RunError(
+                f"evaluate is {shortened(self.evaluate)}; it must be 0 (no evaluation) or between 2 and "
+                f"{MOST_EVALUATED:,}."
+            )
 
     @cached_property
     def differences(self) -> list[str]:
@@ -72,6 +91,7 @@ class RunPlan:
             "score_hash": self.score_hash,
             "evaluate": self.evaluate,
             "watch": self.watch.described(),
+            "checkpoints": asdict(self.checkpoints),
             "versions": versions(),
         }
         specs: dict[str, RunSpec] = {}

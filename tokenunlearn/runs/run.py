@@ -13,6 +13,8 @@ runs/ID/report.json       evaluation, if there was one
 runs/ID/attacks.json      report under attack, if someone put one there
 runs/ID/verdict.json      what these support saying, see evaluation/verdict.py
 runs/ID/adapter/          what the run changed
+runs/ID/scoring/          scores of single samples, until the score set is whole
+runs/ID/checkpoints/      the last two checkpoints of training, until the run is completed
 runs/ID/label.txt         what a person calls the run now; the spec keeps the first label
 runs/ID/cancel            there once someone asked to stop
 runs/ID/lock              held by the process that runs it, until the run ends
@@ -42,6 +44,7 @@ from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT, A
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState, now
 from tokenunlearn.stored import read_json
+from tokenunlearn.training.checkpoints import PREFIX
 
 LONGEST_LABEL = 80
 UNREADABLE = "A process carries out this run, but where it is cannot be read."
@@ -281,6 +284,16 @@ class Run:
         """Folder of what the run changed, once it is written."""
         path = self.folder / "adapter"
         return path if os.path.isdir(path) else None
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of its checkpoints, which need not be there."""
+        return self.folder / "checkpoints"
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint, whole or not."""
+        return any(self.checkpoints.glob(f"{PREFIX}*"))
 
     @property
     def cancel_requested(self) -> bool:

@@ -31,6 +31,8 @@ SHIPPED_FILES = (
     ATTACKS_REPORT,
     "verdict.json",
 )
+# What is measured after training, of the weights that it led to.
+MEASURED_FILES = ("tokens.parquet", "generations.json", "requests.json", "report.json", "verdict.json")
 
 
 class _Step(TypedDict):

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import Cancelled, TokenUnlearnError
 from tokenunlearn.evaluation.watch import Watcher, WatchSettings
 from tokenunlearn.files import new_folder, replaced
 from tokenunlearn.models.devices import default_device
-from tokenunlearn.models.processes import is_main_process
+from tokenunlearn.models.processes import is_main_process, launched
 from tokenunlearn.runs.check import refuse
 from tokenunlearn.runs.ledger import measure_requests
 from tokenunlearn.runs.locks import acquire, device_lock, note_of, release
+from tokenunlearn.runs.resume import rewind
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.space import check_space
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.state import RunState, now
+from tokenunlearn.training.checkpoints import CheckpointSettings
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -35,10 +39,6 @@ POLL = 0.2
 
 LoadModel = Callable[[Run], "LoadedModel"]
 Between = Callable[[], None]
-
-
-class Cancelled(Exception):
-    """Someone asked the run to stop."""
 
 
 def execute(run: Run, load: LoadModel | None = None, between: Between | None = None) -> RunState:
@@ -61,8 +61,7 @@ def execute(run: Run, load: LoadModel | None = None, between: Between | None = N
         with execution.device():
             return execution.go()
     except Cancelled:
-        message = "Cancelled before training started; no weights were changed."
-        return end(run, status="cancelled", message=message)
+        return end_cancelled(run, "Cancelled before training started; no weights were changed.")
     except TokenUnlearnError as error:
         return end(run, status="failed", message=str(error))
     except Exception as error:
@@ -95,10 +94,22 @@ def end(run: Run, **changes: Any) -> RunState:
         release(run.lock)
 
 
+def end_cancelled(run: Run, message: str) -> RunState:
+    """Give a run its final state that was cancelled before it began, or before it went on.
+
+    Args:
+        run: The run.
+        message: What is said of a run that had not begun.
+    """
+    if run.has_checkpoint:
+        return end(run, status="stopped", message="Stopped on request before it went on from its checkpoint.")
+    return end(run, status="cancelled", message=message)
+
+
 class _Execution:
     def __init__(self, run: Run, load: LoadModel | None, between: Between) -> None:
         self.run, self.spec, self.load, self.between = run, run.spec, load, between
-        self.written = 0.0
+        self.name, self.written = "", 0.0
 
     @contextmanager
     def device(self) -> Iterator[None]:
@@ -120,12 +131,16 @@ class _Execution:
             release(lock)
 
     def phase(self, name: str, done: int, total: int) -> None:
-        """Put progress on disk, at most ten times a second, and let others use the device."""
-        if done in (0, total) or time.monotonic() - self.written > 0.1:
+        """Put progress on disk, at most ten times a second, and let others use the device.
+
+        Raises:
+            Cancelled: If someone asked the run to stop; training ends by itself, with a whole step.
+        """
+        if name != self.name or done == total or time.monotonic() - self.written > 0.1:
             self.run.set_state(status="running", phase=name, done=done, total=total)
-            self.written = time.monotonic()
+            self.name, self.written = name, time.monotonic()
         self.between()
-        if name in ("loading", "scoring", "reference") and self.run.cancel_requested:
+        if name != "training" and self.run.cancel_requested:
             raise Cancelled
 
     def go(self) -> RunState:
@@ -153,6 +168,7 @@ class _Execution:
             if watch.every
             else None
         )
+        due = CheckpointSettings.of(spec.checkpoints)
         result = unlearn(
             model,
             samples,
@@ -163,17 +179,41 @@ class _Execution:
             on_step=self.run.append_metrics,
             should_stop=lambda: self.run.cancel_requested,
             on_weights=watcher,
+            on_begin=lambda step: rewind(self.run, step, whole=step == config.steps),
+            checkpoints=None if launched() else self.run.checkpoints,
+            checkpoint_every=due.every,
+            checkpoint_minutes=due.minutes,
         )
         self.run.set_state(status="running", phase="saving", done=0, total=1)
         self.run.write("resolved.json", asdict(result.config) | {"trained": list(result.trained)})
         with new_folder(self.run.folder / "adapter", replaces=True) as folder:
             result.save_adapter(folder)
-        self.token_changes(model, result, samples)
-        self.generate(model, result, samples, retain)
-        self.requests(model, result)
-        if spec.evaluate and not result.stopped:
-            self.evaluate(result)
-        return self.final(result)
+        left_out = "" if result.stopped == "cancelled" else self.measured(model, result, samples, retain)
+        return self.final(result, left_out)
+
+    def measured(
+        self, before: LoadedModel, result: Unlearned, samples: SampleSet, retain: SampleSet | None
+    ) -> str:
+        """Measure what the run did; the phase in which someone asked to stop, or ""."""
+        from tokenunlearn.runs.judgment import save_verdict
+
+        tasks = {
+            "tokens.parquet": partial(self.token_changes, before, result, samples),
+            "generations.json": partial(self.generate, before, result, samples, retain),
+            "requests.json": partial(self.requests, before, result),
+        }
+        if self.spec.evaluate and not result.stopped:
+            tasks |= {
+                "report.json": partial(self.evaluate, result),
+                "verdict.json": partial(save_verdict, self.run),
+            }
+        try:
+            for name, measure in tasks.items():
+                if not (self.run.folder / name).exists():  # measured before the run was interrupted
+                    measure()
+        except Cancelled:
+            return "evaluating" if self.name.startswith("evaluating") else self.name
+        return ""
 
     def scores(self, model: LoadedModel, samples: SampleSet) -> ScoreSet | None:
         """The score set the run was given, or one made now; none is needed for uniform weights."""
@@ -188,15 +228,18 @@ class _Execution:
             return None
         scoring = dict(self.spec.scoring)
         selector = scoring.pop("selector", None)
+        partial_scores = self.run.folder / "scoring"
         scores = score(
             model,
             samples,
+            cache=partial_scores,
             progress=lambda done, total: self.phase("scoring", done, total),
             **scoring,
         )
         if selector:
             scores = replace(scores, selector=Selector.from_json(selector, "The selector of the run"))
         scores.save(self.run.folder / "scores.parquet")
+        shutil.rmtree(partial_scores, ignore_errors=True)
         return scores
 
     def token_changes(self, before: LoadedModel, result: Unlearned, samples: SampleSet) -> None:
@@ -223,10 +266,14 @@ class _Execution:
             parts["retain"] = retain.spread(SHOWN_SAMPLES)
         rows = {}
         for done, (part, samples) in enumerate(parts.items()):
-            self.phase("generating", done, len(parts))
+            beat = partial(self.phase, "generating", done, len(parts))
+            beat()
             shown = [s for s in samples if not s.document]
             questions, histories = [s.question for s in shown], [s.history for s in shown]
-            replies = [generate(lm, questions, histories=histories) for lm in (before, result.model)]
+            replies = [
+                generate(lm, questions, histories=histories, progress=lambda *_, beat=beat: beat())
+                for lm in (before, result.model)
+            ]
             answers = zip(shown, *replies, strict=True)
             rows[part] = [
                 {"sample_id": s.id, "question": s.question, "answer": s.answer, "before": b, "after": a}
@@ -248,7 +295,6 @@ class _Execution:
     def evaluate(self, result: Unlearned) -> None:
         """The metrics of the forget set's suite on a sample of each part."""
         from tokenunlearn.evaluation.suites.suite import evaluate_forgetting
-        from tokenunlearn.runs.judgment import save_verdict
         from tokenunlearn.runs.retraining import retrained_for
 
         parent = self.run.parent
@@ -264,18 +310,27 @@ class _Execution:
         )
         report = replace(report, model=f"{self.spec.model} + {self.run.id}")
         report.save(self.run.folder / "report.json")
-        save_verdict(self.run)
 
-    def final(self, result: Unlearned) -> RunState:
-        """Status and the one sentence that explains it."""
+    def final(self, result: Unlearned, left_out: str) -> RunState:
+        """Status and the one sentence that explains it.
+
+        Args:
+            result: The result.
+            left_out: The phase in which someone asked to stop, or "".
+        """
         steps, total = len(result.history), result.config.steps
         if result.stopped == "collapsed":
             message = (
                 f"{result.fault} after {steps} of {total} steps; the weights of step {result.good_step} are "
                 "saved. Lower the learning rate or gamma."
             )
+            shutil.rmtree(self.run.checkpoints, ignore_errors=True)
             return self.run.set_state(status="failed", message=message)
         if result.stopped == "cancelled":
             message = f"Stopped after {steps} of {total} steps; the weights trained so far are stored."
             return self.run.set_state(status="stopped", message=message)
+        if left_out:
+            message = f"Stopped on request while {left_out}; the weights are stored."
+            return self.run.set_state(status="stopped", message=message)
+        shutil.rmtree(self.run.checkpoints, ignore_errors=True)
         return self.run.set_state(status="completed", phase="", done=total, total=total)

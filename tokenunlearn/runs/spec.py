@@ -28,6 +28,11 @@ class _Watch(TypedDict, total=False):
     questions: list[str]
 
 
+class _Checkpoints(TypedDict, total=False):
+    every: int
+    minutes: float
+
+
 class _Config(TypedDict, total=False):
     objective: str
     parameters: Mapping[str, Any]
@@ -60,6 +65,8 @@ class RunSpec:
         score_hash: Hash of the score set the run was given, or "" when it scores the forget set itself.
         evaluate: Samples per part to evaluate afterwards; 0 for none.
         watch: Fields of :class:`~tokenunlearn.evaluation.watch.WatchSettings`; {} where nothing is watched.
+        checkpoints: Fields of :class:`~tokenunlearn.training.checkpoints.CheckpointSettings`; they change no
+            result.
         versions: Versions of what computed it.
     """
 
@@ -78,6 +85,7 @@ class RunSpec:
     score_hash: str = ""
     evaluate: int = 0
     watch: Mapping[str, Any] = field(default_factory=dict)
+    checkpoints: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -110,6 +118,7 @@ class RunSpec:
         fitted(spec.rule, _Rule, f"the rule in {path.name}")
         fitted(spec.config, _Config, f"the config in {path.name}")
         fitted(spec.watch, _Watch, f"what is watched in {path.name}")
+        fitted(spec.checkpoints, _Checkpoints, f"the checkpoints in {path.name}")
         try:
             datetime.fromisoformat(spec.created)
         except ValueError:

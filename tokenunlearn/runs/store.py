@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenunlearn.errors import RunError
-from tokenunlearn.files import new_folder, write_json
+from tokenunlearn.files import check_folder, new_folder, write_json
 from tokenunlearn.folders import user_path
+from tokenunlearn.runs.resume import requeue
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.state import RunState
 
@@ -47,6 +48,15 @@ class RunStore:
                 scores.save(scratch / "scores.parquet")
         run.take()
         return run
+
+    def check(self) -> None:
+        """Refuse a place that no run can be written to before any work is spent on one.
+
+        Raises:
+            TokenUnlearnError: If the folder cannot be written.
+        """
+        self._check_writable()
+        check_folder(self.root)
 
     def runs(self) -> list[Run]:
         """Every run, the newest first; damaged ones too.
@@ -107,6 +117,24 @@ class RunStore:
         path = path.resolve()
         folder = path.parent if os.path.isfile(path.parent / "spec.json") else path
         return folder.name if folder.parent == self.root.resolve() else str(folder)
+
+    def resume(self, run_id: str) -> Run:
+        """Have this process go on with a run where it ended; it waits as queued.
+
+        Raises:
+            RunError: If there is no such run, it has nothing left to do, another process carries it out, or
+                another run goes on from its present weights.
+            TokenUnlearnError: If its folder cannot be written.
+        """
+        self._check_writable()
+        run = self.get(run_id)
+        for later in self.continued(run):
+            raise RunError(
+                f'The run "{later.id}" goes on from the weights of "{run.id}", which would change; start a '
+                "new run instead."
+            )
+        requeue(run)
+        return run
 
     def delete(self, run_id: str) -> None:
         """Remove a run and everything in its folder.

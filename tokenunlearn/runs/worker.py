@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-import queue
 import shutil
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.run import Run
-from tokenunlearn.runs.runner import end, execute
+from tokenunlearn.runs.runner import end, end_cancelled, execute
 from tokenunlearn.runs.state import RunState
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+About = Callable[[], str]
 MODELS_HELD = 3
 
 
@@ -39,7 +40,8 @@ class Worker:
         self._discarded: set[Run] = set()
         self._unstored: dict[Run, RunState] = {}
         self._lock = threading.Lock()  # over all three
-        self._requests: queue.SimpleQueue[tuple[Callable[[], Any], Future]] = queue.SimpleQueue()
+        self._requests: deque[_Request] = deque()
+        self._doing: list[About] = []  # what is in progress, the innermost last
         self._wake = threading.Event()
         self._models: OrderedDict[ModelSource, LoadedModel] = OrderedDict()
         self._thread = threading.Thread(target=self._loop, name="tokenunlearn-worker", daemon=True)
@@ -87,7 +89,7 @@ class Worker:
             if waits:
                 self._runs.remove(run)
         if waits:
-            self._note(run, end(run, status="cancelled", message="Cancelled before it started."))
+            self._note(run, end_cancelled(run, "Cancelled before it started."))
         else:
             run.request_cancel()
 
@@ -104,12 +106,30 @@ class Worker:
             self._discarded.add(run)
         self._wake.set()
 
-    def ask(self, work: Callable[[], T]) -> Future[T]:
-        """Have the worker's thread do something short with the device; the future carries result or error."""
-        future: Future[T] = Future()
-        self._requests.put((work, future))
+    def ask(self, work: Callable[[], T], about: About = lambda: "another task") -> Future[T]:
+        """Have the worker's thread do something short with the device.
+
+        Args:
+            work: What to do.
+            about: Says what it is and how far it is, to those who wait for it.
+
+        Returns:
+            Carries result or error; cancel it to give up a request that still waits.
+        """
+        request = _Request(work, about)
+        self._requests.append(request)
         self._wake.set()
-        return future
+        return request.future
+
+    def doing(self) -> str:
+        """What the worker's thread does now; "" for nothing."""
+        doing = self._doing[-1:]
+        return doing[0]() if doing else ""
+
+    def before(self, future: Future[Any]) -> int:
+        """How many requests are served before the one of a future."""
+        waiting = [r.future for r in list(self._requests) if not r.future.cancelled()]
+        return waiting.index(future) if future in waiting else 0
 
     def model(self, source: ModelSource) -> LoadedModel:
         """A loaded model, kept for the next call; the few most recently used ones stay in memory.
@@ -146,7 +166,8 @@ class Worker:
     def _carry_out(self, run: Run) -> None:
         """Execute a run, and keep its final state where its folder cannot."""
         try:
-            state = execute(run, lambda run: self.model(run.start), self.serve)
+            with self._in_progress(partial(_about, run)):
+                state = execute(run, lambda run: self.model(run.start), self.serve)
         except BaseException as error:  # what only ends a process elsewhere, such as an exit
             state = end(run, status="failed", message=f"{type(error).__name__}: {str(error)[:300]}")
         self._note(run, state)
@@ -172,11 +193,36 @@ class Worker:
 
     def serve(self) -> None:
         """Do all short requests that have arrived; long work on this thread calls it between its steps."""
-        while not self._requests.empty():
-            work, future = self._requests.get()
-            if not future.set_running_or_notify_cancel():
+        while self._requests:
+            request = self._requests.popleft()
+            if not request.future.set_running_or_notify_cancel():
                 continue
-            try:
-                future.set_result(work())
-            except BaseException as error:
-                future.set_exception(error)
+            with self._in_progress(request.about):
+                try:
+                    request.future.set_result(request.work())
+                except BaseException as error:
+                    request.future.set_exception(error)
+
+    @contextmanager
+    def _in_progress(self, about: About) -> Iterator[None]:
+        self._doing.append(about)
+        try:
+            yield
+        finally:
+            self._doing.pop()
+
+
+@dataclass(eq=False)
+class _Request:
+    """Something short to do, and who waits for it."""
+
+    work: Callable[[], Any]
+    about: About
+    future: Future[Any] = field(default_factory=Future)
+
+
+def _about(run: Run) -> str:
+    """Which run is in progress, and how far it is."""
+    state = run.state
+    unit = "step" if state.phase == "training" else state.phase
+    return f"{run.label}, {unit} {state.done:,} of {state.total:,}"

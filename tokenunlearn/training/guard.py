@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 # Limits in multiples of log V, the NLL of random guessing: how far retained text may move away. Forgotten
 # answers may become as unlikely as they like, so they count only where nothing retained is measured.
@@ -33,6 +34,14 @@ class CollapseGuard:
     def sound(self) -> bool:
         """Whether nothing was wrong with the last record."""
         return self._strikes == 0
+
+    def state(self) -> dict[str, Any]:
+        """What the next verdicts depend on, as plain values."""
+        return {"start": dict(self._start), "strikes": self._strikes}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._start, self._strikes = state["start"], state["strikes"]
 
     def verdict(self, record: Mapping[str, float], *, last: bool = False) -> str:
         """Why training ends after a record; "" if it goes on.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
+import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,29 +18,30 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel, Trainer, TrainerCallback
-from transformers.trainer_utils import TrainOutput, get_last_checkpoint
+from transformers.trainer_utils import TrainOutput, rotate_checkpoints
 
 from tokenunlearn.attribution.selection import TokenWeights
-from tokenunlearn.datasets import load_samples
-from tokenunlearn.datasets.layout import read_samples
-from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.files import free_bytes, size_text
 from tokenunlearn.models.context import fit_context
-from tokenunlearn.models.encoding import Encoding
-from tokenunlearn.models.layers import adapter_targets, down_projections
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.models.loading import load_model
-from tokenunlearn.models.processes import process_count, process_index
-from tokenunlearn.models.token_budget import training_tokens
-from tokenunlearn.objectives import make_objective
-from tokenunlearn.objectives.refusals import REFUSALS
+from tokenunlearn.models.processes import is_sharded, process_count, process_index
+from tokenunlearn.training import checkpoints
 from tokenunlearn.training.applied_weights import AppliedWeights
+from tokenunlearn.training.checkpoints import Checkpoint
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.guard import CollapseGuard
+from tokenunlearn.training.memory import FLOAT32
+from tokenunlearn.training.preparation import (
+    Samples,
+    as_samples,
+    encoded_rows,
+    make_trainable,
+    passes_of_step,
+    trained_and_loaded,
+)
 from tokenunlearn.training.references import References
-from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss
-from tokenunlearn.training.step_rows import StepPlan, StepRows, fixed_weights
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
@@ -45,9 +49,8 @@ if TYPE_CHECKING:
 
 SNAPSHOT_EVERY = 10
 STATE_FILE = "unlearning.safetensors"
-
-Samples = str | Sequence[Sample] | Sequence[Mapping[str, Any]]
 OnReference = Callable[[str, int, int], None]
+logger = logging.getLogger(__name__)
 
 
 class UnlearnTrainer(Trainer):
@@ -102,18 +105,18 @@ class UnlearnTrainer(Trainer):
         optimizers: tuple[Any, Any] = (None, None),
     ) -> None:
         args = UnlearnConfig() if args is None else copy.copy(args)  # what is left open is filled below
-        trained, self.lm = _trained_and_loaded(model, processing_class, args)
+        trained, self.lm = trained_and_loaded(model, processing_class, args)
         adapter = peft_config is not None or hasattr(trained, "peft_config")
         self.settings = args.settings("lora" if adapter else "full").resolved(self.lm)
-        self.forget = fit_context(self.lm, _samples(forget_dataset, "forget"), self.settings.long)
+        self.forget = fit_context(self.lm, as_samples(forget_dataset, "forget"), self.settings.long)
         if not len(self.forget):
             raise TokenUnlearnError("There are no samples to forget.")
-        retain = _samples(retain_dataset, "retain") if self.settings.needs_retain else ()
+        retain = as_samples(retain_dataset, "retain") if self.settings.needs_retain else ()
         if self.settings.needs_retain and not len(retain):
             raise TokenUnlearnError(
                 f'The regularizer "{self.settings.regularizer}" needs retained samples; add some or use none.'
             )
-        rows = _rows(self.lm, self.settings, self.forget, retain, token_weights)
+        rows = encoded_rows(self.lm, self.settings, self.forget, retain, token_weights)
         micro_batches = passes_of_step(self.lm, self.settings, rows)
         self.settings = replace(self.settings, gradient_accumulation=micro_batches)
         self.rows = replace(rows, config=self.settings, parts=micro_batches * process_count())
@@ -144,24 +147,26 @@ class UnlearnTrainer(Trainer):
         self.loss_is_scaled_for_ga = False  # the trainer is to take the mean over micro-batches
 
     def train(  # type: ignore[override]
-        self, resume_from_checkpoint: str | bool | None = None, **options: Any
+        self, resume_from_checkpoint: str | bool | Checkpoint | None = None, **options: Any
     ) -> TrainOutput:
         """Train, from the start or from a checkpoint that this trainer wrote.
 
         Args:
-            resume_from_checkpoint: A checkpoint folder, or True for the last one under ``args.output_dir``.
-                Weights, optimizer, schedule, lambda, order of rows and random generators go on as if there
-                had been no interruption; the model passed in must be the start model again.
+            resume_from_checkpoint: A checkpoint or its folder, or True for the newest under
+                ``args.output_dir`` that is whole. Weights, optimizer, schedule, lambda, collapse guard, order
+                of rows and random generators go on as if there had been no interruption; the model passed in
+                must be the start model again.
             **options: As transformers takes them.
 
         Raises:
-            TokenUnlearnError: If there is no such checkpoint, or it is not whole.
+            TokenUnlearnError: If there is no such checkpoint, it is not whole, or it belongs to another run.
         """
-        folder = self._checkpoint(resume_from_checkpoint)
+        checkpoint = self._checkpoint(resume_from_checkpoint)
         loss = self._step_loss()
-        if folder is not None:
-            self._load_state(folder, loss)
-        result = super().train(resume_from_checkpoint=str(folder) if folder else None, **options)
+        if checkpoint is not None:
+            self._load_state(checkpoint, loss)
+        folder = str(checkpoint.folder) if checkpoint else None
+        result = super().train(resume_from_checkpoint=folder, **options)
         if not self.fault:
             self._measure_last()
         self._settle()
@@ -257,37 +262,101 @@ class UnlearnTrainer(Trainer):
         finally:
             self.model = self.callback_handler.model = model
 
-    def _checkpoint(self, resume: str | bool | None) -> Path | None:
-        if not resume:
-            return None
-        output = str(self.args.output_dir)
-        folder = get_last_checkpoint(output) if resume is True and Path(output).is_dir() else resume
-        if not isinstance(folder, str | Path) or not Path(folder).is_dir():
+    def _checkpoint(self, resume: str | bool | Checkpoint | None) -> Checkpoint | None:
+        if not resume or isinstance(resume, Checkpoint):
+            return resume or None
+        output = self.args.output_dir
+        if resume is not True and Path(resume).is_dir():
+            return Checkpoint.verified(Path(resume))
+        checkpoint = checkpoints.newest(Path(str(output))) if resume is True else None
+        if checkpoint is None:
             where = f'in "{output}"' if resume is True else f'at "{resume}"'
-            raise TokenUnlearnError(f"There is no checkpoint {where} to resume from.")
-        return Path(folder)
+            raise TokenUnlearnError(f"There is no whole checkpoint {where} to resume from.")
+        return checkpoint
 
-    def save_state_of_loss(self, folder: Path) -> None:
-        """Write what the loss carries from step to step beside a checkpoint."""
-        assert self.loss is not None
-        applied = self.loss.applied
-        state = {"lambda": torch.tensor(self.loss.lambda_, dtype=torch.float64)}
-        if applied is not None:
-            state |= {"applied_total": applied.total, "applied_times": applied.times}
-        save_file(state, folder / STATE_FILE)
-
-    def _load_state(self, folder: Path, loss: StepLoss) -> None:
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Write a checkpoint whole or not at all; one that cannot be written does not end training."""
+        output, name = Path(str(self.args.output_dir)), f"{checkpoints.PREFIX}{self.state.global_step}"
+        scratch = output / checkpoints.SCRATCH
+        self.args.output_dir = str(scratch)
         try:
-            state = load_file(folder / STATE_FILE)
-            loss.lambda_ = float(state["lambda"])
-            if loss.applied is not None:
-                loss.applied.total.copy_(state["applied_total"])
-                loss.applied.times.copy_(state["applied_times"])
-        except (OSError, SafetensorError, KeyError, RuntimeError):
+            self._check_space(output)
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                self._save_state(scratch / name)
+                checkpoints.place(scratch / name, output / name)
+                best = self.state.best_model_checkpoint
+                rotate_checkpoints(str(output), self.args.save_total_limit, best, use_mtime=True)
+        except (OSError, SafetensorError, RuntimeError, TokenUnlearnError) as error:
+            logger.warning("No checkpoint of step %d was written: %s", self.state.global_step, error)
+        finally:
+            self.args.output_dir = str(output)
+            if self.args.should_save:
+                shutil.rmtree(scratch, ignore_errors=True)
+
+    def _check_space(self, output: Path) -> None:
+        """Leave room for the result: its weights, besides those, the optimizer and the good weights here."""
+        trained = sum(p.numel() for p in self.trainable())
+        stored = trained if hasattr(self.model, "peft_config") else self.lm.parameters
+        needed, free = FLOAT32 * (2 * stored + 3 * trained), free_bytes(output)
+        if free < needed:
             raise TokenUnlearnError(
-                f'The checkpoint "{folder}" is incomplete or belongs to other settings: its {STATE_FILE} '
-                "cannot be read; resume from an earlier one."
-            ) from None
+                f"checkpoint and result take about {size_text(needed)}, and {size_text(free)} are free."
+            )
+
+    def _save_state(self, folder: Path) -> None:
+        """Complete a checkpoint by what loss and guard carry from step to step."""
+        assert self.loss is not None
+        state = {"lambda": torch.tensor(self.loss.lambda_, dtype=torch.float64)}
+        if (applied := self.loss.applied) is not None:
+            state |= {"applied_total": applied.total, "applied_times": applied.times}
+        values: dict[str, Any] = {
+            "fingerprint": self._fingerprint(),
+            "guard": self.guard.state(),
+            "good_step": None,
+        }
+        if self._snapshot is not None and not is_sharded(self.lm.model):
+            values["good_step"], weights = self._snapshot
+            state |= {f"good.{i}": weight.contiguous() for i, weight in enumerate(weights)}
+        save_file(state, folder / STATE_FILE)
+        checkpoints.seal(folder, self.state.global_step, values)
+
+    def _load_state(self, checkpoint: Checkpoint, loss: StepLoss) -> None:
+        values = checkpoint.values
+        if values["fingerprint"] != self._fingerprint():
+            raise TokenUnlearnError(
+                f'The checkpoint "{checkpoint.folder}" belongs to another run: its model, settings, samples '
+                "or token weights differ; choose another folder."
+            )
+        state = load_file(checkpoint.folder / STATE_FILE)
+        loss.lambda_ = float(state["lambda"])
+        if loss.applied is not None:
+            loss.applied.total.copy_(state["applied_total"])
+            loss.applied.times.copy_(state["applied_times"])
+        self.guard.restore(values["guard"])
+        if values["good_step"] is not None:
+            weights = self.trainable()
+            good = [state[f"good.{i}"].to(parameter.device) for i, parameter in enumerate(weights)]
+            self._snapshot = (values["good_step"], good)
+
+    def _fingerprint(self) -> str:
+        """Hash of what a checkpoint belongs to: model, settings, samples and their weights."""
+        adapters: Mapping[str, Any] = getattr(self.model, "peft_config", {})
+        described = [
+            self.lm.revision,
+            asdict(replace(self.settings, gradient_accumulation=None)),  # follows the memory that is free
+            [list(parameter.shape) for parameter in self.trainable()],
+            [getattr(adapter, "lora_alpha", None) for adapter in adapters.values()],
+            [
+                (e.input_ids, e.prompt_length)
+                for e in (*self.rows.forget, *self.rows.refusals, *self.rows.retain)
+            ],
+        ]
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+        for weights in self.rows.weights:
+            digest.update(weights.numpy().tobytes())
+        return digest.hexdigest()
 
     def _settle(self) -> None:
         """Go back to the last good weights where the guard ended training."""
@@ -325,122 +394,3 @@ class _WholeStep(TrainerCallback):
             )
         if trainer.fault:
             control.should_training_stop = True
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Complete the checkpoint."""
-        if state.is_world_process_zero:
-            self.trainer.save_state_of_loss(Path(args.output_dir) / f"checkpoint-{state.global_step}")
-
-
-def _trained_and_loaded(
-    model: str | Path | PreTrainedModel | PeftModel | LoadedModel,
-    tokenizer: PreTrainedTokenizerBase | None,
-    args: UnlearnConfig,
-) -> tuple[Any, LoadedModel]:
-    """The module to train, and the causal language model inside it with its tokenizer."""
-    if isinstance(model, str | Path):
-        model = load_model(str(model), device="cpu" if args.use_cpu else "auto")
-    if isinstance(model, LoadedModel):
-        return model.model, model
-    if tokenizer is None:
-        raise TokenUnlearnError("Pass the model's tokenizer as processing_class.")
-    module: Any = model
-    inner = module.get_base_model() if hasattr(module, "get_base_model") else module
-    return model, LoadedModel(inner, tokenizer, getattr(inner.config, "_name_or_path", "") or "model", "")
-
-
-def _samples(dataset: Samples | None, name: str) -> Sequence[Sample]:
-    if dataset is None:
-        return ()
-    if isinstance(dataset, str):
-        return load_samples(dataset)
-    if isinstance(dataset, SampleSet):
-        return dataset
-    rows: list[Any] = list(dataset)
-    if all(isinstance(row, Sample) for row in rows):
-        return rows
-    places = [(f"Row {i} of the {name} set", row) for i, row in enumerate(rows, 1)]
-    return read_samples(places, f"the {name} set", name)
-
-
-def _rows(
-    lm: LoadedModel,
-    settings: UnlearnSettings,
-    forget: Sequence[Sample],
-    retain: Sequence[Sample],
-    weights: TokenWeights | None,
-) -> StepRows:
-    """Everything that the steps read, as encodings, in one part."""
-    encodings = lm.encode_all(forget)
-    retained = lm.encode_all(fit_context(lm, retain, settings.long)) if len(retain) else []
-    token_weights = fixed_weights(encodings, weights, settings)
-    plan = StepPlan.draw(settings, len(encodings), len(retained))
-    return StepRows(settings, encodings, _refusals(lm, forget, settings), retained, token_weights, plan)
-
-
-def _refusals(lm: LoadedModel, samples: Sequence[Sample], settings: UnlearnSettings) -> list[Encoding]:
-    """A refusal in place of each answer, drawn from the seed; none where the objective reads none."""
-    if "refusals" not in settings.forget_needs:
-        return []
-    draw = Random(settings.seed)
-    return [lm.encode(sample, answer=draw.choice(REFUSALS)) for sample in samples]
-
-
-def trained_modules(model: PreTrainedModel, settings: UnlearnSettings) -> list[str]:
-    """Names of the few modules that the objective trains; none where it trains all."""
-    if not make_objective(settings.objective, settings.parameters).few_modules:
-        return []
-    assert settings.layer is not None
-    return down_projections(model, settings.layer)
-
-
-def make_trainable(
-    model: Any, settings: UnlearnSettings, peft_config: PeftConfig | None
-) -> tuple[Any, tuple[str, ...]]:
-    """The module to train with its gradients switched on, and what of it is trained."""
-    if hasattr(model, "peft_config"):  # an adapter is there; the model's own tensors stay frozen
-        return model, ("adapter",)
-    few = trained_modules(model, settings)
-    if peft_config is None:
-        model.requires_grad_(not few)
-        for name in few:
-            model.get_submodule(name).requires_grad_(True)
-        return model, tuple(few) or ("all",)
-    from peft import get_peft_model
-
-    if few or getattr(peft_config, "target_modules", "") is None:
-        peft_config.target_modules = few or adapter_targets(model)  # type: ignore[attr-defined]
-    targets = getattr(peft_config, "target_modules", None) or "all-linear"
-    layers = [targets] if isinstance(targets, str) else sorted({t.rpartition(".")[2] for t in targets})
-    try:
-        return get_peft_model(model, peft_config), tuple(few or layers)
-    except ValueError as error:
-        raise TokenUnlearnError(f"The adapter does not fit the model: {error}") from error
-
-
-def passes_of_step(model: LoadedModel, settings: UnlearnSettings, rows: StepRows) -> int:
-    """Micro-batches of a step in each process: as asked, or as few as the training budget allows.
-
-    Raises:
-        TokenUnlearnError: If a step has fewer samples than micro-batches.
-    """
-    processes = process_count()
-    passes = settings.gradient_accumulation
-    fewest = min([settings.batch_size, *([settings.retain_batch_size] if settings.needs_retain else [])])
-    if passes is None:
-        steps = (rows.of_step(step) for step in range(settings.steps))
-        tokens = max(
-            sum(len(rows.forget[i]) for i in forget)
-            + sum(len(rows.refusals[i]) for i in forget if rows.refusals)
-            + sum(len(rows.retain[i]) for i in retain)
-            for forget, retain in steps
-        )
-        budget = training_tokens(model, checkpointing=settings.gradient_checkpointing)
-        passes = max(1, min(-(-tokens // (budget * processes)), fewest // processes))
-    if passes * processes > fewest:
-        raise TokenUnlearnError(
-            f"A step of {settings.batch_size} forget and {settings.retain_batch_size} retained samples "
-            f"cannot be split into {passes} micro-batches in each of {processes} processes; increase "
-            "batch_size and retain_batch_size or lower gradient_accumulation."
-        )
-    return passes

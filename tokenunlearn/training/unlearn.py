@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +19,13 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.processes import any_process, is_sharded, launched
 from tokenunlearn.notebook import history_html
+from tokenunlearn.training.checkpoints import CheckpointSettings, newest
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.finetune import QUIET
+from tokenunlearn.training.preparation import make_trainable
 from tokenunlearn.training.references import Phase
 from tokenunlearn.training.settings import UnlearnSettings
-from tokenunlearn.training.trainer import UnlearnTrainer, make_trainable
+from tokenunlearn.training.trainer import UnlearnTrainer
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 OnStep = Callable[[dict[str, float]], None]
 ShouldStop = Callable[[], bool]
 OnWeights = Callable[[LoadedModel, int], None]
+OnBegin = Callable[[int], None]
 
 
 @dataclass
@@ -87,9 +90,17 @@ def unlearn(
     on_step: OnStep | None = None,
     should_stop: ShouldStop | None = None,
     on_weights: OnWeights | None = None,
+    on_begin: OnBegin | None = None,
+    checkpoints: str | Path | None = None,
+    checkpoint_every: int = 10,
+    checkpoint_minutes: float = 0.0,
     **settings: Any,
 ) -> Unlearned:
     """Make a model forget samples with the given token weights. The model passed in stays as it is.
+
+    With a folder for checkpoints an interrupted call can be repeated: it goes on from the newest checkpoint
+    that is whole, and ends as if it had not been interrupted. The folder holds the last two checkpoints and
+    belongs to this one training; remove it when the result is stored.
 
     Args:
         model: The start model, which is the reference too.
@@ -101,31 +112,45 @@ def unlearn(
         on_step: Called with each step's record.
         should_stop: Asked after every step; True ends the run there.
         on_weights: Called with the model in training and the steps behind its weights, before the first step
-            and after each; it must leave the model as it was.
+            and after each; it must leave the model as it was. Those of a checkpoint are not shown again.
+        on_begin: Called once before the first step, with the step of the checkpoint that training goes on
+            from, or 0.
+        checkpoints: Folder for checkpoints; None writes none.
+        checkpoint_every: Optimizer steps from one checkpoint to the next, at least. There is always one after
+            the last step, and where ``should_stop`` ended training.
+        checkpoint_minutes: Minutes from one checkpoint to the next, at least.
         **settings: E.g. ``objective="npo", beta=0.1, regularizer="kl", steps=40``.
 
     Raises:
-        TokenUnlearnError: If the configuration, the retained samples or the weights do not fit.
+        TokenUnlearnError: If the configuration, the retained samples or the weights do not fit, or the
+            checkpoints belong to another training.
     """
+    due = CheckpointSettings(checkpoint_every if checkpoints else 0, checkpoint_minutes)
     if config is None:
         config = UnlearnSettings.from_settings(settings)
     elif settings:
         raise TokenUnlearnError("Pass either a config or settings by name, not both.")
     config = config.resolved(model)
     on_phase = on_phase or _ignore
-    with torch.random.fork_rng(devices=[], enabled=True), tempfile.TemporaryDirectory() as folder:
+    with torch.random.fork_rng(devices=[], enabled=True), tempfile.TemporaryDirectory() as scratch:
+        folder = Path(checkpoints if checkpoints and due.every else scratch)
         target, lora = start_copy(model, config)
         arguments = UnlearnConfig.from_settings(
-            config, output_dir=folder, save_strategy="no", use_cpu=target.device.type == "cpu", **QUIET
+            config,
+            output_dir=str(folder),
+            save_strategy="no",  # the watch says when
+            save_total_limit=2,
+            use_cpu=target.device.type == "cpu",
+            **QUIET,
         )
-        watch = _Watch(on_phase, on_step, should_stop, on_weights)
+        watch = _Watch(due, on_phase, on_step, should_stop, on_weights, on_begin)
         trainer = UnlearnTrainer(
             target, arguments, samples, retain, weights, peft_config=lora, callbacks=[watch]
         )
         watch.trainer, trainer.reference, trainer.on_reference = trainer, model, on_phase
         trainer.remove_callback(PrinterCallback)
         with torch.enable_grad():
-            trainer.train()
+            trainer.train(resume_from_checkpoint=newest(folder))
     if config.gradient_checkpointing:
         target.model.activation_checkpointing_disable()
     peft: PeftModel | None = trainer.model if lora is not None else None  # type: ignore[assignment]
@@ -197,56 +222,79 @@ def _gathered(trainer: UnlearnTrainer, model: LoadedModel) -> tuple[LoadedModel,
 
 
 class _Watch(TrainerCallback):
-    """Keeps the records, tells of every step, and asks whether to stop."""
+    """Keeps the records, tells of every step, has checkpoints written, and asks whether to stop."""
 
     trainer: UnlearnTrainer
 
     def __init__(
         self,
+        checkpoints: CheckpointSettings,
         on_phase: Phase,
         on_step: OnStep | None,
         should_stop: ShouldStop | None,
         on_weights: OnWeights | None,
+        on_begin: OnBegin | None,
     ) -> None:
-        self.on_phase, self.on_record, self.should_stop = on_phase, on_step, should_stop
-        self.on_weights = on_weights
+        self.checkpoints, self.on_phase, self.on_record = checkpoints, on_phase, on_step
+        self.should_stop, self.on_weights, self.on_begin = should_stop, on_weights, on_begin
         self.history: list[dict[str, float]] = []
         self.stopped = ""
-        self.started = time.monotonic()
+        self.started = self.saved_at = time.monotonic()
+        self.saved_step = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Start the clock."""
-        self._show_weights(0)
-        self.started = time.monotonic()
-        self.on_phase("training", 0, state.max_steps)
+        """Go on with the records of a checkpoint, and start the clock."""
+        step = self.saved_step = state.global_step
+        self.history = [_record(logs) for logs in state.log_history if "loss" in logs]
+        if self.on_begin:
+            self.on_begin(step)
+        if step == 0:
+            self._show_weights(0)
+        self.saved_at = time.monotonic()
+        self.started = self.saved_at - (self.history[-1]["seconds"] if step else 0.0)
+        self.on_phase("training", step, state.max_steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop when asked; show the weights unless they are at fault."""
+        """Stop when asked, and save where that is due; show the weights unless they are at fault."""
         if self.trainer.fault:
             return
         if any_process(self.should_stop is not None and self.should_stop()):
             self.stopped = "cancelled"
             control.should_training_stop = True
+        last = bool(self.stopped) or state.global_step == state.max_steps
+        control.should_save = self.checkpoints.every > 0 and any_process(last or self._due(state.global_step))
         self._show_weights(state.global_step)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Count from this checkpoint."""
+        self.saved_step, self.saved_at = state.global_step, time.monotonic()
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
     ) -> None:
-        """Record one step."""
+        """Record one step; its checkpoint holds the time as well."""
         if not logs or "loss" not in logs:
             return
-        record = {
-            "step": float(state.global_step),
-            **self.trainer.record,
-            "grad_norm": float(logs.get("grad_norm", 0.0)),
-            "learning_rate": float(logs.get("learning_rate", 0.0)),
-            "seconds": time.monotonic() - self.started,
-        }
+        state.log_history[-1]["seconds"] = time.monotonic() - self.started
+        record = _record(state.log_history[-1])
         self.history.append(record)
         if self.on_record:
             self.on_record(record)
         self.on_phase("training", state.global_step, state.max_steps)
 
+    def _due(self, step: int) -> bool:
+        """Whether steps and time since the last checkpoint are enough for another."""
+        minutes = (time.monotonic() - self.saved_at) / 60
+        return step - self.saved_step >= self.checkpoints.every and minutes >= self.checkpoints.minutes
+
     def _show_weights(self, step: int) -> None:
         if self.on_weights:
             self.on_weights(self.trainer.lm, step)
+
+
+def _record(logs: Mapping[str, float]) -> dict[str, float]:
+    """A step's record, of what transformers logged."""
+    logs = {"grad_norm": 0.0, "learning_rate": 0.0, **logs}
+    return {"step": float(logs["step"])} | {
+        k: float(v) for k, v in logs.items() if k not in ("step", "epoch")
+    }

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import services
 from app.compare import run_index, run_table
-from tests.app.app_pages import start_anew, visit
+from tests.app.app_pages import ended_task, start_anew, visit
 from tests.launch import imported_by
 from tests.stored_run import write_run
 from tokenunlearn.folders import ASSETS
@@ -85,7 +85,9 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
 
 def test_a_run_without_its_weights_is_not_asked_and_not_renamed(runs, monkeypatch):
     asked = []
-    monkeypatch.setattr(services, "ask_models", lambda key, models, questions: asked.append(models))
+    monkeypatch.setattr(
+        services, "ask_models", lambda key, models, questions: asked.append(models) or ended_task()
+    )
     at = opened(ask="Who are you?")
     assert "the run has no weights" in texts(at)
     assert asked == []  # a link starts no work
@@ -177,7 +179,9 @@ def test_a_damaged_token_file_is_one_sentence(three):
 def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        services, "ask_models", lambda key, models, questions: asked.append((models, questions))
+        services,
+        "ask_models",
+        lambda key, models, questions: asked.append((models, questions)) or ended_task(),
     )
     at = opened(view="Answers", runs=[IDS[0]], ask="In what town did the life of Ruben Kaplanyan begin?")
     assert (
@@ -220,7 +224,7 @@ def test_the_model_of_a_run_is_exported_whole_beside_the_runs(three, monkeypatch
         "tokenunlearn.runs.export.export_run",
         lambda run, folder, merge: asked.append((run.id, merge)) or folder.mkdir(parents=True),
     )
-    monkeypatch.setattr(services, "start_task", lambda key, label, work: work(services.Task(label)))
+    monkeypatch.setattr(services, "start_task", lambda key, label, work: work(services.Task(key, label)))
     at = opened(view="Settings", runs=[IDS[0]])
     (button,) = [button for button in at.button if button.label == "Export model of A"]
     button.click().run()

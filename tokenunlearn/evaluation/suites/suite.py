@@ -87,6 +87,19 @@ SUITES: dict[str, Suite] = {
 
 
 @with_old_names(reference="retrained")
+def check_suite(suite: str, limit: int | None) -> None:
+    """Refuse a suite that there is not, or too few rows of each part.
+
+    Raises:
+        TokenUnlearnError: In one sentence.
+    """
+    if suite not in SUITES and suite not in CHOICE_SUITES:
+        suites = ", ".join([*SUITES, *CHOICE_SUITES])
+        raise TokenUnlearnError(f'There is no suite "{suite}"; use one of {suites}.')
+    if suite in SUITES and limit is not None and limit < 2:
+        raise TokenUnlearnError(f"limit is {limit}; at least 2 rows per split are needed.")
+
+
 def evaluate(
     model: LoadedModel,
     suite: str = "authors",
@@ -132,6 +145,7 @@ def evaluate(
         ModelNotFoundError: If the retrained model, the start model or the judge cannot be loaded.
         SampleTooLongError: If a sample does not fit the model's context.
     """
+    check_suite(suite, limit)
     if suite in CHOICE_SUITES:
         return evaluate_choices(
             model,
@@ -142,12 +156,7 @@ def evaluate(
             token_budget=token_budget,
             progress=progress,
         )
-    known = SUITES.get(suite)
-    if known is None:
-        suites = ", ".join([*SUITES, *CHOICE_SUITES])
-        raise TokenUnlearnError(f'There is no suite "{suite}"; use one of {suites}.')
-    if limit is not None and limit < 2:
-        raise TokenUnlearnError(f"limit is {limit}; at least 2 rows per split are needed.")
+    known = SUITES[suite]
     forms = Forms(truth_ratio_form, extraction_strength_form)
     _check_forms(forms)
     check_judge(judge)

@@ -1,0 +1,72 @@
+"""Tasks on a page: progress with what it waits for, Cancel, and a page that starts its own work again."""
+
+import threading
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import services
+from tests.waiting import wait_until
+
+
+def page(by_itself):
+    from app import background, services
+
+    if by_itself:
+        value = background.result(services.started_once("key", "Looking", services.work_of_the_test))
+    else:
+        value = background.wait_for("key")
+    import streamlit as st
+
+    st.text(f"value {value}")
+
+
+@pytest.fixture
+def gate(home, monkeypatch):
+    gate = threading.Event()
+
+    def work(task):
+        while not gate.wait(0.01):
+            task.progress(3, 9)
+        return "done"
+
+    monkeypatch.setattr(services, "work_of_the_test", work, raising=False)
+    yield gate
+    gate.set()
+
+
+def test_a_page_shows_how_far_its_work_is_and_what_comes_of_it(gate):
+    at = AppTest.from_function(page, args=(True,)).run()
+    task = services.tasks()["key"]
+    wait_until(lambda: task.total)
+    at.run()
+    assert at.get("progress")[0].proto.text == "Looking: 3 of 9"
+    gate.set()
+    wait_until(lambda: not task.running)
+    at.run()
+    assert [text.value for text in at.text] == ["value done"]
+
+
+def test_cancelled_work_is_no_error_and_can_be_started_again(gate):
+    at = AppTest.from_function(page, args=(True,)).run()
+    task = services.tasks()["key"]
+    wait_until(lambda: task.total)
+    at.button(key="cancel-key").click().run()
+    wait_until(lambda: not task.running)
+    at.run()
+    assert [caption.value for caption in at.caption] == ["Looking: cancelled"]
+    assert not at.error and not at.exception
+    gate.set()
+    at.button(key="again-key").click().run()
+    wait_until(lambda: not services.tasks()["key"].running)
+    at.run()
+    assert [text.value for text in at.text] == ["value done"]
+
+
+def test_work_that_a_button_started_is_offered_by_that_button_alone(gate):
+    task = services.start_task("key", "Looking", services.work_of_the_test)
+    task.cancel()
+    wait_until(lambda: not task.running)
+    at = AppTest.from_function(page, args=(False,)).run()
+    assert [caption.value for caption in at.caption] == ["Looking: cancelled"]
+    assert not at.button
