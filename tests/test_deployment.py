@@ -112,6 +112,6 @@ def test_a_service_keeps_runs_needs_a_token_and_is_published_on_localhost(name):
     assert service["cap_drop"] == ["ALL"] and not service.get("privileged")
 
 
-def test_the_image_with_cuda_is_chosen_by_a_build_argument():
+def test_the_build_argument_is_the_one_that_compose_passes():
     arguments = {words.split("=")[0] for words in of("ARG")}
-    assert set(COMPOSE["services"]["gpu"]["build"]["args"]) == arguments == {"TORCH_INDEX"}
+    assert set(COMPOSE["services"]["app"]["build"]["args"]) == arguments == {"TORCH_INDEX"}

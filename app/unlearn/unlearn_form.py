@@ -35,6 +35,8 @@ NUMBERS = {
     "steps": "Steps",
     "learning_rate": "Learning rate",
     "seed": "Seed",
+    "frame": "Frame",
+    "level": "Level (nats)",
     "batch_size": "Forget batch size",
     "retain_batch_size": "Retain batch size",
     "warmup_steps": "Warmup steps",
