@@ -280,7 +280,9 @@ def test_a_link_does_not_open_a_model_for_a_viewer(as_viewer, model):
 
 def test_the_demo_takes_few_requests_at_once(as_demo):
     futures = [Future() for _ in range(services.DEMO_TASKS)]
-    services.tasks().update({f"{i}": services.Task("wait", future) for i, future in enumerate(futures)})
+    services.tasks().update(
+        {f"{i}": services.Task(f"{i}", "wait", future) for i, future in enumerate(futures)}
+    )
     with pytest.raises(AccessError, match="busy"):
         services.start_task("one more", "", lambda task: None, "ask")
     futures[0].set_result(None)

@@ -42,7 +42,7 @@ def test_the_page_shows_device_memory_disk_and_versions(open_page):
 
 def test_memory_leaves_torch_alone_while_the_worker_imports_it(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # an import fails
-    services.tasks()[panels.DEVICE] = services.Task("Looking", Future())
+    services.tasks()[panels.DEVICE] = services.Task(panels.DEVICE, "Looking", Future())
     assert facts.memory(imported=False)
     panels.memory()
     services.tasks().clear()
@@ -57,15 +57,15 @@ def test_tasks_stand_in_the_order_in_which_they_came_and_ended_ones_are_gone(hom
     ended = Future()
     ended.set_result(None)
     tasks = [
-        services.Task("second", Future(), started=2.0),
-        services.Task("first", Future(), started=1.0),
-        services.Task("ended", ended, started=0.0),
+        services.Task("2", "second", Future(), started=2.0),
+        services.Task("1", "first", Future(), started=1.0),
+        services.Task("0", "ended", ended, started=0.0),
     ]
     assert facts.queue([], tasks) == [("page", "first"), ("page", "second")]
 
 
 def test_a_long_queue_is_cut_and_counted(home):
-    tasks = [services.Task(str(i), Future(), started=float(i)) for i in range(facts.LISTED + 3)]
+    tasks = [services.Task(str(i), str(i), Future(), started=float(i)) for i in range(facts.LISTED + 3)]
     rows = facts.queue([], tasks)
     assert len(rows) == facts.LISTED + 1 and rows[-1] == ("", "and 3 more")
 

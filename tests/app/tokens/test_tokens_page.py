@@ -179,7 +179,9 @@ def idle_worker(submitted):
     return SimpleNamespace(
         submit=submitted.append,
         waiting=lambda: submitted,
-        ask=lambda work: Future(),
+        ask=lambda work, description: Future(),
+        before=lambda future: 0,
+        doing=str,
         state=lambda run: run.state,
         unstored=dict,
     )

@@ -86,7 +86,6 @@ SUITES: dict[str, Suite] = {
 }
 
 
-@with_old_names(reference="retrained")
 def check_suite(suite: str, limit: int | None) -> None:
     """Refuse a suite that there is not, or too few rows of each part.
 
@@ -100,6 +99,7 @@ def check_suite(suite: str, limit: int | None) -> None:
         raise TokenUnlearnError(f"limit is {limit}; at least 2 rows per split are needed.")
 
 
+@with_old_names(reference="retrained")
 def evaluate(
     model: LoadedModel,
     suite: str = "authors",
