@@ -23,11 +23,14 @@ assert CHECKOUT is None, CHECKOUT
 for name in tokenunlearn.__all__:
     getattr(tokenunlearn, name)
 """
+# As `tokenunlearn app` starts it, on this machine alone.
 PAGES = """
 import sys
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 from tokenunlearn.folders import APP
 sys.path.insert(0, str(APP))
+config.set_option("server.address", "localhost")
 page = AppTest.from_file(str(APP / "streamlit_app.py"), default_timeout=60).run()
 assert page.title and not page.exception, page
 """

@@ -246,3 +246,10 @@ def test_weights_that_cannot_be_removed_are_one_sentence(store, monkeypatch):
     monkeypatch.setattr(shutil, "rmtree", refuse)
     with pytest.raises(RunError, match=f'weights of "{IDS[0]}" cannot be removed: Permission denied'):
         collect(store, keep_bytes=0)
+
+
+def test_a_configuration_of_an_adapter_that_cannot_be_read_is_named(store):
+    run = store.get(IDS[0])
+    (run.folder / "adapter" / "adapter_config.json").write_bytes(b"\x00{")
+    (fault,) = [fault for fault in examine(store) if fault.path == run.folder / "adapter"]
+    assert "adapter_config.json" in fault.reason and not fault.remedy

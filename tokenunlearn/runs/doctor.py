@@ -10,13 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from tokenunlearn.errors import ModelNotFoundError, RunError, TokenUnlearnError
+from tokenunlearn.errors import FileError, ModelNotFoundError, RunError, TokenUnlearnError
 from tokenunlearn.files import NEW, TEMPORARY, free_name, refusal
 from tokenunlearn.models.weight_files import ADAPTER_WEIGHTS, read_config, tensor_shapes, weight_files
 from tokenunlearn.runs.locks import LOCKS, acquire, is_held, release
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.store import RunStore
+from tokenunlearn.stored import read_json
 
 # Seconds after which a temporary file is no longer being written.
 WRITING = 60
@@ -117,13 +119,14 @@ def _weights_fault(folder: Path) -> str:
     """Why the weights of a run cannot be loaded, from the headers of its files; "" if nothing is wrong."""
     try:
         if (folder / "adapter_config.json").exists():
+            read_json(folder / "adapter_config.json", dict[str, Any])
             files = [folder / ADAPTER_WEIGHTS]
         else:
             read_config(folder)
             files = weight_files(folder)
         for file in files:
             tensor_shapes(file)
-    except ModelNotFoundError as error:
+    except (FileError, ModelNotFoundError) as error:
         return str(error)
     return ""
 
