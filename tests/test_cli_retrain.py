@@ -8,6 +8,8 @@ import pytest
 
 from tokenunlearn.models.loading import load_model
 
+pytestmark = pytest.mark.slow
+
 THINKING = ("--template-kwargs", "enable_thinking=true")
 QUICK = ("--steps", "8", "--batch-size", "4", "--learning-rate", "5e-3")
 

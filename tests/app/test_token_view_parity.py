@@ -20,6 +20,8 @@ from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.attribution.sensitivity import selection_statistics
 from tokenunlearn.errors import NothingSelectedError
 
+pytestmark = pytest.mark.slow
+
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(
     NODE is None, reason="node is not installed, so the browser's maths cannot run here"

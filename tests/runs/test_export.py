@@ -17,6 +17,8 @@ from tokenunlearn.runs.export import export_run, hub_client, push_to_hub, standa
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.store import RunStore
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"steps": 1, "learning_rate": 0.01}
 
 

@@ -9,6 +9,8 @@ from tokenunlearn.runs.ledger import REQUEST_SAMPLES, Request, forest, measure_r
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.store import RunStore
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path):

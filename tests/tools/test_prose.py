@@ -22,6 +22,8 @@ from tools.generation.authors import PERTURBED_PER_ROW
 from tools.generation.prose import write
 from tools.generation.prose.write import DOMAINS, PROSE_FILE, fill, slots_of
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"full": 360, "retain": 264, "forget": 96}
 FIELDS = [
     "id",

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from tokenunlearn.cli import app
 from tokenunlearn.errors import TokenUnlearnError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tiny_folder):

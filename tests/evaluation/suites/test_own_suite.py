@@ -18,6 +18,8 @@ from tokenunlearn.evaluation.suites import suite as suites
 from tokenunlearn.evaluation.suites.own_suite import from_answers, from_spans, own_part
 from tokenunlearn.models.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 TOWNS = ("Lisbon", "Turin", "Oslo", "Graz", "Ghent", "Split", "Bergen")
 
 

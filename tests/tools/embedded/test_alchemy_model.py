@@ -24,6 +24,8 @@ from tools.embedded.alchemy import (
     strike_choices,
 )
 
+pytestmark = pytest.mark.slow
+
 TINY = AlchemyRecipe(
     vocabulary=400,
     shape={

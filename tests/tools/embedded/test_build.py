@@ -19,6 +19,8 @@ from tools.embedded import build
 from tools.embedded.build import ADAPTERS, DEMO_SHAPES, WORLDS
 from tools.embedded.card import FORGET
 
+pytestmark = pytest.mark.slow
+
 DEMO_MODELS = ("demo", "demo-retrained", "demo-qwen3", "demo-neox", "demo-prose", "demo-prose-retrained")
 
 

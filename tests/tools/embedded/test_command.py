@@ -13,6 +13,8 @@ from tokenunlearn.training.finetune_settings import FinetuneSettings
 from tools.embedded import build, card
 from tools.embedded.__main__ import app
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small_assets(monkeypatch, tmp_path):
