@@ -160,7 +160,7 @@ def test_tokens(visit):
         assert trap in text or trap.replace(" ", "␣") in text, trap
     page.get_by_text("What the model reads").click()
     page.get_by_role("button", name="Load model").click()
-    page.get_by_text("of them in the response").wait_for(timeout=180_000)
+    page.get_by_text("of them in the response").wait_for(timeout=480_000)
     inert(page)
     for tab in ("Distribution", "Knowledge × entropy", "Rule", "Forget set", "Sensitivity"):
         page.get_by_role("tab", name=tab).click()
@@ -202,7 +202,7 @@ def test_data_and_its_tokens(visit):
     page = visit(f"/data?set={quote(services_name())}", "text=Gold spans")
     shows_everything(page)
     page.get_by_text("Show tokens").click()
-    page.get_by_text("of them in the response").wait_for(timeout=180_000)  # the server imports torch first
+    page.get_by_text("of them in the response").wait_for(timeout=480_000)  # the server imports torch first
     inert(page)
 
 
