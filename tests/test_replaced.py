@@ -69,6 +69,18 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path, name):
     assert listing(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize("target", ["file", "nowhere", "/dev/null"])
+def test_no_file_takes_the_place_of_a_link(tmp_path, target):
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(TokenUnlearnError, match="is a link"):
+        check_writable(tmp_path / "link")
+    with pytest.raises(TokenUnlearnError, match="is a link"), replaced(tmp_path / "link") as file:
+        file.write(b"new")
+    assert os.readlink(tmp_path / "link") == target
+    assert (tmp_path / "file").read_bytes() == b"old" and listing(tmp_path) == ["file", "link"]
+
+
 def test_no_file_takes_the_place_of_a_device_or_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(TokenUnlearnError, match="is a device or a pipe"):

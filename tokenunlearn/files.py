@@ -35,7 +35,7 @@ def replaced(path: str | Path, *, synced: bool = True) -> Iterator[BinaryIO]:
             a second or can be made again.
 
     Raises:
-        TokenUnlearnError: If the file cannot be written, or is a folder, a device or a pipe.
+        TokenUnlearnError: If the file cannot be written, or is a folder, a link, a device or a pipe.
     """
     path = Path(path)
     _check_plain(path)
@@ -78,7 +78,7 @@ def check_writable(path: Path) -> None:
     """Make a result's folder; refuse a place that cannot be written before hours of work are spent on it.
 
     Raises:
-        TokenUnlearnError: If the file could not be written there, or is a folder, a device or a pipe.
+        TokenUnlearnError: If the file could not be written there, or is a folder, a link, a device or a pipe.
     """
     _check_plain(path)
     scratch = _beside(path)
@@ -92,6 +92,8 @@ def check_writable(path: Path) -> None:
 
 def _check_plain(path: Path) -> None:
     """Refuse what a new file may not take the place of."""
+    if os.path.islink(path):
+        raise TokenUnlearnError(f'"{path}" is a link; give the path of the file itself.')
     if os.path.isdir(path):
         raise TokenUnlearnError(f'"{path}" is a folder; give the path of a file.')
     if os.path.exists(path) and not os.path.isfile(path):
