@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -34,7 +35,7 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Objective(Settings):
+class Objective(Settings, ABC):
     """A forget loss L_f; its fields are its parameters.
 
     Attributes:
@@ -51,9 +52,9 @@ class Objective(Settings):
     few_modules: ClassVar[bool] = False
     recommended: ClassVar[Mapping[str, Any]] = {}
 
+    @abstractmethod
     def loss(self, step: ForgetStep) -> Tensor:
         """Scalar loss of one batch of forget samples."""
-        raise NotImplementedError
 
     def next_lambda(self, lambda_: float, retain_loss: float, step: int) -> float:
         """Strength of the retain loss after a step; constant unless the objective adapts it."""

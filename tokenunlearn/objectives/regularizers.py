@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -52,7 +53,7 @@ def activation_distance(
     return (at_least_float32(hidden[mask]) - at_least_float32(ref_hidden[mask])).square().mean()
 
 
-class Regularizer:
+class Regularizer(ABC):
     """A retain loss L_r.
 
     Attributes:
@@ -61,9 +62,9 @@ class Regularizer:
 
     needs: ClassVar[frozenset[str]] = frozenset()
 
+    @abstractmethod
     def loss(self, step: RetainStep) -> Float[Tensor, ""]:
         """Scalar loss of one batch of retained samples."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
