@@ -161,19 +161,20 @@ def test_parts_of_facts_count_as_stated():
     assert "in 20 of 72" in sentences(page.there)
 
 
-def test_steps_and_areas_of_a_relearning_curve_are_not_attacks_of_their_own():
-    points = [
-        result(f"relearning_20/gold_span_{name}", 60, 0) for name in ("after_5", "area", "area_between")
-    ]
-    page = verdict(
-        report(result("forget/leaks", 0, 0)),
-        attacks=report(
-            result("prefix/gold_span", 0, 0),
-            *points,
-            suite="attacks",
-        ),
-    )
-    assert page.outcome == "gone"
+def test_a_point_on_the_way_of_relearning_counts_and_areas_do_not():
+    def page(middle):
+        curve = [result("relearning_20/gold_span_after_2", middle, 0, 200)]
+        curve += [result(f"relearning_20/gold_span{name}", 0, 0, 200) for name in ("_after_5", "")]
+        area = [result(f"relearning_20/gold_span_{name}", 60, 0, 200) for name in ("area", "area_between")]
+        return verdict(
+            report(result("forget/leaks", 0, 0, 200)), attacks=report(*curve, *area, suite="attacks")
+        )
+
+    sound, hidden = page(0), page(60)
+    assert sound.outcome == "gone" and len(sound.gone) == 2
+    assert hidden.outcome == "hidden" and not hidden.gone
+    (claim,) = (c for c in hidden.hidden if c.measure == "relearning_20/gold_span_after_2")
+    assert "(20 %) for 2 steps, it states the secret or part of it in 60 of 200" in claim.sentence
 
 
 def test_the_probability_after_relearning_is_evidence_of_something_hidden():

@@ -5,7 +5,8 @@ the retrained model in a measure where the 90 % interval of their difference lie
 default: two one-sided tests at 5 %. That is shown, never taken from a difference that is merely not
 significant. It is *above* or *below* where it is not at that level and the 95 % interval does not hold 0.
 
-- gone: plainly, and under every attack that was run (at least one), at the retrained model's level.
+- gone: plainly, and under every attack that was run (at least one), at the retrained model's level. Of a
+  curve of relearning every point counts.
 - hidden: an attack is above it, though the plain measure is not. The sentences say which.
 - still there: the plain measure is above it.
 - differs: every other measure that is above or below, and the secret where it is stated less often than by
@@ -39,12 +40,14 @@ from tokenunlearn.evaluation.metrics.retained_pairs import pair_results
 from tokenunlearn.evaluation.report import Report
 from tokenunlearn.evaluation.result import MetricResult
 from tokenunlearn.evaluation.verdict_words import (
+    AFTER,
     ATTACK_TITLES,
     PARTS,
     UNSEEN,
     asked,
     difference_sentence,
     listed,
+    metric_of,
     secret_sentence,
 )
 
@@ -53,8 +56,10 @@ SIGNIFICANCE = 0.05
 _PLAIN = ("leaks", "gold_span", "accuracy", "rouge_l", "probability")
 # Measures of the secret itself count rows with any part of it.
 _PART_COUNTS = ("gold_span", "gold_span_paraphrased")
-# Steps on the way, areas under curves and subsets: the end of the curve and the whole are there too.
-_OF_A_WHOLE = ("_after_", "_area", "_when_wrong")
+# Areas under curves and subsets: the points of the curve and the whole are there too.
+_OF_A_WHOLE = ("_area", "_when_wrong")
+# Of the points of a curve the one that stands highest here speaks for it: it is gone only where all are.
+_RANKS: dict[Relation, int] = {"same": 0, "below": 1, "open": 2, "above": 3}
 # Figures without a scale to compare on, or that another one says better.
 _NOT_COMPARED = ("truth_ratio_raw", "forget_quality", "forget_ks_statistic", "gained_pairs")
 
@@ -112,6 +117,11 @@ class _Measure:
         )
 
     @property
+    def excess(self) -> float:
+        """How far the figure is above the retrained model's."""
+        return self.own.value - self.retrained.value if self.retrained else 0.0
+
+    @property
     def secret(self) -> Claim:
         """What it says of the secret."""
         return self.claim(secret_sentence(self.name, self.own, self.retrained, self.stands, self.reason))
@@ -129,7 +139,7 @@ class _Case:
 
     def verdict(self) -> Verdict:
         plain = [self.measure(result, counted=True) for result in self.plain_results()]
-        attacked = [self.measure(result, counted=True) for result in self.attack_results(plain)]
+        attacked = self.attacked()
         outcome = _outcome(plain, attacked)
         section: dict[str, list[Claim]] = {name: [] for name in SECTIONS}
         for measure in [*plain, *attacked]:
@@ -163,8 +173,16 @@ class _Case:
                 return results
         return []
 
-    def attack_results(self, plain: list[_Measure]) -> list[MetricResult]:
-        """The secret under every attack that was run."""
+    def attacked(self) -> list[_Measure]:
+        """The secret under every attack that was run; of a curve of relearning the point that shows most."""
+        curves: dict[str, list[_Measure]] = {}
+        for result in self.attack_results():
+            points = curves.setdefault(result.name.partition(AFTER)[0], [])
+            points.append(self.measure(result, counted=True))
+        return [max(points, key=lambda m: (_RANKS[m.stands], m.excess)) for points in curves.values()]
+
+    def attack_results(self) -> list[MetricResult]:
+        """The results of every attack that was run, curves with all their points."""
         under_attack = self.report if self.report.suite == "attacks" else self.attacks
         results = [
             result
@@ -184,7 +202,7 @@ class _Case:
             counted: Whether a row with any part of the secret counts as a whole one.
         """
         own, retrained = _figure(result), self.retrained_figure(result)
-        counts = counted and result.name.rpartition("/")[2] in _PART_COUNTS
+        counts = counted and metric_of(result.name) in _PART_COUNTS
         if counts and own.rows and (retrained is None or retrained.rows):
             own, retrained = _any_part(own), retrained and _any_part(retrained)
         if retrained is None:

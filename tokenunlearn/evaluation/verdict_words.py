@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tokenunlearn.evaluation.difference import Figure, Relation
 
 UNSEEN = "a model that never saw it"
+AFTER = "_after_"  # before the steps of a point on the way of relearning
 # Attack -> how it is called in the list of what was not run; test_verdict compares it with ATTACKS.
 ATTACK_TITLES = {
     "paraphrase": "reworded questions",
@@ -75,7 +76,7 @@ class Asked(NamedTuple):
 
 def asked(name: str) -> Asked:
     """How the result of a name was asked for: "relearning_20/gold_span", "forget/leaks", "bio/accuracy"."""
-    place, _, metric = name.rpartition("/")
+    place, metric = name.rpartition("/")[0], metric_of(name)
     if metric == "gold_span_paraphrased":
         return Asked(*_ASKED["paraphrase"])
     if metric == "accuracy":
@@ -86,7 +87,14 @@ def asked(name: str) -> Asked:
     attack, words = _ASKED.get(stem, (place, f'Under the attack "{place}"'))
     size = number.lstrip("0")
     sizes = {"sampling": f" ({size})", "quantization": f" to {size} bits", "relearning": f" ({size} %)"}
-    return Asked(attack, words + (sizes.get(attack, "") if size else ""))
+    steps = name.partition(AFTER)[2]
+    length = f" for {steps} step{'s' if steps != '1' else ''}" if steps else ""
+    return Asked(attack, words + (sizes.get(attack, "") if size else "") + length)
+
+
+def metric_of(name: str) -> str:
+    """The metric of a result, whatever it was measured on and after how many steps of relearning."""
+    return name.rpartition("/")[2].partition(AFTER)[0]
 
 
 def secret_sentence(name: str, own: Figure, retrained: Figure | None, stands: Relation, reason: str) -> str:
@@ -99,7 +107,7 @@ def secret_sentence(name: str, own: Figure, retrained: Figure | None, stands: Re
         stands: How the two stand.
         reason: Why that cannot be decided, for "open".
     """
-    how, metric = asked(name).words, name.rpartition("/")[2]
+    how, metric = asked(name).words, metric_of(name)
     if own.counted and (retrained is None or retrained.counted):
         does = _COUNTED.get(metric, STATES)
         said = f"{how}, it {does} in {_count(own)}"
@@ -114,7 +122,7 @@ def secret_sentence(name: str, own: Figure, retrained: Figure | None, stands: Re
 
 def difference_sentence(name: str, own: Figure, retrained: Figure, stands: Relation) -> str:
     """How a figure differs from the retrained model's."""
-    metric = name.rpartition("/")[2]
+    metric = metric_of(name)
     if metric in _SHARES and own.counted and retrained.counted:
         what = " ".join(_SHARES[metric]).format(part=part_words(name))
         return f"{_count(own)} {what}, with {UNSEEN} {_count(retrained, own.n)}: {_COMPARED[stands]}."
@@ -127,7 +135,7 @@ def difference_sentence(name: str, own: Figure, retrained: Figure, stands: Relat
 
 def mean_words(name: str) -> str:
     """What the mean of a metric is."""
-    metric = name.rpartition("/")[2]
+    metric = metric_of(name)
     if metric.startswith("membership_"):
         return "how well its training on the forgotten answers can be detected (AUC)"
     if metric in _SHARES:
