@@ -18,6 +18,7 @@ from rich.console import Console
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
+from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
@@ -25,11 +26,6 @@ from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
 
-# Suite -> start and retrained model with stored reports.
-MODELS = {
-    "authors": ("demo", "demo-retrained"),
-    "prose": ("demo-prose", "demo-prose-retrained"),
-}
 # Suite -> what is added to the default settings; a level of True stands for that of the holdout part.
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "authors": {"default": {}, "frame": {"frame": 5.0}, "frame, level": {"frame": 5.0, "level": True}},
