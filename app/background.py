@@ -8,19 +8,19 @@ from typing import Any
 
 import streamlit as st
 
-from app import access, services
+from app import access, tasks
 from app.errors import show_error
 from tokenunlearn.errors import Cancelled, TokenUnlearnError
 
 
 def wait_for(key: str) -> None:
     """Show the progress of the task of a key, if there is one, until it ends; then run the page again."""
-    task = services.tasks().get(key)
+    task = tasks.known().get(key)
     if task is not None:
         _outcome(task)
 
 
-def result(task: services.Task) -> Any:
+def result(task: tasks.Task) -> Any:
     """The result of a task that a page starts by itself.
 
     None while it runs, which shows its progress, and where its error is shown instead; a cancelled one can be
@@ -32,13 +32,13 @@ def result(task: services.Task) -> Any:
             "Start again",
             key=f"again-{task.key}",
             icon=":material/refresh:",
-            on_click=services.forget,
+            on_click=tasks.forget,
             args=(task,),
         )
     return value
 
 
-def _outcome(task: services.Task) -> Any:
+def _outcome(task: tasks.Task) -> Any:
     if task.future is None or task.running:
         _poll(task)
         return None
@@ -56,7 +56,7 @@ def _outcome(task: services.Task) -> Any:
 
 
 @st.fragment(run_every=0.5)
-def _poll(task: services.Task) -> None:
+def _poll(task: tasks.Task) -> None:
     if not task.running:
         st.rerun()
     st.html(f'<div style="overflow-wrap: anywhere">{escape(task.text)}</div>')
@@ -68,7 +68,7 @@ def _poll(task: services.Task) -> None:
                 key=f"cancel-{task.key}",
                 icon=":material/cancel:",
                 disabled=task.cancelled,
-                on_click=services.cancel_task,
+                on_click=tasks.cancel,
                 args=(task,),
                 help="A model that is being loaded, or a file that is being written, is finished first.",
             )

@@ -1,25 +1,24 @@
-"""Singletons and background work for the pages: worker, runs, score sets, short tasks."""
+"""What the pages share: runs, samples, score sets, reports, and the work that makes them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import access
+from app import access, tasks
 from app.present.presentation import Story
+from app.tasks import Task
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.errors import AccessError, Cancelled, DatasetError, RunError, TokenUnlearnError
+from tokenunlearn.errors import DatasetError, RunError, TokenUnlearnError
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.report import read_report as stored_report
@@ -34,7 +33,6 @@ from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT, AnswerPair, StepRecord
 from tokenunlearn.runs.state import RunState
 from tokenunlearn.runs.store import RunStore
-from tokenunlearn.runs.worker import Worker
 
 if TYPE_CHECKING:
     from tokenunlearn.datasets.layout import Layout
@@ -60,75 +58,6 @@ SETS = {
 }
 SET_NAME = re.compile(r"[\w-]{1,40}")
 QUESTION_CHARS = 500
-DEMO_TASKS = 8  # tasks that may wait at once in the demo
-
-
-@dataclass
-class Task:
-    """Something short that the worker does for a page.
-
-    Attributes:
-        key: What it is found by.
-        label: What it is, for the progress bar.
-        future: Its result or error.
-        done: Units done.
-        total: Units in all; 0 while unknown.
-        cancelled: Whether someone asked it to stop.
-    """
-
-    key: str
-    label: str
-    future: Future[Any] | None = None
-    done: int = 0
-    total: int = 0
-    cancelled: bool = False
-    started: float = field(default_factory=time.monotonic)
-
-    def progress(self, done: int, total: int) -> None:
-        """Take progress from the worker's thread.
-
-        Raises:
-            Cancelled: If someone asked it to stop.
-        """
-        self.done, self.total = done, total
-        if self.cancelled:
-            raise Cancelled
-
-    def cancel(self) -> None:
-        """End it: at once while it waits for the device, else at its next unit of progress."""
-        self.cancelled = True
-        if self.future is not None:
-            self.future.cancel()
-
-    @property
-    def text(self) -> str:
-        """What it is, and how far it is or what it waits for."""
-        if self.cancelled:
-            return f"{self.label}: stopping"
-        if self.total:
-            return f"{self.label}: {self.done:,} of {self.total:,}"
-        if self.future is None or self.future.running():
-            return f"{self.label}: starting"
-        before, doing = worker().before(self.future), worker().doing()
-        place = f" ({before} task{'s' if before > 1 else ''} before this one)" if before else ""
-        return f"{self.label}: waiting for: {doing or 'the device'}{place}"
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended."""
-        return self.future is not None and not self.future.done()
-
-
-@st.cache_resource
-def worker() -> Worker:
-    """The one thread that owns model and device, for all visitors."""
-    return Worker()
-
-
-@st.cache_resource
-def tasks() -> dict[str, Task]:
-    """Tasks by key, for all visitors; a refresh finds them again."""
-    return {}
 
 
 def store() -> RunStore:
@@ -148,7 +77,7 @@ def shipped(run: Run) -> bool:
 
 def run_state(run: Run) -> RunState:
     """Where a run is, also if its folder could not be written when it ended."""
-    return worker().state(run)
+    return tasks.worker().state(run)
 
 
 def story(run: Run) -> Story:
@@ -183,19 +112,13 @@ def cancel(run: Run) -> None:
         RunError: If it has ended already.
     """
     access.require("cancel")
-    worker().cancel(run)
-
-
-def cancel_task(task: Task) -> None:
-    """End a task at once while it waits for the device, else at its next unit of progress."""
-    access.require("cancel")
-    task.cancel()
+    tasks.worker().cancel(run)
 
 
 def dismiss(run: Run) -> None:
     """Stop showing how a run ended that could not be stored."""
     access.require("delete")
-    worker().forget(run)
+    tasks.worker().forget(run)
 
 
 def rename(run: Run, label: str) -> None:
@@ -212,7 +135,7 @@ def discard(run: Run) -> None:
     """
     access.require("delete")
     if run.state.active:
-        worker().discard(run)
+        tasks.worker().discard(run)
     else:
         store().delete(run.id)
 
@@ -225,39 +148,7 @@ def resume(run: Run) -> None:
         TokenUnlearnError: If it cannot be resumed, or its folder cannot be written.
     """
     access.require("start")
-    worker().submit(store().resume(run.id))
-
-
-def start_task(key: str, label: str, work: Callable[[Task], Any], action: access.Action = "start") -> Task:
-    """Hand work to the worker unless the same key is running already.
-
-    Raises:
-        AccessError: If the visitor may not do this.
-    """
-    access.require(action)
-    known = tasks().get(key)
-    if known is not None and known.running:
-        return known
-    if access.is_demo() and sum(task.running for task in tasks().values()) >= DEMO_TASKS:
-        raise AccessError("The demo is busy; try again in a minute.")
-    task = Task(key, label)
-    task.future = worker().ask(lambda: work(task), lambda: task.text)
-    tasks()[key] = task
-    return task
-
-
-def started_once(key: str, label: str, work: Callable[[Task], Any], action: access.Action = "start") -> Task:
-    """The task of a key, which is started where there is none.
-
-    Raises:
-        AccessError: If the visitor may not do this.
-    """
-    return tasks().get(key) or start_task(key, label, work, action)
-
-
-def forget(task: Task) -> None:
-    """Drop an ended task, so that the page that started it starts it again."""
-    tasks().pop(task.key, None)
+    tasks.worker().submit(store().resume(run.id))
 
 
 def model_names() -> list[str]:
@@ -381,12 +272,12 @@ def tokenize(model: ModelSource, samples: Sequence[Sample], sample_id: str) -> T
     def work(task: Task) -> ModelInput:
         from tokenunlearn.models.model_input import model_input
 
-        lm = worker().model(model)
+        lm = tasks.worker().model(model)
         return model_input(lm, next(sample for sample in lm.chunk(samples) if sample.id == sample_id))
 
     check_offered(model)
     key = f"tokens {model} {hash(tuple(samples))} {sample_id}"
-    return started_once(key, f"Tokenizing with {model.name}", work, "ask")
+    return tasks.started(key, f"Tokenizing with {model.name}", work, "ask")
 
 
 def inspect(model: ModelSource, samples: str, retain: str = "", *, measure: bool = True) -> Task:
@@ -403,12 +294,12 @@ def inspect(model: ModelSource, samples: str, retain: str = "", *, measure: bool
         from tokenunlearn.datasets import load_samples as load
         from tokenunlearn.runs import check
 
-        retained, lm = load(retain) if retain else (), worker().model(model)
+        retained, lm = load(retain) if retain else (), tasks.worker().model(model)
         return check.inspect(lm, load(samples), retained, measure=measure, progress=task.progress)
 
     check_offered(model, samples, retain)
     key = f"inspection {model} {samples} {retain} {measure}"
-    return started_once(key, f"Checking {set_name(samples)}", work, "ask")
+    return tasks.started(key, f"Checking {set_name(samples)}", work, "ask")
 
 
 def score_path(model: ModelSource, samples: str, masking: dict[str, Any]) -> Path:
@@ -451,17 +342,19 @@ def score_in_background(path: Path, model: ModelSource, samples: str, masking: d
         from tokenunlearn.attribution.score import score
         from tokenunlearn.datasets import load_samples as load
 
-        scores = score(worker().model(model), load(samples), cache=True, progress=task.progress, **masking)
+        scores = score(
+            tasks.worker().model(model), load(samples), cache=True, progress=task.progress, **masking
+        )
         return scores.save(path)
 
-    return start_task(str(path), f"Scoring {samples} with {model.name}", work)
+    return tasks.start(str(path), f"Scoring {samples} with {model.name}", work)
 
 
 def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:
     """Work that evaluates a run's model by the suite of its forget set and keeps the report with the run."""
 
     def work(task: Task) -> None:
-        _evaluate(task, worker().model(run.result), run, limit, "report.json", retrained_for(run))
+        _evaluate(task, tasks.worker().model(run.result), run, limit, "report.json", retrained_for(run))
 
     return work
 
@@ -470,7 +363,7 @@ def evaluate_start(run: Run, limit: int | None) -> Callable[[Task], None]:
     """Work that evaluates the start model of a run on own samples and keeps the report with the run."""
 
     def work(task: Task) -> None:
-        _evaluate(task, worker().model(run.start), run, limit, START_REPORT, None)
+        _evaluate(task, tasks.worker().model(run.start), run, limit, START_REPORT, None)
 
     return work
 
@@ -536,7 +429,7 @@ def train_retrained(run: Run, base: str, config: RetrainSettings, limit: int | N
 
         def progress(phase: str, done: int, total: int) -> None:
             task.progress(done, total)
-            worker().serve()
+            tasks.worker().serve()
 
         retrain(
             base,
@@ -549,7 +442,7 @@ def train_retrained(run: Run, base: str, config: RetrainSettings, limit: int | N
         )
         evaluate_run(run, limit)(task)
 
-    return start_task(twin_key(run), "Training the retrained model", work)
+    return tasks.start(twin_key(run), "Training the retrained model", work)
 
 
 def measure_tokens(run: Run) -> Callable[[Task], None]:
@@ -575,7 +468,7 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
                 "every step; run the unlearning again to get them."
             )
         weights = scores.weights(make_rule(spec.rule)) if scores and config.uses_selection else None
-        before, after = worker().model(run.start), worker().model(run.result)
+        before, after = tasks.worker().model(run.start), tasks.worker().model(run.result)
         encodings = before.encode_all(fit_context(before, load(spec.samples), config.long))
         fixed = [row.numpy() for row in fixed_weights(encodings, weights, config)]
         changes = token_changes(before, after, encodings, fixed, task.progress)
@@ -604,13 +497,13 @@ def ask_models(key: str, models: list[ModelSource], questions: list[str]) -> Tas
         for done, model in enumerate(models):
             beat = partial(task.progress, done, len(models))
             beat()
-            replies = generate(worker().model(model), questions, progress=lambda *_, beat=beat: beat())
+            replies = generate(tasks.worker().model(model), questions, progress=lambda *_, beat=beat: beat())
             for question, reply in zip(questions, replies, strict=True):
                 answers()[model, question] = reply
 
     for model in models:
         check_offered(model)
-    return started_once(key, "Generating answers", work, "ask")
+    return tasks.started(key, "Generating answers", work, "ask")
 
 
 def shipped_report(model: str) -> ReportValues | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import background, services
+from app import background, services, tasks
 from app.compare import answer_diff
 from app.compare.comparison import Contender
 from app.compare.run_table import MARK
@@ -105,13 +105,13 @@ def show_answers(columns: Sequence[Contender]) -> None:
     if missing:
         key = f"answers-{hash((*(c.source for c in missing), *questions))}"
         typed_here = bool(question) and st.session_state.get(ASKED) == typed
-        if key not in services.tasks() and (typed_here or _wants_answers(missing)):
+        if key not in tasks.known() and (typed_here or _wants_answers(missing)):
             try:
                 services.ask_models(key, [c.source for c in missing], questions)
             except AccessError as error:
                 show_error(error)
-        if key in services.tasks():
-            background.result(services.tasks()[key])
+        if key in tasks.known():
+            background.result(tasks.known()[key])
     for question in questions:
         with st.container(border=True):
             st.text(question)

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import access, background, services
+from app import access, background, services, tasks
 from app.charts import decimate
 from app.compare import (
     answer_diff,
@@ -263,13 +263,13 @@ def _offer_evaluation(column: Contender, start: Contender, reports: Mapping[str,
 def _offer(
     key: str,
     label: str,
-    work: Callable[[services.Task], Any],
+    work: Callable[[tasks.Task], Any],
     icon: str = ":material/analytics:",
     text: str | None = None,
 ) -> None:
     """A button that has the worker do something, and its progress."""
     if access.may("start") and st.button(label, icon=icon, key=f"button-{key}", help=text):
-        services.start_task(key, label, work)
+        tasks.start(key, label, work)
     background.wait_for(key)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import access, background, services
+from app import access, background, services, tasks
 from app.compare.comparison import Contender
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
@@ -43,7 +43,7 @@ def offer(column: Contender, limit: int) -> None:
     """
     assert column.run is not None
     run, key = column.run, services.twin_key(column.run)
-    task = services.tasks().get(key)
+    task = tasks.known().get(key)
     if access.may("start") and (task is None or not task.running):
         with st.expander("Retrained model", icon=":material/model_training:"):
             st.caption(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import access, services
+from app import access, services, tasks
 from tokenunlearn.evaluation import report
 from tokenunlearn.folders import cache_folder
 from tokenunlearn.models.devices import default_device
@@ -25,7 +25,7 @@ SECRETS = (*access.TOKENS.values(), TOKEN_VARIABLE)
 LISTED = 10
 
 
-def device(task: services.Task) -> Rows:
+def device(task: tasks.Task) -> Rows:
     """The device that models go to; imports torch, so the worker does it."""
     import torch
 
@@ -61,10 +61,10 @@ def memory(*, imported: bool) -> Rows:
     return rows
 
 
-def queue(runs: Sequence[Run], tasks: Sequence[services.Task]) -> Rows:
+def queue(runs: Sequence[Run], short: Sequence[tasks.Task]) -> Rows:
     """Active runs, then the tasks of pages that have not ended, in the order in which they came."""
     rows: Rows = [(run.state.status, f"{run.label} ({run.id})") for run in runs]
-    rows += [("page", task.label) for task in sorted(tasks, key=lambda task: task.started) if task.running]
+    rows += [("page", task.label) for task in sorted(short, key=lambda task: task.started) if task.running]
     more = len(rows) - LISTED
     return [*rows[:LISTED], *([("", f"and {more:,} more")] if more > 0 else [])]
 

@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from app import background, services
+from app import background, tasks
 from app.system import facts
 from app.unlearn import run_view
 
@@ -23,20 +23,20 @@ STYLE = """<style>
 
 def device() -> None:
     """The device; it is known when the worker has imported torch."""
-    task = services.tasks().get(DEVICE)
-    task = task or services.start_task(DEVICE, "Looking for a GPU", facts.device, "ask")
+    task = tasks.known().get(DEVICE)
+    task = task or tasks.start(DEVICE, "Looking for a GPU", facts.device, "ask")
     panel("Device", background.result(task) or [])
 
 
 def memory() -> None:
     """Memory in use and free."""
-    task = services.tasks().get(DEVICE)
+    task = tasks.known().get(DEVICE)
     panel("Memory", facts.memory(imported=task is not None and not task.running))
 
 
 def queue() -> None:
     """What runs and what waits for the device."""
-    rows = facts.queue(run_view.active_runs(), list(services.tasks().values()))
+    rows = facts.queue(run_view.active_runs(), list(tasks.known().values()))
     panel("Running and waiting", rows or [("nothing", "")])
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from app import access, selectors, services
+from app import access, selectors, services, tasks
 from app.controls import Source
 from app.unlearn import command_line
 from tokenunlearn.attribution.importance import ImportanceSettings
@@ -64,7 +64,7 @@ class Plan:
         access.require("start")
         before = sum(run.state.active for run in services.store().runs())
         for spec in self.runs.specs():
-            services.worker().submit(services.store().create(spec, self.scores))
+            tasks.worker().submit(services.store().create(spec, self.scores))
         return before
 
     def commands(self, out: Path) -> str:

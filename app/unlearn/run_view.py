@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import access, charts, services
+from app import access, charts, services, tasks
 from app.errors import show_error
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
@@ -40,7 +40,7 @@ COLUMNS = ["run", "status", "model", "forget set", "weights", "objective", "crea
 def active_runs() -> list[Run]:
     """Runs that are still to end, in the order in which they are carried out."""
     runs = [run for run in reversed(services.store().runs()) if run.state.active]
-    place = {run.id: i for i, run in enumerate(services.worker().waiting(), start=1)}
+    place = {run.id: i for i, run in enumerate(tasks.worker().waiting(), start=1)}
     return sorted(runs, key=lambda run: place.get(run.id, 0))
 
 
@@ -113,7 +113,7 @@ def show_damaged(runs: Sequence[Run]) -> None:
 
 def show_unstored() -> None:
     """How runs ended whose folder could not be written, or is gone."""
-    for run, state in services.worker().unstored().items():
+    for run, state in tasks.worker().unstored().items():
         color, icon = BADGES[state.status]
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.badge(state.status, color=color, icon=icon)  # type: ignore[arg-type]
@@ -274,7 +274,7 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
         return "Stopping after the current step or batch; a model that is being loaded is loaded first"
     if state.phase == "waiting":
         return "Waiting for the device"
-    if state.status == "queued" and (doing := services.worker().doing()):  # the next in line
+    if state.status == "queued" and (doing := tasks.worker().doing()):  # the next in line
         return f"Waiting for: {doing}"
     if state.phase in ("", "loading"):
         return "Starting: loading the model"

@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Dataframe
 
-from app import services
+from app import services, tasks
 from tests.launch import ROOT
 
-REMEMBERED = (services.worker, services.tasks, services.answers, services._load_samples)
+REMEMBERED = (tasks.worker, tasks.known, services.answers, services._load_samples)
 
 
 def start_anew() -> None:
@@ -20,11 +20,11 @@ def start_anew() -> None:
         cached.clear()
 
 
-def ended_task() -> services.Task:
+def ended_task() -> tasks.Task:
     """A task without a result."""
     future: Future[None] = Future()
     future.set_result(None)
-    return services.Task("", "", future)
+    return tasks.Task("", "", future)
 
 
 def visit(page: str, /, **parameters: str | list[str]) -> AppTest:

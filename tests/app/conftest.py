@@ -16,7 +16,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
-from app import services
+from app import services, tasks
 from tests.app.app_pages import start_anew, visit
 from tests.waiting import wait_until
 from tokenunlearn import folders
@@ -38,7 +38,7 @@ def home(tmp_path, monkeypatch, short_answers) -> Iterator[Path]:
     for run in active:
         (run.folder / "cancel").touch()
     wait_until(lambda: not any(run.state.active for run in active))
-    wait_until(lambda: not any(task.running for task in services.tasks().values()))
+    wait_until(lambda: not any(task.running for task in tasks.known().values()))
     start_anew()
 
 

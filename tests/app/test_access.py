@@ -11,16 +11,16 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from app import access, selectors, services
+from app import access, selectors, services, tasks
 from app.system import panels
 from app.unlearn.run_plan import Plan
-from tests.app.app_pages import ROOT, shown
+from tests.app.app_pages import ROOT, shown, visit
+from tests.runs.new_runs import new_spec
 from tokenunlearn import folders
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import AccessError
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
-from tokenunlearn.runs.spec import RunSpec
 
 RUNNER, VIEWER = "runner-token-of-16", "viewer-token-of-16"
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -62,15 +62,6 @@ def as_demo(home, monkeypatch):
     monkeypatch.setenv("TOKENUNLEARN_DEMO", "1")
 
 
-def visit(page: str = "overview", **parameters: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30)
-    for name, value in parameters.items():
-        at.query_params[name] = value
-    at.switch_page(f"pages/{page}.py").run()
-    assert not at.exception
-    return at
-
-
 def sign_in(at: AppTest, token: str) -> AppTest:
     at.text_input[0].set_value(token)
     next(button for button in at.button if button.label == "Sign in").click().run()
@@ -83,7 +74,7 @@ def is_sign_in(at: AppTest) -> bool:
 
 
 def test_alone_on_the_own_machine_nobody_signs_in(home):
-    assert "Forget the secret" in visit().title[0].value
+    assert "Forget the secret" in visit("overview").title[0].value
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -101,17 +92,17 @@ def test_a_page_run_without_the_door_asks_for_the_token_too(guarded, page):
 
 @pytest.mark.parametrize("token", ["", "x", RUNNER[:-1], RUNNER + " ", RUNNER.upper(), "é" * 18, "\0"])
 def test_a_wrong_token_does_not_get_in(guarded, token):
-    assert is_sign_in(sign_in(visit(), token))
-    assert is_sign_in(visit(token=token))
+    assert is_sign_in(sign_in(visit("overview"), token))
+    assert is_sign_in(visit("overview", token=token))
 
 
 @pytest.mark.parametrize(("token", "role"), [(RUNNER, "runner"), (VIEWER, "viewer")])
 def test_a_token_gives_its_role_for_the_session_and_stays_nowhere(guarded, token, role):
-    at = sign_in(visit(), token)
+    at = sign_in(visit("overview"), token)
     assert not is_sign_in(at)
     assert at.session_state[access.SESSION] == role
     assert token not in shown(at) + repr(at.session_state) + repr(at.query_params)
-    assert is_sign_in(visit())  # another session
+    assert is_sign_in(visit("overview"))  # another session
 
 
 def test_a_token_in_the_link_is_taken_out_of_the_address(guarded):
@@ -121,13 +112,13 @@ def test_a_token_in_the_link_is_taken_out_of_the_address(guarded):
 
 
 def test_a_wrong_token_in_the_link_is_taken_out_too(guarded):
-    at = visit(token="guessed-token-guessed")
+    at = visit("overview", token="guessed-token-guessed")
     assert is_sign_in(at) and "token" not in at.query_params
     assert "guessed" not in shown(at)
 
 
 def test_tokens_are_never_written_to_the_log(guarded, caplog, capsys):
-    sign_in(visit(token="guessed-token-guessed"), RUNNER)
+    sign_in(visit("overview", token="guessed-token-guessed"), RUNNER)
     printed = capsys.readouterr()
     assert not {RUNNER, VIEWER, "guessed"} & set((caplog.text + printed.out + printed.err).split())
     assert RUNNER not in caplog.text + printed.out + printed.err
@@ -145,7 +136,7 @@ def test_tokens_are_never_written_to_the_log(guarded, caplog, capsys):
 )
 def test_reachable_from_elsewhere_without_a_sign_in_it_shows_one_sentence(home, option, name, value):
     option(name, value)
-    at = visit()
+    at = visit("overview")
     (text,) = at.text
     assert text.value.startswith("Other machines can reach this app, but it has no sign-in; ")
     assert not (at.title or at.button or at.get("page_link"))
@@ -153,7 +144,7 @@ def test_reachable_from_elsewhere_without_a_sign_in_it_shows_one_sentence(home, 
 
 def test_reachable_from_elsewhere_with_a_token_it_asks_for_it(guarded, option):
     option("server.address", "0.0.0.0")
-    assert is_sign_in(visit())
+    assert is_sign_in(visit("overview"))
 
 
 @pytest.mark.parametrize(
@@ -167,13 +158,13 @@ def test_reachable_from_elsewhere_with_a_token_it_asks_for_it(guarded, option):
 def test_weak_tokens_let_nobody_in(home, monkeypatch, runner, viewer, sentence):
     monkeypatch.setenv("TOKENUNLEARN_TOKEN", runner)
     monkeypatch.setenv("TOKENUNLEARN_VIEWER_TOKEN", viewer)
-    assert [text.value for text in visit(token=runner).text] == [sentence]
+    assert [text.value for text in visit("overview", token=runner).text] == [sentence]
 
 
 def test_an_account_needs_authlib(home, monkeypatch):
     monkeypatch.setattr(access, "has_accounts", lambda: True)
     monkeypatch.setattr(access, "find_spec", lambda name: None)
-    (text,) = visit().text
+    (text,) = visit("overview").text
     assert text.value == 'Signing in with OpenID Connect needs Authlib: pip install "tokenunlearn[sign-in]".'
 
 
@@ -211,21 +202,14 @@ def test_without_lists_no_account_gets_in(monkeypatch):
 
 @pytest.fixture
 def run(home):
-    spec = RunSpec.new(
-        label="mine",
-        model="demo",
-        samples="authors:forget10",
-        retain="",
-        rule={"selection": "uniform"},
-        config={"objective": "npo"},
-    )
+    spec = new_spec("authors:forget10", label="mine", model="demo")
     created = services.store().create(spec)
     created.set_state(status="completed")
     return created
 
 
 DENIED = {
-    "start": lambda run: services.start_task("key", "label", lambda task: None),
+    "start": lambda run: tasks.start("key", "label", lambda task: None),
     "score": lambda run: services.score_in_background(
         Path("x.parquet"), ModelSource("demo"), "authors:forget10", {}
     ),
@@ -250,7 +234,7 @@ def test_what_a_viewer_may_not_do_is_refused_in_the_action(request, run, who, na
     request.getfixturevalue(who)
     with pytest.raises(AccessError, match="does not allow this"):
         DENIED[name](run)
-    assert services.store().get(run.id).label == "mine" and services.uploads() == [] and not services.tasks()
+    assert services.store().get(run.id).label == "mine" and services.uploads() == [] and not tasks.known()
 
 
 @pytest.mark.parametrize("who", ["as_viewer", "as_demo"])
@@ -275,18 +259,16 @@ def test_one_line_says_why_nothing_can_be_started(request, who, start):
 def test_a_link_does_not_open_a_model_for_a_viewer(as_viewer, model):
     at = visit("tokens", model=model)
     assert model not in shown(at)
-    assert not services.tasks()
+    assert not tasks.known()
 
 
 def test_the_demo_takes_few_requests_at_once(as_demo):
-    futures = [Future() for _ in range(services.DEMO_TASKS)]
-    services.tasks().update(
-        {f"{i}": services.Task(f"{i}", "wait", future) for i, future in enumerate(futures)}
-    )
+    futures = [Future() for _ in range(tasks.DEMO_TASKS)]
+    tasks.known().update({f"{i}": tasks.Task(f"{i}", "wait", future) for i, future in enumerate(futures)})
     with pytest.raises(AccessError, match="busy"):
-        services.start_task("one more", "", lambda task: None, "ask")
+        tasks.start("one more", "", lambda task: None, "ask")
     futures[0].set_result(None)
-    services.start_task("one more", "", lambda task: None, "ask").future.result(timeout=60)
+    tasks.start("one more", "", lambda task: None, "ask").future.result(timeout=60)
     for future in futures[1:]:
         future.set_result(None)
 
@@ -295,8 +277,8 @@ def test_a_link_starts_no_model_work_before_a_click(open_page, model, samples):
     for page in PAGES:
         parameters = {"model": model, "samples": samples, "model_input": "true", "preview": "true"}
         open_page(page, **parameters, ask="Who are you?", view="Answers")
-        asked = services.tasks().keys() - {panels.DEVICE}  # a device is no model
-        assert not asked and not services.worker()._models, page
+        asked = tasks.known().keys() - {panels.DEVICE}  # a device is no model
+        assert not asked and not tasks.worker()._models, page
 
 
 def test_a_model_outside_the_roots_is_refused_with_one_sentence(open_page, model, monkeypatch):

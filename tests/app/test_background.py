@@ -5,15 +5,15 @@ import threading
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import services
+from app import services, tasks
 from tests.waiting import wait_until
 
 
 def page(by_itself):
-    from app import background, services
+    from app import background, services, tasks
 
     if by_itself:
-        value = background.result(services.started_once("key", "Looking", services.work_of_the_test))
+        value = background.result(tasks.started("key", "Looking", services.work_of_the_test))
     else:
         value = background.wait_for("key")
     import streamlit as st
@@ -37,7 +37,7 @@ def gate(home, monkeypatch):
 
 def test_a_page_shows_how_far_its_work_is_and_what_comes_of_it(gate):
     at = AppTest.from_function(page, args=(True,)).run()
-    task = services.tasks()["key"]
+    task = tasks.known()["key"]
     wait_until(lambda: task.total)
     at.run()
     assert any("Looking: 3 of 9" in element.value for element in at.get("html"))
@@ -49,7 +49,7 @@ def test_a_page_shows_how_far_its_work_is_and_what_comes_of_it(gate):
 
 def test_cancelled_work_is_no_error_and_can_be_started_again(gate):
     at = AppTest.from_function(page, args=(True,)).run()
-    task = services.tasks()["key"]
+    task = tasks.known()["key"]
     wait_until(lambda: task.total)
     at.button(key="cancel-key").click().run()
     wait_until(lambda: not task.running)
@@ -58,13 +58,13 @@ def test_cancelled_work_is_no_error_and_can_be_started_again(gate):
     assert not at.error and not at.exception
     gate.set()
     at.button(key="again-key").click().run()
-    wait_until(lambda: not services.tasks()["key"].running)
+    wait_until(lambda: not tasks.known()["key"].running)
     at.run()
     assert [text.value for text in at.text] == ["value done"]
 
 
 def test_work_that_a_button_started_is_offered_by_that_button_alone(gate):
-    task = services.start_task("key", "Looking", services.work_of_the_test)
+    task = tasks.start("key", "Looking", services.work_of_the_test)
     task.cancel()
     wait_until(lambda: not task.running)
     at = AppTest.from_function(page, args=(False,)).run()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import services
+from app import services, tasks
 from tests.app.app_pages import shown
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
@@ -67,7 +67,7 @@ def the_warning(at: AppTest) -> str:
 
 
 def no_model_was_used() -> bool:
-    return not services.worker()._models and not services.tasks()
+    return not tasks.worker()._models and not tasks.known()
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.keys() - {"unlearn"}))
@@ -191,7 +191,7 @@ def uploaded_and_asked_to_score(at: AppTest, content: str, name: str = "own.json
     (uploaded,) = services.uploads()
     assert at.selectbox(key="samples").value == uploaded
     labelled(at.button, "Score samples").click().run()
-    ((key, task),) = services.tasks().items()
+    ((key, task),) = tasks.known().items()
     wait_until(lambda: not task.running)
     at.run()
     assert not at.exception
@@ -246,7 +246,7 @@ def test_an_unknown_model_is_one_sentence(open_page, name, message):
     at = open_page("tokens", model=name)
     assert at.selectbox(key="model").value == name
     labelled(at.button, "Score samples").click().run()
-    (task,) = services.tasks().values()
+    (task,) = tasks.known().values()
     wait_until(lambda: not task.running)
     at.run()
     assert not at.exception

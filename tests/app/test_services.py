@@ -1,18 +1,16 @@
-"""What the pages share: uploads, score sets, background tasks, reports."""
+"""What the pages share: uploads, score sets, reports, and the work that makes them."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import threading
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from app import services
-from tests.waiting import wait_until
+from app import services, tasks
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -170,57 +168,13 @@ def test_a_score_set_of_another_version_or_damaged_counts_as_missing(home, tmp_p
 def test_scoring_in_the_background_is_what_the_library_scores(home, model, samples, tmp_path):
     path = tmp_path / "scores.parquet"
     task = services.score_in_background(path, ModelSource(model), samples, {"mask": "prompt"})
-    assert services.tasks()[str(path)] is task
+    assert tasks.known()[str(path)] is task
     assert task.future.result(timeout=60) == path
     assert (task.done, task.total) == (4, 4)
     expected = score(load_model(model), load_samples(samples), mask="prompt")
     found = services.find_scores(path)
     assert found.hash == expected.hash == ScoreSet.load(path).hash
     assert all(np.array_equal(a, b) for a, b in zip(found.importance, expected.importance, strict=True))
-
-
-def test_the_same_task_is_started_once_at_a_time(home):
-    gate, ran = threading.Event(), []
-
-    def work(task):
-        ran.append(task)
-        gate.wait(30)
-
-    first = services.start_task("key", "Working", work)
-    assert services.start_task("key", "Working", work) is first
-    assert first.running
-    gate.set()
-    wait_until(lambda: not first.running)
-    assert ran == [first]
-    second = services.start_task("key", "Working", work)
-    assert second is not first
-    wait_until(lambda: not second.running)
-
-
-def test_a_task_is_cancelled_at_its_next_unit_and_at_once_while_it_waits(home):
-    gate, units = threading.Event(), []
-
-    def work(task):
-        for done in range(100):
-            units.append(done)
-            task.progress(done, 100)
-            gate.wait(30)
-
-    running = services.start_task("one", "Working", work)
-    wait_until(lambda: running.total)
-    waiting = [services.start_task(key, f"Waiting {key}", work) for key in ("two", "three")]
-    assert running.text == "Working: 0 of 100"
-    assert waiting[0].text == "Waiting two: waiting for: Working: 0 of 100"
-    assert waiting[1].text == "Waiting three: waiting for: Working: 0 of 100 (1 task before this one)"
-    for task in waiting:
-        task.cancel()
-        assert task.future.cancelled()
-    running.cancel()
-    assert running.text == "Working: stopping"
-    gate.set()
-    with pytest.raises(Cancelled):
-        running.future.result(timeout=30)
-    assert units == [0, 1]
 
 
 def test_answers_are_cancelled_within_a_batch(home, model):
@@ -230,7 +184,7 @@ def test_answers_are_cancelled_within_a_batch(home, model):
         task.future.result(timeout=60)
     assert services.answers() == {}
     assert services.ask_models("key", [ModelSource(model)], ["Who?", "Where?"]) is task
-    services.forget(task)
+    tasks.forget(task)
     services.ask_models("key", [ModelSource(model)], ["Who?", "Where?"]).future.result(timeout=60)
     assert len(services.answers()) == 2
 

@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import services
+from app import services, tasks
 from app.compare import run_index, run_table
 from tests.app.app_pages import ended_task, start_anew, visit
 from tests.launch import imported_by
@@ -71,7 +71,7 @@ def test_each_of_several_runs_has_its_verdict_and_one_that_is_not_evaluated_says
 
 @pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
 def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked(runs, monkeypatch, view):
-    monkeypatch.setattr(services, "start_task", lambda *_: pytest.fail("asks for a model"))
+    monkeypatch.setattr(tasks, "start", lambda *_: pytest.fail("asks for a model"))
     at = opened(view=view)
     assert at.multiselect(key="runs").value == [SHIPPED.id]
     assert "None of your runs has finished yet" in texts(at)
@@ -224,7 +224,7 @@ def test_the_model_of_a_run_is_exported_whole_beside_the_runs(three, monkeypatch
         "tokenunlearn.runs.export.export_run",
         lambda run, folder, merge: asked.append((run.id, merge)) or folder.mkdir(parents=True),
     )
-    monkeypatch.setattr(services, "start_task", lambda key, label, work: work(services.Task(key, label)))
+    monkeypatch.setattr(tasks, "start", lambda key, label, work: work(tasks.Task(key, label)))
     at = opened(view="Settings", runs=[IDS[0]])
     (button,) = [button for button in at.button if button.label == "Export model of A"]
     button.click().run()

@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import services
+from app import services, tasks
 from app.compare import comparison, export, retrained_model, run_index
 from app.compare.compare_views import reports_of
 from tests.stored_run import HOSTILE, report, write_run
@@ -169,7 +169,7 @@ def test_the_retrained_model_is_trained_and_the_run_evaluated_beside_it(trained_
     stored = services.run_report(trained_run)
     assert stored["suite"] == "own" and stored["settings"]["retrained"] == services.twin_key(trained_run)
     assert stored["metrics"]["forget_quality"]["n"] == 4
-    start = services.start_task("start", "Evaluating", services.evaluate_start(trained_run, 2))
+    start = tasks.start("start", "Evaluating", services.evaluate_start(trained_run, 2))
     start.future.result(timeout=60)
     assert services.start_report(trained_run)["metrics"]["forget/probability"]["n"] == 2
 
@@ -178,7 +178,7 @@ def test_a_cancelled_training_stores_nothing_and_serves_others_meanwhile(trained
     config = RetrainSettings(steps=100_000, batch_size=1)
     task = services.train_retrained(trained_run, model, config, None)
     wait_until(lambda: task.done > 2)
-    assert services.worker().ask(lambda: 7).result(timeout=30) == 7 and task.running
+    assert tasks.worker().ask(lambda: 7).result(timeout=30) == 7 and task.running
     task.cancel()
     with pytest.raises(Cancelled):
         task.future.result(timeout=60)

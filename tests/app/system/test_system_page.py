@@ -7,25 +7,18 @@ from concurrent.futures import Future
 
 import pytest
 
-from app import access, services
+from app import access, services, tasks
 from app.system import facts, panels
 from tests.app.app_pages import shown
+from tests.runs.new_runs import new_spec
 from tests.waiting import wait_until
-from tokenunlearn.runs.spec import RunSpec
 
 SECRET = "a-secret-of-24-characters"
 
 
 @pytest.fixture
 def queued(home):
-    spec = RunSpec.new(
-        label="<b>first</b>",
-        model="demo",
-        samples="authors:forget10",
-        retain="",
-        rule={"selection": "uniform"},
-        config={"objective": "npo"},
-    )
+    spec = new_spec("authors:forget10", label="<b>first</b>", model="demo")
     run = services.store().create(spec)
     yield run
     run.set_state(status="cancelled")
@@ -33,19 +26,19 @@ def queued(home):
 
 def test_the_page_shows_device_memory_disk_and_versions(open_page):
     at = open_page("system")
-    wait_until(lambda: not any(task.running for task in services.tasks().values()))
+    wait_until(lambda: not any(task.running for task in tasks.known().values()))
     everything = shown(at.run())
     for word in ("cpu", "this process", "free for runs", "torch", "streamlit", "localhost", "sign-in"):
         assert word in everything
-    assert not services.worker()._models
+    assert not tasks.worker()._models
 
 
 def test_memory_leaves_torch_alone_while_the_worker_imports_it(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # an import fails
-    services.tasks()[panels.DEVICE] = services.Task(panels.DEVICE, "Looking", Future())
+    tasks.known()[panels.DEVICE] = tasks.Task(panels.DEVICE, "Looking", Future())
     assert facts.memory(imported=False)
     panels.memory()
-    services.tasks().clear()
+    tasks.known().clear()
 
 
 def test_what_waits_is_listed_and_labels_are_text(open_page, queued):
@@ -56,17 +49,17 @@ def test_what_waits_is_listed_and_labels_are_text(open_page, queued):
 def test_tasks_stand_in_the_order_in_which_they_came_and_ended_ones_are_gone(home):
     ended = Future()
     ended.set_result(None)
-    tasks = [
-        services.Task("2", "second", Future(), started=2.0),
-        services.Task("1", "first", Future(), started=1.0),
-        services.Task("0", "ended", ended, started=0.0),
+    waiting = [
+        tasks.Task("2", "second", Future(), started=2.0),
+        tasks.Task("1", "first", Future(), started=1.0),
+        tasks.Task("0", "ended", ended, started=0.0),
     ]
-    assert facts.queue([], tasks) == [("page", "first"), ("page", "second")]
+    assert facts.queue([], waiting) == [("page", "first"), ("page", "second")]
 
 
 def test_a_long_queue_is_cut_and_counted(home):
-    tasks = [services.Task(str(i), str(i), Future(), started=float(i)) for i in range(facts.LISTED + 3)]
-    rows = facts.queue([], tasks)
+    waiting = [tasks.Task(str(i), str(i), Future(), started=float(i)) for i in range(facts.LISTED + 3)]
+    rows = facts.queue([], waiting)
     assert len(rows) == facts.LISTED + 1 and rows[-1] == ("", "and 3 more")
 
 

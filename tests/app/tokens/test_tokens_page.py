@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app import selectors, services
+from app import selectors, services, tasks
 from app.tokens import token_notices
 from tests.app.app_pages import shown, start_anew, visit
 from tests.app.scores import sample, score_set
@@ -122,7 +122,7 @@ def test_what_does_not_fit_is_said_below_the_text(shipped):
 def test_the_panel_shows_what_the_model_reads_of_the_sample_in_view(shipped):
     third = shipped.samples[2]
     app = visit("tokens", model_input="true", sample=f"3. {third.question}")
-    wait_until(lambda: not any(task.running for task in services.tasks().values()))
+    wait_until(lambda: not any(task.running for task in tasks.known().values()))
     app.run()
     everything = shown(app)
     assert f"of them in the response: {LEGEND}" in everything
@@ -133,7 +133,7 @@ def test_the_panel_shows_what_the_model_reads_of_the_sample_in_view(shipped):
 
 def test_a_folded_panel_needs_no_model():
     visit("tokens")
-    assert not services.tasks()
+    assert not tasks.known()
 
 
 def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
@@ -188,7 +188,7 @@ def idle_worker(submitted):
 
 
 def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
-    monkeypatch.setattr(services, "worker", lambda: idle_worker([]))
+    monkeypatch.setattr(tasks, "worker", lambda: idle_worker([]))
     name = selectors.fit(shipped)
     app = visit("tokens", selector=name)
     app.switch_page("pages/unlearn.py").run()
@@ -205,7 +205,7 @@ def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
 
 def test_unlearn_launches_exactly_those_weights_overrides_included(shipped, monkeypatch):
     submitted = []
-    monkeypatch.setattr(services, "worker", lambda: idle_worker(submitted))
+    monkeypatch.setattr(tasks, "worker", lambda: idle_worker(submitted))
     app = visit("tokens", threshold="0.8", alpha="0.5", overrides="0.i1-2_3.o0")
     app.switch_page("pages/unlearn.py").run()
     assert not app.exception

@@ -11,7 +11,7 @@ import pytest
 import typer
 from streamlit.testing.v1 import AppTest
 
-from app import services
+from app import services, tasks
 from app.controls import Source
 from app.unlearn.run_plan import Plan
 from app.unlearn.run_view import weights_text
@@ -75,7 +75,7 @@ def wait_for_checks(at: AppTest) -> None:
     """Until the worker has looked at model and samples, which a link alone does not start."""
     if "Load model" in buttons(at):
         press(at, "Load model")
-    wait_until(lambda: not any(task.running for task in services.tasks().values()))
+    wait_until(lambda: not any(task.running for task in tasks.known().values()))
     at.run()
     assert not at.exception
 
@@ -164,10 +164,10 @@ def test_what_the_model_reads_is_shown_with_its_findings_once_opened(open_page, 
 def test_models_and_samples_are_looked_at_once(open_page, scored):
     at = open_page("unlearn", **scored)
     wait_for_checks(at)
-    (key,) = services.tasks()
+    (key,) = tasks.known()
     at.text_input(key="steps").set_value("3").run()
     at.toggle(key="controls").set_value(True).run()
-    assert [*services.tasks()] == [key]
+    assert [*tasks.known()] == [key]
 
 
 def test_one_click_adds_the_controls(open_page, scored):
@@ -194,7 +194,7 @@ def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
     wait_until(lambda: any(run.metrics for run in runs()))
     at.run()
     assert "2 runs queued" in shown(at)
-    first, second = services.worker().waiting()
+    first, second = tasks.worker().waiting()
     at.button(key=f"cancel-{first.id}").click().run()
     assert first.state.status == "cancelled"
     assert second.state.status == "queued"
@@ -237,7 +237,7 @@ def test_a_run_that_waits_for_the_device_says_for_whom_and_can_be_cancelled(open
 def test_an_end_that_no_disk_took_is_shown_until_it_is_dismissed(open_page, home):
     run = write_run(home, "20260101-100000-npo-hard-0001", "gone")
     shutil.rmtree(run.folder)
-    services.worker()._note(run, RunState("failed", message="The folder is gone."))
+    tasks.worker()._note(run, RunState("failed", message="The folder is gone."))
     at = open_page("unlearn")
     assert f"{run.id}: The folder is gone." in shown(at)
     at.button(key=f"dismiss-{run.id}").click().run()
