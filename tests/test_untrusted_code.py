@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.launch import ROOT
+from tests.runs.new_runs import new_spec
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loading import load_model
-from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.store import RunStore
 
 FOLDERS = ("tokenunlearn", "app", "pages", "benchmarks", "tools")
@@ -77,15 +77,7 @@ def test_no_secret_is_in_specs_errors_or_score_sets(tmp_path, monkeypatch, capfd
         with pytest.raises(TokenUnlearnError) as refusal:
             action()
         sentences.append(str(refusal.value))
-    spec = RunSpec.new(
-        label="a",
-        model="demo",
-        samples="authors:forget10",
-        retain="",
-        rule={"selection": "uniform"},
-        config={"objective": "npo"},
-    )
-    RunStore(tmp_path / "runs").create(spec)
+    RunStore(tmp_path / "runs").create(new_spec("authors:forget10"))
     stored = [path.read_bytes() for path in (tmp_path / "runs").rglob("*") if path.is_file()]
     printed = capfd.readouterr()
     assert stored
