@@ -24,7 +24,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = {"wide": (1360, 900), "narrow": (400, 860)}
 SCHEMES = ("light", "dark")
-PAGES = ("overview", "tokens", "unlearn", "compare", "data", "present")
+PAGES = ("overview", "tokens", "unlearn", "compare", "data", "present", "system")
 # Pictures that the docs show; the others are for looking at.
 SHOWN = ("tokens", "tokens-dark", "tokens-narrow", "unlearn", "compare", "present")
 
