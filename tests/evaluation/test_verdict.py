@@ -81,6 +81,14 @@ def test_without_an_attack_nothing_is_gone():
     assert "Other attacks: reworded questions, " in sentences(page.untested)
 
 
+def test_an_open_verdict_says_what_is_missing():
+    assert judged(0, n=200).headline.endswith("is not shown: no attack was run.")
+    assert judged(1, {"prefix": 0}).headline.endswith("is not shown: too few questions (72) to tell.")
+    assert verdict(report()).headline.endswith("is not shown: no question of it was measured.")
+    alone = verdict(report(result("forget/leaks", 0)))
+    assert alone.headline.endswith("is not shown: no model that never saw it was measured.")
+
+
 def test_hidden_names_the_attack_that_brings_it_back():
     page = judged(0, {"prefix": 0, "relearning_20": 30})
     assert page.outcome == "hidden"
