@@ -175,7 +175,10 @@ def with_columns(columns: str, *names: str, all_turns: bool = False) -> tuple[st
 
 
 def executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, int, int], None]) -> RunState:
-    """Execute a run with its state shown as a bar; Ctrl-C cancels it after the step it is in."""
+    """Execute a run with its state shown as a bar.
+
+    Ctrl-C or SIGTERM cancels it after the step it is in, another one ends the process at once.
+    """
     import signal
     import threading
 
@@ -190,19 +193,21 @@ def executed(run: Run, execute: Callable[..., RunState], phase: Callable[[str, i
         if state.status == "running" and state.phase:
             phase(state.phase, state.done, state.total)
 
-    def cancel(*_: object) -> None:
+    def cancel(number: int, _: object) -> None:
+        if run.cancel_requested:
+            sys.exit(128 + number)
         err.print("Stopping after the current step ...")
         with suppress(RunError):  # it has just ended
             run.request_cancel()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     if threading.current_thread() is not threading.main_thread():
         return execute(between=show)
-    previous = signal.signal(signal.SIGINT, cancel)
+    previous = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return execute(between=show)
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

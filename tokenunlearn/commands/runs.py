@@ -16,6 +16,7 @@ from rich.table import Column, Table
 
 from tokenunlearn.commands.console import Json, Out, bars, executed, last_step, out, print_json, show_ended
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.runs.launch import GRACE
 from tokenunlearn.runs.ledger import set_title
 
 runs_app = typer.Typer(help="List, show, export, cancel, resume, mend and delete runs.", no_args_is_help=True)
@@ -146,6 +147,59 @@ def runs_cancel(run_id: str, out_folder: Out = Path("runs")) -> None:
     run = RunStore(out_folder).get(run_id)
     run.request_cancel()
     out.print(f"{run.id} stops after its current step or batch")
+
+
+@runs_app.command("stop")
+def runs_stop(
+    run_id: str,
+    grace: Annotated[
+        float,
+        typer.Option(help="Seconds until the process is ended by SIGTERM, and again by SIGKILL."),
+    ] = GRACE,
+    out_folder: Out = Path("runs"),
+) -> None:
+    """Stop a run as cancel does and wait for it; end its process if it does not stop.
+
+    Only a process started for its runs (`unlearn --detach`) is ended.
+    """
+    from tokenunlearn.runs.launch import stop
+    from tokenunlearn.runs.store import RunStore
+
+    run = RunStore(out_folder).get(run_id)
+    state = stop(run, grace)
+    out.print(f"{run.id} is {state.status}")
+    if state.active:
+        raise typer.Exit(1)
+
+
+@runs_app.command("log")
+def runs_log(run_id: str, lines: int = 40, out_folder: Out = Path("runs")) -> None:
+    """Show the last lines that the process of a detached run printed."""
+    from rich.text import Text
+
+    from tokenunlearn.runs.launch import log_of
+    from tokenunlearn.runs.store import RunStore
+
+    text = log_of(RunStore(out_folder).get(run_id), lines)
+    out.print(Text.from_ansi(text or "Nothing was printed"), soft_wrap=True)
+
+
+@runs_app.command("execute", hidden=True)
+def runs_execute(run_ids: list[str], out_folder: Out = Path("runs")) -> None:
+    """Carry out runs that another process has started this one for."""
+    from functools import partial
+
+    from tokenunlearn.runs.launch import log_to, taken_over
+    from tokenunlearn.runs.runner import execute
+    from tokenunlearn.runs.store import RunStore
+
+    store = RunStore(out_folder)
+    with taken_over([store.get(run_id) for run_id in run_ids]) as runs:
+        for run in runs:
+            log_to(run)
+            with bars() as phase:
+                executed(run, partial(execute, run), phase)
+            show_ended(run)
 
 
 @runs_app.command("resume")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from tokenunlearn.commands.check import warn
 from tokenunlearn.commands.console import (
@@ -29,6 +30,7 @@ from tokenunlearn.commands.console import (
     last_step,
     listed,
     model_source,
+    out,
     print_json,
     show_ended,
     with_columns,
@@ -146,6 +148,17 @@ def unlearn(
     checkpoint_minutes: Annotated[
         float, typer.Option(help="Minutes from one checkpoint to the next, at least.")
     ] = 5.0,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Carry the runs out in a process of their own and return; see `runs show`, `runs log` and "
+            "`runs stop`.",
+        ),
+    ] = False,
+    processes: Annotated[
+        int, typer.Option(help="With --detach: processes that work on each run, one per GPU.", min=1)
+    ] = 1,
     out_folder: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -160,6 +173,7 @@ def unlearn(
     from tokenunlearn.evaluation.watch import WatchSettings
     from tokenunlearn.models.processes import is_main_process
     from tokenunlearn.runs.grid import make_grid, with_controls
+    from tokenunlearn.runs.launch import launch
     from tokenunlearn.runs.plan import RunPlan
     from tokenunlearn.runs.spec import make_rule
     from tokenunlearn.runs.store import RunStore
@@ -174,6 +188,8 @@ def unlearn(
         configs = with_controls(configs)
     selection = selection or ("hard" if any(c.uses_selection for c in configs) else "uniform")
     needy = next((config for config in configs if config.needs_retain), None)
+    if processes > 1 and not detach:
+        raise TokenUnlearnError("--processes is only for --detach; else start with `accelerate launch`.")
     if needy and not retain:
         raise TokenUnlearnError(
             f'The regularizer "{needy.regularizer}" needs --retain; name samples or use --regularizer none.'
@@ -217,6 +233,11 @@ def unlearn(
         score_set.check_model(lm.revision)
         weights = score_set.weights(make_rule(rule))
     warn(lm, forget, retained if needy else (), weights)
+    if detach:
+        runs = [store.create(spec, score_set) for spec in plan.specs()]
+        launch(runs, processes)
+        _show_launched(runs, as_json)
+        return
     results, failed = [], False
     with nullcontext(out_folder) if is_main_process() else TemporaryDirectory() as scratch:
         folder = Path(scratch)  # one process writes the runs
@@ -233,6 +254,15 @@ def unlearn(
         print_json(results[0] if len(configs) == 1 else results)
     if failed:
         raise typer.Exit(1)
+
+
+def _show_launched(runs: Sequence[Run], as_json: bool) -> None:
+    if as_json:
+        rows = [{"run": run.id, "folder": str(run.folder), **asdict(run.state)} for run in runs]
+        print_json(rows[0] if len(rows) == 1 else rows)
+        return
+    for run in runs:
+        out.print(f"Started {run.id}: {escape(str(run.folder))}", soft_wrap=True)
 
 
 def _carry_out(plan: RunPlan, folder: Path, lm: LoadedModel, scores: ScoreSet | None) -> Iterator[Run]:

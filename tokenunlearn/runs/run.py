@@ -18,12 +18,15 @@ runs/ID/checkpoints/      the last two checkpoints of training, until the run is
 runs/ID/label.txt         what a person calls the run now; the spec keeps the first label
 runs/ID/cancel            there once someone asked to stop
 runs/ID/lock              held by the process that runs it, until the run ends
+runs/ID/process.json      which process that is, if it was started for the run; see launch.py
+runs/ID/log.txt           what that process printed
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -39,7 +42,7 @@ from tokenunlearn.evaluation.watch import Watched
 from tokenunlearn.files import append_line, refusal, replaced, sync, write_json
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
-from tokenunlearn.runs.locks import acquire, is_held, is_owned, release
+from tokenunlearn.runs.locks import PATIENCE, acquire, is_held, is_owned, release
 from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT, AnswerPair, StepRecord
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState, now
@@ -47,6 +50,8 @@ from tokenunlearn.stored import read_json
 from tokenunlearn.training.checkpoints import PREFIX
 
 LONGEST_LABEL = 80
+# Seconds in which a queued run may be on its way to the process that runs it.
+HANDOVER = 2.0
 UNREADABLE = "A process carries out this run, but where it is cannot be read."
 
 
@@ -86,7 +91,7 @@ class Run:
         state = self._stored_state()
         if state.active or state.status == "damaged":
             try:
-                held = is_held(self.lock)
+                held = is_held(self.lock) or (state.status == "queued" and self._is_held_again())
             except OSError as error:
                 reason = f"its lock cannot be read: {error.strerror or error}"
                 unknown = f"Whether a process still carries out this run is unknown; {reason}."
@@ -100,6 +105,14 @@ class Run:
         except RunError as error:
             return RunState("damaged", message=str(error))
         return state
+
+    def _is_held_again(self) -> bool:
+        """Whether a lock that is free was so for an instant only, because the run is new or handed over."""
+        files = [path for name in ("state.json", "process.json") if (path := self.folder / name).exists()]
+        if not any(abs(time.time() - path.stat().st_mtime) < HANDOVER for path in files):
+            return False
+        time.sleep(HANDOVER / 20)
+        return is_held(self.lock)
 
     def _stored_state(self) -> RunState:
         try:
@@ -119,14 +132,17 @@ class Run:
         """Whether this process carries it out."""
         return is_owned(self.lock)
 
-    def take(self) -> None:
+    def take(self, patience: float = PATIENCE) -> None:
         """Become the process that carries it out, until it has ended.
+
+        Args:
+            patience: Seconds to wait for a process that is about to give it up.
 
         Raises:
             RunError: If another process does.
             TokenUnlearnError: If its folder cannot be written.
         """
-        if not self.own and not acquire(self.lock):
+        if not self.own and not acquire(self.lock, patience):
             raise RunError(f'The run "{self.id}" belongs to another process.')
 
     @property
