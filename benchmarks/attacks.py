@@ -29,7 +29,7 @@ def main(
     """Unlearn, attack, write the result."""
     model, samples, rule = tu.load_model(MODEL), tu.load_samples(FORGET), RULES["hard"]
     weights = tu.score(model, samples, preset=PRESET).weights(rule)
-    run = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", seed=seed)
+    run = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", frame=0.0, seed=seed)
     report = tu.attack(run.model, samples.spread(limit), RETRAINED, seed=seed)
     result = {
         "model": MODEL,

@@ -1,9 +1,9 @@
-"""What keeps the sentence around the secret: runs with and without frame loss and level, several seeds.
+"""What keeps the sentence around the secret: runs with and without frame loss and level, and by default.
 
     python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2]
 
-Every run selects at 0.8 and has all other defaults but ``frame`` and ``level`` (of the holdout). Runs
-that ``benchmarks/results/frame.json`` holds are not done again. Writes that file and the tables of
+The default takes its threshold from the scores; every other run selects at 0.8 and differs in ``frame`` and
+``level`` (of the holdout) alone. Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes that file and the tables of
 ``docs/results.md``.
 """
 
@@ -20,7 +20,6 @@ import tokenunlearn as tu
 from benchmarks import RESULTS, tables
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
-from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.suites.suite import SUITES
@@ -28,8 +27,13 @@ from tokenunlearn.folders import ASSETS
 
 # Suite -> what is added to the default settings; a level of True stands for that of the holdout part.
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
-    "authors": {"default": {}, "frame": {"frame": 5.0}, "frame, level": {"frame": 5.0, "level": True}},
-    "prose": {"default": {}, "frame": {"frame": 5.0}},
+    "authors": {
+        "no frame": {"frame": 0.0},
+        "frame": {"frame": 5.0},
+        "frame, level": {"frame": 5.0, "level": True},
+        "default": {},
+    },
+    "prose": {"no frame": {"frame": 0.0}, "frame": {"frame": 5.0}, "default": {}},
 }
 METRICS = (
     *(f"forget/{name}" for name in ("leaks", "cross_leaks", "declines", "broken", "wrong", "frame_kept")),
@@ -56,7 +60,7 @@ def run(suite: str, variant: str, seed: int, limit: int | None) -> dict[str, Any
     settings = dict(VARIANTS[suite][variant])
     if settings.get("level"):
         settings["level"] = tu.score(model, tu.load_samples(f"{suite}:holdout")).level(RULES["hard"])
-    weights = scores.weights(RULES["hard"])
+    weights = scores.weights(None if variant == "default" else RULES["hard"])
     done = tu.unlearn(model, samples, weights, retain=f"{suite}:{known.retain}", seed=seed, **settings)
     before = Report.load(ASSETS / "reports" / f"{start}.json")
     report = tu.evaluate(done.model, suite, retrained, start=before, limit=limit)
@@ -64,6 +68,7 @@ def run(suite: str, variant: str, seed: int, limit: int | None) -> dict[str, Any
         "suite": suite,
         "variant": variant,
         "settings": settings,
+        "rule": weights.rule,
         "seed": seed,
         "stopped": done.stopped,
         "forget_nll": done.history[-1]["forget_nll"],
@@ -90,7 +95,6 @@ def main(
         runs.append(run(suite, variant, seed, limit))
         result = {
             "limit": limit,
-            "rule": describe_rule(RULES["hard"]),
             "retrained": {
                 name: figures(Report.load(ASSETS / "reports" / f"{retrained}.json"))
                 for name, (_, retrained) in MODELS.items()

@@ -62,6 +62,7 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
             retain=SETS[forget],
             objective=objective,
             seed=seed,
+            frame=0.0,
             **SETTINGS[objective],
         )
         result["runs"].append(

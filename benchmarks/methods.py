@@ -71,7 +71,9 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
     plan = [cell for cell in product(seeds, objectives, RULES) if cell not in done]
     for seed, objective, rule in track(plan, f"Unlearning {name}", console=Console(stderr=True)):
         started = time.monotonic()
-        run = tu.unlearn(model, samples, weights[rule], retain=RETAIN, objective=objective, seed=seed)
+        run = tu.unlearn(
+            model, samples, weights[rule], retain=RETAIN, objective=objective, seed=seed, frame=0.0
+        )
         seconds = time.monotonic() - started
         figures_after = figures(tu.evaluate(run.model, "authors", limit=limit))
         result["runs"].append(

@@ -73,7 +73,7 @@ def main(
     for name, seed in track(plan, "Unlearning and evaluating", console=Console(stderr=True)):
         weights = scores.weights(RULES[name])
         started = time.monotonic()
-        done = tu.unlearn(model, samples, weights, retain=RETAIN, objective=objective, seed=seed)
+        done = tu.unlearn(model, samples, weights, retain=RETAIN, objective=objective, seed=seed, frame=0.0)
         seconds = time.monotonic() - started
         report = tu.evaluate(done.model, "authors", "demo-retrained", limit=limit)
         config = {k: v for k, v in vars(done.config).items() if k != "seed"}

@@ -223,7 +223,7 @@ def run_case(case: Case, rules: Sequence[str], seeds: Sequence[int], settings: M
             start = case.probe.sums(case.model, bool(config.bf16))
         entry = {"model": name, "rule": rule, "seed": seed, "settings": identity}
         store(entry | measured_run(case, weights, config, start), "runs", _key)
-    config = UnlearnSettings.from_settings(settings).resolved(case.model)
+    config = UnlearnSettings.from_settings({"frame": 0.0} | settings).resolved(case.model)
     if retrained_name in available_presets():
         retrained = tu.load_model(retrained_name)
         identity = {"revision": retrained.revision, **_measurement(case), "bf16": config.bf16}

@@ -69,7 +69,7 @@ def main(
 def _unlearn(steps: int) -> tuple[tu.LoadedModel, list[dict[str, float]], dict[str, Any]]:
     model, samples = tu.load_model(MODEL), tu.load_samples(FORGET)
     weights = tu.score(model, samples, preset=PRESET, cache=True).weights(RULES["hard"])
-    done = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", steps=steps)
+    done = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", frame=0.0, steps=steps)
     return done.model, done.history, vars(done.config)
 
 

@@ -2,76 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 from functools import cache
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import typer
 
+from tests.doc_blocks import ALL, FENCE, PAGES, README, ROOT, assert_they_run, blocks, that_run
 from tokenunlearn import cli
 
-ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 START = "python -m tokenunlearn "
 LANGUAGES = {"bash", "python", "text", "json", "csv", "mermaid"}
-FENCE = re.compile(r"^(?:<!-- ([^\n]*) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-class Block(NamedTuple):
-    """A fenced block of code, and the comment before it that says how it is to be tested."""
-
-    page: Path
-    number: int
-    mark: str
-    language: str
-    text: str
-
-    @property
-    def runs(self):
-        return self.language in ("bash", "python") and not self.mark.startswith("not run: ")
-
-    @property
-    def where(self):
-        return f"block {self.number} of {self.page.name}"
-
-
-def blocks(path):
-    found = FENCE.findall(path.read_text(encoding="utf-8"))
-    return [Block(path, number, *block) for number, block in enumerate(found, start=1)]
-
-
-ALL = [block for path in PAGES for block in blocks(path)]
-
-
-def pages_that_run():
-    for path in PAGES:
-        run = [block for block in blocks(path) if block.runs]
-        slow = any(block.mark == "slow" for block in run)
-        if run:
-            yield pytest.param(run, id=path.name, marks=[pytest.mark.slow] if slow else [])
-
-
-@pytest.mark.parametrize("run", pages_that_run())
-def test_the_blocks_of_a_page_run_in_order(run, tmp_path):
-    latest = "runs/$(ls -t runs | head -n 1)/"  # the page says ID
-    code = [(b.language, b.text.replace("runs/ID/", latest), b.where) for b in run]
-    paths = {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.workers.run_blocks", json.dumps(code)],
-        cwd=tmp_path,
-        env=os.environ | paths,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+@pytest.mark.parametrize("run", that_run([README]))
+def test_the_blocks_of_the_readme_run_in_order(run, tmp_path):
+    assert_they_run(run, tmp_path)
 
 
 @pytest.mark.parametrize("block", ALL, ids=lambda block: block.where)

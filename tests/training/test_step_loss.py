@@ -154,7 +154,7 @@ def test_several_passes_give_loss_and_gradients_of_one_by_weighting(
 def test_the_frame_is_the_kl_on_what_is_not_selected(tiny_lm):
     one, three = (gradients(tiny_lm, n, frame=2.0) for n in (1, 3))
     assert_equal_steps(three, one)
-    plain = gradients(tiny_lm, 1)
+    plain = gradients(tiny_lm, 1, frame=0.0)
     assert one[0] == pytest.approx(plain[0] + 2.0 * one[1][2].item(), abs=1e-9)
     assert one[1][2] > 0 and plain[1][2] == 0
 
@@ -183,7 +183,7 @@ def test_the_frame_equals_loops(tiny_lm):
 
 @pytest.mark.parametrize("objective", ["npo", "gradient_ascent", "simnpo"])
 def test_a_sample_above_the_level_is_left_alone(tiny_lm, objective):
-    plain = {"objective": objective, "regularizer": "none", "lambda_": 0.0, "batch_size": 5}
+    plain = {"objective": objective, "regularizer": "none", "lambda_": 0.0, "frame": 0.0, "batch_size": 5}
     nll = [x.nll.mean() for x in token_statistics(tiny_lm, tiny_lm.encode_all(FORGET))]
     between = float(sorted(nll)[2] + 1e-3)  # three samples are at or below it
     part, whole = (gradients(tiny_lm, 1, **plain, level=level) for level in (between, 1e6))

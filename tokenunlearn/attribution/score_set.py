@@ -16,6 +16,7 @@ import numpy as np
 
 from tokenunlearn.attribution.importance import ImportanceSettings, importance, knowledge_score, over_words
 from tokenunlearn.attribution.reading import (
+    MARGIN,
     TAIL_SHARE,
     Reading,
     choose_reading,
@@ -150,9 +151,10 @@ class ScoreSet:
     def suggested_threshold(self) -> float:
         """Threshold of the default hard selection, 0..1, chosen from the scores.
 
-        Where words' entropies fall into two groups, as many tokens are selected as the upper group has; else
-        the 15 % of all tokens with the highest importance. The threshold is the least importance among them,
-        rounded down to six digits.
+        Where words' entropies fall into two groups, up to a quarter more tokens are selected than the upper
+        group has, because a missed secret is told in full and a word too many only costs a part of the
+        sentence; else the 15 % of all tokens with the highest importance. The threshold is the least
+        importance among them, rounded down to six digits.
         """
         tokens = np.concatenate([*self.importance, np.empty(0)])
         if not tokens.size:
@@ -165,7 +167,11 @@ class ScoreSet:
             share = float(np.concatenate(hesitant).mean())
         ordered = np.sort(np.nan_to_num(tokens))
         count = min(len(ordered), max(1, round(share * len(ordered))))
-        return math.floor(1e6 * float(ordered[-count])) / 1e6
+        threshold = ordered[-count]
+        if self.chosen_reading == "sharp":  # equal tokens are selected together, or not at all
+            highest_left_out = ordered[: max(0, len(ordered) - round(MARGIN * count))].max(initial=-1.0)
+            threshold = ordered[ordered > highest_left_out].min(initial=threshold)
+        return math.floor(1e6 * float(threshold)) / 1e6
 
     def weights(self, rule: Rule | None = None) -> TokenWeights:
         """Token weights under a rule; overrides win over it.

@@ -36,9 +36,9 @@ RUN_PRESETS: dict[str, RunPreset] = {
         {"objective": "npo", "control": "uniform"},
         "NPO as published: all answer tokens have the same weight.",
     ),
-    "npo, keep the sentence": RunPreset(
-        {"objective": "npo", "frame": 5.0},
-        "NPO with a KL divergence on the unselected answer tokens, which keeps the words around the secret.",
+    "npo, secret alone": RunPreset(
+        {"objective": "npo", "frame": 0.0},
+        "NPO without the KL divergence on unselected answer tokens: nothing holds the words around the secret.",
     ),
     "npo, long texts": RunPreset(
         {"objective": "npo", "beta": 0.01, "lambda_": 10, "steps": 100, "learning_rate": 1e-3},

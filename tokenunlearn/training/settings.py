@@ -30,6 +30,7 @@ DEFAULTS: Mapping[str, Any] = {
     "regularizer": "kl",
     "gamma": 1.0,
     "lambda_": 10.0,
+    "frame": 0.0,
     "steps": 40,
     "batch_size": 12,
     "retain_batch_size": 36,
@@ -52,9 +53,9 @@ class UnlearnSettings(Settings):
     Parameters that control what is read: long.
     Parameters that control memory and speed: gradient_accumulation, gradient_checkpointing, bf16.
 
-    What is left open (None) among regularizer, gamma, lambda_, steps and batch sizes is filled at once with
-    what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and base_model depend on the
-    model and are filled by :meth:`resolved`.
+    What is left open (None) among regularizer, gamma, lambda_, frame, steps and batch sizes is filled at once
+    with what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and base_model depend on
+    the model and are filled by :meth:`resolved`.
 
     A run takes at most 1,000,000 steps, and a step at most 100,000 samples of each kind; LoRA's rank and
     scale are at most 100,000, and every other whole number is below 2^32. Real numbers are finite.
@@ -91,9 +92,10 @@ class UnlearnSettings(Settings):
         None, "Model that never saw the forget set; the weighting su compares against it."
     )
     frame: float = setting(
-        0.0,
+        AUTO,
         "Strength of the KL divergence from the start model on the unselected answer tokens of the forget "
-        "set, which keeps the sentence around the secret.",
+        "set, which keeps the sentence around the secret. Default: recommended for the objective, and 0 where "
+        "a weighting makes the weights.",
         minimum=0,
     )
     level: float | None = setting(
@@ -152,7 +154,9 @@ class UnlearnSettings(Settings):
         if self.weighting in list(CONTROLS):  # what controls were before they had a setting of their own
             object.__setattr__(self, "control", self.weighting)
             object.__setattr__(self, "weighting", "selection")
-        recommended = make_objective(self.objective, self.parameters).recommended
+        recommended = dict(make_objective(self.objective, self.parameters).recommended)
+        if self.weighting != "selection":  # a published weighting stays as it was published
+            recommended.pop("frame", None)
         make_weighting(self.weighting, self.weighting_parameters)
         check_known("control", self.control, (NO_CONTROL, *CONTROLS))
         if self.control != NO_CONTROL and self.weighting != "selection":
