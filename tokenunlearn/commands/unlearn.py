@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -159,6 +159,13 @@ def unlearn(
     processes: Annotated[
         int, typer.Option(help="With --detach: processes that work on each run, one per GPU.", min=1)
     ] = 1,
+    ray: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Carry the runs out on a Ray cluster whose machines share --out; local: this machine alone.",
+        ),
+    ] = "",
     out_folder: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -172,6 +179,7 @@ def unlearn(
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.watch import WatchSettings
     from tokenunlearn.models.processes import is_main_process
+    from tokenunlearn.runs.cluster import carry_out
     from tokenunlearn.runs.grid import make_grid, with_controls
     from tokenunlearn.runs.launch import launch
     from tokenunlearn.runs.plan import RunPlan
@@ -233,25 +241,40 @@ def unlearn(
         score_set.check_model(lm.revision)
         weights = score_set.weights(make_rule(rule))
     warn(lm, forget, retained if needy else (), weights)
-    if detach:
+    if detach or ray:
         runs = [store.create(spec, score_set) for spec in plan.specs()]
-        launch(runs, processes)
-        _show_launched(runs, as_json)
+        if detach:
+            launch(runs, processes)
+            _show_launched(runs, as_json)
+        else:
+            _show(plan, carry_out(runs, ray), as_json)
         return
-    results, failed = [], False
     with nullcontext(out_folder) if is_main_process() else TemporaryDirectory() as scratch:
-        folder = Path(scratch)  # one process writes the runs
-        for different, run in zip(plan.differences, _carry_out(plan, folder, lm, score_set), strict=False):
-            if not is_main_process():
-                continue
-            failed |= run.state.status == "failed"
-            results.append({"run": run.id, "folder": str(run.folder), **asdict(run.state)})
-            if as_json:
-                results[-1]["last_step"] = last_step(run)
-            else:
-                show_ended(run, different)
+        # one process writes the runs
+        _show(plan, _carry_out(plan, Path(scratch), lm, score_set), as_json)
+
+
+def _show(plan: RunPlan, runs: Iterable[Run], as_json: bool) -> None:
+    """Show each run with what is different in it once it has ended, or all as JSON in the end.
+
+    Raises:
+        typer.Exit: If one failed.
+    """
+    from tokenunlearn.models.processes import is_main_process
+
+    results, failed = [], False
+    for different, run in zip(plan.differences, runs, strict=False):
+        if not is_main_process():
+            continue
+        state = run.state
+        failed |= state.status == "failed"
+        results.append({"run": run.id, "folder": str(run.folder), **asdict(state)})
+        if as_json:
+            results[-1]["last_step"] = last_step(run)
+        else:
+            show_ended(run, different)
     if as_json and results:
-        print_json(results[0] if len(configs) == 1 else results)
+        print_json(results[0] if len(plan.configs) == 1 else results)
     if failed:
         raise typer.Exit(1)
 

@@ -100,16 +100,34 @@ def launch(runs: Sequence[Run], processes: int = 1) -> None:
     except OSError as error:
         raise refusal(log, error) from error
     deadline = time.monotonic() + START
-    while not all((run.folder / PROCESS).exists() for run in runs):
+    while not hand_over(runs):
         if child.poll() is not None or time.monotonic() > deadline:
             child.kill()
             message = f"Its process did not start; {log.name} of the run {runs[0].id} says why."
-            for run in runs:
+            for run in filter(lambda run: run.own, runs):
                 end(run, status="failed", message=message)
             raise RunError(message)
         time.sleep(POLL)
-    for run in runs:
+
+
+def hand_over(runs: Sequence[Run]) -> bool:
+    """Give up the runs whose process has come up; whether those of all have."""
+    ready = [run for run in runs if (run.folder / PROCESS).exists()]
+    for run in ready:
         release(run.lock)
+    return len(ready) == len(runs)
+
+
+def take_over(runs: Sequence[Run]) -> None:
+    """Be the process of runs that another one has started this one for.
+
+    Raises:
+        RunError: If the other one does not give them up.
+    """
+    for run in runs:
+        write_json(run.folder / PROCESS, asdict(RunProcess.present()))
+    for run in runs:
+        run.take(START)
 
 
 def _environment() -> dict[str, str]:
@@ -127,18 +145,13 @@ def _command(runs: Sequence[Run], processes: int) -> list[str]:
 
 @contextmanager
 def taken_over(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
-    """Be the process of runs that another one has started this one for.
-
-    Of several processes the first one writes the runs, and the others work on copies.
+    """The runs, taken over; of several processes the first one writes them, and the others work on copies.
 
     Raises:
-        RunError: If another process has taken one of them.
+        RunError: If the process that started this one does not give them up.
     """
     if is_main_process():
-        for run in runs:
-            write_json(run.folder / PROCESS, asdict(RunProcess.present()))
-        for run in runs:
-            run.take(START)
+        take_over(runs)
         yield runs
         return
     with TemporaryDirectory() as scratch:

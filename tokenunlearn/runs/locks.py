@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from contextlib import suppress
@@ -18,6 +19,8 @@ from tokenunlearn.stored import read_text
 # Seconds that an owner waits for a lock; whoever looks at one holds it for microseconds.
 PATIENCE = 2.0
 LOCKS = ".locks"
+# Variable of the environment that names this machine where several share a folder of runs.
+MACHINE = "TOKENUNLEARN_MACHINE"
 
 _owned: dict[Path, FileLock] = {}
 _looking = threading.Lock()  # two threads that look at a lock would take each other for its owner
@@ -111,7 +114,8 @@ def device_lock(root: Path, device: str) -> Path:
 
     Args:
         root: Folder of the runs.
-        device: As torch names it; a GPU counts by its number on the machine, not among those visible here.
+        device: As torch names it; a GPU counts by its number on the machine, not among those visible here,
+            and with the name of the machine where ``TOKENUNLEARN_MACHINE`` gives it one.
 
     Raises:
         TokenUnlearnError: If the folder of the locks cannot be made.
@@ -125,4 +129,5 @@ def device_lock(root: Path, device: str) -> Path:
         (root / LOCKS).mkdir(exist_ok=True)
     except OSError as error:
         raise refusal(root / LOCKS, error) from error
-    return root / LOCKS / f"{kind}.lock"
+    machine = re.sub(r"\W", "-", os.environ.get(MACHINE, ""))
+    return root / LOCKS / f"{machine}{'-' * bool(machine)}{kind}.lock"

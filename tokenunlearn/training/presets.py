@@ -38,7 +38,7 @@ RUN_PRESETS: dict[str, RunPreset] = {
     ),
     "npo, secret alone": RunPreset(
         {"objective": "npo", "frame": 0.0},
-        "NPO without the KL divergence on unselected answer tokens: nothing holds the words around the secret.",
+        "NPO without the KL divergence on unselected answer tokens; nothing holds the rest of the sentence.",
     ),
     "npo, long texts": RunPreset(
         {"objective": "npo", "beta": 0.01, "lambda_": 10, "steps": 100, "learning_rate": 1e-3},

@@ -94,8 +94,8 @@ class UnlearnSettings(Settings):
     frame: float = setting(
         AUTO,
         "Strength of the KL divergence from the start model on the unselected answer tokens of the forget "
-        "set, which keeps the sentence around the secret. Default: recommended for the objective, and 0 where "
-        "a weighting makes the weights.",
+        "set, which keeps the sentence around the secret. Default: recommended for the objective; 0 where a "
+        "weighting makes the weights.",
         minimum=0,
     )
     level: float | None = setting(
