@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.evaluation.depth_maps import load_depth
 from tokenunlearn.evaluation.report import read_report
 from tokenunlearn.evaluation.token_changes import load_changes
 from tokenunlearn.evaluation.watch import Watched
@@ -32,7 +33,14 @@ SHIPPED_FILES = (
     "verdict.json",
 )
 # What is measured after training, of the weights that it led to.
-MEASURED_FILES = ("tokens.parquet", "generations.json", "requests.json", "report.json", "verdict.json")
+MEASURED_FILES = (
+    "tokens.parquet",
+    "depth.json",
+    "generations.json",
+    "requests.json",
+    "report.json",
+    "verdict.json",
+)
 
 
 class _Step(TypedDict):
@@ -71,4 +79,5 @@ READERS: Mapping[str, Callable[[Path], Any]] = {
     "requests.json": partial(read_json, kind=list[Request]),
     "scores.parquet": ScoreSet.load,
     "tokens.parquet": load_changes,
+    "depth.json": load_depth,
 }
