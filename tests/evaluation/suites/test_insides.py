@@ -80,4 +80,4 @@ def test_evaluate_takes_depth(call, tiny_folder, retrained):
 
 def test_evaluate_refuses_depth_without_a_retrained_model(call, tiny_folder):
     done = call("evaluate", "--model", tiny_folder, "--depth")
-    assert done.code == 1 and "needs a retrained model" in done.sentence
+    assert done.code == 2 and "needs a retrained model" in done.sentence
