@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS, depth_table, frame_table, signals_tables
+from benchmarks import RESULTS, depth_table, frame_table, signals_tables, snr_table
 from benchmarks.methods_figure import draw
 from tokenunlearn.evaluation import Verdict
 from tokenunlearn.folders import ASSETS
@@ -379,6 +379,14 @@ def _depth_section(result: dict[str, Any]) -> str:
     return depth_table.SECTION.format(table=table, seconds=seconds, n=n, **named)
 
 
+def _snr_section(result: dict[str, Any]) -> str:
+    models = (
+        snr_table.section(name, figures, markdown(*snr_table.snr_table(figures)))
+        for name, figures in result["models"].items()
+    )
+    return snr_table.SECTION.format(models="\n".join(models))
+
+
 def selectivity_table(result: dict[str, Any]) -> str:
     """Rules as rows; gold and other tokens at equal steps, then at equal mean change, as columns."""
     figures = ("p_gold", "p_other", "change_gold", "change_other", "selectivity")
@@ -495,6 +503,7 @@ SECTIONS = {
     "outcomes": _outcomes_section,
     "frame": _frame_section,
     "depth": _depth_section,
+    "snr": _snr_section,
     "attacks": _attacks_section,
     "hazard": _hazard_section,
     "selectivity": _selectivity_section,
