@@ -38,6 +38,7 @@ from tokenunlearn.training.gradient_signal import (
     TokenGradients,
     signal_share,
     snr,
+    snr_gain,
     snr_ratio,
     splits,
     token_gradients,
@@ -47,8 +48,8 @@ from tokenunlearn.training.gradient_signal import (
 from tokenunlearn.training.settings import UnlearnSettings
 
 PATH = RESULTS / "snr.json"
-# Samples that are measured, evenly spread; one backward pass a token takes SmolLM2 a third of a second.
-LIMITS = {"demo": None, "smollm2-tofu": 20}
+# Samples that are measured, evenly spread; a backward pass, one a token, takes SmolLM2 half a second.
+LIMITS = {"demo": None, "smollm2-tofu": 15}
 THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 TEMPERATURES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 DRAWS = 10  # of the random control
@@ -65,6 +66,7 @@ def measured(gradients: Sequence[TokenGradients], variants: Sequence[Weights]) -
     return {
         "snr": snr(rows, groups),
         "to_uniform": snr_ratio(rows, uniform, groups),
+        "by_sample": snr_gain(rows, uniform, groups),
         "selected": int(sum((w > 0).sum() for w in variants[0])),
         "samples": sum(bool((w > 0).any()) for w in variants[0]),
     }

@@ -11,8 +11,9 @@ SECTION = """## Gradient signal-to-noise
 that unlearning trains by default; see [method.md](method.md#gradient-signal-to-noise). Signal: squared length
 of the weighted gradient inside the unlearning subspace, the span of the gradients of the paraphrases' gold
 tokens; noise: of the rest. SNR is their ratio over all samples together, "to uniform" the SNR over that of
-uniform weights. In parentheses: 95 % bootstrap CI over subjects. `random` moves the weights of `default` to
-other tokens of the same answer (mean of 10 draws); `gold` selects the gold tokens alone.
+uniform weights, "by sample" the geometric mean of what it is for each sample alone, in which samples of long
+gradients count no more than others. In parentheses: 95 % bootstrap CI over subjects. `random` moves the
+weights of `default` to other tokens of the same answer (mean of 10 draws); `gold` selects the gold tokens alone.
 
 {models}"""
 MODEL = """### {name}: signal and noise
@@ -39,7 +40,14 @@ def snr_table(result: dict[str, Any]) -> Table:
     for name, points in result["curves"].items():
         setting = "threshold" if name == "hard" else "temperature"
         rows += [_row(f"{name}, {setting} {point['at']:g}", point) for point in points]
-    return ["weights", "SNR", "to uniform", "tokens selected", "samples with any"], rows
+    return [
+        "weights",
+        "SNR",
+        "to uniform",
+        "to uniform, by sample",
+        "tokens selected",
+        "samples with any",
+    ], rows
 
 
 def judgment(result: dict[str, Any]) -> str:
@@ -90,4 +98,10 @@ def figure(values: list[float], digits: int = 4) -> str:
 
 def _row(name: str, figures: dict[str, Any]) -> list[str]:
     counts = f"{figures['selected']:,}", str(figures["samples"])
-    return [name, figure(figures["snr"]), figure(figures["to_uniform"], 2), *counts]
+    return [
+        name,
+        figure(figures["snr"]),
+        figure(figures["to_uniform"], 2),
+        figure(figures["by_sample"], 2),
+        *counts,
+    ]

@@ -15,6 +15,7 @@ from tokenunlearn.training.gradient_signal import (
     Text,
     signal_share,
     snr,
+    snr_gain,
     snr_ratio,
     splits,
     token_gradients,
@@ -100,6 +101,13 @@ def test_texts_without_facts_held_apart_are_refused(tiny_lm):
     texts, _ = inputs(tiny_lm)
     with pytest.raises(TokenUnlearnError, match="paraphrases with gold spans"):
         token_gradients(tiny_lm, texts, [])
+
+
+def test_a_gain_counts_every_row_alike():
+    others = np.array([[1.0, 1.0], [100.0, 100.0], [1.0, 1.0]])
+    rows = others * [[4.0, 1.0], [1.0, 1.0], [0.0, 0.0]]  # the last one selects nothing
+    assert snr_gain(rows, others, [0, 1, 2])[0] == pytest.approx(2.0)
+    assert snr_ratio(rows, others, [0, 1, 2])[0] == pytest.approx((104 / 101) / (102 / 102))
 
 
 def test_weights_that_select_nothing_have_no_ratio():

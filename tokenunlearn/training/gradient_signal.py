@@ -229,6 +229,21 @@ def snr_ratio(
     return _figure(*(_ratio(own) / _ratio(other) for own, other in pairs))
 
 
+def snr_gain(
+    rows: Float[np.ndarray, "rows 2"],
+    others: Float[np.ndarray, "rows 2"],
+    groups: Sequence[int] | np.ndarray,
+) -> Interval:
+    """:func:`snr_ratio` of each row alone, geometric mean, so that rows of long gradients count no more.
+
+    Rows without signal or noise are left out.
+    """
+    known = (rows > 0).all(1) & (others > 0).all(1)
+    gains = np.log(_ratio(rows[known]) / _ratio(others[known]))
+    sums = _draws(np.stack([gains, np.ones(len(gains))], axis=1), np.asarray(groups)[known])
+    return _figure(*(np.exp(_ratio(values)) for values in sums))
+
+
 def _ratio(sums: np.ndarray) -> np.ndarray:
     """Signal over noise; NaN where no token has a weight."""
     return np.divide(sums[..., 0], sums[..., 1], out=np.full(sums.shape[:-1], np.nan), where=sums[..., 1] > 0)
