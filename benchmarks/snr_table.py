@@ -13,7 +13,7 @@ of the weighted gradient inside the unlearning subspace, the span of the gradien
 tokens; noise: of the rest. SNR is their ratio over all samples together, "to uniform" the SNR over that of
 uniform weights, "by sample" the geometric mean of what it is for each sample alone, in which samples of long
 gradients count no more than others. In parentheses: 95 % bootstrap CI over subjects. `random` moves the
-weights of `default` to other tokens of the same answer (mean of 10 draws); `gold` selects the gold tokens alone.
+weights of `default` to other tokens of the same answer (mean of 10 draws); `gold` selects the gold tokens.
 
 {models}"""
 MODEL = """### {name}: signal and noise
