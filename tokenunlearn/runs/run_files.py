@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.evaluation.depth_maps import load_depth
 from tokenunlearn.evaluation.report import read_report
 from tokenunlearn.evaluation.token_changes import load_changes
 from tokenunlearn.evaluation.watch import Watched
@@ -79,5 +78,4 @@ READERS: Mapping[str, Callable[[Path], Any]] = {
     "requests.json": partial(read_json, kind=list[Request]),
     "scores.parquet": ScoreSet.load,
     "tokens.parquet": load_changes,
-    "depth.json": load_depth,
 }
