@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS, frame_table, signals_tables
+from benchmarks import RESULTS, depth_table, frame_table, signals_tables, snr_table
 from benchmarks.methods_figure import draw
 from tokenunlearn.evaluation import Verdict
 from tokenunlearn.folders import ASSETS
@@ -372,6 +372,21 @@ def _frame_section(result: dict[str, Any]) -> str:
     return frame_table.SECTION.format(table=markdown(*frame_table.frame_table(result)))
 
 
+def _depth_section(result: dict[str, Any]) -> str:
+    table, runs = markdown(*depth_table.depth_table(result)), result["runs"]
+    seconds, n = statistics.median(run["seconds"] for run in runs), runs[0]["depth"][3]
+    named = {name: result[name] for name in ("model", "retrained", "forget")}
+    return depth_table.SECTION.format(table=table, seconds=seconds, n=n, **named)
+
+
+def _snr_section(result: dict[str, Any]) -> str:
+    models = (
+        snr_table.section(name, figures, markdown(*snr_table.snr_table(figures)))
+        for name, figures in result["models"].items()
+    )
+    return snr_table.SECTION.format(models="\n".join(models))
+
+
 def selectivity_table(result: dict[str, Any]) -> str:
     """Rules as rows; gold and other tokens at equal steps, then at equal mean change, as columns."""
     figures = ("p_gold", "p_other", "change_gold", "change_other", "selectivity")
@@ -487,6 +502,8 @@ SECTIONS = {
     "smollm2": _smollm2_section,
     "outcomes": _outcomes_section,
     "frame": _frame_section,
+    "depth": _depth_section,
+    "snr": _snr_section,
     "attacks": _attacks_section,
     "hazard": _hazard_section,
     "selectivity": _selectivity_section,

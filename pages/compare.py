@@ -9,13 +9,13 @@ from typing import Any
 import streamlit as st
 
 from app import access, services
-from app.compare import compare_answers, compare_views, comparison, export, run_index, run_table
+from app.compare import compare_answers, compare_views, comparison, depth_view, export, run_index, run_table
 from app.compare.comparison import LETTERS, Contender
 from app.compare.run_index import RunEntry
 from app.unlearn import command_line, run_view
 from tokenunlearn.evaluation.report import ReportValues
 
-VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Requests", "Settings")
+VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Depth", "Requests", "Settings")
 
 
 def choose(comparable: list[RunEntry]) -> list[RunEntry]:
@@ -158,6 +158,8 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
         compare_views.show_questions(reports)
     elif view == "Tokens":
         compare_views.show_tokens(columns)
+    elif view == "Depth":
+        depth_view.show(columns)
     elif view == "Requests":
         compare_views.show_requests(columns)
     else:

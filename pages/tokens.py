@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import access, background, controls, input_panel, services, state, token_view
 from app.errors import show_error
-from app.tokens import selector_panel, token_notices, token_panels
+from app.tokens import selector_panel, snr_chart, token_notices, token_panels
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import NothingSelectedError
@@ -46,6 +46,7 @@ def show_tabs(mixed: ScoreSet, weights: list[np.ndarray], settings: state.TokenS
         "Rule": lambda: token_panels.rule(mixed, settings, index),
         "Forget set": lambda: token_panels.forget_set(mixed, weights),
         "Sensitivity": lambda: token_panels.sensitivity(mixed, weights, settings),
+        "Signal to noise": lambda: snr_chart.show(source, mixed, weights, settings),
     }
     for tab, draw in zip(
         st.tabs(list(tabs), key="charts", on_change="rerun", bind="query-params"), tabs.values(), strict=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,6 +70,13 @@ def evaluate(
     judge: Annotated[
         str, typer.Option(help="What says which answers are broken: words or smollm2.")
     ] = "words",
+    depth: Annotated[
+        bool,
+        typer.Option(
+            "--depth",
+            help="Unlearning depth too: patch hidden states into the start model, the one of --adapter.",
+        ),
+    ] = False,
     truth_ratio: Annotated[
         str, typer.Option(help="Mean over the wrong answers: geometric_mean or prob_mean.")
     ] = "geometric_mean",
@@ -83,6 +91,7 @@ def evaluate(
     """Measure what was forgotten and what was retained."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
     from tokenunlearn.evaluation.judges import check_judge
+    from tokenunlearn.evaluation.suites.insides import check_depth
     from tokenunlearn.evaluation.suites.suite import check_suite, known_retrained, start_report
 
     source = model_source(model, adapter, template_kwargs, quantization)
@@ -92,6 +101,8 @@ def evaluate(
         retrained = known_retrained(source.name, suite, forget)
     check_judge(judge)
     check_suite(suite, limit)
+    if depth:
+        check_depth(suite, retrained)
     before: Report | str | None = start
     if before is None and source.adapters:
         *earlier, _ = source.adapters
@@ -99,6 +110,7 @@ def evaluate(
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
     lm = source.load()
+    original = replace(source, adapters=source.adapters[:-1]).load() if depth else None
     with bars() as phase:
         report = evaluate_model(
             lm,
@@ -106,6 +118,7 @@ def evaluate(
             retrained,
             start=before,
             judge=judge,
+            depth=original,
             forget=forget,
             retain=retain,
             limit=limit,

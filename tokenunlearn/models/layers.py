@@ -43,6 +43,15 @@ def _layers(model: PreTrainedModel) -> tuple[str, torch.nn.ModuleList]:
     )
 
 
+def decoder_layers(model: PreTrainedModel) -> torch.nn.ModuleList:
+    """The decoder layers, the lowest first.
+
+    Raises:
+        TokenUnlearnError: If the architecture's layers are not known.
+    """
+    return _layers(model)[1]
+
+
 def steered_layer(model: PreTrainedModel) -> int:
     """The layer RMU steers by default: 7, counted from 0, or two thirds of the way up in shallow models.
 

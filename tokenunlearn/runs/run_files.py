@@ -32,7 +32,14 @@ SHIPPED_FILES = (
     "verdict.json",
 )
 # What is measured after training, of the weights that it led to.
-MEASURED_FILES = ("tokens.parquet", "generations.json", "requests.json", "report.json", "verdict.json")
+MEASURED_FILES = (
+    "tokens.parquet",
+    "depth.json",
+    "generations.json",
+    "requests.json",
+    "report.json",
+    "verdict.json",
+)
 
 
 class _Step(TypedDict):

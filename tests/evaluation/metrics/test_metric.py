@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tokenunlearn.evaluation import evaluate
-from tokenunlearn.evaluation.metrics import METRICS, ChoiceMetric, PartMetric, SuiteMetric
+from tokenunlearn.evaluation.metrics import METRICS, ChoiceMetric, ModelMetric, PartMetric, SuiteMetric
 from tokenunlearn.evaluation.metrics.metric import Column, LeftOut
 from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES
 from tokenunlearn.evaluation.result import MetricResult
@@ -18,7 +18,7 @@ def test_every_metric_says_what_it_is_and_what_it_reads(metric):
     assert re.fullmatch(r"[a-z0-9_]+", metric.name)
     assert re.fullmatch(r"[A-Zp].{20,}\.", metric.help)
     assert metric.needs
-    assert isinstance(metric, PartMetric | SuiteMetric | ChoiceMetric)
+    assert isinstance(metric, PartMetric | SuiteMetric | ModelMetric | ChoiceMetric)
 
 
 def test_a_report_holds_nothing_but_listed_metrics(tiny_lm, towns_suite):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tokenunlearn.evaluation.metrics.accuracy import ACCURACY
+from tokenunlearn.evaluation.metrics.depth import DEPTH
 from tokenunlearn.evaluation.metrics.exact_memorization import EXACT_MEMORIZATION
 from tokenunlearn.evaluation.metrics.extraction_strength import EXTRACTION_STRENGTH
 from tokenunlearn.evaluation.metrics.forget_quality import FORGET_QUALITY
@@ -16,7 +17,13 @@ from tokenunlearn.evaluation.metrics.membership import (
     MIN_K_PLUS_PLUS,
     ZLIB,
 )
-from tokenunlearn.evaluation.metrics.metric import ChoiceMetric, Metric, PartMetric, SuiteMetric
+from tokenunlearn.evaluation.metrics.metric import (
+    ChoiceMetric,
+    Metric,
+    ModelMetric,
+    PartMetric,
+    SuiteMetric,
+)
 from tokenunlearn.evaluation.metrics.outcomes import FORGOTTEN_OUTCOMES
 from tokenunlearn.evaluation.metrics.privacy_leakage import PRIVACY_LEAKAGE
 from tokenunlearn.evaluation.metrics.probability import PROBABILITY
@@ -49,8 +56,9 @@ METRICS: dict[str, Metric] = {
         MODEL_UTILITY,
         FORGET_QUALITY,
         PRIVACY_LEAKAGE,
+        DEPTH,
         ACCURACY,
     )
 }
 
-__all__ = ["METRICS", "ChoiceMetric", "Metric", "PartMetric", "SuiteMetric"]
+__all__ = ["METRICS", "ChoiceMetric", "Metric", "ModelMetric", "PartMetric", "SuiteMetric"]

@@ -12,8 +12,11 @@ from tokenunlearn.evaluation.result import Better, MetricResult, mean_result
 
 if TYPE_CHECKING:
     from tokenunlearn.datasets.choices import ChoiceSet
+    from tokenunlearn.datasets.samples import SampleSet
     from tokenunlearn.evaluation.judges import Fluency
     from tokenunlearn.evaluation.measurement import MeasuredPart, Part
+    from tokenunlearn.models.forward import Progress
+    from tokenunlearn.models.loaded_model import LoadedModel
 
 JUDGED = ("forget", "retain", "options")
 
@@ -140,6 +143,32 @@ class SuiteMetric(Metric):
     """
 
     of: Callable[[Comparison], list[MetricResult]]
+
+
+@dataclass(frozen=True)
+class Models:
+    """The three models that a figure of their insides compares.
+
+    Attributes:
+        model: The unlearned model.
+        start: The model before unlearning.
+        retrained: The model that never saw the forget set.
+    """
+
+    model: LoadedModel
+    start: LoadedModel
+    retrained: LoadedModel
+
+
+@dataclass(frozen=True)
+class ModelMetric(Metric):
+    """A figure of a part to be forgotten that reads the insides of three models; measured on request.
+
+    Attributes:
+        of: From models, samples and progress to a result; None where no sample has a value.
+    """
+
+    of: Callable[[Models, SampleSet, Progress], MetricResult | None]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.judges import JUDGES, Judge, check_judge
 from tokenunlearn.evaluation.measurement import Forms, Measurement, Meter, Part, PhaseProgress
-from tokenunlearn.evaluation.metrics.metric import Column
+from tokenunlearn.evaluation.metrics.metric import Column, Models
 from tokenunlearn.evaluation.metrics.truth_ratio import TruthRatioForm
 from tokenunlearn.evaluation.report import Report, git_revision, versions
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, evaluate_choices
+from tokenunlearn.evaluation.suites.insides import check_depth, inside_results
 from tokenunlearn.evaluation.suites.own_suite import OWN, own_parts, remarks
 from tokenunlearn.evaluation.summary import calibrated, summarize
 from tokenunlearn.folders import ASSETS
@@ -112,6 +113,7 @@ def evaluate(
     extraction_strength_form: str = "exact",
     start: Report | str | Path | None = None,
     judge: str | Judge = "words",
+    depth: LoadedModel | str | None = None,
     token_budget: int | None = None,
     progress: PhaseProgress | None = None,
 ) -> Report:
@@ -135,17 +137,23 @@ def evaluate(
             ``assets/reports`` is read where there is one. Retained pairs need it.
         judge: Says which answers are broken: "words", "smollm2", or an object of the shape
             :class:`~tokenunlearn.evaluation.judges.Judge`.
+        depth: The model before unlearning itself, loaded or by name, to measure the unlearning depth with,
+            see :func:`~tokenunlearn.evaluation.depth_patching.unlearning_depth`. It also loads the retrained
+            model, whose name or report must be given.
         token_budget: Most tokens in one batch; by default what suits a CPU.
         progress: Called with phase, done and total.
 
     Raises:
         TokenUnlearnError: If the suite, a form or the judge is unknown, the limit is below 2, a split is
             empty, the retrained model's report covers other rows or another form or it was trained on the
-            forget set, or the start model's report is of another suite.
+            forget set, the start model's report is of another suite, or depth is to be measured without a
+            retrained model, on multiple-choice questions or with models that cannot be compared.
         ModelNotFoundError: If the retrained model, the start model or the judge cannot be loaded.
         SampleTooLongError: If a sample does not fit the model's context.
     """
     check_suite(suite, limit)
+    if depth is not None:
+        check_depth(suite, retrained)
     if suite in CHOICE_SUITES:
         return evaluate_choices(
             model,
@@ -173,6 +181,8 @@ def evaluate(
         judge = JUDGES[judge]([s for part in parts.values() for s in part.samples])
     fluency = calibrated(judge, parts, before, theirs)
     metrics = summarize(parts, found, theirs, before, fluency)
+    if depth is not None:
+        metrics |= inside_results(meter, _models(meter, depth, str(retrained)), parts)
     settings = {
         "forget": forget,
         "retain": retain,
@@ -320,6 +330,17 @@ def _start(
         )
     same = all(report.settings.get(name) == known for name, known in _hashes(retained).items())
     return _known(report, forms) if same else Measurement()
+
+
+def _models(meter: Meter, start: LoadedModel | str, retrained: str) -> Models:
+    """The models that a figure of their insides compares."""
+    if Path(retrained).suffix == ".json":
+        retrained = Report.load(retrained).model
+    return Models(
+        meter.model,
+        _other(meter, "start", start).model if isinstance(start, str) else start,
+        _other(meter, "retrained", retrained).model,
+    )
 
 
 def _other(meter: Meter, role: str, name: str) -> Meter:

@@ -1,0 +1,199 @@
+"""The view Depth of a comparison: is the fact still in the hidden states, layer by layer?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import access, background, tasks
+from app.charts import SCALE, axis_text
+from app.compare.compare_charts import LEGEND, MARGIN, name_text
+from app.compare.compare_views import chart, colors_of
+from app.compare.comparison import ABSENT, Contender
+from app.errors import show_error
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.depth_maps import DepthMap, load_depth, save_depth
+from tokenunlearn.evaluation.result import mean_result
+from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.retraining import retrained_for
+from tokenunlearn.runs.run import Run
+
+DEPTH = "depth.json"
+
+
+def measure_depth(run: Run, retrained: str) -> Callable[[tasks.Task], None]:
+    """Work that measures the unlearning depth of a run on its forget set and stores it with the run."""
+
+    def work(task: tasks.Task) -> None:
+        from tokenunlearn.datasets import load_samples
+        from tokenunlearn.evaluation.depth_patching import unlearning_depth
+        from tokenunlearn.models.context import fit_context
+        from tokenunlearn.training.settings import UnlearnSettings
+
+        spec, worker = run.spec, tasks.worker()
+        sources = (run.result, run.start, ModelSource(retrained, template_kwargs=spec.template_kwargs))
+        model, start, other = map(worker.model, sources)
+        long = UnlearnSettings.from_settings(spec.config).long
+        samples = fit_context(start, load_samples(spec.samples), long)
+        maps = unlearning_depth(model, start, other, samples, progress=task.progress)
+        if not maps:
+            raise TokenUnlearnError("Unlearning depth needs gold spans, which these samples do not have.")
+        save_depth(maps, run.folder / DEPTH)
+
+    return work
+
+
+def depth_of(columns: Sequence[Contender]) -> dict[str, list[DepthMap]]:
+    """Letter of a run -> its depth maps, where they were measured; a damaged file shows one sentence."""
+    maps = {}
+    for column in columns:
+        path = column.run and column.run.folder / DEPTH
+        if path and path.is_file():
+            try:
+                maps[column.name] = load_depth(path)
+            except TokenUnlearnError as error:
+                show_error(error)
+    return maps
+
+
+def show(columns: Sequence[Contender]) -> None:
+    """Depth of each run: over all layers, by layer, and by layer and gold token of one sample."""
+    maps = depth_of(columns)
+    for column in columns:
+        if column.run and column.loadable and column.name not in maps:
+            _offer(column, column.run)
+    if not maps:
+        st.info(
+            "Unlearning depth is not measured for these runs yet. It shows whether the fact is still in the "
+            "hidden states although the answer no longer states it."
+        )
+        return
+    rows = [{"run": name, **_summary(own)} for name, own in maps.items()]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        placeholder=ABSENT,
+        alt="Unlearning depth of each run over all layers",
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f") for name in ("depth", "low", "high")
+        },
+    )
+    st.caption(
+        "0: the start model's upper layers read the fact from this run's hidden states as before. "
+        "1: they find no more of it than in those of the retrained model. "
+        "Low and high: 95 % CI over questions."
+    )
+    chart(
+        "Depth by layer",
+        "Mean over the gold tokens of all samples, one layer patched at a time. "
+        "Low values in lower layers below high ones mean that the fact is only hidden.",
+        layer_curves(maps, colors_of(columns)),
+    )
+    by_sample = {name: {m.sample_id: m for m in own} for name, own in maps.items()}
+    ids = list(dict.fromkeys(i for samples in by_sample.values() for i in samples))
+    sample = st.selectbox("Sample", ids, key="sample", bind="query-params")
+    for name, samples in by_sample.items():
+        if sample in samples:
+            st.text(samples[sample].question)
+            chart(
+                f"Depth of {name} by layer and gold token",
+                "Light: recoverable at this layer. Dark: gone, as in the retrained model. "
+                "Empty: the retrained model's states predict the token as well as the start model's.",
+                depth_heatmap(samples[sample]),
+            )
+
+
+def _offer(column: Contender, run: Run) -> None:
+    retrained, key = retrained_for(run), f"depth-{run.id}"
+    if retrained is None:
+        st.caption(f"No retrained model is known for {column.name}; unlearning depth needs one.")
+    elif access.may("start"):
+        label = f"Measure unlearning depth of {column.name}"
+        if st.button(label, icon=":material/layers:", key=f"button-{key}"):
+            tasks.start(key, label, measure_depth(run, retrained))
+    background.wait_for(key)
+
+
+def _summary(maps: Sequence[DepthMap]) -> dict[str, Any]:
+    result = mean_result("depth", [m.score for m in maps], [m.sample_id for m in maps], "higher")
+    if result is None or result.interval is None:
+        return {"depth": None, "low": None, "high": None, "questions": 0}
+    low, high = result.interval
+    return {"depth": result.value, "low": low, "high": high, "questions": result.n}
+
+
+def layer_curves(maps: Mapping[str, Sequence[DepthMap]], colors: Mapping[str, str]) -> go.Figure:
+    """Mean depth of each layer over the gold tokens of all samples, one line a run.
+
+    Args:
+        maps: Run -> its depth maps.
+        colors: Run -> color.
+    """
+    figure = go.Figure()
+    for name, own in maps.items():
+        values = np.concatenate([m.covered for m in own], axis=1)  # (layers, tokens)
+        counts = (~np.isnan(values)).sum(1)
+        layers = [(layer, i) for i, layer in enumerate(own[0].layers) if counts[i]]
+        figure.add_scatter(
+            x=[layer for layer, _ in layers],
+            y=[float(np.nanmean(values[i])) for _, i in layers],
+            customdata=[int(counts[i]) for _, i in layers],
+            name=name_text(name),
+            mode="lines+markers",
+            line={"color": colors[name]},
+            hovertemplate="layer %{x}: %{y:.3f} (%{customdata} tokens)<extra></extra>",
+        )
+    return figure.update_layout(
+        height=320,
+        margin=MARGIN,
+        legend=LEGEND,
+        showlegend=True,
+        xaxis={"title": "patched layer, counted from 0"},
+        yaxis={"title": "depth, 0 to 1", "range": [-0.03, 1.03]},
+    )
+
+
+def depth_heatmap(depth: DepthMap) -> go.Figure:
+    """Layers, the last on top, by gold tokens: 0 recoverable, 1 gone as in the retrained model."""
+    hover = [
+        [
+            f"{axis_text(text, 40)} at layer {layer}"
+            f"<br>depth {'–' if np.isnan(depth.covered[r, t]) else f'{depth.covered[r, t]:.3f}'}"
+            f"<br>log p lost: {depth.lost[r, t]:.3f} nats, retrained {depth.lost_retrained[r, t]:.3f} nats"
+            for t, text in enumerate(depth.texts)
+        ]
+        for r, layer in enumerate(depth.layers)
+    ]
+    places = list(range(len(depth.texts)))
+    figure = go.Figure(
+        go.Heatmap(
+            z=depth.covered,
+            x=places,
+            y=[str(layer) for layer in depth.layers],
+            text=hover,
+            hoverinfo="text",
+            hoverongaps=True,
+            colorscale=SCALE,
+            zmin=0,
+            zmax=1,
+            xgap=2,
+            ygap=2,
+            colorbar={"title": "depth", "thickness": 12},
+        )
+    )
+    return figure.update_layout(
+        height=150 + 26 * len(depth.layers),
+        margin=MARGIN,
+        xaxis={
+            "tickmode": "array",
+            "tickvals": places,
+            "ticktext": [axis_text(t) for t in depth.texts],
+            "title": "gold token",
+        },
+        yaxis={"title": "patched layer", "type": "category"},
+    )

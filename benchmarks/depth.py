@@ -1,0 +1,90 @@
+"""Gone or hidden inside? Unlearning depth of the default run beside uniform NPO, several seeds.
+
+    python -m benchmarks.depth [--seeds 0,1,2]
+
+Both forget ``authors:forget10`` in ``demo`` with all other settings at their defaults. Runs that
+``benchmarks/results/depth.json`` holds are not done again. Writes that file and
+``docs/results.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import product
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+import tokenunlearn as tu
+from benchmarks import RESULTS, tables
+from tokenunlearn.evaluation.depth_maps import DepthMap
+from tokenunlearn.evaluation.depth_patching import unlearning_depth
+from tokenunlearn.evaluation.report import git_revision, versions
+from tokenunlearn.evaluation.result import MetricResult, mean_result
+
+PATH = RESULTS / "depth.json"
+MODEL, RETRAINED = "demo", "demo-retrained"
+FORGET, RETAIN = "authors:forget10", "authors:retain90"
+RULES = {"default": None, "uniform": tu.Uniform()}
+
+
+def figures(maps: list[DepthMap]) -> dict[str, Any]:
+    """The score of all layers together and of each layer alone, as value, interval and n."""
+    ids = [m.sample_id for m in maps]
+    alone = [[_mean(m.covered[i]) for m in maps] for i in range(len(maps[0].layers))]
+    return {
+        "depth": _figure(mean_result("depth", [m.score for m in maps], ids, "higher")),
+        "layers": {
+            str(layer): _figure(mean_result("depth", rows, ids, "higher"))
+            for layer, rows in zip(maps[0].layers, alone, strict=True)
+        },
+    }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if present.size else None
+
+
+def _figure(result: MetricResult | None) -> list[float] | None:
+    return None if result is None else [result.value, *(result.interval or ()), result.n]
+
+
+def run(rule: str, seed: int) -> dict[str, Any]:
+    """One run and its depth."""
+    model, samples = tu.load_model(MODEL), tu.load_samples(FORGET)
+    weights = tu.score(model, samples, cache=True).weights(RULES[rule])
+    done = tu.unlearn(model, samples, weights, retain=RETAIN, seed=seed)
+    retrained, started = tu.load_model(RETRAINED), time.monotonic()
+    maps = unlearning_depth(done.model, model, retrained, samples)
+    return {
+        "rule": rule,
+        "weights": dict(weights.rule),
+        "seed": seed,
+        "config": vars(done.config),
+        "stopped": done.stopped,
+        "seconds": round(time.monotonic() - started, 1),
+        **figures(maps),
+    }
+
+
+def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2") -> None:
+    """Do the runs that are missing, write the result after each."""
+    runs = json.loads(PATH.read_text(encoding="utf-8"))["runs"] if PATH.exists() else []
+    done = {(r["rule"], r["seed"]) for r in runs}
+    for seed, rule in product((int(s) for s in seeds.split(",")), RULES):
+        if (rule, seed) in done:
+            continue
+        runs.append(run(rule, seed))
+        result = {"model": MODEL, "retrained": RETRAINED, "forget": FORGET, "runs": runs}
+        result |= {"versions": versions(), "git_revision": git_revision()}
+        PATH.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+        Console().print({k: v for k, v in runs[-1].items() if k != "config"})
+    tables.write()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,38 @@
+"""The table and section of ``benchmarks/results/depth.json``: how deep the default run and uniform NPO go."""
+
+from __future__ import annotations
+
+from statistics import mean
+from typing import Any
+
+SECTION = """## Unlearning depth
+
+`python -m benchmarks.depth`: `{model}` forgets `{forget}` with default settings, and with uniform weights and
+all else at its default; see [metrics.md](metrics.md#depth). 0: the start model's upper layers read the fact
+from the hidden states as before; 1: they find no more of it than in `{retrained}`. Mean over seeds, in
+parentheses the smallest and the largest seed's mean, and n questions. Measuring takes {seconds:.0f} s for
+{n} questions, median over runs, on 2 cores under other load.
+
+{table}
+"""
+
+
+def depth_table(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: all layers together and each alone as rows, the runs' rules as columns."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for run in result["runs"]:
+        groups.setdefault(run["rule"], []).append(run)
+    header = ["", *(f"{rule}, {len(runs)} seed{'s' * (len(runs) > 1)}" for rule, runs in groups.items())]
+    rows = [["all layers", *(_cell([run["depth"] for run in runs]) for runs in groups.values())]]
+    for layer in result["runs"][0]["layers"]:
+        cells = (_cell([run["layers"][layer] for run in runs]) for runs in groups.values())
+        rows.append([f"layer {layer}", *cells])
+    return header, rows
+
+
+def _cell(figures: list[list[float] | None]) -> str:
+    known = [figure for figure in figures if figure is not None]
+    if not known:
+        return "–"
+    values = [figure[0] for figure in known]
+    return f"{mean(values):.3f} ({min(values):.3f} to {max(values):.3f}, n = {known[0][3]})"
