@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -63,7 +63,7 @@ def stream(
     said, nats, cache, fed = "", 0.0, None, 0
     for _ in range(room):
         whole = [*prompt, *ids]
-        past = {} if cache is None else {"past_key_values": cache}
+        past: dict[str, Any] = {} if cache is None else {"past_key_values": cache}
         output = lm.model(torch.tensor([whole[fed:]], device=lm.device), use_cache=True, **past)
         cache = getattr(output, "past_key_values", None)  # None in recurrent models, which read all again
         fed = len(whole) if cache is not None else 0
