@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -23,7 +24,7 @@ from tokenunlearn.runs.run import Run
 ASKED, WANTED = "chat_asked", "chat_wanted"  # exchanges of this session, the newest first; one to start
 EXCHANGES = 5
 MODELS = 4
-BEAT = 0.2  # seconds between two looks at what is being said
+BEAT = 0.25  # seconds between two looks at what is being said
 
 
 @dataclass(frozen=True)
@@ -173,18 +174,14 @@ def _show_exchange(columns: Sequence[Contender], exchange: Exchange, samples: Ma
     attack = f'<span style="opacity: .75">{escape(exchange.attack)}:</span> ' if exchange.attack else ""
     st.html(f'<div class="chat-question" dir="auto">{attack}<b>{escape(exchange.prompt.question)}</b></div>')
     sample = samples.get(exchange.question)
-    task = tasks.known().get(
-        streamed_answers.task_key([c.source for c in columns if c.loadable], exchange.prompt)
-    )
+    key = streamed_answers.task_key([c.source for c in columns if c.loadable], exchange.prompt)
+    background.wait_for(key, partial(_show_answers, columns, exchange.prompt, sample, key), BEAT)
+
+
+def _show_answers(columns: Sequence[Contender], prompt: Prompt, sample: Sample | None, key: str) -> None:
+    """What every model has said so far, side by side; the task of the key asks them."""
+    task = tasks.known().get(key)
     running = task is not None and task.running
-    draw = st.fragment(_show_answers, run_every=BEAT if running else None)
-    draw(columns, exchange.prompt, sample, running)
-    if task:
-        background.wait_for(task.key)
-
-
-def _show_answers(columns: Sequence[Contender], prompt: Prompt, sample: Sample | None, running: bool) -> None:
-    """What every model has said so far, side by side."""
     for cell, column in zip(st.columns(len(columns), border=True), columns, strict=True):
         answer = streamed_answers.answers().get((column.source, prompt))
         with cell:

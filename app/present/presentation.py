@@ -210,12 +210,9 @@ def _keeps(story: Story, counted: _Counted) -> Slide | None:
         return None
     kept = story.verdict.kept if story.verdict else ()
     lead = kept[0].sentence if kept else "Everything else should still be answered correctly."
-    known = counted.rows(NOW, "retain/gold_span")
-    exchanges = [
-        Exchange(r["question"], (_quote(story, r, NOW, known.get(r["sample_id"])),)) for r in rows
-    ]
+    exchanges = [Exchange(r["question"], (_quote(story, r, ""),)) for r in rows]
     exchanges += [
-        Exchange(fact["question"], (_quote(story, {**fact, "after": fact["generation"]}, NOW),))
+        Exchange(fact["question"], (_quote(story, {**fact, "after": fact["generation"]}, ""),))
         for fact in _generations(story, "world_facts")[:1]
     ]
     notes = ["Counted is who states the whole fact. The thin line is the 95 % interval."] if groups else []
@@ -348,7 +345,7 @@ def _pair(story: Story, row: AnswerPair, known: float | None) -> Exchange:
 
 
 def _quote(story: Story, row: Mapping[str, Any], label: str, known: float | None = None) -> Quote:
-    """An answer with the secret in it marked, cut where it is long."""
+    """An answer, before or now, with the secret in it marked, cut where it is long."""
     text = row["before" if label == BEFORE else "after"]
     shown = text if len(text) <= LONGEST_ANSWER else text[: LONGEST_ANSWER - 1].rstrip() + "…"
     samples = story.scores.samples if story.scores else ()

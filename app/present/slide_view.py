@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
-from math import sqrt
+from math import ceil, sqrt
 from pathlib import Path
 
 from app.present.slides import Attempt, Count, Counts, Exchange, Piece, Quote, Slide
@@ -17,7 +17,8 @@ from app.present.slides import Attempt, Count, Counts, Exchange, Piece, Quote, S
 SMALLEST, LARGEST = 1.9, 3.4  # type of examples and lists, in u
 LINE = 1.35  # height of a line
 LETTER = 0.52  # width of a letter of its type
-CARD_HEIGHT = 24  # u that examples have
+CARD_HEIGHT, SMALL_CARD_HEIGHT = 23, 10  # u that the text of a card has, alone in its row or beside counts
+POINTS_HEIGHT = 31  # u that a list has
 SECRET = "217, 119, 6"  # amber
 STYLE = f"<style>{Path(__file__).with_name('present.css').read_text(encoding='utf-8')}</style>"
 
@@ -25,11 +26,11 @@ STYLE = f"<style>{Path(__file__).with_name('present.css').read_text(encoding='ut
 def deck_html(slides: Sequence[Slide], number: int) -> str:
     """The slide in view as safe HTML, and all slides for the printer.
 
-    On the screen the chat takes the place of the list of its questions.
+    On the screen the chat takes the place of the questions to begin with.
     """
     shown = slides[number]
     if shown.key == "ask":
-        shown = replace(shown, points=())
+        shown = replace(shown, lead="", points=())
     paper = "".join(slide_html(slide) for slide in slides)
     return f'{STYLE}{slide_html(shown, f"sl {shown.key}")}<div class="paper" aria-hidden="true">{paper}</div>'
 
@@ -42,7 +43,7 @@ def slide_html(slide: Slide, classes: str = "") -> str:
     notes = f'<p class="notes">{_sentence(" ".join(slide.notes))}</p>' if any(slide.notes) else ""
     parts = [
         f"<h1>{escape(slide.title)}</h1>",
-        f'<p class="lead">{_sentence(slide.lead)}</p>',
+        f'<p class="lead">{_sentence(slide.lead)}</p>' if slide.lead else "",
         f'<div class="body{" two" if groups and cards else ""}">{body}</div>' if body else "",
         notes,
     ]
@@ -61,41 +62,38 @@ def type_size(characters: int, width: float, height: float) -> float:
     return max(SMALLEST, min(LARGEST, 0.9 * fitting))
 
 
-def _typed(characters: int, width: float, height: float) -> tuple[str, int]:
-    """The style of a text for such an area, and how many lines of it there is room for."""
-    size = type_size(characters, width, height)
-    return f"font-size: calc({size:.2f} * var(--u))", max(int(height / (LINE * size)), 1)
+def _type(size: float) -> str:
+    return f"font-size: calc({size:.2f} * var(--u))"
 
 
 def _cards(slide: Slide) -> str:
     if not slide.exchanges:
         return ""
     beside = bool(slide.counts)
-    width = 36 if beside else 86 / len(slide.exchanges) - 4
-    height = CARD_HEIGHT / len(slide.exchanges) + 2 if beside else CARD_HEIGHT
+    width = 43 if beside else 86 / len(slide.exchanges) - 4
+    height = SMALL_CARD_HEIGHT if beside else CARD_HEIGHT
     cards = "".join(_card(exchange, width, height, slide.fades) for exchange in slide.exchanges)
     return f'<div class="cards">{cards}</div>'
 
 
 def _card(exchange: Exchange, width: float, height: float, fades: bool) -> str:
     """A card whose type is as large as its longest text allows."""
-    labels = sum(SMALLEST * LINE * (1 + bool(quote.verdict)) for quote in exchange.quotes)
-    area = max(height - labels, SMALLEST * LINE * (1 + len(exchange.quotes)))
+    labels = sum(SMALLEST * LINE * (bool(q.label) + bool(q.verdict)) for q in exchange.quotes)
     said = len(exchange.question) + sum(quote.length for quote in exchange.quotes)
-    style, lines = _typed(said, width, area)
-    each = max(lines // (1 + len(exchange.quotes)), 1)
+    size = type_size(said, width, height - labels)
+    lines, letters = int((height - labels) / (LINE * size)), width / (LETTER * size)
+    asked = min(ceil(len(exchange.question) / letters), max(lines // 2, 1))
+    each = max((lines - asked) // len(exchange.quotes), 1)
     quotes = "".join(_quote(quote, each, fades) for quote in exchange.quotes)
-    question = f'<p class="q clamped" style="-webkit-line-clamp: {each}">{escape(exchange.question)}</p>'
-    return f'<div class="card typed" style="{style}">{question}{quotes}</div>'
+    question = f'<p class="q clamped" style="-webkit-line-clamp: {asked}">{escape(exchange.question)}</p>'
+    return f'<div class="card typed" style="{_type(size)}">{question}{quotes}</div>'
 
 
 def _quote(quote: Quote, lines: int, fades: bool) -> str:
     said = "".join(_piece(piece, fades) for piece in quote.pieces) or "(empty)"
     judged = f'<p class="judged">→ {escape(quote.verdict)}</p>' if quote.verdict else ""
-    return (
-        f'<div><p class="who">{escape(quote.label)}</p>'
-        f'<p class="said clamped" style="-webkit-line-clamp: {lines}">{said}</p>{judged}</div>'
-    )
+    who = f'<p class="who">{escape(quote.label)}</p>' if quote.label else ""
+    return f'<div>{who}<p class="said clamped" style="-webkit-line-clamp: {lines}">{said}</p>{judged}</div>'
 
 
 def _piece(piece: Piece, fades: bool) -> str:
@@ -153,9 +151,11 @@ def _attempt(attempt: Attempt) -> str:
 def _points(points: Sequence[str]) -> str:
     if not points:
         return ""
-    style, lines = _typed(max(map(len, points)), 84, 31 / len(points))
+    height = POINTS_HEIGHT / len(points)
+    size = type_size(max(map(len, points)), 84, height)
+    lines = max(int(height / (LINE * size)), 1)
     items = "".join(
         f'<li><span class="clamped" style="-webkit-line-clamp: {lines}">{escape(point)}</span></li>'
         for point in points
     )
-    return f'<ul class="points typed" style="{style}">{items}</ul>'
+    return f'<ul class="points typed" style="{_type(size)}">{items}</ul>'
