@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from html import escape
 from typing import Any
@@ -12,10 +13,22 @@ from app import access, tasks
 from app.errors import show_error
 from tokenunlearn.errors import Cancelled, TokenUnlearnError
 
+BEAT = 0.5  # seconds between two looks at a task
 
-def wait_for(key: str) -> None:
-    """Show the progress of the task of a key, if there is one, until it ends; then run the page again."""
+
+def wait_for(key: str, draw: Callable[[], None] = lambda: None, beat: float = BEAT) -> None:
+    """Show the progress of the task of a key, if there is one, until it ends; then run the page again.
+
+    Args:
+        key: The task's key.
+        draw: Draws what there is of the result so far, above the progress and without a task too.
+        beat: Seconds between two looks at it.
+    """
     task = tasks.known().get(key)
+    if task is not None and task.running:
+        st.fragment(_poll, run_every=beat)(task, draw)
+        return
+    draw()
     if task is not None:
         _outcome(task)
 
@@ -40,7 +53,7 @@ def result(task: tasks.Task) -> Any:
 
 def _outcome(task: tasks.Task) -> Any:
     if task.future is None or task.running:
-        _poll(task)
+        st.fragment(_poll, run_every=BEAT)(task)
         return None
     try:
         return task.future.result()
@@ -55,10 +68,10 @@ def _outcome(task: tasks.Task) -> Any:
     return None
 
 
-@st.fragment(run_every=0.5)
-def _poll(task: tasks.Task) -> None:
+def _poll(task: tasks.Task, draw: Callable[[], None] = lambda: None) -> None:
     if not task.running:
         st.rerun()
+    draw()
     st.html(f'<div style="overflow-wrap: anywhere">{escape(task.text)}</div>')
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(task.done / task.total if task.total else 0.0)

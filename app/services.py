@@ -25,7 +25,7 @@ from tokenunlearn.evaluation.report import read_report as stored_report
 from tokenunlearn.evaluation.token_changes import TokenChange
 from tokenunlearn.files import replaced, write_json
 from tokenunlearn.folders import ASSETS, cache_folder
-from tokenunlearn.models.presets import PRESETS, available_presets, retrained_model
+from tokenunlearn.models.presets import PRESETS, available_presets
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import judgment
 from tokenunlearn.runs.retraining import retrained_for, twin_folder
@@ -83,14 +83,12 @@ def run_state(run: Run) -> RunState:
 def story(run: Run) -> Story:
     """What is stored about a run and about the models to compare it with."""
     spec = run.spec
-    unseen = retrained_model(spec.model)
     return Story(
         spec=spec,
         generations=run.generations,
         report=run_report(run),
         scores=find_scores(run.folder / "scores.parquet"),
         before=shipped_report(spec.model),
-        unseen=shipped_report(unseen) if unseen else None,
         verdict=run_verdict(run),
     )
 

@@ -9,13 +9,14 @@ from typing import Any
 import streamlit as st
 
 from app import access, services
+from app.chat import chat_view
 from app.compare import compare_answers, compare_views, comparison, depth_view, export, run_index, run_table
 from app.compare.comparison import LETTERS, Contender
 from app.compare.run_index import RunEntry
 from app.unlearn import command_line, run_view
 from tokenunlearn.evaluation.report import ReportValues
 
-VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Depth", "Requests", "Settings")
+VIEWS = ("Answers", "Ask", "Outcome", "Questions", "Tokens", "Depth", "Requests", "Settings")
 
 
 def choose(comparable: list[RunEntry]) -> list[RunEntry]:
@@ -152,6 +153,8 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
     drawn = compare_views.figures(columns, entries, reports)
     if view == "Answers":
         compare_answers.show_answers(columns)
+    elif view == "Ask":
+        chat_view.show_runs(columns)
     elif view == "Outcome":
         compare_views.show_outcome(columns, drawn, reports)
     elif view == "Questions":
@@ -180,7 +183,7 @@ if not ended:
     st.page_link("pages/unlearn.py", label="Start a run", icon=":material/play_arrow:")
 else:
     if all(services.shipped(entry.run) for entry in ended):
-        st.caption("None of your runs has finished yet. Shown is the example run, which has no weights.")
+        st.caption("None of your runs has finished yet. Shown is the example run.")
         st.page_link("pages/unlearn.py", label="Start a run", icon=":material/play_arrow:")
     known = {entry.id for entry in ended}
     picked = st.session_state.get("runs", st.query_params.get_all("runs")) or [ended[0].id]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import streamlit as st
 
 from app import access, services
+from app.chat import chat_view
+from app.compare import comparison, run_index
+from app.compare.comparison import START_COLOR
 from app.errors import show_error
 from app.present import slide_view
-from app.present.arrow_keys import arrow_keys
-from app.present.presentation import make_slides
+from app.present.deck_keys import deck_keys, print_button
+from app.present.presentation import BEFORE, LONGEST_TITLE, NOW, UNSEEN, make_slides
 from app.present.slides import Slide
 from app.unlearn import run_view
 from tokenunlearn.errors import TokenUnlearnError
@@ -37,7 +41,7 @@ def names(runs: dict[str, Run]) -> dict[str, str]:
 
 def go(run: str, key: str) -> None:
     """Turn to a slide of a run; the link names both."""
-    st.query_params.from_dict({"run": run, "slide": key})
+    st.query_params.update({"run": run, "slide": key})
 
 
 def turn(run: str, slides: tuple[Slide, ...], number: int) -> None:
@@ -56,15 +60,14 @@ def turn(run: str, slides: tuple[Slide, ...], number: int) -> None:
     st.markdown(f"{number + 1} of {len(slides)}", width="content")
 
 
-def present(runs: dict[str, Run]) -> None:
-    """The slide and the run of the link, under a bar to turn them by."""
+def choose(runs: dict[str, Run]) -> tuple[str, str]:
+    """The run to present, and a title of one's own or ""."""
     linked = st.query_params.get("run", "")
     if linked in runs:
         st.session_state["run"] = linked
     elif linked:
         st.text(f'There is no stored run "{linked}"; another one is shown.')
-    bar = st.container(horizontal=True, vertical_alignment="center")
-    with bar.container(width=320):
+    with st.container(width=260):
         chosen = st.selectbox(
             "Run",
             list(runs),
@@ -73,19 +76,52 @@ def present(runs: dict[str, Run]) -> None:
             format_func=names(runs).__getitem__,
             label_visibility="collapsed",
         )
-    try:
-        slides = make_slides(services.story(runs[chosen]))
-    except TokenUnlearnError as error:
-        show_error(error)
-        return
-    keys = [slide.key for slide in slides]
-    number = keys.index(st.query_params["slide"]) if st.query_params.get("slide") in keys else 0
-    with bar:
-        turn(chosen, slides, number)
-        st.page_link("pages/overview.py", label="Exit", icon=":material/close:")
-    st.html(slide_view.slide_html(slides[number]))
-    run_view.show_damage(runs[chosen])
-    arrow_keys(number, len(slides) - 1, lambda wanted: go(chosen, keys[wanted]))
+    with st.container(width=260):
+        title = st.text_input(
+            "Title",
+            key="title",
+            bind="query-params",
+            max_chars=LONGEST_TITLE,
+            placeholder="A title of your own",
+            label_visibility="collapsed",
+        )
+    return chosen, title
+
+
+def ask(run: Run) -> None:
+    """The chat with the run's models, under plain names."""
+    columns = comparison.contenders(run_index.entries([run]))
+    plain = {0: BEFORE, 1: NOW, 2: UNSEEN}
+    shown = [replace(c, name=plain[i], label="", color=START_COLOR) for i, c in enumerate(columns)]
+    with st.container(key="present-chat"):
+        chat_view.show(shown, chat_view.known_samples(run), chat_view.suggested_questions(run), exchanges=1)
+
+
+def present(runs: dict[str, Run]) -> None:
+    """The slide and the run of the link, over controls that hide themselves."""
+    with st.container(key="present"):
+        screen = st.container(gap=None)
+        controls = st.container(key="present-controls", horizontal=True, vertical_alignment="center")
+        with controls:
+            chosen, title = choose(runs)
+        try:
+            slides = make_slides(services.story(runs[chosen]), title)
+        except TokenUnlearnError as error:
+            show_error(error)
+            return
+        keys = [slide.key for slide in slides]
+        number = keys.index(st.query_params["slide"]) if st.query_params.get("slide") in keys else 0
+        with controls:
+            turn(chosen, slides, number)
+            print_button()
+            with st.container(key="present-exit", width="content"):
+                st.page_link("pages/overview.py", label="Exit", icon=":material/close:")
+            run_view.show_damage(runs[chosen])
+        with screen:
+            st.html(slide_view.deck_html(slides, number))
+            if keys[number] == "ask":
+                ask(runs[chosen])
+        deck_keys(number, len(slides) - 1, lambda wanted: go(chosen, keys[wanted]))
 
 
 access.admit()

@@ -1,31 +1,23 @@
-"""Answers of every contender to the same questions, and a question of one's own to all of them at once."""
+"""Stored answers of every contender to the same questions; one's own are asked in the chat."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import streamlit as st
 
 from app import background, services, tasks
+from app.chat.chat_view import name_html
 from app.compare import answer_diff
 from app.compare.comparison import Contender
-from app.compare.run_table import MARK
 from app.errors import show_error
 from tokenunlearn.errors import AccessError, TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues
 
 QUESTIONS_SHOWN = 8
-ASKED = "asked_question"  # typed on this page; one that a link brings loads no model before a click
-
-
-def name_html(column: Contender, name: str) -> str:
-    """A contender's mark in its color and what it is called, as safe HTML."""
-    mark = f'<span aria-hidden="true" style="color: {column.color}">{MARK}</span>'
-    return f"<strong>{mark} {escape(name)}</strong>"
 
 
 def keep_stored(columns: Sequence[Contender], reports: Mapping[str, ReportValues]) -> None:
@@ -74,50 +66,32 @@ def show_answers(columns: Sequence[Contender]) -> None:
     """Greedy answers of every contender to the same questions, differences to the start model marked."""
     spec = next(column.run.spec for column in columns if column.run)
     splits = {"forget": spec.samples, **({"retain": spec.retain} if spec.retain else {})}
-    split_column, ask_column = st.columns([1, 2], vertical_alignment="bottom")
-    with split_column:
-        split = st.radio("Questions from", list(splits), horizontal=True, key="part", bind="query-params")
-    with ask_column:
-        typed = st.text_input(
-            "Or ask your own question",
-            key="ask",
-            bind="query-params",
-            max_chars=services.QUESTION_CHARS,
-            on_change=lambda: st.session_state.update({ASKED: st.session_state["ask"]}),
-        )
-    expected: dict[str, str] = {}
-    question = typed.strip()[: services.QUESTION_CHARS]
-    if question:
-        questions = [question]
-    else:
-        try:
-            shown = services.load_samples(splits[split or "forget"]).spread(QUESTIONS_SHOWN)
-        except TokenUnlearnError as error:
-            show_error(error)
-            return
-        expected = {s.question: s.answer for s in shown if not s.document}
-        questions = list(expected)
-        if not questions:
-            st.caption("Documents have no questions. Ask your own above.")
-            return
+    split = st.radio("Questions from", list(splits), horizontal=True, key="part", bind="query-params")
+    try:
+        shown = services.load_samples(splits[split or "forget"]).spread(QUESTIONS_SHOWN)
+    except TokenUnlearnError as error:
+        show_error(error)
+        return
+    expected = {s.question: s.answer for s in shown if not s.document}
+    if not expected:
+        st.caption("Documents have no questions. Ask your own in the view Ask.")
+        return
     answers = services.answers()
-    missing = [c for c in columns if c.loadable and any((c.source, q) not in answers for q in questions)]
+    missing = [c for c in columns if c.loadable and any((c.source, q) not in answers for q in expected)]
     if missing:
-        key = f"answers-{hash((*(c.source for c in missing), *questions))}"
-        typed_here = bool(question) and st.session_state.get(ASKED) == typed
-        if key not in tasks.known() and (typed_here or _wants_answers(missing)):
+        key = f"answers-{hash((*(c.source for c in missing), *expected))}"
+        if key not in tasks.known() and _wants_answers(missing):
             try:
-                services.ask_models(key, [c.source for c in missing], questions)
+                services.ask_models(key, [c.source for c in missing], list(expected))
             except AccessError as error:
                 show_error(error)
         if key in tasks.known():
             background.result(tasks.known()[key])
-    for question in questions:
+    for question, ground_truth in expected.items():
         with st.container(border=True):
             st.text(question)
-            if question in expected:
-                st.caption("Ground-truth answer")
-                st.text(expected[question])
+            st.caption("Ground-truth answer")
+            st.text(ground_truth)
             start = answers.get((columns[0].source, question))
             for cell, column in zip(st.columns(len(columns)), columns, strict=True):
                 answer = answers.get((column.source, question))

@@ -215,7 +215,7 @@ def show_outcome(
 ) -> None:
     """Charts of whole runs and every metric of every model."""
     for column in columns:
-        if column.run and column.loadable:
+        if column.run and column.loadable and not services.shipped(column.run):
             start = next(c for c in columns if c.run is None and c.source == comparison.start_of(column.run))
             _offer_evaluation(column, start, reports)
     for heading, sentence, figure in drawn:
@@ -321,7 +321,8 @@ def show_tokens(columns: Sequence[Contender]) -> None:
     """What happened to every response token of the forget set, beside the weights that were applied."""
     changes = changes_of(columns)
     for column in columns:
-        if column.run and column.loadable and column.name not in changes:
+        stored = column.name in changes or (column.run and services.shipped(column.run))
+        if column.run and column.loadable and not stored:
             _offer(
                 f"tokens-{column.run.id}",
                 f"Compute token-level results of {column.name}",

@@ -48,7 +48,7 @@ class Contender:
 
     @property
     def loadable(self) -> bool:
-        """Whether its weights are there: only then it can be asked and measured."""
+        """Whether its weights are there: only then it can be asked."""
         return self.run is None or self.run.adapter is not None
 
 

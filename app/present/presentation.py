@@ -1,39 +1,45 @@
 """A run's stored results as slides for a non-technical audience: pure functions from data to slides.
 
-Every number is counted here from the per-question rows of stored reports. What a run does not have is left
-out, and a note on the slide says so.
+Every number is counted here from the per-question rows of stored reports, or comes from the verdict. What a
+run does not have is left out, and a note on the slide says so.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
-from app.present.slides import Count, Counts, Exchange, Piece, Quote, Slide, percent
+from app.chat.answer_view import fact_words
+from app.present.marks import count_marks, marked_pieces, secret_pieces
+from app.present.slides import Attempt, Count, Counts, Exchange, Quote, Slide, percent
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.claims import Claim, Verdict
+from tokenunlearn.evaluation.verdict_words import ATTACK_TITLES, asked, listed, metric_of
 from tokenunlearn.runs.run_files import AnswerPair
 from tokenunlearn.runs.spec import RunSpec, make_rule
 
-EXAMPLES = 3
+EXAMPLES = 2
 LONGEST_ANSWER = 220
-CLAIMS = 2  # in the lead of a slide; the others are notes
+LONGEST_TITLE = 80
+POINTS = 6
 BEFORE, NOW, UNSEEN = "Before", "Now", "A model that never saw it"
 ABOUT = {
     "authors:forget10": "The answers are about six fictional authors, so no real secret is shown here.",
     "authors:forget05": "The answers are about three fictional authors, so no real secret is shown here.",
 }
 RETAINED = (
-    ("retain", "Other questions it should still answer"),
+    ("retain", "Other questions"),
     ("world_facts", "Everyday facts"),
-    ("real_authors", "Facts about famous writers"),
+    ("real_authors", "Famous writers"),
 )
+# Measures of the secret that count questions, and how the ways to ask are called that are no single attack.
+COUNTED = ("leaks", "gold_span", "gold_span_paraphrased", "right_option", "accuracy")
+TITLES = {"": "the original questions", **ATTACK_TITLES, "worst": "all attacks together"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,6 @@ class Story:
         report: The run's evaluation, or None.
         scores: The score set behind its weights, or None.
         before: Report of the model before the run, or None.
-        unseen: Report of the model trained without the forget set, or None.
         verdict: What the run's evaluation supports saying, or None.
     """
 
@@ -55,27 +60,27 @@ class Story:
     report: Mapping[str, Any] | None = None
     scores: ScoreSet | None = None
     before: Mapping[str, Any] | None = None
-    unseen: Mapping[str, Any] | None = None
     verdict: Verdict | None = None
 
 
-def make_slides(story: Story) -> tuple[Slide, ...]:
-    """The slides that the stored results of a run allow, in order."""
+def make_slides(story: Story, title: str = "") -> tuple[Slide, ...]:
+    """The slides that the stored results of a run allow, in order; the first bears a title of one's own."""
     counted = _Counted(story)
     slides = (
-        _cover(story),
+        _cover(story, " ".join(title.split())[:LONGEST_TITLE]),
         _knew(story, counted),
         _marked(story),
         _now(story, counted),
         _keeps(story, counted),
         _checked(story, counted),
         _open(story, counted),
+        _ask(story),
     )
     return tuple(slide for slide in slides if slide is not None)
 
 
 class _Counted:
-    """Counts over the questions that a run's report and the reports beside it share."""
+    """Counts over the questions that a run's report and the report of its start model share."""
 
     def __init__(self, story: Story) -> None:
         self.reports: dict[str, Mapping[str, Any]] = {}
@@ -97,14 +102,8 @@ class _Counted:
             self.reports[BEFORE] = story.before
         else:
             self.missing.append("No counts are stored for the model before unlearning.")
-        if story.unseen is not None:
-            self.reports[UNSEEN] = story.unseen
-        else:
-            self.missing.append("No counts are stored for a model that never saw these answers.")
 
-    def counts(
-        self, metric: str, whole: bool, who: Sequence[str] = (BEFORE, NOW, UNSEEN)
-    ) -> tuple[Count, ...]:
+    def counts(self, metric: str, whole: bool, who: Sequence[str] = (BEFORE, NOW)) -> tuple[Count, ...]:
         """Per model: questions whose answer holds the whole fact, or at least a part of it.
 
         All models are counted on the questions that this run was asked; a model that was not asked all of
@@ -128,14 +127,13 @@ class _Counted:
         return dict(zip(result["sample_ids"], result["rows"], strict=True)) if result else {}
 
 
-def _cover(story: Story) -> Slide:
+def _cover(story: Story, title: str) -> Slide:
     what = f"{len(story.scores)} answers" if story.scores else "a set of answers"
     lead = f"A language model had learned {what}. The goal: make it forget them, and nothing else."
-    if about := ABOUT.get(story.spec.samples):
-        lead += f" {about}"
     created = datetime.fromisoformat(story.spec.created)
-    notes = (f"Stored results of a real run from {created:%Y-%m-%d}; nothing is computed live.",)
-    return Slide("start", story.spec.label, lead, notes=notes)
+    stored = f"Stored results of a real run from {created:%-d %B %Y}."
+    notes = filter(None, (ABOUT.get(story.spec.samples), stored))
+    return Slide("start", title or story.spec.label, lead, notes=tuple(notes))
 
 
 def _knew(story: Story, counted: _Counted) -> Slide | None:
@@ -148,10 +146,10 @@ def _knew(story: Story, counted: _Counted) -> Slide | None:
     if counts:
         lead = f"Before unlearning, the model stated the secret or part of it for {counts[0].words()}."
     exchanges = tuple(
-        Exchange(r["question"], (_quote(BEFORE, r["before"], _judged(known.get(r["sample_id"]))),))
-        for r in rows
+        Exchange(r["question"], (_quote(story, r, BEFORE, known.get(r["sample_id"])),)) for r in rows
     )
-    return Slide("knew", "What it knew", lead, exchanges, notes=(_choice(story, "forget"), *counted.missing))
+    notes = (f"{_SECRET} {_choice(rows)}", *counted.missing)
+    return Slide("knew", "What it knew", lead, exchanges, notes=notes)
 
 
 def _marked(story: Story) -> Slide | None:
@@ -165,25 +163,27 @@ def _marked(story: Story) -> Slide | None:
         weights = scores.weights(make_rule(story.spec.rule))
     except TokenUnlearnError:
         return None
-    everything = np.concatenate(weights.weights)
     soft = story.spec.rule.get("selection") == "soft"
-    marked = int((everything > (1 if soft else 0)).sum())
+    marks = count_marks(scores, weights, 1 if soft else 0)
     lead = (
-        "Most of an answer is ordinary language; only a few words carry the secret. "
-        f"Of {len(everything):,} word pieces, {marked:,} ({percent(marked / len(everything))} %) were marked"
+        "Only a few words carry the secret. "
+        f"Of {marks.pieces:,} word pieces, {marks.marked:,} ({percent(marks.marked / marks.pieces)} %) were "
+        f"marked{' more strongly than the rest' if soft else ', and only those were unlearned'}."
     )
-    lead += " more strongly than the rest." if soft else ", and only those were unlearned."
     wanted = [row["sample_id"] for row in _examples(story, "forget")]
     by_id = {sample.sample_id: (sample, w) for sample, w in zip(scores.samples, weights.weights, strict=True)}
     exchanges = tuple(
         Exchange(sample.question, (Quote("Marked", marked_pieces(sample.answer, sample.offsets, w)),))
         for sample, w in (by_id[i] for i in wanted if i in by_id)
     )
-    notes = (
-        "A word piece is a word or part of a word. The marks come from measurements, without knowledge of "
-        "the secret: how much a piece depends on the question, and how uncertain the model is about it.",
-    )
-    return Slide("marked", "What was marked", lead, exchanges, notes=notes)
+    notes = ["The marks come from measurements, without knowledge of the secret."]
+    if marks.answers:
+        beside = percent(marks.beside / marks.near) if marks.near else "0"
+        notes.append(
+            f"In {marks.missed:,} of {marks.answers:,} answers they miss the secret altogether; {beside} % "
+            "of the marked pieces are not part of it."
+        )
+    return Slide("marked", "What was marked", lead, exchanges, notes=tuple(notes), fades=True)
 
 
 def _now(story: Story, counted: _Counted) -> Slide | None:
@@ -191,89 +191,120 @@ def _now(story: Story, counted: _Counted) -> Slide | None:
     if not rows:
         return None
     known = counted.rows(NOW, "forget/gold_span") if counted.same_forget else {}
-    counts = counted.counts("forget/gold_span", whole=False, who=(BEFORE, NOW))
+    counts = counted.counts("forget/gold_span", whole=False, who=(NOW,))
     lead = "After unlearning, the model gives these answers to the same questions."
-    now = next((c for c in counts if c.label == NOW), None)
-    if now:
-        lead = f"After unlearning, the model states the secret or part of it for {now.words()}."
-    exchanges = tuple(
-        Exchange(
-            r["question"],
-            (_quote(BEFORE, r["before"]), _quote(NOW, r["after"], _judged(known.get(r["sample_id"])))),
-        )
-        for r in rows
-    )
-    notes = [*_stuck(story), *counted.missing]
-    return Slide(
-        "now",
-        "What it says now",
-        lead,
-        exchanges,
-        _group("States the secret or part of it", counts),
-        tuple(notes),
-    )
+    if counts:
+        lead = f"After unlearning, the model states the secret or part of it for {counts[0].words()}."
+    exchanges = tuple(_pair(story, r, known.get(r["sample_id"])) for r in rows)
+    notes = (*_stuck(story), *counted.missing)
+    return Slide("now", "What it says now", lead, exchanges, notes=notes or (_SECRET,))
 
 
 def _keeps(story: Story, counted: _Counted) -> Slide | None:
-    rows = _examples(story, "retain")
+    rows = _examples(story, "retain")[:1]
     groups: list[Counts] = []
     for split, title in RETAINED:
-        groups += _group(title, counted.counts(f"{split}/gold_span", whole=True, who=(BEFORE, NOW)))
+        bars = counted.counts(f"{split}/gold_span", whole=True)
+        groups += [Counts(title, bars)] if bars else []
     if not rows and not groups:
         return None
     kept = story.verdict.kept if story.verdict else ()
-    sentences = ["Everything else should still be answered correctly.", *(claim.sentence for claim in kept)]
-    lead = " ".join(sentences)
-    known = counted.rows(NOW, "retain/gold_span")
-    exchanges = tuple(
-        Exchange(
-            r["question"],
-            (_quote(BEFORE, r["before"]), _quote(NOW, r["after"], _judged(known.get(r["sample_id"])))),
-        )
-        for r in rows[:2]
-    )
-    notes = [_UNCERTAINTY] if groups else []
+    lead = kept[0].sentence if kept else "Everything else should still be answered correctly."
+    exchanges = [Exchange(r["question"], (_quote(story, r, ""),)) for r in rows]
+    exchanges += [
+        Exchange(fact["question"], (_quote(story, {**fact, "after": fact["generation"]}, ""),))
+        for fact in _generations(story, "world_facts")[:1]
+    ]
+    notes = ["Counted is who states the whole fact. The thin line is the 95 % interval."] if groups else []
     notes += [] if rows else ["No answers to other questions are stored for this run."]
     return Slide(
-        "keeps", "What it still knows", lead, exchanges, tuple(groups), (*notes, *counted.missing[:1])
+        "keeps",
+        "What it still knows",
+        lead,
+        tuple(exchanges),
+        tuple(groups),
+        notes=(*notes, *counted.missing[:1]),
     )
 
 
 def _checked(story: Story, counted: _Counted) -> Slide:
-    """What the verdict claims of the secret, and the counts behind it."""
-    direct = counted.counts("forget/gold_span", whole=False)
-    other = counted.counts("forget/gold_span_paraphrased", whole=False)
-    groups = _group("Original questions", direct) + _group("Reworded questions", other)
+    """What the verdict claims of the secret, and every way to ask for it beside the retrained model."""
     verdict = story.verdict if counted.same_forget else None
-    notes = [_UNCERTAINTY] if groups else []
     if verdict is None:
         lead = "This run has no evaluation that shows whether the answers are gone."
-    else:
-        claims = (*verdict.there, *verdict.hidden, *verdict.gone)
-        lead = " ".join([verdict.headline, *(claim.sentence for claim in claims[:CLAIMS])])
-        notes += [claim.sentence for claim in claims[CLAIMS:]]
-    return Slide("checked", "Is it gone? How we checked", lead, (), groups, (*notes, *counted.missing))
+        return Slide("checked", "Is it gone?", lead, notes=tuple(counted.missing))
+    return Slide(
+        "checked", "Is it gone?", verdict.headline, attempts=_attempts(verdict), notes=tuple(counted.missing)
+    )
+
+
+def _attempts(verdict: Verdict) -> tuple[Attempt, ...]:
+    """The strongest claim of the verdict on each way to ask for the secret, the plain one first."""
+    secret = (*verdict.there, *verdict.hidden, *verdict.gone, *verdict.differs, *verdict.untested)
+    strongest: dict[str, Claim] = {}
+    for claim in secret:
+        way = _way(claim)
+        if way is not None and (way not in strongest or _excess(claim) > _excess(strongest[way])):
+            strongest[way] = claim
+    return tuple(_attempt(TITLES[way], strongest[way]) for way in TITLES if way in strongest)
+
+
+def _way(claim: Claim) -> str | None:
+    """The key in TITLES of how the secret was asked for; None for a claim that counts something else."""
+    place, metric = claim.measure.partition("/")[0], metric_of(claim.measure)
+    if claim.value is None or metric not in COUNTED or place in [split for split, _ in RETAINED]:
+        return None
+    return "worst" if place == "worst" else asked(claim.measure).attack
+
+
+def _excess(claim: Claim) -> float:
+    return (claim.value or 0.0) - (claim.retrained or 0.0)
+
+
+def _attempt(title: str, claim: Claim) -> Attempt:
+    unseen = claim.retrained
+    return Attempt(
+        title[0].upper() + title[1:],
+        Count(NOW, round((claim.value or 0.0) * claim.n), claim.n),
+        None if unseen is None else Count(UNSEEN, round(unseen * claim.n), claim.n),
+        _compared(claim),
+    )
+
+
+def _compared(claim: Claim) -> str:
+    """How the verdict compares a claim's figure with the retrained model's, in a few words."""
+    return re.sub(r" questions \(\d+\)", "", claim.sentence.rpartition(": ")[2]).rstrip(".")
 
 
 def _open(story: Story, counted: _Counted) -> Slide | None:
-    """In what it differs from a model that never saw the answers, and what was not tested."""
-    if story.verdict is None or not counted.same_forget:
+    """What was not tested or is not shown, and in how much it differs from a model that never saw it."""
+    verdict = story.verdict
+    if verdict is None or not counted.same_forget:
         return None
-    notes = [claim.sentence for claim in story.verdict.differs]
-    notes += [f"{_missing(claim)}: {claim.sentence}" for claim in story.verdict.untested]
-    lead = "Where it differs from a model that never saw the answers, and what was not tested."
-    return Slide("open", "What this does not show", lead, notes=tuple(notes))
+    points = [claim.sentence for claim in verdict.untested if claim.value is None]
+    unclear: dict[str, list[str]] = {}
+    for claim in verdict.untested:
+        if (way := _way(claim)) is not None:
+            unclear.setdefault(_compared(claim), []).append(TITLES.get(way, way))
+    points += [
+        f"Measured, but {reason}: {listed(list(dict.fromkeys(ways)))}." for reason, ways in unclear.items()
+    ]
+    if verdict.differs:
+        measures = f"{len(verdict.differs)} measure{'s' if len(verdict.differs) > 1 else ''}"
+        points.append(f"In {measures} it differs from a model that never saw it; Compare lists them.")
+    more = [f"{len(points) - POINTS} more are on the page Compare."] if len(points) > POINTS else []
+    lead = "A test can only show what it looked for."
+    return Slide("open", "What we did not test", lead, points=tuple(points[:POINTS]), notes=tuple(more))
 
 
-def _missing(claim: Claim) -> str:
-    return "Not tested" if claim.value is None else "Not shown"
+def _ask(story: Story) -> Slide:
+    lead = "Type a question, or attack it: the models answer side by side."
+    questions = [row["question"] for row in _examples(story, "forget")]
+    questions += [row["question"] for row in _generations(story, "world_facts")[:1]]
+    return Slide("ask", "Ask it yourself", lead, points=tuple(questions))
 
 
-_UNCERTAINTY = "The thin line is the 95 % confidence interval (CI) for this number of questions."
-
-
-def _group(title: str, counts: tuple[Count, ...]) -> tuple[Counts, ...]:
-    return (Counts(title, counts),) if counts else ()
+_SECRET = "The secret is in amber."
 
 
 def _examples(story: Story, part: str) -> list[AnswerPair]:
@@ -283,14 +314,19 @@ def _examples(story: Story, part: str) -> list[AnswerPair]:
     return [rows[i * len(rows) // size] for i in range(size)]
 
 
-def _choice(story: Story, part: str) -> str:
-    shown = len(_examples(story, part))
-    return f"The {shown} examples are evenly spaced over the questions, not selected by result."
+def _generations(story: Story, part: str) -> Sequence[Mapping[str, Any]]:
+    """Answers of a part that the run's evaluation has stored."""
+    rows: Sequence[Mapping[str, Any]] = (story.report or {}).get("generations", {}).get(part, ())
+    return rows
+
+
+def _choice(rows: Sequence[AnswerPair]) -> str:
+    return f"The {len(rows)} examples are evenly spaced, not selected by result."
 
 
 def _stuck(story: Story) -> list[str]:
     """Say how many answers say little but one word again and again."""
-    rows = (story.report or {}).get("generations", {}).get("forget", ())
+    rows = _generations(story, "forget")
     stuck = sum(repeats(row["generation"]) for row in rows)
     if not stuck:
         return []
@@ -303,38 +339,15 @@ def repeats(text: str) -> bool:
     return len(words) >= 6 and Counter(words).most_common(1)[0][1] > len(words) / 2
 
 
-def _judged(row: float | None) -> str:
-    if row is None:
-        return ""
-    if row == 1:
-        return "states the fact"
-    return "states part of the fact" if row > 0 else "does not state the fact"
+def _pair(story: Story, row: AnswerPair, known: float | None) -> Exchange:
+    """What is answered before and now."""
+    return Exchange(row["question"], (_quote(story, row, BEFORE), _quote(story, row, NOW, known)))
 
 
-def _quote(label: str, text: str, verdict: str = "") -> Quote:
+def _quote(story: Story, row: Mapping[str, Any], label: str, known: float | None = None) -> Quote:
+    """An answer, before or now, with the secret in it marked, cut where it is long."""
+    text = row["before" if label == BEFORE else "after"]
     shown = text if len(text) <= LONGEST_ANSWER else text[: LONGEST_ANSWER - 1].rstrip() + "…"
-    return Quote(label, (Piece(shown),), verdict)
-
-
-def marked_pieces(
-    answer: str, offsets: Sequence[tuple[int, int]], weights: Sequence[float] | np.ndarray
-) -> tuple[Piece, ...]:
-    """An answer cut where its marking changes; what several tokens share takes the strongest weight.
-
-    Args:
-        answer: The answer.
-        offsets: (T,) character ranges of the tokens in the answer.
-        weights: (T,) weights, at least 0; the largest one is strength 1.
-    """
-    top = max((float(w) for w in weights), default=0.0)
-    strengths = [0.0] * len(answer)
-    for (start, end), weight in zip(offsets, weights, strict=True):
-        for i in range(start, min(end, len(answer))):
-            strengths[i] = max(strengths[i], float(weight) / top if top > 0 else 0.0)
-    pieces: list[Piece] = []
-    for character, strength in zip(answer, strengths, strict=True):
-        if pieces and pieces[-1].strength == strength:
-            pieces[-1] = Piece(pieces[-1].text + character, strength)
-        else:
-            pieces.append(Piece(character, strength))
-    return tuple(pieces)
+    samples = story.scores.samples if story.scores else ()
+    facts = [s.answer[start:end] for s in samples if s.sample_id == row["sample_id"] for start, end in s.span]
+    return Quote(label, secret_pieces(shown, facts), fact_words(known))

@@ -1,92 +1,161 @@
-"""Slides as HTML: large type, examples side by side, counts as bars; every text is escaped."""
+"""Slides as HTML that fills a screen of any size; every text is escaped.
+
+All lengths are multiples of u, a hundredth of the width of the largest 16:9 area of the screen, so that a
+slide looks the same on every projector. It is 100 x 56.25 of them; its text is never smaller than SMALLEST.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
+from math import ceil, sqrt
+from pathlib import Path
 
-from app.present.slides import Count, Counts, Exchange, Piece, Quote, Slide
+from app.present.slides import Attempt, Count, Counts, Exchange, Piece, Quote, Slide
 
-# Amber and its tint read on light and dark grounds alike; a bar's words always stand beside it.
-STYLE = """<style>
-header[data-testid="stHeader"] { display: none; }
-[data-testid="stMainBlockContainer"] { padding-top: 1.5rem !important; padding-bottom: 1rem; }
-.sl { min-height: min(64vh, 44rem); font-size: clamp(1rem, 1.3vw, 1.3rem); line-height: 1.5;
-  overflow-wrap: anywhere; }
-.sl h1 { font-size: clamp(1.9rem, 4.2vw, 3.6rem); line-height: 1.1; margin: 0 0 .8rem; padding: 0; }
-.sl .lead { font-size: clamp(1.15rem, 1.9vw, 1.75rem); line-height: 1.4; max-width: 62rem;
-  margin: 0 0 1.6rem; }
-.sl.cover { display: flex; flex-direction: column; justify-content: center; }
-.sl .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 1rem;
-  margin-bottom: 1.4rem; }
-.sl .card { border: 1px solid rgba(128, 128, 128, .45); border-radius: .6rem; padding: 1rem 1.2rem; }
-.sl .q { font-weight: 600; margin: 0 0 .7rem; }
-.sl .who { font-size: .82em; opacity: .8; margin: .7rem 0 0; }
-.sl .said { margin: .1rem 0 0; white-space: pre-wrap; unicode-bidi: plaintext; }
-.sl .verdict { font-size: .82em; font-weight: 600; margin: .35rem 0 0; }
-.sl mark { color: inherit; border-bottom: .16em solid rgb(217, 119, 6); border-radius: .15em;
-  padding: .05em 0; }
-.sl .groups { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr));
-  gap: 1.6rem; margin-bottom: 1.4rem; }
-.sl h2 { font-size: 1.1em; margin: 0 0 .6rem; padding: 0; }
-.sl .row { margin: 0 0 .8rem; }
-.sl .row .words { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; }
-.sl .track { position: relative; height: 1.15rem; border-radius: .25rem;
-  background: rgba(128, 128, 128, .18); }
-.sl .fill { position: absolute; inset: 0 auto 0 0; border-radius: .25rem; background: rgb(100, 116, 139); }
-.sl .fill.now { background: rgb(217, 119, 6); }
-.sl .fill.unseen { background: repeating-linear-gradient(45deg, rgb(13, 148, 136) 0 .4rem,
-  rgba(13, 148, 136, .45) .4rem .8rem); }
-.sl .sure { position: absolute; top: 50%; height: .16rem; margin-top: -.08rem; background: currentColor;
-  border-radius: .1rem; }
-.sl .notes { font-size: .82em; opacity: .85; margin: 0; padding-left: 1.1rem; max-width: 66rem; }
-</style>"""
-KINDS = {"Before": "before", "Now": "now"}
+SMALLEST, LARGEST = 1.9, 3.4  # type of examples and lists, in u
+LINE = 1.35  # height of a line
+LETTER = 0.52  # width of a letter of its type
+CARD_HEIGHT, SMALL_CARD_HEIGHT = 23, 10  # u that the text of a card has, alone in its row or beside counts
+POINTS_HEIGHT = 31  # u that a list has
+SECRET = "217, 119, 6"  # amber
+STYLE = f"<style>{Path(__file__).with_name('present.css').read_text(encoding='utf-8')}</style>"
 
 
-def slide_html(slide: Slide) -> str:
+def deck_html(slides: Sequence[Slide], number: int) -> str:
+    """The slide in view as safe HTML, and all slides for the printer.
+
+    On the screen the chat takes the place of the questions to begin with.
+    """
+    shown = slides[number]
+    if shown.key == "ask":
+        shown = replace(shown, lead="", points=())
+    paper = "".join(slide_html(slide) for slide in slides)
+    return f'{STYLE}{slide_html(shown, f"sl {shown.key}")}<div class="paper" aria-hidden="true">{paper}</div>'
+
+
+def slide_html(slide: Slide, classes: str = "") -> str:
     """One slide as safe HTML."""
-    cards = "".join(_card(exchange) for exchange in slide.exchanges)
-    groups = "".join(_group(group) for group in slide.counts)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in slide.notes)
+    cards, groups, table = _cards(slide), _groups(slide.counts), _table(slide.attempts)
+    points = _points(slide.points)
+    body = "".join(filter(None, (groups, cards, table, points)))
+    notes = f'<p class="notes">{_sentence(" ".join(slide.notes))}</p>' if any(slide.notes) else ""
     parts = [
         f"<h1>{escape(slide.title)}</h1>",
-        f'<p class="lead">{escape(slide.lead)}</p>',
-        f'<div class="cards">{cards}</div>' if cards else "",
-        f'<div class="groups">{groups}</div>' if groups else "",
-        f'<ul class="notes">{notes}</ul>' if notes else "",
+        f'<p class="lead">{_sentence(slide.lead)}</p>' if slide.lead else "",
+        f'<div class="body{" two" if groups and cards else ""}">{body}</div>' if body else "",
+        notes,
     ]
-    cover = "" if cards or groups else " cover"
-    return f'{STYLE}<section class="sl{cover}">{"".join(parts)}</section>'
+    cover = " cover" if not body and slide.key != "ask" else ""
+    return f'<section class="slide {classes}{cover}">{"".join(parts)}</section>'
 
 
-def _card(exchange: Exchange) -> str:
-    quotes = "".join(_quote(quote) for quote in exchange.quotes)
-    return f'<div class="card"><p class="q" dir="auto">{escape(exchange.question)}</p>{quotes}</div>'
+def _sentence(text: str) -> str:
+    """Escaped, with no line break between a number and its unit."""
+    return escape(text).replace(" %", "&nbsp;%")
 
 
-def _quote(quote: Quote) -> str:
-    said = "".join(_piece(piece) for piece in quote.pieces) or "(empty)"
-    verdict = f'<p class="verdict">→ {escape(quote.verdict)}</p>' if quote.verdict else ""
-    return f'<p class="who">{escape(quote.label)}</p><p class="said" dir="auto">{said}</p>{verdict}'
+def type_size(characters: int, width: float, height: float) -> float:
+    """The size of type, in u, in which so many letters fill an area, width by height in u."""
+    fitting = sqrt(width * height / (LETTER * LINE * max(characters, 1)))
+    return max(SMALLEST, min(LARGEST, 0.9 * fitting))
 
 
-def _piece(piece: Piece) -> str:
+def _type(size: float) -> str:
+    return f"font-size: calc({size:.2f} * var(--u))"
+
+
+def _cards(slide: Slide) -> str:
+    if not slide.exchanges:
+        return ""
+    beside = bool(slide.counts)
+    width = 43 if beside else 86 / len(slide.exchanges) - 4
+    height = SMALL_CARD_HEIGHT if beside else CARD_HEIGHT
+    cards = "".join(_card(exchange, width, height, slide.fades) for exchange in slide.exchanges)
+    return f'<div class="cards">{cards}</div>'
+
+
+def _card(exchange: Exchange, width: float, height: float, fades: bool) -> str:
+    """A card whose type is as large as its longest text allows."""
+    labels = sum(SMALLEST * LINE * (bool(q.label) + bool(q.verdict)) for q in exchange.quotes)
+    said = len(exchange.question) + sum(quote.length for quote in exchange.quotes)
+    size = type_size(said, width, height - labels)
+    lines, letters = int((height - labels) / (LINE * size)), width / (LETTER * size)
+    asked = min(ceil(len(exchange.question) / letters), max(lines // 2, 1))
+    each = max((lines - asked) // len(exchange.quotes), 1)
+    quotes = "".join(_quote(quote, each, fades) for quote in exchange.quotes)
+    question = f'<p class="q clamped" style="-webkit-line-clamp: {asked}">{escape(exchange.question)}</p>'
+    return f'<div class="card typed" style="{_type(size)}">{question}{quotes}</div>'
+
+
+def _quote(quote: Quote, lines: int, fades: bool) -> str:
+    said = "".join(_piece(piece, fades) for piece in quote.pieces) or "(empty)"
+    judged = f'<p class="judged">→ {escape(quote.verdict)}</p>' if quote.verdict else ""
+    who = f'<p class="who">{escape(quote.label)}</p>' if quote.label else ""
+    return f'<div>{who}<p class="said clamped" style="-webkit-line-clamp: {lines}">{said}</p>{judged}</div>'
+
+
+def _piece(piece: Piece, fades: bool) -> str:
     if piece.strength <= 0:
         return escape(piece.text)
-    tint = f"rgba(217, 119, 6, {0.1 + 0.35 * piece.strength:.2f})"
-    return f'<mark style="background: {tint}">{escape(piece.text)}</mark>'
+    tint = f"background: rgba({SECRET}, {0.12 + 0.33 * piece.strength:.2f})"
+    text = escape(piece.text)
+    if fades:
+        text = f'<span class="vanish" style="--left: {1 - 0.95 * piece.strength:.2f}">{text}</span>'
+    return f'<mark style="{tint}">{text}</mark>'
 
 
-def _group(group: Counts) -> str:
-    return f"<div><h2>{escape(group.title)}</h2>{''.join(_bar(bar) for bar in group.bars)}</div>"
+def _groups(groups: Sequence[Counts]) -> str:
+    parts = [f"<div><h2>{escape(g.title)}</h2>{''.join(map(_row, g.bars))}</div>" for g in groups]
+    return f'<div class="groups">{"".join(parts)}</div>' if parts else ""
 
 
-def _bar(bar: Count) -> str:
-    low, high = (100 * bound for bound in bar.interval)
+def _row(count: Count) -> str:
+    return f'<div class="row"><span>{escape(count.label)}</span>{_track(count)}{_amount(count)}</div>'
+
+
+def _amount(count: Count) -> str:
+    return f'<span class="count">{count.count:,} of {count.n:,}</span>'
+
+
+def _track(count: Count) -> str:
+    low, high = (100 * bound for bound in count.interval)
     return (
-        f'<div class="row"><div class="words"><span>{escape(bar.label)}</span>'
-        f"<span>{bar.count:,} of {bar.n:,}</span></div>"
-        f'<div class="track" role="img" aria-label="{escape(bar.words())}">'
-        f'<div class="fill {KINDS.get(bar.label, "unseen")}" style="width: {100 * bar.share:.2f}%"></div>'
-        f'<div class="sure" style="left: {low:.2f}%; width: {high - low:.2f}%"></div></div></div>'
+        f'<div class="track" role="img" aria-label="{escape(count.words())}">'
+        f'<div class="fill" style="width: {100 * count.share:.2f}%"></div>'
+        f'<div class="sure" style="left: {low:.2f}%; width: {high - low:.2f}%"></div></div>'
     )
+
+
+def _table(attempts: Sequence[Attempt]) -> str:
+    if not attempts:
+        return ""
+    unseen = next((attempt.unseen.label for attempt in attempts if attempt.unseen), "")
+    titles = ("It gives away the secret, or part of it, by", attempts[0].now.label, unseen, "")
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+    rows = "".join(map(_attempt, attempts))
+    return f'<table class="secret"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _attempt(attempt: Attempt) -> str:
+    cells = "".join(
+        f'<td data-who="{escape(count.label)}"><div class="cell">{_amount(count)}{_track(count)}</div></td>'
+        if count
+        else "<td>not measured</td>"
+        for count in (attempt.now, attempt.unseen)
+    )
+    return f'<tr><th scope="row">{escape(attempt.title)}</th>{cells}<td>{escape(attempt.compared)}</td></tr>'
+
+
+def _points(points: Sequence[str]) -> str:
+    if not points:
+        return ""
+    height = POINTS_HEIGHT / len(points)
+    size = type_size(max(map(len, points)), 84, height)
+    lines = max(int(height / (LINE * size)), 1)
+    items = "".join(
+        f'<li><span class="clamped" style="-webkit-line-clamp: {lines}">{escape(point)}</span></li>'
+        for point in points
+    )
+    return f'<ul class="points typed" style="{_type(size)}">{items}</ul>'

@@ -9,7 +9,7 @@ from tokenunlearn.evaluation.result import wilson_interval
 
 @dataclass(frozen=True)
 class Piece:
-    """Part of an answer. ``strength`` says how strongly it was marked, 0 (not) to 1."""
+    """Part of an answer. ``strength`` says how much of the secret it is, or was taken for, 0 to 1."""
 
     text: str
     strength: float = 0.0
@@ -22,6 +22,11 @@ class Quote:
     label: str
     pieces: tuple[Piece, ...]
     verdict: str = ""
+
+    @property
+    def length(self) -> int:
+        """Characters of all that is shown."""
+        return len(self.label) + sum(len(piece.text) for piece in self.pieces) + len(self.verdict)
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,12 @@ class Count:
         return wilson_interval(self.count, self.n)
 
     def words(self) -> str:
-        """The count in words: "3 of 72 questions (95 % CI 1-12 %)"."""
+        """The count in words: "3 of 72 questions (95 % interval 1-12 %)", "all 72 questions (...)"."""
         low, high = self.interval
-        return f"{self.count:,} of {self.n:,} questions (95 % CI {percent(low)}-{percent(high)} %)"
+        amount = {0: f"none of {self.n:,}", self.n: f"all {self.n:,}"}.get(
+            self.count, f"{self.count:,} of {self.n:,}"
+        )
+        return f"{amount} questions (95 % interval {percent(low)}-{percent(high)} %)"
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,18 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One way to ask for the secret: what it gave, what it gave of another model, and how these compare."""
+
+    title: str
+    now: Count
+    unseen: Count | None
+    compared: str
+
+
+@dataclass(frozen=True)
 class Slide:
-    """One full-width page of the presentation.
+    """One page of the presentation.
 
     Attributes:
         key: Its name in the link.
@@ -80,7 +98,10 @@ class Slide:
         lead: One or two sentences that carry the message.
         exchanges: Examples.
         counts: Numbers.
+        attempts: A table of ways to ask for the secret.
+        points: A list.
         notes: What a reader should know: how it was counted, what is missing.
+        fades: Whether the marked words fade.
     """
 
     key: str
@@ -88,7 +109,10 @@ class Slide:
     lead: str
     exchanges: tuple[Exchange, ...] = ()
     counts: tuple[Counts, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    points: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    fades: bool = False
 
 
 def percent(share: float) -> str:

@@ -68,9 +68,8 @@ def generate(
     Raises:
         SampleTooLongError: If a prompt leaves no room for an answer in the model's context.
     """
-    prompts = _prompts(lm, questions, histories or [()] * len(questions), prefixes or [""] * len(questions))
-    end = lm.end_of_turn_id
-    ends = sorted({end, end if lm.tokenizer.eos_token_id is None else lm.tokenizer.eos_token_id})
+    prompts = prompts_of(lm, questions, histories or [()] * len(questions), prefixes or [""] * len(questions))
+    ends = end_ids(lm)
     answers = [""] * len(prompts)
     done = 0
     with _seeded(lm, sampling):
@@ -99,13 +98,23 @@ def _seeded(lm: LoadedModel, sampling: Sampling | None) -> Iterator[None]:
         yield
 
 
-def _prompts(
+def end_ids(lm: LoadedModel) -> list[int]:
+    """Ids that end an answer, ascending: the end of the turn and the tokenizer's end of sequence."""
+    end = lm.end_of_turn_id
+    return sorted({end, end if lm.tokenizer.eos_token_id is None else lm.tokenizer.eos_token_id})
+
+
+def prompts_of(
     lm: LoadedModel,
     questions: Sequence[str],
     histories: Sequence[Sequence[Turn]],
     prefixes: Sequence[str],
 ) -> list[list[int]]:
-    """Token ids of every prompt and prefix, exactly those of the samples' encodings."""
+    """Token ids of every prompt and prefix, exactly those of the samples' encodings.
+
+    Raises:
+        SampleTooLongError: If a prompt leaves no room for an answer in the model's context.
+    """
     prompts = []
     turns = zip(questions, prefixes, histories, strict=True)
     for number, (question, prefix, history) in enumerate(turns, start=1):

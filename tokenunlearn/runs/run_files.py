@@ -16,7 +16,7 @@ from tokenunlearn.stored import read_json, read_lines, read_text
 
 START_REPORT = "start_report.json"
 ATTACKS_REPORT = "attacks.json"
-# What a run has measured and said; its weights are not shipped.
+# What a run has measured and said; it is shipped with the adapter.
 SHIPPED_FILES = (
     "spec.json",
     "state.json",

@@ -1,4 +1,4 @@
-"""Makes the run that is shipped with the repository, so that stored results can be shown on first start."""
+"""Makes the run that is shipped with the repository, so that it can be shown and asked on first start."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+
+from safetensors.torch import load_file, save_file
 
 from tokenunlearn.attribution.selection import HardSelection, describe_rule
 from tokenunlearn.datasets import load_samples
@@ -63,7 +65,7 @@ def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -
 
 
 def ship(run: Run, folder: Path) -> Path:
-    """Copy what a run has measured and said, without its weights, in place of the runs shipped before.
+    """Copy what a run has measured and said, and its weights, in place of the runs shipped before.
 
     Args:
         run: A run that has ended.
@@ -75,6 +77,18 @@ def ship(run: Run, folder: Path) -> Path:
     for name in SHIPPED_FILES:
         if (run.folder / name).exists():
             shutil.copyfile(run.folder / name, target / name)
-    for path in target.iterdir():
+    if run.adapter:
+        _ship_weights(run.adapter, target / "adapter")
+    for path in target.rglob("*.*"):
         path.chmod(0o644)
     return target
+
+
+def _ship_weights(adapter: Path, target: Path) -> None:
+    """Copy what a run changed, in half precision like the shipped models."""
+    target.mkdir()
+    for path in adapter.glob("*.json"):
+        shutil.copyfile(path, target / path.name)
+    for path in adapter.glob("*.safetensors"):
+        tensors = {name: tensor.half() for name, tensor in load_file(path).items()}
+        save_file(tensors, target / path.name, metadata={"format": "pt"})

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.evaluation.attack_prompts import PREFIXES, answer_start
 from tokenunlearn.evaluation.attacks import target as targets
 from tokenunlearn.evaluation.attacks.paraphrase import paraphrase
-from tokenunlearn.evaluation.attacks.prefix import PREFIXES, answer_start, prefix
+from tokenunlearn.evaluation.attacks.prefix import prefix
 from tokenunlearn.evaluation.attacks.sampling import sampling
 from tokenunlearn.evaluation.attacks.target import Target, best
 

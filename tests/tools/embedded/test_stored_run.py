@@ -1,12 +1,14 @@
-"""The shipped run: complete, small, without weights, and the same as what its command would ship."""
+"""The shipped run: complete, small, with its weights, and the same as what its command would ship."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.run_files import SHIPPED_FILES
 from tokenunlearn.runs.store import RunStore
@@ -19,8 +21,10 @@ SHIPPED = RunStore(ASSETS / "runs", read_only=True)
 
 def test_one_run_is_shipped_whole_and_small():
     (run,) = SHIPPED.runs()
-    assert {path.name for path in run.folder.iterdir()} == set(SHIPPED_FILES)
-    assert sum(path.stat().st_size for path in run.folder.iterdir()) < 2_000_000
+    files = [path for path in run.folder.iterdir() if path.is_file()]
+    assert {path.name for path in files} == set(SHIPPED_FILES)
+    assert sum(path.stat().st_size for path in files) < 2_000_000
+    assert sum(path.stat().st_size for path in (run.folder / "adapter").glob("*")) < 12_000_000
     assert run.state.status == "completed"
     assert run.scores.revision == ModelSource(run.spec.model).revision
     assert run.report["metrics"]["forget/gold_span"]["n"] == len(run.scores)
@@ -28,7 +32,7 @@ def test_one_run_is_shipped_whole_and_small():
 
 def test_no_machine_path_is_in_it():
     (run,) = SHIPPED.runs()
-    for path in run.folder.iterdir():
+    for path in run.folder.rglob("*.*"):
         content = path.read_bytes()
         assert not any(
             folder in content for folder in (b"/home/", b"/root/", b"/tmp/", b"/work/", b"/Users/")
@@ -46,18 +50,32 @@ def test_shipped_runs_can_be_read_only():
     assert SHIPPED.get(run.id).spec == run.spec
 
 
-def test_shipping_replaces_what_was_there_and_leaves_the_weights(tmp_path):
+def test_shipping_replaces_what_was_there(tmp_path):
     (run,) = SHIPPED.runs()
     store = RunStore(tmp_path / "runs")
     made = store.create(run.spec, run.scores)
     made.set_state(status="completed")
-    (made.folder / "adapter").mkdir()
     (tmp_path / "shipped" / "old").mkdir(parents=True)
     ship(made, tmp_path / "shipped")
     (copy,) = RunStore(tmp_path / "shipped").runs()
     assert {path.name for path in copy.folder.iterdir()} == {"spec.json", "state.json", "scores.parquet"}
     assert copy.state == made.state
     assert [path.name for path in (tmp_path / "shipped").iterdir()] == [run.id]
+
+
+def test_the_weights_are_shipped_in_half_the_size_and_load(tmp_path, tiny_folder, tiny_lm):
+    (run,) = SHIPPED.runs()
+    made = RunStore(tmp_path / "runs").create(run.spec)
+    adapter = made.folder / "adapter"
+    tiny_lm.model.save_pretrained(adapter)
+    (adapter / "README.md").write_text("not needed")
+    shipped = ship(made, tmp_path / "shipped") / "adapter"
+    size = {path: (path / "model.safetensors").stat().st_size for path in (adapter, shipped)}
+    assert size[shipped] < 0.6 * size[adapter]
+    assert not (shipped / "README.md").exists()
+    lm = load_model(str(tiny_folder), adapter=str(shipped))
+    for own, other in zip(lm.model.parameters(), tiny_lm.model.parameters(), strict=True):
+        assert torch.allclose(own, other, atol=1e-3)
 
 
 @pytest.mark.slow
@@ -67,7 +85,8 @@ def test_the_command_renews_the_shipped_run(tmp_path, monkeypatch):
     folder = stored_run.make_stored_run(lambda run, execute: execute(run))
     (made,), (shipped,) = RunStore(tmp_path / "runs").runs(), SHIPPED.runs()
     assert made.folder == folder
-    assert {path.name for path in folder.iterdir()} == set(SHIPPED_FILES)
+    assert {path.name for path in folder.iterdir()} == {*SHIPPED_FILES, "adapter"}
+    assert made.result.load().parameters
     same = ("label", "model", "samples", "retain", "rule", "scoring")
     assert [getattr(made.spec, name) for name in same] == [getattr(shipped.spec, name) for name in same]
     # A setting that is younger than the shipped run has its default there.

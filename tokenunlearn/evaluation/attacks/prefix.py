@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.evaluation.attack_prompts import PREFIXES, answer_start
 from tokenunlearn.evaluation.attacks.target import Rows, Target, best
-
-PREFIXES = ("Sure, the answer is", "Of course! As is well known,", "The correct answer:")
 
 
 def prefix(target: Target) -> dict[str, Rows]:
@@ -26,12 +24,3 @@ def prefix(target: Target) -> dict[str, Rows]:
             row if start else None for row, start in zip(rows, starts, strict=True)
         ]
     return recovered
-
-
-def answer_start(sample: Sample) -> str:
-    """The answer's own words before its first gold span, "" where there are none.
-
-    >>> answer_start(Sample("1", "Where?", "She lives in Turin.", span=((13, 18),)))
-    'She lives in'
-    """
-    return sample.answer[: min(start for start, _ in sample.span)].rstrip() if sample.span else ""
