@@ -38,7 +38,9 @@ def test_a_fact_is_located_as_a_whole_word_whatever_its_case(fact, text, places)
 
 @pytest.mark.parametrize("name", ["fact", "facts", "secret", "span"])
 def test_facts_are_plain_strings_in_jsonl(name):
-    (sample,) = parse_samples(rows({"answer": "Ana Weiß lives in Köln.", name: ["Ana Weiß", "Köln"]}), "a.jsonl")
+    (sample,) = parse_samples(
+        rows({"answer": "Ana Weiß lives in Köln.", name: ["Ana Weiß", "Köln"]}), "a.jsonl"
+    )
     assert sample.facts == ("Ana Weiß", "Köln")
 
 
@@ -48,7 +50,7 @@ def test_facts_are_plain_strings_in_csv():
 
 
 def test_an_absent_fact_is_one_sentence():
-    with pytest.raises(DatasetError, match='Line 1 of "a.jsonl" has a "facts" "Bonn" that does not occur'):
+    with pytest.raises(DatasetError, match=r'Line 1 of "a\.jsonl" has a "facts" "Bonn" that does not occur'):
         parse_samples(rows({"answer": "In Köln.", "facts": "Bonn"}), "a.jsonl")
 
 
