@@ -14,6 +14,7 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.datasets.layout import Layout
+from tokenunlearn.datasets.notes import file_notes
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
@@ -172,6 +173,8 @@ def _upload() -> None:
     except TokenUnlearnError as error:
         show_error(error)
         return
+    for note in file_notes(upload.getvalue(), upload.name, layout):
+        st.text(f"ℹ {note}")  # noqa: RUF001
     if st.session_state.get("uploaded") != name:
         st.session_state["uploaded"] = name
         st.session_state["pending_samples"] = name
@@ -179,9 +182,12 @@ def _upload() -> None:
 
 
 def apply_pending() -> None:
-    """Select a file that was just uploaded; called before the widgets exist."""
+    """Select a file that was just uploaded, and the retained set that fits; before the widgets exist."""
     if "pending_samples" in st.session_state:
         st.session_state["samples"] = st.session_state.pop("pending_samples")
+        _retain_what_matches()
+    if "pending_retain" in st.session_state:
+        st.session_state["retain"] = st.session_state.pop("pending_retain")
 
 
 def _masking() -> dict[str, Any]:
@@ -266,9 +272,9 @@ def is_requested(source: Source) -> bool:
     return False
 
 
-def offer_scoring(source: Source, path: Path) -> None:
+def offer_scoring(source: Source) -> None:
     """Say that the samples have no scores yet, and score them on request."""
     st.info("These samples are not scored yet for this model and these settings.")
     if access.may("start") and st.button("Score samples", type="primary", icon=":material/search_insights:"):
-        services.score_in_background(path, source.model, source.samples, source.masking)
-    background.wait_for(str(path))
+        services.score_in_background(source.model, source.samples, source.masking)
+    background.wait_for(services.scoring_key(source.model, source.samples, source.masking))

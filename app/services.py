@@ -28,6 +28,7 @@ from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS, available_presets
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import judgment
+from tokenunlearn.runs.retained import SETS, fitting_retained
 from tokenunlearn.runs.retraining import retrained_for, twin_folder
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT, AnswerPair, StepRecord
@@ -42,20 +43,6 @@ if TYPE_CHECKING:
     from tokenunlearn.runs.check import Inspection
     from tokenunlearn.training.finetune_settings import RetrainSettings
 
-# Suite -> its forget sets, the default in front, each with the retained set that goes with it.
-SETS = {
-    "authors": {
-        "authors:forget10": "authors:retain90",
-        "authors:forget05": "authors:retain95",
-        "authors:holdout": "authors:retain90",
-    },
-    "alchemy": {
-        "alchemy:forget": "alchemy:retain",
-        "alchemy:forget_exercises": "alchemy:retain_exercises",
-    },
-    "prose": {"prose:forget": "prose:retain"},
-    "tofu": {"tofu:forget10_first5": "tofu:retain90_first15"},
-}
 SET_NAME = re.compile(r"[\w-]{1,40}")
 QUESTION_CHARS = 500
 
@@ -234,18 +221,27 @@ def forget_sets(model: str) -> list[str]:
 
 
 def retain_sets(model: str, samples: str) -> list[str]:
-    """The sets a model may retain, the one that goes with a forget set in front, and own files."""
-    pairs = _pairs(model)
-    matching = [pairs[samples]] if samples in pairs else []
-    return [*dict.fromkeys([*matching, *pairs.values()]), *uploads()]
+    """The sets a model may retain, the one that fits in front, and own files."""
+    return [*dict.fromkeys([fitting_retained(model, samples).name, *_pairs(model).values()]), *uploads()]
 
 
 def set_name(name: str) -> str:
-    """What a person calls a set: "cities (a1b2)" for a kept file; other names as they are."""
+    """What a person calls a set: for a kept file its own name, "cities.jsonl"; other names as they are.
+
+    Of several files of one name each has the beginning of its hash added.
+    """
+    file, digest = _file_name(name)
+    alike = digest and sum(_file_name(other)[0] == file for other in uploads()) > 1
+    return f"{file} ({digest[:4]})" if alike else file
+
+
+def _file_name(name: str) -> tuple[str, str]:
+    """Name of a kept file and its hash, which is "" for any other set."""
     if not name.startswith("file:"):
-        return name
-    stem, separator, digest = Path(name[5:]).stem.rpartition("-")
-    return f"{stem} ({digest[:4]})" if separator and len(digest) == 12 else Path(name[5:]).name
+        return name, ""
+    path = Path(name[5:])
+    kept = re.fullmatch(r"(.+)-([0-9a-f]{12})(\..+)", path.name)
+    return (f"{kept[1]}{kept[3]}", kept[2]) if kept else (path.name, "")
 
 
 def save_set(samples: Sequence[Sample], name: str) -> str:
@@ -307,6 +303,10 @@ def score_path(model: ModelSource, samples: str, masking: dict[str, Any]) -> Pat
         AccessError: If the visitor may not name them.
     """
     check_offered(model, samples)
+    return _score_path(model, samples, masking)
+
+
+def _score_path(model: ModelSource, samples: str, masking: dict[str, Any]) -> Path:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
 
     revision, settings = model.revision, asdict(MaskingSettings(**masking))
@@ -333,19 +333,26 @@ def find_scores(path: Path) -> ScoreSet | None:
         return None
 
 
-def score_in_background(path: Path, model: ModelSource, samples: str, masking: dict[str, Any]) -> Task:
-    """Score samples on the worker's thread and keep the score set at a path."""
+def scoring_key(model: ModelSource, samples: str, masking: dict[str, Any]) -> str:
+    """Key of the task that scores samples; the path of the score set is known once the model is loaded."""
+    return f"scores {model} {samples} {sorted(masking.items())}"
+
+
+def score_in_background(model: ModelSource, samples: str, masking: dict[str, Any]) -> Task:
+    """Score samples on the worker's thread and keep the score set where :func:`score_path` finds it."""
 
     def work(task: Task) -> Path:
         from tokenunlearn.attribution.score import score
         from tokenunlearn.datasets import load_samples as load
 
-        scores = score(
-            tasks.worker().model(model), load(samples), cache=True, progress=task.progress, **masking
-        )
-        return scores.save(path)
+        lm = tasks.worker().model(model)
+        scores = score(lm, load(samples), cache=True, progress=task.progress, **masking)
+        # A packaged model has no weights, and so no revision, before it was loaded once.
+        return scores.save(_score_path(model, samples, masking))
 
-    return tasks.start(str(path), f"Scoring {samples} with {model.name}", work)
+    check_offered(model, samples)
+    key = scoring_key(model, samples, masking)
+    return tasks.start(key, f"Scoring {set_name(samples)} with {model.name}", work)
 
 
 def evaluate_run(run: Run, limit: int | None) -> Callable[[Task], None]:

@@ -109,7 +109,7 @@ st.title("Tokens")
 if path is None:
     pass
 elif stored is None:
-    controls.offer_scoring(source, path)
+    controls.offer_scoring(source)
 elif len(stored) == 0:
     st.info("This forget set has no samples.")
 else:

@@ -98,7 +98,7 @@ if "notice" in st.session_state:
 if stored is not None and path is not None:
     launch(chosen_source, stored, path)
 elif path is not None:
-    controls.offer_scoring(chosen_source, path)
+    controls.offer_scoring(chosen_source)
 ended = [(run, services.run_state(run)) for run in services.store().runs()]
 run_view.show_damaged([run for run, state in ended if state.status == "damaged"])
 finished = [run for run, state in ended if not state.active and state.status != "damaged"]

@@ -16,6 +16,7 @@ from tests.launch import ROOT, imported_by
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.runs.fit import fit
 from tokenunlearn.runs.locks import acquire, device_lock, release
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec
@@ -85,7 +86,10 @@ def test_score_writes_the_score_set_it_describes(call, model, samples, tmp_path)
     done = call("score", "--model", model, "--samples", samples, "--out", path, "--limit", "3", "--json")
     assert done.code == 0
     scores = ScoreSet.load(path)
-    assert done.json == {
+    result = done.json
+    own = result.pop("fit")
+    assert own["seconds"] > 0 and own == fit(scores, seconds=own["seconds"]).to_json()
+    assert result == {
         "scores": str(path),
         "samples": 3,
         "tokens": sum(len(s.texts) for s in scores.samples),

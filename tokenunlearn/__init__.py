@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tokenunlearn.evaluation.verdict import verdict as verdict
     from tokenunlearn.models.generation import generate as generate
     from tokenunlearn.models.loading import load_model as load_model
+    from tokenunlearn.runs.fit import fit as fit
     from tokenunlearn.runs.retraining import retrain as retrain
     from tokenunlearn.training.config import UnlearnConfig as UnlearnConfig
     from tokenunlearn.training.trainer import UnlearnTrainer as UnlearnTrainer
@@ -59,6 +60,7 @@ _HOME = {
     "UnlearnConfig": "training.config",
     "UnlearnTrainer": "training.trainer",
     "retrain": "runs.retraining",
+    "fit": "runs.fit",
 }
 __all__ = ["__version__", *_HOME]
 

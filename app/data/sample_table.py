@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.datasets.facts import locate, occurrences
+from tokenunlearn.datasets.samples import Sample, overlaps
 from tokenunlearn.datasets.schema import LISTS, REQUIRED, to_row, to_sample
 from tokenunlearn.errors import DatasetError
 
@@ -95,11 +96,6 @@ def moved_spans(old: str, spans: Sequence[Sequence[int]], new: str) -> tuple[lis
     return moved, lost
 
 
-def occurrences(text: str, part: str) -> list[int]:
-    """Where a text holds a part, in characters from 0; overlapping places too."""
-    return [i for i in range(len(text) - len(part) + 1) if text.startswith(part, i)] if part else []
-
-
 def mark_fact(row: Row, fact: str) -> Row:
     """The row with the first unmarked place of a fact's text in its answer marked, whatever the case.
 
@@ -109,16 +105,13 @@ def mark_fact(row: Row, fact: str) -> Row:
     fact = fact.strip()
     if not fact:
         raise DatasetError("There is no text to mark; enter part of the answer.")
-    answer = row["answer"]
-    places = occurrences(answer, fact)
-    if not places and len(answer.lower()) == len(answer):
-        places = occurrences(answer.lower(), fact.lower())
+    places = locate(fact, row["answer"])
     if not places:
         raise DatasetError(f'The answer does not contain "{fact}"; enter text exactly as in the answer.')
-    free = [p for p in places if not any(p < end and start < p + len(fact) for start, end in row["span"])]
+    free = [place for place in places if not overlaps(place, row["span"])]
     if not free:
         raise DatasetError(f'"{fact}" is already marked.')
-    return set_spans(row, [*row["span"], [free[0], free[0] + len(fact)]])
+    return set_spans(row, [*row["span"], free[0]])
 
 
 def set_spans(row: Row, spans: Iterable[Sequence[int]]) -> Row:

@@ -210,9 +210,7 @@ def run(home):
 
 DENIED = {
     "start": lambda run: tasks.start("key", "label", lambda task: None),
-    "score": lambda run: services.score_in_background(
-        Path("x.parquet"), ModelSource("demo"), "authors:forget10", {}
-    ),
+    "score": lambda run: services.score_in_background(ModelSource("demo"), "authors:forget10", {}),
     "start a run": lambda run: Plan(None, None, None, (), "").start(),
     "cancel": services.cancel,
     "delete": services.discard,

@@ -53,7 +53,7 @@ def test_a_model_is_offered_the_sets_it_was_trained_on_and_own_files(home):
     assert services.forget_sets("demo") == [*sets["authors"], own]
     assert services.forget_sets("some/model") == [*(name for pairs in sets.values() for name in pairs), own]
     retained = {name for pairs in sets.values() for name in pairs.values()}
-    assert set(services.retain_sets("some/model", own)) == {*retained, own}
+    assert set(services.retain_sets("some/model", own)) == {*retained, "authors:world_facts", own}
 
 
 def test_every_preset_is_offered_the_sets_of_its_suite(home):
@@ -166,10 +166,11 @@ def test_a_score_set_of_another_version_or_damaged_counts_as_missing(home, tmp_p
 
 
 def test_scoring_in_the_background_is_what_the_library_scores(home, model, samples, tmp_path):
-    path = tmp_path / "scores.parquet"
-    task = services.score_in_background(path, ModelSource(model), samples, {"mask": "prompt"})
-    assert tasks.known()[str(path)] is task
-    assert task.future.result(timeout=60) == path
+    asked = (ModelSource(model), samples, {"mask": "prompt"})
+    task = services.score_in_background(*asked)
+    assert tasks.known()[services.scoring_key(*asked)] is task
+    path = task.future.result(timeout=60)
+    assert path == services.score_path(*asked)
     assert (task.done, task.total) == (4, 4)
     expected = score(load_model(model), load_samples(samples), mask="prompt")
     found = services.find_scores(path)
@@ -189,13 +190,44 @@ def test_answers_are_cancelled_within_a_batch(home, model):
     assert len(services.answers()) == 2
 
 
-def test_a_failed_task_keeps_its_error(home, tmp_path):
-    task = services.score_in_background(
-        tmp_path / "s.parquet", ModelSource("./nowhere"), "authors:forget10", {}
-    )
+def test_the_first_scoring_of_a_model_that_is_converted_first_is_not_lost(home, model, samples, monkeypatch):
+    """The packaged SmolLM2 has no weights, and so no revision, until it was loaded once."""
+    revision, load = ModelSource.revision, tasks.Worker.model
+    converted = []
+    monkeypatch.setattr(ModelSource, "revision", property(lambda s: revision.fget(s) if converted else ""))
+    monkeypatch.setattr(tasks.Worker, "model", lambda *a: converted.append(1) or load(*a))
+    before = services.score_path(ModelSource(model), samples, {})
+    services.score_in_background(ModelSource(model), samples, {}).future.result(timeout=60)
+    after = services.score_path(ModelSource(model), samples, {})
+    assert after != before and len(services.find_scores(after)) == len(load_samples(samples))
+
+
+def test_a_failed_task_keeps_its_error(home):
+    task = services.score_in_background(ModelSource("./nowhere"), "authors:forget10", {})
     with pytest.raises(TokenUnlearnError, match="no model folder"):
         task.future.result(timeout=60)
-    assert not (tmp_path / "s.parquet").exists()
+    assert not (home.parent / "cache" / "scores").exists()
+
+
+def test_a_file_goes_by_its_own_name_and_by_its_hash_only_where_two_have_one(home):
+    one = services.keep_upload(ROW, "my rows.jsonl")
+    assert services.set_name(one) == "my-rows.jsonl"
+    two = services.keep_upload(ROW.replace(b"Wer?", b"Wo?"), "my rows.jsonl")
+    names = {services.set_name(one), services.set_name(two)}
+    assert len(names) == 2 and all(name.startswith("my-rows.jsonl (") for name in names)
+    assert services.set_name("file:/data/rows.jsonl") == "rows.jsonl"
+    assert services.set_name("authors:forget10") == "authors:forget10"
+
+
+def test_own_samples_get_a_retained_set_that_the_model_knows(home):
+    own = services.keep_upload(ROW, "rows.jsonl")
+    for model, retained in (
+        ("demo-prose", "prose:retain"),
+        ("smollm2-authors", "authors:retain90"),
+        ("smollm2", "authors:world_facts"),
+        ("some/model", "authors:world_facts"),
+    ):
+        assert services.retain_sets(model, own)[0] == retained
 
 
 def test_models_that_cannot_be_loaded_are_not_offered(home, monkeypatch):

@@ -71,7 +71,7 @@ def check_selection(scores: ScoreSet, weights: Sequence[np.ndarray]) -> Selectio
             for (x, w), u in zip(pairs, units, strict=True)
             for text in _partial(x, w > 0, u)
         ),
-        unknown=tuple(x.sample_id for x in scores.samples if _mean_nll(x) > UNKNOWN_NLL),
+        unknown=tuple(x.sample_id for x in scores.samples if mean_nll(x.nll) > UNKNOWN_NLL),
         reading=scores.reading,
         suggested=scores.chosen_reading,
         words=len(entropies),
@@ -89,7 +89,7 @@ def _partial(sample: SampleScores, selected: np.ndarray, units: np.ndarray) -> I
         yield sample.answer[min(a for a, _ in places) : max(b for _, b in places)].strip()
 
 
-def _mean_nll(sample: SampleScores) -> float:
-    """Mean NLL of an answer in nats a token; 0 where none was measured."""
-    known = sample.nll[np.isfinite(sample.nll)]
+def mean_nll(nll: np.ndarray) -> float:
+    """Mean of token NLLs in nats a token; 0 where none was measured."""
+    known = nll[np.isfinite(nll)]
     return float(known.mean()) if known.size else 0.0

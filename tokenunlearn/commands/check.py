@@ -28,7 +28,6 @@ from tokenunlearn.errors import TokenUnlearnError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tokenunlearn.attribution.score_set import ScoreSet
     from tokenunlearn.attribution.selection import TokenWeights
     from tokenunlearn.datasets.samples import Sample
     from tokenunlearn.models.loaded_model import LoadedModel
@@ -114,15 +113,6 @@ def warn(
             raise TokenUnlearnError(finding.sentence)
     if is_main_process():
         show(findings)
-
-
-def warn_of_scores(scores: ScoreSet) -> None:
-    """Say which answers a scored model does not know."""
-    from tokenunlearn.attribution.selection_check import check_selection
-    from tokenunlearn.runs.check import unknown
-
-    finding = unknown(check_selection(scores, scores.importance).unknown, len(scores))
-    show([finding] if finding else [])
 
 
 def show(findings: Sequence[Finding], *, notes: bool = False) -> None:

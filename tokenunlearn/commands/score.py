@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
-from tokenunlearn.commands.check import warn, warn_of_scores
+from tokenunlearn.commands.check import show, warn
 from tokenunlearn.commands.console import (
     Adapter,
     AllTurns,
@@ -35,7 +35,11 @@ from tokenunlearn.commands.options import with_settings
 from tokenunlearn.files import check_writable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokenunlearn.attribution.score_set import ScoreSet
+    from tokenunlearn.datasets.samples import Sample
+    from tokenunlearn.models.loaded_model import LoadedModel
 
 
 @with_settings({"What is measured": MaskingSettings, "Importance": ImportanceSettings})
@@ -89,6 +93,7 @@ def score(
     from tokenunlearn.attribution.selector import Selector
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.models.processes import is_main_process
+    from tokenunlearn.runs.fit import fit
 
     (samples,) = with_columns(columns, samples, all_turns=all_turns)
     loaded = load_samples(samples).spread(limit)
@@ -116,18 +121,31 @@ def score(
         return
     scores = replace(scores, selector=learned)
     scores.save(out_path)
-    warn_of_scores(scores)
+    own = fit(scores, seconds=_seconds(lm, loaded))
+    show([finding for finding in own.findings if finding.level != "note"])
     tokens = sum(len(x.texts) for x in scores.samples)
     result = {"scores": str(out_path), "samples": len(scores), "tokens": tokens, "hash": scores.hash}
     if as_json:
         threshold = scores.suggested_threshold
         more = {"reading": scores.reading, "suggested_threshold": threshold, "level": scores.level()}
-        print_json(result | more)
+        print_json({**result, **more, "fit": own.to_json()})
         return
     out.print(f"{len(scores)} samples, {tokens:,} response tokens -> {escape(str(out_path))}")
     out.print(escape(_reading(scores)), soft_wrap=True)
     out.print(f"mean NLL of the tokens selected by it: {scores.level():.3g} nats")
+    for finding in own.findings:
+        if finding.level == "note":
+            out.print(escape(finding.sentence), soft_wrap=True, highlight=False)
     out.print(f"hash {scores.hash[:16]}, model {escape(scores.model)} {scores.revision}")
+
+
+def _seconds(lm: LoadedModel, samples: Sequence[Sample]) -> float | None:
+    """Expected time of a run's training with the default settings, from the speed of a forward pass."""
+    from tokenunlearn.runs.check import inspect
+    from tokenunlearn.training.settings import UnlearnSettings
+
+    cost = inspect(lm, samples).cost
+    return cost.time([UnlearnSettings().resolved(lm)]) if cost else None
 
 
 def _reading(scores: ScoreSet) -> str:

@@ -36,6 +36,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "chosen": ("chosen",),
     "text": ("text",),
     **{name: (name,) for name in FURTHER},
+    "facts": ("facts", "fact", "secrets", "secret"),
 }
 # Fields that make a sample -> fields that may go with them. The first whose columns are there is taken.
 SHAPES: Mapping[tuple[str, ...], tuple[str, ...]] = {

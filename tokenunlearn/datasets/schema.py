@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.cells import to_list, to_text
+from tokenunlearn.datasets.facts import locate
 from tokenunlearn.datasets.samples import Sample, Span
 from tokenunlearn.datasets.turns import to_turns
 from tokenunlearn.errors import DatasetError
@@ -92,7 +93,7 @@ def to_spans(value: Any, text: str, name: str, where: str) -> tuple[Span, ...]:
     """A field as [start, end) character ranges of a text.
 
     Args:
-        value: Ranges, or strings of the text, of which each stands for the first place where it occurs.
+        value: Ranges, or strings of the text, located by :func:`~tokenunlearn.datasets.facts.locate`.
         text: The text.
         name: What the field is called.
         where: What the error message calls the row.
@@ -105,10 +106,10 @@ def to_spans(value: Any, text: str, name: str, where: str) -> tuple[Span, ...]:
 
 def _to_span(item: Any, text: str, name: str, where: str) -> Span:
     if isinstance(item, str):
-        start = text.find(item)
-        if not item or start < 0:
+        places = locate(item, text)
+        if not places:
             raise DatasetError(f'{where} has a "{name}" "{item[:60]}" that does not occur in its text.')
-        return start, start + len(item)
+        return places[0]
     if not (isinstance(item, list | tuple) and len(item) == 2 and all(type(bound) is int for bound in item)):
         raise DatasetError(
             f'{where} has a "{name}" that is not a list of [start, end] character ranges or strings.'

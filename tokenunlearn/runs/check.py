@@ -233,7 +233,8 @@ def check(
     return inspection.of_runs([settings] if settings else [], weights)
 
 
-def _named(ids: Sequence[str]) -> str:
+def named(ids: Sequence[str]) -> str:
+    """The first few ids and how many more there are."""
     more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
     return ", ".join(ids[:NAMED]) + more
 
@@ -251,7 +252,7 @@ def too_long(case: Case) -> Iterator[Finding]:
             "too long",
             "error",
             f"{_count(ids)} of {len(case.samples)} {do} not fit the model's context of "
-            f"{case.model.context_length:,} tokens: {_named(ids)}; shorten them, or set long to "
+            f"{case.model.context_length:,} tokens: {named(ids)}; shorten them, or set long to "
             "skip, chunk or truncate.",
             tuple(ids),
         )
@@ -267,7 +268,7 @@ def overlap(case: Case) -> Iterator[Finding]:
             "overlap",
             "error" if len(ids) == len(case.forget) else "warning",
             f"{every} of the forget set {'is' if every[0] == 'E' or len(ids) == 1 else 'are'} in the "
-            f"retained samples too ({_named(ids)}); remove them from one of the two.",
+            f"retained samples too ({named(ids)}); remove them from one of the two.",
             tuple(ids),
         )
 
@@ -280,7 +281,7 @@ def duplicates(case: Case) -> Iterator[Finding]:
         yield Finding(
             "duplicate questions",
             "warning",
-            f"{_count(ids)} of the forget set share a question with another sample ({_named(ids)}); each "
+            f"{_count(ids)} of the forget set share a question with another sample ({named(ids)}); each "
             "is drawn as often as any other, so these facts get more training.",
             tuple(ids),
         )
@@ -294,7 +295,7 @@ def control_tokens(case: Case) -> Iterator[Finding]:
         yield Finding(
             "control tokens",
             "note",
-            f"{_count(ids)} contain text that looks like a control token of this model ({_named(ids)}); it "
+            f"{_count(ids)} contain text that looks like a control token of this model ({named(ids)}); it "
             "is read as plain text.",
             tuple(ids),
         )
@@ -387,7 +388,7 @@ def nothing_selected(ids: Sequence[str], answers: int) -> Finding | None:
         "nothing selected",
         "warning",
         f"{_count(ids, 'answer')} of {answers} {'has' if len(ids) == 1 else 'have'} no selected token "
-        f"({_named(ids)}) and will not be forgotten; lower the threshold or force a token in.",
+        f"({named(ids)}) and will not be forgotten; lower the threshold or force a token in.",
         tuple(ids),
     )
 
@@ -400,7 +401,7 @@ def unknown(ids: Sequence[str], measured: int) -> Finding | None:
         "not known",
         "warning",
         f"The model does not know {len(ids)} of {measured} measured answers (mean NLL above {UNKNOWN_NLL:g} "
-        f"nats per token: {_named(ids)}), so there is nothing to forget in them.",
+        f"nats per token: {named(ids)}), so there is nothing to forget in them.",
         tuple(ids),
     )
 

@@ -53,7 +53,7 @@ def test_a_set_is_opened_marked_and_saved(at):
     button(at, "Save").click().run()
     assert not at.exception
     (name,) = services.uploads()
-    assert services.set_name(name).startswith("cities (")
+    assert services.set_name(name) == "cities.jsonl"
     kept = load_samples(name)
     assert [s.id for s in kept] == [s.id for s in load_samples("authors:forget05")]
     assert kept[0].span == ((0, len(word)), *first.span)
