@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
@@ -14,7 +13,7 @@ from app.unlearn.run_plan import Plan
 from app.unlearn.unlearn_form import EVALUATE, OWN
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.files import size_text
-from tokenunlearn.runs.check import Finding, Inspection
+from tokenunlearn.runs.check import Inspection
 from tokenunlearn.runs.cost import RunCost, duration_text
 from tokenunlearn.training.memory import FORMULA
 
@@ -58,7 +57,8 @@ def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
         input_panel.show_findings([f for f in findings if f.level == "warning"])
     errors = [finding for finding in findings if finding.level == "error"]
     input_panel.show_findings(errors)
-    _offer_start(plan, errors)
+    if access.may("start"):
+        _offer_start(plan, blocked=bool(errors))
 
 
 def _title(plan: Plan) -> str:
@@ -112,15 +112,16 @@ def _word(term: str, shown: str = "") -> str:
     return f'<span title="{escape(" ".join(meanings).strip())}">{escape(shown or term)}</span>'
 
 
-def _offer_start(plan: Plan, errors: Sequence[Finding]) -> None:
+def _offer_start(plan: Plan, *, blocked: bool) -> None:
     """Start; where the same run is there already, only after asking."""
     count, twins = len(plan.configs), plan.twins
     asked = [run.id for run in twins]
     pressed = st.button(
         "Start" if count == 1 else f"Start {count} runs",
+        key="start",  # one button, whatever it says
         type="secondary" if twins else "primary",
         icon=":material/play_arrow:",
-        disabled=bool(errors) or not access.may("start"),
+        disabled=blocked,
     )
     if pressed and not twins:
         _start(plan)
