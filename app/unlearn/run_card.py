@@ -30,7 +30,7 @@ STYLE = """<style>
 
 
 def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
-    """The card.
+    """What the runs forget, retain, take and need, what stands in their way, and Start.
 
     Args:
         plan: The runs that the form describes.
@@ -139,6 +139,7 @@ def _offer_start(plan: Plan, *, blocked: bool) -> None:
 
 
 def _start(plan: Plan) -> None:
+    """Make the runs, and say how many others they wait for."""
     with st.spinner("Creating runs"):
         before = plan.start()
     st.session_state.pop(AGAIN, None)
