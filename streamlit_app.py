@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import access
+from app import access, rail
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.folders import ASSETS
@@ -16,10 +16,10 @@ st.logo(LOGO)
 page = st.navigation(
     [
         st.Page("pages/overview.py", title="Overview", icon=":material/home:", default=True),
+        st.Page("pages/data.py", title="Data", icon=":material/table_edit:"),
         st.Page("pages/tokens.py", title="Tokens", icon=":material/search_insights:"),
         st.Page("pages/unlearn.py", title="Unlearn", icon=":material/ink_eraser:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
-        st.Page("pages/data.py", title="Data", icon=":material/table_edit:"),
         st.Page("pages/present.py", title="Present", icon=":material/slideshow:"),
         st.Page("pages/system.py", title="System", icon=":material/memory:"),
     ],
@@ -31,8 +31,10 @@ st.html(
     "[data-testid='stTab'][aria-selected='true'] { color: inherit; }</style>"
 )
 access.admit()
+place = st.container(key=rail.KEY)
 access.show_role()
 try:
     page.run()
 except TokenUnlearnError as error:
     show_error(error)
+rail.show(place, page.url_path or "overview")

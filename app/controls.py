@@ -24,6 +24,8 @@ from tokenunlearn.settings import choices_of, parse_assignments
 # Parameters of an address that say which model works on what; where the source of a link is remembered.
 NAMES = ("model", "samples", "adapter", "template", "retain")
 LINKED = "linked_source"
+# Where the session keeps the source that was chosen last.
+CHOSEN = "chosen_source"
 
 
 @dataclass(frozen=True)
@@ -248,7 +250,7 @@ def show_faults() -> None:
 def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
     """The chosen source with its score set; None where it has not been scored or cannot be."""
     apply_pending()
-    source = choose_source()
+    source = st.session_state[CHOSEN] = choose_source()
     st.session_state.setdefault(LINKED, source if access.is_linked(*NAMES) else None)
     try:
         path = services.score_path(source.model, source.samples, source.masking)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -32,6 +32,7 @@ from tokenunlearn.runs.retained import SETS, fitting_retained
 from tokenunlearn.runs.retraining import retrained_for, twin_folder
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT, AnswerPair, StepRecord
+from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState
 from tokenunlearn.runs.store import RunStore
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 SET_NAME = re.compile(r"[\w-]{1,40}")
 QUESTION_CHARS = 500
+RECENT = 100
 
 
 def store() -> RunStore:
@@ -521,6 +523,22 @@ def shipped_report(model: str) -> ReportValues | None:
 def read_report(path: Path, changed: float) -> ReportValues:
     """A stored report; ``changed`` is the file's time, so that a new file is read again."""
     return stored_report(path)
+
+
+def run_spec(run: Run) -> RunSpec:
+    """A run's frozen spec, read once.
+
+    Raises:
+        RunError: If the run is damaged.
+    """
+    return _read(run.folder, "spec", stamp(run.folder / "spec.json"))
+
+
+def recent_runs() -> Iterator[tuple[Run, RunSpec]]:
+    """The newest runs that are not damaged, the newest first, with their specs."""
+    for run in store().runs()[:RECENT]:
+        with suppress(RunError):
+            yield run, run_spec(run)
 
 
 def run_report(run: Run) -> ReportValues | None:

@@ -83,9 +83,7 @@ def explore(scores: ScoreSet, path: Path) -> None:
         weights = [np.zeros(len(s)) for s in mixed.importance]
         show_error(fault)
     token_notices.show(mixed, weights)
-    left, right = st.columns([3, 1], vertical_alignment="center")
-    left.caption(f"Score set {mixed.hash[:12]}")
-    right.page_link("pages/unlearn.py", label="Use these weights", icon=":material/ink_eraser:")
+    st.caption(f"Score set {mixed.hash[:12]}")
     selector_panel.choose(str(path), scores, settings)
     show_input(mixed.samples[index])
     show_tabs(mixed, weights, settings, index)

@@ -1,4 +1,4 @@
-"""Unlearn: launch one run or a grid of them with the token weights in view, and watch them."""
+"""Unlearn: start one run, or a grid of them, with the token weights in view, and watch them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import access, background, controls, input_panel, services, state
+from app import access, controls, services, state
 from app.controls import Source
 from app.errors import show_error
-from app.unlearn import run_plan, run_view, unlearn_form
+from app.unlearn import run_card, run_view, unlearn_form
+from app.unlearn.run_plan import Plan
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.runs.check import Inspection
-from tokenunlearn.training.memory import FORMULA
 
 
 def launch(source: Source, scores: ScoreSet, path: Path) -> None:
@@ -30,60 +28,39 @@ def launch(source: Source, scores: ScoreSet, path: Path) -> None:
     except TokenUnlearnError as error:
         show_error(error)
         return
-    st.caption(
-        f"Token weights from the Tokens page: {', '.join(f'{k} {v}' for k, v in weights.rule.items())}; "
-        f"{weights.selected:,} of {weights.tokens:,} tokens selected; score set {mixed.hash[:12]}."
-    )
-    plan = unlearn_form.choose(source, mixed, rule)
-    if plan is None:
+    card = st.container(border=True, key=run_card.KEY)
+    reading = st.container()
+    try:
+        with st.expander(
+            "Advanced", icon=":material/tune:", key="advanced", on_change="rerun", bind="query-params"
+        ):
+            st.caption(
+                f"Token weights: {', '.join(f'{k} {v}' for k, v in weights.rule.items())}; score set "
+                f"{mixed.hash[:12]}."
+            )
+            plan = unlearn_form.choose(source, mixed, rule)
+            show_runs(plan)
+    except TokenUnlearnError as error:
+        with card:
+            show_error(error)
         return
-    confirm(plan, weights)
+    with card:
+        run_card.show(plan, weights, reading)
+
+
+def show_runs(plan: Plan) -> None:
+    """The runs of a grid, and the command lines that do the same."""
+    if len(plan.configs) > 1:
+        st.text(f"The grid has {len(plan.configs)} runs, carried out one after another.")
+        with st.expander("Runs in the grid"):
+            st.dataframe(plan.runs.rows(), hide_index=True, width="stretch")
     with st.expander("Run from the command line"):
         st.code(plan.commands(services.store().root), language="bash", wrap_lines=True)
-        if mixed.overrides:
+        if plan.scores.overrides:
             st.caption(
                 "To include the overrides, download scores.parquet from the Tokens page instead of scoring "
                 "again."
             )
-
-
-def confirm(plan: run_plan.Plan, weights: TokenWeights) -> None:
-    """What the model reads, how many runs there are, what they take, and Start."""
-    count, source = len(plan.configs), plan.source
-    requested = controls.is_requested(source)
-    inspection = None
-    if requested:
-        inspection = background.result(services.inspect(source.model, source.samples, plan.runs.retain))
-    used = weights if any(config.uses_selection for config in plan.configs) else None
-    findings = (inspection or Inspection()).of_runs(weights=used)
-    first = plan.scores.samples[0]
-    forget = services.load_samples(source.samples)
-    known = findings if inspection else None
-    if not (requested and input_panel.show(source, forget, first.sample_id, first.span, lambda: known)):
-        input_panel.show_findings([f for f in findings if f.level == "warning"])
-    if inspection and inspection.cost:
-        st.caption(inspection.cost.sentence(plan.configs), help=FORMULA)
-    name = "Start" if count == 1 else f"Start {count} runs"
-    if count > 1:
-        st.text(f"The grid has {count} runs, carried out one after another.")
-        with st.expander("Runs in the grid"):
-            st.dataframe(plan.runs.rows(), hide_index=True, width="stretch")
-    errors = [finding for finding in findings if finding.level == "error"]
-    left, right = st.columns([1, 4], vertical_alignment="center")
-    pressed = left.button(
-        name, type="primary", icon=":material/play_arrow:", disabled=bool(errors) or not access.may("start")
-    )
-    with right:
-        input_panel.show_findings(errors)
-    if pressed:
-        with st.spinner("Creating runs"):
-            before = plan.start()
-        subject = f"{count} runs are" if count > 1 else f"{plan.runs.labels[0] or 'The run'} is"
-        if before:
-            st.session_state["notice"] = (
-                f"{subject} queued behind {before} other run{'s' if before > 1 else ''}."
-            )
-        st.rerun()
 
 
 access.admit()
@@ -106,4 +83,3 @@ run_view.show_interrupted([run for run in finished[1:] if run.state.status == "i
 if finished:
     st.subheader("Last run")
     run_view.show_run(finished[0])
-    st.page_link("pages/compare.py", label="Compare runs", icon=":material/compare:")

@@ -30,7 +30,9 @@ LEVEL = {room: depth for depth, rooms in enumerate(LEVELS) for room in rooms}
 # The longest path from a page to a loss, and what leads on where the next function is not called by name.
 PATH = (
     ("pages.unlearn:launch", ""),
-    ("pages.unlearn:confirm", ""),
+    ("app.unlearn.run_card:show", ""),
+    ("app.unlearn.run_card:_offer_start", ""),
+    ("app.unlearn.run_card:_start", ""),
     ("app.unlearn.run_plan:Plan.start", ""),
     ("tokenunlearn.runs.worker:Worker.submit", "the worker's thread takes the run off the queue"),
     ("tokenunlearn.runs.worker:Worker._loop", ""),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from app import access, selectors, services, tasks
 from app.controls import Source
@@ -15,7 +17,11 @@ from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import Rule, describe_rule
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.runs.plan import RunPlan
+from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.training.settings import UnlearnSettings
+
+DECISIVE = ("model", "adapter", "template_kwargs", "quantization", "samples", "retain", "rule", "score_hash")
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,17 @@ class Plan:
             tasks.worker().submit(services.store().create(spec, self.scores))
         return before
 
+    @property
+    def twins(self) -> list[Run]:
+        """Runs that are queued, running or completed and train just what one of these would."""
+        planned = {_work(self.runs, asdict(config)) for config in self.configs}
+        return [
+            run
+            for run, spec in services.recent_runs()
+            if _work(spec, spec.config) in planned
+            and services.run_state(run).status in ("queued", "running", "completed")
+        ]
+
     def commands(self, out: Path) -> str:
         """The command lines that do the same: score once, then unlearn with those scores."""
         score_file = Path("scores.parquet")
@@ -103,3 +120,8 @@ class Plan:
             for config, label in zip(runs.configs, runs.labels, strict=True)
         ]
         return "\n".join(lines)
+
+
+def _work(of: RunPlan | RunSpec, config: Mapping[str, Any]) -> str:
+    """Everything that decides the weights that a run ends with."""
+    return json.dumps([[getattr(of, name) for name in DECISIVE], config], sort_keys=True, default=dict)

@@ -15,6 +15,7 @@ from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.files import size_text
+from tokenunlearn.runs.cost import duration_text
 from tokenunlearn.runs.resume import resumable
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
@@ -73,7 +74,9 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
     """The runs that wait, each to be cancelled, or all at once."""
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(f"{len(waiting)} run{'s' if len(waiting) > 1 else ''} queued", width="stretch")
+            doing = tasks.worker().doing()
+            reason = f", waiting for: {doing}" if doing else ""
+            st.text(f"{len(waiting)} run{'s' if len(waiting) > 1 else ''} queued{reason}", width="stretch")
             if access.may("cancel") and st.button(
                 f"Cancel all {len(every)}", key="cancel-all", icon=":material/cancel:"
             ):
@@ -81,13 +84,13 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
                     with suppress(RunError):  # it has ended meanwhile
                         services.cancel(run)
                 st.rerun()
-        for run in waiting[:SHOWN_AT_ONCE]:
+        for place, run in enumerate(waiting[:SHOWN_AT_ONCE], start=1):
             with st.container(horizontal=True, vertical_alignment="center"):
                 if access.may("cancel") and st.button(
                     "Cancel", key=f"cancel-{run.id}", type="tertiary", icon=":material/close:"
                 ):
                     _ask(services.cancel, run)
-                st.text(f"{run.label}  ({run.id})")
+                st.text(f"{place}. {run.label}  ({run.id})")
             if message := run.state.message:
                 st.text(message)
         if len(waiting) > SHOWN_AT_ONCE:
@@ -274,8 +277,8 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
         return "Stopping after the current step or batch; a model that is being loaded is loaded first"
     if state.phase == "waiting":
         return "Waiting for the device"
-    if state.status == "queued" and (doing := tasks.worker().doing()):  # the next in line
-        return f"Waiting for: {doing}"
+    if reason := _wait_text(run):
+        return reason
     if state.phase in ("", "loading"):
         return "Starting: loading the model"
     text = f"{state.phase.capitalize()}: {state.done} of {state.total}"
@@ -285,11 +288,12 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
     return text
 
 
-def duration_text(seconds: float) -> str:
-    """A duration in seconds, minutes or hours."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+def _wait_text(run: Run) -> str:
+    """What a queued run waits for, and its place in the queue; "" for one that is beginning."""
+    queue, doing = tasks.worker().waiting(), tasks.worker().doing()
+    if run not in queue or not doing:
+        return ""
+    return f"Queued, number {queue.index(run) + 1} of {len(queue)}; waiting for: {doing}"
 
 
 def weights_text(spec: RunSpec) -> str:

@@ -13,12 +13,10 @@ import streamlit as st
 
 from app import services
 from app.controls import Source
-from app.errors import show_error
 from app.unlearn.run_plan import Plan
 from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import Rule
-from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.watch import WatchSettings, default_questions
 from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
 from tokenunlearn.runs.grid import make_grid, parse_numbers, with_controls
@@ -50,20 +48,20 @@ BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 OWN = "custom"
 
 
-def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan | None:
-    """The plan that the form describes; None while a value is not allowed, which is said."""
+def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan:
+    """The plan that the form describes.
+
+    Raises:
+        TokenUnlearnError: While a value is not allowed.
+    """
     top = st.container()
     values = _settings()
     _show_preset(top, values)
     retain, evaluate, label = _around(source)
-    try:
-        watch = _watch(scores, retain)
-        configs = make_grid(_numbers(values))
-        if _controls(configs):
-            configs = with_controls(configs)
-    except TokenUnlearnError as error:
-        show_error(error)
-        return None
+    watch = _watch(scores, retain)
+    configs = make_grid(_numbers(values))
+    if _controls(configs):
+        configs = with_controls(configs)
     for name in dict.fromkeys(c.weighting for c in configs if c.weights_move):
         st.caption(f"The weighting {name} replaces the selected token weights.")
     return Plan(source, scores, rule, configs, retain, label, evaluate, watch)

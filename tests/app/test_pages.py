@@ -83,11 +83,13 @@ def test_every_page_opens_from_any_folder(open_page, tmp_path, monkeypatch, page
     assert open_page(page).title[0].value.startswith(PAGES[page])
 
 
-def test_overview_shows_three_scored_answers_and_that_nothing_ran_yet(open_page, demo_scores):
+def test_overview_shows_where_to_start_and_three_scored_answers(open_page, demo_scores):
     everything = shown(open_page("overview"))
     questions = [sample.question for sample in demo_scores.samples if sample.question in everything]
     assert len(questions) == 3
-    assert "No runs yet." in everything
+    assert "Start here" in everything
+    assert "Recent runs" not in everything
+    assert "demo-retrained" not in everything  # no list of models
 
 
 def test_overview_lists_recent_runs(open_page, samples):
@@ -144,7 +146,9 @@ def test_the_threshold_of_the_address_acts_without_a_model(open_page):
 def test_unlearn_counts_the_tokens_that_the_threshold_selects(open_page, demo_scores):
     for threshold in (0.2, 0.9):
         weights = demo_scores.weights(HardSelection(threshold=threshold))
-        counts = rf"{weights.selected:,} of {weights.tokens:,} tokens"
+        counts = (
+            rf">72 answers</b>.*{weights.selected:,} of {weights.tokens:,} <span[^>]*>token</span>s selected"
+        )
         assert re.search(counts, shown(open_page("unlearn", threshold=str(threshold))))
 
 

@@ -58,11 +58,17 @@ class RunCost:
 
     def sentence(self, runs: Sequence[UnlearnSettings]) -> str:
         """Memory and time of runs in words."""
-        seconds = self.time(runs)
-        spent = f"{seconds / 60:,.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+        spent = duration_text(self.time(runs))
         one = f"A run of {runs[0].steps:,} steps takes about" if len(runs) == 1 else ""
         many = f"The {len(runs)} runs take at most about"
         return (
             f"{one or many} {self.memory(runs).text} and {spent} of training{'' if one else ' in all'}, "
             "estimated from the model's shape and the speed of a forward pass."
         )
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in seconds, minutes or hours."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

@@ -224,5 +224,7 @@ class _Request:
 def _about(run: Run) -> str:
     """Which run is in progress, and how far it is."""
     state = run.state
+    if not state.total:
+        return f"{run.label}, starting"
     unit = "step" if state.phase == "training" else state.phase
     return f"{run.label}, {unit} {state.done:,} of {state.total:,}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shlex
 import shutil
 
@@ -17,21 +15,18 @@ from app.unlearn.run_plan import Plan
 from app.unlearn.run_view import weights_text
 from app.unlearn.unlearn_form import OWN
 from tests.app.app_pages import shown
+from tests.app.unlearn.form import buttons, press, runs, wait_for_all, wait_for_checks
 from tests.stored_run import HOSTILE, write_run
 from tests.waiting import wait_until
-from tokenunlearn.attribution.score import score
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
 from tokenunlearn.cli import app
-from tokenunlearn.datasets import load_samples
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.devices import default_device
-from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.grid import make_grid, with_controls
 from tokenunlearn.runs.locks import acquire, device_lock, release
-from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.state import RunState
 from tokenunlearn.training.presets import RUN_PRESETS
 from tokenunlearn.training.settings import UnlearnSettings
@@ -42,42 +37,6 @@ DEMO = Source(ModelSource("demo"), "authors:forget10", {})
 @pytest.fixture(scope="module")
 def demo_scores() -> ScoreSet:
     return ScoreSet.load(ASSETS / "scores" / "demo-authors-forget10.parquet")
-
-
-@pytest.fixture
-def scored(model, samples) -> dict[str, str]:
-    """Address of the uploaded samples under a small model, scored, with a small run in the form."""
-    score(load_model(model), load_samples(samples)).save(services.score_path(ModelSource(model), samples, {}))
-    row = {"question": "What is kept?", "answer": "The smith and his dog."}
-    retain = services.set_name(services.keep_upload(json.dumps(row).encode(), "rest.jsonl"))
-    small = {"steps": "2", "batch_size": "2", "retain_batch_size": "2", "evaluate": "no", "retain": retain}
-    return {"model": model, "samples": services.set_name(samples), "threshold": "0.3", **small}
-
-
-def buttons(at: AppTest) -> list[str]:
-    return [button.label for button in at.button]
-
-
-def press(at: AppTest, label: str) -> None:
-    next(button for button in at.button if button.label == label).click().run()
-    assert not at.exception
-
-
-def runs() -> list[Run]:
-    return services.store().runs()
-
-
-def wait_for_all() -> None:
-    wait_until(lambda: not any(run.state.active for run in runs()))
-
-
-def wait_for_checks(at: AppTest) -> None:
-    """Until the worker has looked at model and samples, which a link alone does not start."""
-    if "Load model" in buttons(at):
-        press(at, "Load model")
-    wait_until(lambda: not any(task.running for task in tasks.known().values()))
-    at.run()
-    assert not at.exception
 
 
 def test_lists_of_values_are_a_grid_that_is_counted_queued_and_carried_out(open_page, scored):
@@ -309,14 +268,6 @@ def test_a_preset_fills_the_form_and_a_change_makes_it_ones_own(open_page):
         assert "Start" in buttons(at)
     at.text_input(key="steps").set_value("3").run()
     assert at.selectbox(key="preset").value == OWN
-
-
-def test_memory_and_time_of_a_run_are_shown_before_it_starts(open_page, scored):
-    at = open_page("unlearn", **scored)
-    wait_for_checks(at)
-    assert re.search(r"A run of 2 steps takes about [\d,]+ MB of memory .* s of training", shown(at))
-    at.toggle(key="controls").set_value(True).run()
-    assert re.search(r"The 4 runs take at most about [\d,]+ MB of memory .* s of training in all", shown(at))
 
 
 def test_the_command_lines_say_exactly_what_is_started(home, demo_scores, tmp_path):

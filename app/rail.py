@@ -1,0 +1,200 @@
+"""The way from data to a verdict, on every page: five steps, the state of each, and which comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app import access, controls, services, state, tasks
+from app.controls import Source
+from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.run import Run
+
+Mark = Literal["done", "busy", "open", "fault"]
+
+KEY = "rail"
+REFRESH = 2.0  # seconds
+ICONS: dict[Mark, str] = {
+    "done": ":green[:material/check_circle:]",
+    "busy": ":blue[:material/clock_loader_40:]",
+    "open": ":gray[:material/radio_button_unchecked:]",
+    "fault": ":orange[:material/error:]",
+}
+OUTCOMES: dict[str, tuple[Mark, str]] = {
+    "gone": ("done", "forgotten"),
+    "hidden": ("fault", "only hidden"),
+    "there": ("fault", "still there"),
+    "differs": ("fault", "differs"),
+    "open": ("open", "not shown"),
+}
+# What the step of a page asks of a person.
+INVITATIONS = {
+    "data": "choose your data",
+    "tokens": "see the tokens",
+    "unlearn": "unlearn them",
+    "compare": "check the result",
+    "present": "present it",
+}
+# One line at every width: with less room, first only the open step says where it is, then none does, and at
+# last the names stand under their marks. What is hidden is still read aloud.
+STYLE = """<style>
+.st-key-rail { container-type: inline-size; border-bottom: 1px solid rgba(128, 128, 128, .3);
+  padding-bottom: .35rem; min-height: 2.6rem; }
+.st-key-rail a { padding: .25rem .5rem; margin: 0; min-height: 2rem; }
+.st-key-rail p { display: flex; align-items: baseline; gap: .3rem; white-space: nowrap; font-size: .9rem; }
+.st-key-rail-next a { background: #0f766e; }
+.st-key-rail-next a:is(:hover, :focus-visible) { background: #115e59; }
+.st-key-rail-next a * { color: #fff; }
+@container (max-width: 62rem) { .st-key-rail p:not(:has(strong)) > span:last-child { HIDDEN } }
+@container (max-width: 44rem) { .st-key-rail p > span:last-child { HIDDEN } }
+@container (max-width: 34rem) {
+  .st-key-rail a { padding: .2rem .3rem; }
+  .st-key-rail p { flex-direction: column; align-items: center; gap: 0; font-size: .78rem;
+    line-height: 1.25; }
+}
+</style>""".replace("HIDDEN", "position: absolute; clip-path: inset(50%); width: 1px; overflow: hidden;")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the way.
+
+    Attributes:
+        page: Its page.
+        name: What it is called.
+        mark: Whether it is done.
+        text: Where it is, in a word or two.
+    """
+
+    page: str
+    name: str
+    mark: Mark
+    text: str
+
+
+def show(place: DeltaGenerator, page: str) -> None:
+    """Put the rail in its place.
+
+    Args:
+        place: A container above the page.
+        page: The page below it, which has run already.
+    """
+    with place:
+        busy = any(step.mark == "busy" for step in steps())
+        st.fragment(_draw, run_every=REFRESH if busy else None)(page)
+
+
+def _draw(page: str) -> None:
+    way = steps()
+    target, invitation = next_step(page, way)
+    st.html(STYLE)
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="xxsmall"):
+        for step in way:
+            label = f"{ICONS[step.mark]} {'**' * (step.page == page)}{step.name}{'**' * (step.page == page)}"
+            st.page_link(f"pages/{step.page}.py", label=f"{label} :small[:gray[{step.text}]]")
+        st.space("stretch")
+        with st.container(key="rail-next", width="content"):
+            if target:
+                st.page_link(
+                    f"pages/{target}.py",
+                    label=f"**Next** :small[{invitation}]",
+                    icon=":material/arrow_forward:",
+                    icon_position="right",
+                )
+            else:
+                st.caption(invitation)
+
+
+def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
+    """The page to go on to and what for; "" where the page's own button, or waiting, is what comes next."""
+    marks = {step.page: step.mark for step in way}
+    if page not in marks:
+        target = next((step.page for step in way if step.mark != "done"), "present")
+    elif page == "present":
+        target = "data"
+    elif marks[page] == "busy":
+        return "", "when this has ended"
+    elif page == "tokens" and marks[page] != "done" and access.may("start"):
+        return "", "Next: Score samples, below"
+    elif page == "unlearn" and marks[page] != "done" and access.may("start"):
+        return "", "Next: Start, below"
+    else:
+        pages = list(marks)
+        target = pages[pages.index(page) + 1]
+    if not access.may("start") and target == "unlearn":
+        target = "compare"
+    return target, INVITATIONS[target]
+
+
+def steps() -> list[Step]:
+    """The five steps with their states, for the model and forget set at hand."""
+    source, run = _subject()
+    unlearned, status = _run_state(run)
+    ended = run if unlearned == "done" else None
+    slides = "ready" if ended and services.run_generations(ended) else "example"
+    return [
+        Step("data", "Data", *_data(source)),
+        Step("tokens", "Tokens", *_tokens(source, run)),
+        Step("unlearn", "Unlearn", unlearned, status),
+        Step("compare", "Check", *_verdict(ended)),
+        Step("present", "Present", "open", slides),
+    ]
+
+
+def _subject() -> tuple[Source, Run | None]:
+    """The model and forget set chosen in this session, else those of the newest run, and the run on them."""
+    chosen: Source | None = st.session_state.get(controls.CHOSEN)
+    for run, spec in services.recent_runs():
+        with suppress(RunError):  # the run that it goes on from is gone
+            source = chosen or Source(run.start, spec.samples, {}, spec.adapter)
+            if (source.model.name, source.samples, source.adapter) == (
+                spec.model,
+                spec.samples,
+                spec.adapter,
+            ):
+                return source, run
+    model = services.model_names()[0]
+    return chosen or Source(ModelSource(model), services.forget_sets(model)[0], {}), None
+
+
+def _data(source: Source) -> tuple[Mark, str]:
+    try:
+        count = len(services.load_samples(source.samples))
+    except TokenUnlearnError:
+        return "fault", "unreadable"
+    return "done", f"{count:,} sample{'s' * (count != 1)}"
+
+
+def _tokens(source: Source, run: Run | None) -> tuple[Mark, str]:
+    try:
+        path = services.score_path(source.model, source.samples, source.masking)
+    except TokenUnlearnError:
+        return "fault", "no scores"
+    task = tasks.known().get(str(path))
+    if task is not None and task.running:
+        return "busy", "scoring"
+    if run is None and services.find_scores(path) is None:
+        return "open", "not scored"
+    return ("done", "weights chosen") if run or state.SESSION in st.session_state else ("open", "scored")
+
+
+def _run_state(run: Run | None) -> tuple[Mark, str]:
+    if run is None:
+        return "open", "no run yet"
+    now = services.run_state(run)
+    if now.active:
+        return "busy", now.status
+    return "done" if run.adapter or run.report else "fault", now.status
+
+
+def _verdict(run: Run | None) -> tuple[Mark, str]:
+    if run is None:
+        return "open", "example"
+    verdict = services.run_verdict(run)
+    return OUTCOMES[verdict.outcome] if verdict else ("open", "not evaluated")

@@ -1,0 +1,142 @@
+"""The card of the page Unlearn: what a run takes, Start, a second start, and what a run waits for."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app import services, tasks
+from tests.app.app_pages import shown
+from tests.app.unlearn.form import buttons, press, runs, wait_for_all, wait_for_checks
+from tests.stored_run import HOSTILE
+from tests.waiting import wait_until
+from tokenunlearn.runs.cost import duration_text
+
+
+def card(at) -> str:
+    """The tiles as they are sent, without hover texts."""
+    (html,) = [e.proto.body for e in at.get("html") if 'class="rc"' in e.proto.body]
+    return re.sub(r' title="[^"]*"', "", html)
+
+
+def test_memory_and_time_of_a_run_are_shown_before_it_starts(open_page, scored):
+    at = open_page("unlearn", **scored)
+    assert card(at).count("not measured yet") == 2
+    wait_for_checks(at)
+    assert re.search(
+        r"<b>about \d+ s</b><small>of training: 2 <span>steps</span> of <span>npo</span>", card(at)
+    )
+    assert re.search(r"<b>[\d,]+ MB</b><small>of <span>memory</span>", card(at))
+    at.toggle(key="controls").set_value(True).run()
+    assert "<b>about" in card(at)
+    assert "4 runs, one after another" in shown(at)
+
+
+def test_the_card_is_called_recommended_until_a_setting_is_changed(open_page):
+    at = open_page("unlearn")
+    assert at.subheader[0].value == "Recommended run"
+    at.text_input(key="steps").set_value("3").run()
+    assert at.subheader[0].value == "Custom run"
+    assert "3 <span>steps</span>" in card(at)
+
+
+def test_the_card_says_when_nothing_is_retained_or_evaluated(open_page):
+    text = card(open_page("unlearn", regularizer="none", evaluate="no"))
+    assert "<b>nothing</b>" in text and "no evaluation" in text
+
+
+def test_a_weighting_of_its_own_takes_the_place_of_the_selected_tokens(open_page):
+    text = card(open_page("unlearn", weighting="wga"))
+    assert "made in each step" in text and "selected" not in text
+
+
+def test_names_on_the_card_are_no_markup(open_page, scored, monkeypatch):
+    monkeypatch.setattr(services, "set_name", lambda name: HOSTILE)
+    monkeypatch.setattr("app.unlearn.run_card.services.set_name", lambda name: HOSTILE)
+    assert "<script" not in card(open_page("unlearn", **scored | {"samples": HOSTILE, "retain": HOSTILE}))
+
+
+def test_the_same_run_is_started_a_second_time_only_after_asking(open_page, scored):
+    at = open_page("unlearn", **scored)
+    press(at, "Start")
+    wait_for_all()
+    at.run()
+    press(at, "Start")
+    assert len(runs()) == 1
+    assert "The same run is there already, completed" in shown(at)
+    press(at, "Do not start")
+    assert "The same run" not in shown(at)
+    press(at, "Start")
+    press(at, "Start it again")
+    assert len(runs()) == 2
+    assert "The same run" not in shown(at)
+    wait_for_all()
+
+
+def test_another_run_is_not_asked_about(open_page, scored):
+    at = open_page("unlearn", **scored)
+    press(at, "Start")
+    at.text_input(key="seed").set_value("1")
+    press(at, "Start")
+    assert len(runs()) == 2
+    wait_for_all()
+
+
+def test_a_run_that_failed_is_started_again_without_asking(open_page, scored):
+    at = open_page("unlearn", **scored)
+    press(at, "Start")
+    wait_for_all()
+    runs()[0].set_state(status="failed")
+    at.run()
+    press(at, "Start")
+    assert len(runs()) == 2
+    wait_for_all()
+
+
+def test_a_run_that_begins_loads_its_model_and_waits_for_none(open_page, scored, monkeypatch):
+    at = open_page("unlearn", **scored | {"steps": "9000"})
+    press(at, "Start")
+    (run,) = runs()
+    wait_until(lambda: run.metrics)
+    monkeypatch.setattr(type(run), "_stored_state", lambda run: services.RunState("queued"))
+    at.run()
+    assert "Starting: loading the model" in shown(at)
+    assert "aiting for" not in shown(at)
+    monkeypatch.undo()
+
+
+def test_a_run_that_waits_says_for_what_and_in_which_place(open_page, scored):
+    at = open_page("unlearn", **scored | {"steps": "9000", "seed": "0, 1, 2", "label": "mine"})
+    press(at, "Start 3 runs")
+    wait_until(lambda: any(run.metrics for run in runs()))
+    at.run()
+    assert re.search(r"2 runs queued, waiting for: mine: seed 0, step \d", shown(at))
+    assert re.search(r"1\. mine: seed 1 .*\n(.*\n)*.*2\. mine: seed 2 ", shown(at))
+    assert len([label for label in buttons(at) if label == "Cancel"]) == 2
+    at.button(key="cancel-all").click().run()
+    wait_for_all()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (824, "14 min"), (5400, "1.5 h")]
+)
+def test_what_takes_longer_than_90_seconds_is_in_minutes(seconds, text):
+    assert duration_text(seconds) == text
+
+
+def test_a_device_busy_with_a_short_task_is_named(open_page, scored, monkeypatch):
+    at = open_page("unlearn", **scored | {"steps": "9000", "seed": "0, 1"})
+    press(at, "Start 2 runs")
+    wait_until(lambda: any(run.metrics for run in runs()))
+    (second,) = tasks.worker().waiting()
+    first = next(run for run in runs() if run != second)
+    at.button(key=f"cancel-{first.id}").click()
+    monkeypatch.setattr(tasks.worker(), "doing", lambda: "Scoring rows: 3 of 9")
+    monkeypatch.setattr(tasks.worker(), "waiting", lambda: [second])
+    at.run()
+    wait_until(lambda: not first.state.active or first.cancel_requested)
+    assert "waiting for: Scoring rows: 3 of 9" in shown(at)
+    monkeypatch.undo()
+    services.cancel(second)
+    wait_for_all()

@@ -1,0 +1,31 @@
+"""A newcomer in a real browser: from the first page to a verdict by Next and Start, in at most six clicks."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_newcomer_reaches_a_verdict_in_at_most_six_clicks(app: str, page: Page):
+    clicks = []
+
+    def click(role: str, name: str) -> None:
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        page.get_by_role(role, name=name).click()
+        clicks.append(name)
+
+    page.goto(app)
+    click("link", "Next see the tokens")
+    page.locator(".token").first.wait_for()
+    click("link", "Next unlearn them")
+    click("button", "Start")
+    expect(page.get_by_text(re.compile("^(Starting: loading|Queued, number|Training: )"))).to_be_visible()
+    expect(page.get_by_text("Waiting for the runs before it")).to_have_count(0)
+    click("link", "Next check the result")
+    expect(page.locator(".vd .head")).to_be_visible()
+    assert len(clicks) <= 6
+    expect(page.get_by_role("link", name="Next present it")).to_be_visible()
