@@ -89,7 +89,7 @@ def meaning(*terms: str, after: str = "") -> str:
 def page() -> str:
     """The docs page ``docs/glossary.md``."""
     rows = [f"| {_title(term)} | {GLOSSARY[term]} |" for term in sorted(GLOSSARY, key=str.lower)]
-    head = "# Glossary\n\nThe words of the app, as it explains them beside its labels (`app/glossary.py`)."
+    head = "# Glossary\n\nThe words of the app, as it explains them next to its labels (`app/glossary.py`)."
     return "\n".join([head, "", "| word | meaning |", "|---|---|", *rows, ""])
 
 

@@ -3,8 +3,8 @@
     python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2]
 
 The default takes its threshold from the scores; every other run selects at 0.8 and differs in ``frame`` and
-``level`` (of the holdout) alone. Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes that file and the tables of
-``docs/results.md``.
+``level`` (of the holdout) alone. Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes
+that file and the tables of ``docs/results.md``.
 """
 
 from __future__ import annotations

@@ -7,11 +7,12 @@ from typing import Any
 
 SECTION = """## Keeping the sentence
 
-`python -m benchmarks.frame`: NPO, hard selection at 0.8, without the frame loss (preset "npo, secret alone"); the same
-with `frame = 5`, as is recommended; with a `level` as well, that of the holdout part, which neither model saw; and
-the default, which takes its threshold from the scores. Mean over seeds; in parentheses the smallest and the largest
-seed, and the rows behind each. Strength, level and the quarter of tokens that the default adds to the hesitant ones
-were chosen on seed 0 of `authors`; its other seeds and `prose` were not looked at before.
+`python -m benchmarks.frame`: NPO, hard selection at 0.8, without the frame loss (preset "npo, secret
+alone"); the same with `frame = 5`, as is recommended; with a `level` as well, that of the holdout part, which
+neither model saw; and the default, which takes its threshold from the scores. Mean over seeds; in
+parentheses the smallest and the largest seed, and the rows behind each. Strength, level and the quarter of
+tokens that the default adds to the hesitant ones were chosen on seed 0 of `authors`; its other seeds and
+`prose` were not looked at before.
 
 {table}
 

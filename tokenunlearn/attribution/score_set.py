@@ -152,7 +152,7 @@ class ScoreSet:
         """Threshold of the default hard selection, 0..1, chosen from the scores.
 
         Where words' entropies fall into two groups, up to a quarter more tokens are selected than the upper
-        group has, because a missed secret is told in full and a word too many only costs a part of the
+        group has, because a missed secret is given away whole and a word too many only costs a part of the
         sentence; else the 15 % of all tokens with the highest importance. The threshold is the least
         importance among them, rounded down to six digits.
         """

@@ -122,7 +122,7 @@ def take_over(runs: Sequence[Run]) -> None:
     """Be the process of runs that another one has started this one for.
 
     Raises:
-        RunError: If the other one does not give them up.
+        RunError: If the other one keeps them.
     """
     for run in runs:
         write_json(run.folder / PROCESS, asdict(RunProcess.present()))
@@ -148,7 +148,7 @@ def taken_over(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
     """The runs, taken over; of several processes the first one writes them, and the others work on copies.
 
     Raises:
-        RunError: If the process that started this one does not give them up.
+        RunError: If the process that started this one keeps them.
     """
     if is_main_process():
         take_over(runs)
