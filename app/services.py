@@ -99,7 +99,7 @@ def cancel(run: Run) -> None:
         RunError: If it has ended already.
     """
     access.require("cancel")
-    tasks.worker().cancel(run)
+    tasks.stop(run)
 
 
 def dismiss(run: Run) -> None:

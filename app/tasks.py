@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
 from app import access
-from tokenunlearn.errors import AccessError, Cancelled
+from tokenunlearn.errors import AccessError, Cancelled, TokenUnlearnError
+from tokenunlearn.runs.launch import RunProcess, end_process, launch
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.worker import Worker
 
 DEMO_TASKS = 8  # tasks that may wait at once in the demo
@@ -110,6 +114,27 @@ def started(key: str, label: str, work: Callable[[Task], Any], action: access.Ac
         AccessError: If the visitor may not do this.
     """
     return known().get(key) or start(key, label, work, action)
+
+
+def detach(runs: Sequence[Run]) -> None:
+    """Have a process of their own carry out runs; where it does not come up, they fail and say why."""
+
+    def work() -> None:
+        with suppress(TokenUnlearnError):
+            launch(runs)
+
+    threading.Thread(target=work, name="tokenunlearn-launch").start()
+
+
+def stop(run: Run) -> None:
+    """Stop a run, and end its process if it has one of its own and does not stop.
+
+    Raises:
+        RunError: If it has ended already.
+    """
+    worker().cancel(run)
+    if RunProcess.of(run) and not run.own:
+        threading.Thread(target=end_process, args=(run,), name="tokenunlearn-stop", daemon=True).start()
 
 
 def forget(task: Task) -> None:

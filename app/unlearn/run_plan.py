@@ -37,6 +37,7 @@ class Plan:
         label: What to call the runs.
         evaluate: Samples a part to evaluate afterwards.
         watch: What is measured while they train.
+        detached: Whether a process of their own carries them out.
     """
 
     source: Source
@@ -47,6 +48,7 @@ class Plan:
     label: str = ""
     evaluate: int = 0
     watch: WatchSettings = field(default_factory=WatchSettings)
+    detached: bool = False
 
     @cached_property
     def runs(self) -> RunPlan:
@@ -69,8 +71,11 @@ class Plan:
         """Make the runs and queue them; how many others are to end before the first of them."""
         access.require("start")
         before = sum(run.state.active for run in services.store().runs())
-        for spec in self.runs.specs():
-            tasks.worker().submit(services.store().create(spec, self.scores))
+        runs = [services.store().create(spec, self.scores) for spec in self.runs.specs()]
+        if self.detached:
+            tasks.detach(runs)
+        for run in runs if not self.detached else ():
+            tasks.worker().submit(run)
         return before
 
     @property
@@ -117,6 +122,7 @@ class Plan:
                 watch=runs.watch.described(),
                 out=out,
             )
+            + " --detach" * self.detached
             for config, label in zip(runs.configs, runs.labels, strict=True)
         ]
         return "\n".join(lines)

@@ -64,7 +64,13 @@ def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan:
         configs = with_controls(configs)
     for name in dict.fromkeys(c.weighting for c in configs if c.weights_move):
         st.caption(f"The weighting {name} replaces the selected token weights.")
-    return Plan(source, scores, rule, configs, retain, label, evaluate, watch)
+    detached = st.toggle(
+        "Carry out in a process of its own",
+        key="detached",
+        help="The runs go on when the app is stopped or restarted, and the app answers faster meanwhile.",
+        **BOUND,
+    )
+    return Plan(source, scores, rule, configs, retain, label, evaluate, watch, detached)
 
 
 def _settings() -> dict[str, Any]:
@@ -86,6 +92,8 @@ def _settings() -> dict[str, Any]:
         for name in values["weighting"]:
             values |= _parameters(WEIGHTINGS[name], f"weighting_{name}.", values["weighting"])
         values["control"] = _several("Control", "control", (NO_CONTROL, *CONTROLS), NO_CONTROL)
+        weightings = values["weighting"] or ["selection"]
+        defaults = [UnlearnSettings(objective=o, weighting=w) for o in objectives for w in weightings]
     with third:
         for name in ("steps", "learning_rate", "seed"):
             values[name] = _number(name, defaults)

@@ -186,6 +186,16 @@ def stop(run: Run, grace: float = GRACE) -> RunState:
         RunError: If the run has ended already.
     """
     run.request_cancel()
+    return end_process(run, grace)
+
+
+def end_process(run: Run, grace: float = GRACE) -> RunState:
+    """Wait until a run that was asked to stop has ended, and end its process if it does not.
+
+    Args:
+        run: The run.
+        grace: Seconds to wait, then from SIGTERM to SIGKILL, then for its end.
+    """
     owner = RunProcess.of(run)
     process = owner.alive() if owner else None
     _wait(run, grace)

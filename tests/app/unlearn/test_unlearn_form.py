@@ -26,6 +26,7 @@ from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.devices import default_device
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.grid import make_grid, with_controls
+from tokenunlearn.runs.launch import RunProcess
 from tokenunlearn.runs.locks import acquire, device_lock, release
 from tokenunlearn.runs.state import RunState
 from tokenunlearn.training.presets import RUN_PRESETS
@@ -145,6 +146,21 @@ def test_one_click_adds_the_controls(open_page, scored):
     assert texts["none"] == "hard, 0.3"
     assert texts["uniform"] == "uniform"
     assert texts["random"] == "random of hard, 0.3"
+
+
+@pytest.mark.slow
+def test_a_run_in_a_process_of_its_own_is_shown_and_cancelled_as_any_other(open_page, scored):
+    at = open_page("unlearn", **scored | {"steps": "90000"})
+    at.toggle(key="detached").set_value(True).run()
+    assert any(line.endswith(" --detach") for line in at.code[-1].value.splitlines())
+    press(at, "Start")
+    wait_until(lambda: any(run.metrics for run in runs()))
+    (run,) = runs()
+    assert RunProcess.of(run).alive() and not run.own
+    at.run()
+    press(at, "Stop")
+    wait_until(lambda: run.state.status == "stopped")
+    assert run.adapter
 
 
 def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
