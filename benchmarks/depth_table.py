@@ -14,10 +14,6 @@ parentheses the smallest and the largest seed's mean, and n questions. Measuring
 {n} questions, median over runs, on 2 cores under other load.
 
 {table}
-
-For all layers together the losses of a question's gold tokens are averaged before they are cut to 0..1, as
-published; for a layer alone each token is cut. So what one token loses beyond the retrained model makes up for
-another in the first row only.
 """
 
 
