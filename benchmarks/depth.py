@@ -14,7 +14,6 @@ import time
 from itertools import product
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 
@@ -22,6 +21,7 @@ import tokenunlearn as tu
 from benchmarks import RESULTS, tables
 from tokenunlearn.evaluation.depth_maps import DepthMap
 from tokenunlearn.evaluation.depth_patching import unlearning_depth
+from tokenunlearn.evaluation.metrics.depth import depth_score
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import MetricResult, mean_result
 
@@ -32,21 +32,15 @@ RULES = {"default": None, "uniform": tu.Uniform()}
 
 
 def figures(maps: list[DepthMap]) -> dict[str, Any]:
-    """The score of all layers together and of each layer alone, as value, interval and n."""
+    """The depth over all layers and at each layer alone, as value, interval and n."""
     ids = [m.sample_id for m in maps]
-    alone = [[_mean(m.covered[i]) for m in maps] for i in range(len(maps[0].layers))]
-    return {
-        "depth": _figure(mean_result("depth", [m.score for m in maps], ids, "higher")),
-        "layers": {
-            str(layer): _figure(mean_result("depth", rows, ids, "higher"))
-            for layer, rows in zip(maps[0].layers, alone, strict=True)
-        },
-    }
 
+    def depth(layers: slice) -> list[float] | None:
+        rows = [depth_score(m.lost[layers], m.lost_retrained[layers]) for m in maps]
+        return _figure(mean_result("depth", rows, ids, "higher"))
 
-def _mean(values: np.ndarray) -> float | None:
-    present = values[~np.isnan(values)]
-    return float(present.mean()) if present.size else None
+    alone = {str(layer): depth(slice(i, i + 1)) for i, layer in enumerate(maps[0].layers)}
+    return {"depth": depth(slice(None)), "layers": alone}
 
 
 def _figure(result: MetricResult | None) -> list[float] | None:

@@ -49,7 +49,7 @@ from tokenunlearn.training.settings import UnlearnSettings
 
 PATH = RESULTS / "snr.json"
 # Samples that are measured, evenly spread; a backward pass, one a token, takes SmolLM2 half a second.
-LIMITS = {"demo": None, "smollm2-tofu": 15}
+LIMITS = {"demo": None, "smollm2-tofu": 30}
 THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 TEMPERATURES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 DRAWS = 10  # of the random control

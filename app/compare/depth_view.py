@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from app.compare.comparison import ABSENT, Contender
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.depth_maps import DepthMap, load_depth, save_depth
+from tokenunlearn.evaluation.metrics.depth import depth_score
 from tokenunlearn.evaluation.result import mean_result
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.retraining import retrained_for
@@ -90,7 +92,7 @@ def show(columns: Sequence[Contender]) -> None:
     )
     chart(
         "Depth by layer",
-        "Mean over the gold tokens of all samples, one layer patched at a time. "
+        "Mean over questions, one layer patched at a time. "
         "Low values in lower layers below high ones mean that the fact is only hidden.",
         layer_curves(maps, colors_of(columns)),
     )
@@ -128,7 +130,7 @@ def _summary(maps: Sequence[DepthMap]) -> dict[str, Any]:
 
 
 def layer_curves(maps: Mapping[str, Sequence[DepthMap]], colors: Mapping[str, str]) -> go.Figure:
-    """Mean depth of each layer over the gold tokens of all samples, one line a run.
+    """Mean depth of each layer alone over all samples, one line a run.
 
     Args:
         maps: Run -> its depth maps.
@@ -136,17 +138,21 @@ def layer_curves(maps: Mapping[str, Sequence[DepthMap]], colors: Mapping[str, st
     """
     figure = go.Figure()
     for name, own in maps.items():
-        values = np.concatenate([m.covered for m in own], axis=1)  # (layers, tokens)
-        counts = (~np.isnan(values)).sum(1)
-        layers = [(layer, i) for i, layer in enumerate(own[0].layers) if counts[i]]
+        points = []
+        for i, layer in enumerate(own[0].layers):
+            alone = slice(i, i + 1)
+            rows = [depth_score(m.lost[alone], m.lost_retrained[alone]) for m in own]
+            known = [row for row in rows if row is not None]
+            if known:
+                points.append((layer, mean(known), len(known)))
         figure.add_scatter(
-            x=[layer for layer, _ in layers],
-            y=[float(np.nanmean(values[i])) for _, i in layers],
-            customdata=[int(counts[i]) for _, i in layers],
+            x=[layer for layer, _, _ in points],
+            y=[depth for _, depth, _ in points],
+            customdata=[n for _, _, n in points],
             name=name_text(name),
             mode="lines+markers",
             line={"color": colors[name]},
-            hovertemplate="layer %{x}: %{y:.3f} (%{customdata} tokens)<extra></extra>",
+            hovertemplate="layer %{x}: %{y:.3f} (%{customdata} questions)<extra></extra>",
         )
     return figure.update_layout(
         height=320,

@@ -15,7 +15,7 @@ from tokenunlearn.evaluation.depth_maps import DepthMap
 from tokenunlearn.models.encoding import Batch, Encoding, batches_by_length, collate
 from tokenunlearn.models.forward import TOKEN_BUDGET, Progress, final_hidden, output_head, token_nll
 from tokenunlearn.models.layers import decoder_layers
-from tokenunlearn.models.patching import hidden_of, patched, recorded_layers, replayed_layers
+from tokenunlearn.models.patching import LayerOutput, hidden_of, patched, recorded_layers, replayed_layers
 
 if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel
@@ -153,8 +153,10 @@ class _Positions:
                 final_hidden(lm.model, *_inputs(collate(self.encodings, lm.pad_id, lm.device)))
             rows = []
             for layer in layers:
-                states = hidden_of(outputs[layer])
-                states = states[self.rows.to(states.device), self.places.to(states.device)]
+                states, same = self._at(outputs[layer]), self._at(own[layer])
+                if torch.equal(states.to(same), same):  # nothing below was trained
+                    rows.append(np.zeros_like(nll))
+                    continue
                 below = [*own[:layer], patched(own[layer], self.rows, self.places, states)]
                 with replayed_layers(start.model, below):
                     rows.append(self._nll(start, batch) - nll)
@@ -162,9 +164,13 @@ class _Positions:
         return nll, lost
 
     def _nll(self, lm: LoadedModel, batch: Batch) -> np.ndarray:
-        hidden = final_hidden(lm.model, *_inputs(batch))
-        states = hidden[self.rows.to(hidden.device), self.places.to(hidden.device)]
-        return token_nll(output_head(lm.model)(states), self.labels.to(hidden.device)).double().cpu().numpy()
+        states = self._at(final_hidden(lm.model, *_inputs(batch)))
+        return token_nll(output_head(lm.model)(states), self.labels.to(states.device)).double().cpu().numpy()
+
+    def _at(self, output: LayerOutput) -> torch.Tensor:
+        """(N, d) hidden states at the positions."""
+        hidden = hidden_of(output)
+        return hidden[self.rows.to(hidden.device), self.places.to(hidden.device)]
 
 
 def _inputs(batch: Batch) -> tuple[dict[str, torch.Tensor], torch.Tensor]:

@@ -100,8 +100,9 @@ def trained_weights(lm: LoadedModel, settings: UnlearnSettings) -> Iterator[tupl
     """
     adapted = lm.copy(share_weights=True)
     if settings.resolved(lm).train == "lora":
-        torch.manual_seed(settings.seed)
-        model = add_adapter(adapted.model, settings.lora_r, settings.lora_alpha)
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.seed)
+            model = add_adapter(adapted.model, settings.lora_r, settings.lora_alpha)
         adapted.model = model.get_base_model().eval()  # type: ignore[assignment]
         yield adapted, [p for name, p in adapted.model.named_parameters() if "lora_B" in name]
     else:

@@ -32,10 +32,10 @@ def test_the_heatmap_has_layers_by_gold_tokens_and_gaps_where_nothing_was_to_los
     assert np.isnan(heat.z[1][1]) and "depth –" in heat.text[1][1] and (heat.zmin, heat.zmax) == (0, 1)
 
 
-def test_curves_average_the_tokens_that_have_a_value():
+def test_curves_average_the_questions_that_have_a_value():
     maps = {"A": [depth_map(), depth_map(lost=((0.0, 0.0), (0.0, 0.0)))]}
     (line,) = layer_curves(maps, {"A": "#123456"}).data
-    assert line.x == (0, 3) and line.y == (0.125, 0.5) and line.customdata == (4, 2)
+    assert line.x == (0, 3) and line.y == (pytest.approx(1 / 12), 0.5) and line.customdata == (2, 2)
     assert line.line.color == "#123456"
 
 
