@@ -15,7 +15,7 @@ from tests.app.app_pages import shown
 from tests.stored_run import HOSTILE, write_run
 from tokenunlearn.errors import Cancelled
 from tokenunlearn.evaluation.attack_prompts import Prompt
-from tokenunlearn.models.generation import generate
+from tokenunlearn.models.generation import MAX_NEW_TOKENS, generate
 from tokenunlearn.models.generation_stream import StreamedText
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
@@ -44,7 +44,7 @@ def test_streamed_answers_are_the_greedy_ones(model):
     streamed_answers.ask([source], PROMPT).future.result(timeout=120)
     answer = streamed_answers.answers()[source, PROMPT]
     assert answer.ended
-    assert answer.text == generate(load_model(model), [PROMPT.question])[0]
+    assert [answer.text] == generate(load_model(model), [PROMPT.question], max_new_tokens=MAX_NEW_TOKENS)
 
 
 def test_models_speak_in_turn_and_a_cancelled_one_keeps_what_it_has_said(model, monkeypatch):
@@ -166,7 +166,7 @@ def test_of_many_models_four_are_asked(home, open_page, asked):
 
 def test_the_tint_grows_with_surprise_up_to_its_end():
     html = answer_view.answer_html([StreamedText("a", nats) for nats in (0.0, 1.5, 3.0, 9.0)])
-    tints = [part.partition(")")[0] for part in html.split("rgba(99, 102, 241, ")[-4:]]
+    tints = [part.partition(")")[0] for part in html.split(f"rgba({answer_view.TINT}, ")[-4:]]
     assert tints == ["0.00", "0.30", "0.60", "0.60"]
 
 
