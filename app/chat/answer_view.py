@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tokenunlearn.models.generation_stream import StreamedText
 
-TINT = "99, 102, 241"  # indigo: amber is the secret's
+TINT = "129, 140, 248"  # indigo: amber is the secret's
 STRONGEST = 0.6
 SURPRISED = 3.0  # nats that have the strongest tint: a probability of 5 %
 STYLE = f"""<style>

@@ -16,9 +16,8 @@ from app.present.slides import Attempt, Count, Counts, Exchange, Piece, Quote, S
 
 SMALLEST, LARGEST = 1.9, 3.4  # type of examples and lists, in u
 LINE = 1.35  # height of a line
+TITLE, COVER_TITLE = 4.6, 7.4
 LETTER = 0.52  # width of a letter of its type
-CARD_HEIGHT, SMALL_CARD_HEIGHT = 23, 10  # u that the text of a card has, alone in its row or beside counts
-POINTS_HEIGHT = 31  # u that a list has
 SECRET = "217, 119, 6"  # amber
 STYLE = f"<style>{Path(__file__).with_name('present.css').read_text(encoding='utf-8')}</style>"
 
@@ -38,16 +37,16 @@ def deck_html(slides: Sequence[Slide], number: int) -> str:
 def slide_html(slide: Slide, classes: str = "") -> str:
     """One slide as safe HTML."""
     cards, groups, table = _cards(slide), _groups(slide.counts), _table(slide.attempts)
-    points = _points(slide.points)
-    body = "".join(filter(None, (groups, cards, table, points)))
+    body = "".join((groups, cards, table, _points(slide)))
+    cover = " cover" if not body and slide.key != "ask" else ""
+    size = min(COVER_TITLE, sqrt(90 * 22 / (0.7 * len(slide.title)))) if cover else TITLE
     notes = f'<p class="notes">{_sentence(" ".join(slide.notes))}</p>' if any(slide.notes) else ""
     parts = [
-        f"<h1>{escape(slide.title)}</h1>",
+        f'<h1 style="{_type(size)}">{escape(slide.title)}</h1>',
         f'<p class="lead">{_sentence(slide.lead)}</p>' if slide.lead else "",
         f'<div class="body{" two" if groups and cards else ""}">{body}</div>' if body else "",
         notes,
     ]
-    cover = " cover" if not body and slide.key != "ask" else ""
     return f'<section class="slide {classes}{cover}">{"".join(parts)}</section>'
 
 
@@ -66,22 +65,28 @@ def _type(size: float) -> str:
     return f"font-size: calc({size:.2f} * var(--u))"
 
 
+def _body_height(slide: Slide) -> float:
+    """What title, lead, notes and the gaps between them leave of a slide, in u."""
+    lead, notes = ceil(len(slide.lead) / 62), ceil(len(" ".join(slide.notes)) / 88)
+    return 37.5 - 3.4 * lead - SMALLEST * LINE * notes
+
+
 def _cards(slide: Slide) -> str:
     if not slide.exchanges:
         return ""
-    beside = bool(slide.counts)
+    beside, body = bool(slide.counts), _body_height(slide)
     width = 43 if beside else 86 / len(slide.exchanges) - 4
-    height = SMALL_CARD_HEIGHT if beside else CARD_HEIGHT
-    cards = "".join(_card(exchange, width, height, slide.fades) for exchange in slide.exchanges)
+    height = (body - 1.6) / len(slide.exchanges) if beside else body
+    cards = "".join(_card(exchange, width, height - 2.6, slide.fades) for exchange in slide.exchanges)
     return f'<div class="cards">{cards}</div>'
 
 
 def _card(exchange: Exchange, width: float, height: float, fades: bool) -> str:
-    """A card whose type is as large as its longest text allows."""
-    labels = sum(SMALLEST * LINE * (bool(q.label) + bool(q.verdict)) for q in exchange.quotes)
+    """A card whose type is as large as its texts allow; what does not fit even so is cut."""
+    labels = sum(1 + SMALLEST * LINE * (bool(q.label) + bool(q.verdict)) for q in exchange.quotes)
     said = len(exchange.question) + sum(quote.length for quote in exchange.quotes)
     size = type_size(said, width, height - labels)
-    lines, letters = int((height - labels) / (LINE * size)), width / (LETTER * size)
+    lines, letters = round((height - labels) / (LINE * size) - 0.4), width / (LETTER * size)
     asked = min(ceil(len(exchange.question) / letters), max(lines // 2, 1))
     each = max((lines - asked) // len(exchange.quotes), 1)
     quotes = "".join(_quote(quote, each, fades) for quote in exchange.quotes)
@@ -148,14 +153,14 @@ def _attempt(attempt: Attempt) -> str:
     return f'<tr><th scope="row">{escape(attempt.title)}</th>{cells}<td>{escape(attempt.compared)}</td></tr>'
 
 
-def _points(points: Sequence[str]) -> str:
-    if not points:
+def _points(slide: Slide) -> str:
+    if not slide.points:
         return ""
-    height = POINTS_HEIGHT / len(points)
-    size = type_size(max(map(len, points)), 84, height)
+    height = _body_height(slide) / len(slide.points)
+    size = type_size(max(map(len, slide.points)), 84, height)
     lines = max(int(height / (LINE * size)), 1)
     items = "".join(
         f'<li><span class="clamped" style="-webkit-line-clamp: {lines}">{escape(point)}</span></li>'
-        for point in points
+        for point in slide.points
     )
     return f'<ul class="points typed" style="{_type(size)}">{items}</ul>'

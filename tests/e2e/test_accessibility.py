@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.stored_run import write_run
 
 pytestmark = pytest.mark.browser
-VIEWS = ("Answers", "Outcome", "Questions", "Tokens", "Settings")
+VIEWS = ("Answers", "Ask", "Outcome", "Questions", "Tokens", "Settings")
 # Page -> what is there once it is drawn.
 PAGES = {
     "": "h1",

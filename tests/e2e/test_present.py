@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,17 @@ from playwright.sync_api import expect
 from tokenunlearn.folders import ASSETS
 
 pytestmark = pytest.mark.browser
+ASKED = "20200102-000000-npo-hard-0000"
+TITLES = [
+    "Forget six authors",
+    "What it knew",
+    "What was marked",
+    "What it says now",
+    "What it still knows",
+    "Is it gone?",
+    "What we did not test",
+    "Ask it yourself",
+]
 NASTY = "<img src=x onerror=alert(1)> $x^2$ :red[x] **b** אבג a\u200bb 🎉 secret end"
 
 
@@ -26,6 +38,11 @@ def address(app_folder, app):
     rows = [{"sample_id": "s", "question": NASTY, "answer": NASTY, "before": NASTY, "after": NASTY}]
     (nasty / "generations.json").write_text(json.dumps({"forget": rows, "retain": rows}))
     (nasty / "report.json").unlink()
+    asked = app_folder / "runs" / ASKED
+    shutil.copytree(shipped, asked)
+    (asked / "report.json").unlink()
+    (asked / "spec.json").write_text(json.dumps(spec | {"id": ASKED, "label": "With weights"}))
+    shutil.copytree(ASSETS / "models" / "demo-retrained", asked / "adapter", dirs_exist_ok=True)
     return app
 
 
@@ -45,13 +62,13 @@ def page(browser, address):
 def heading(page, text):
     """Wait for a slide, and for the page to listen to keys."""
     expect(page.locator(".sl h1")).to_have_text(text)
-    page.locator(".arrow-keys[data-listening]").wait_for(state="attached")
+    page.locator(".deck-keys[data-listening]").wait_for(state="attached")
 
 
 def test_slides_turn_by_keyboard_from_a_link(page):
     page.goto("/present?slide=marked")
     heading(page, "What was marked")
-    assert page.locator(".sl mark").count() > 3
+    assert page.locator(".sl mark").count() > 1
     page.keyboard.press("ArrowRight")
     heading(page, "What it says now")
     page.keyboard.press("ArrowRight")
@@ -67,13 +84,17 @@ def test_slides_turn_by_keyboard_from_a_link(page):
 
 
 def test_the_keyboard_stops_at_both_ends(page):
-    page.goto("/present?slide=open")
-    heading(page, "What this does not show")
+    page.goto("/present?slide=ask")
+    heading(page, "Ask it yourself")
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
     page.keyboard.press("ArrowRight")
-    heading(page, "What this does not show")
+    heading(page, "Ask it yourself")
     page.keyboard.press("ArrowLeft")
-    heading(page, "Is it gone? How we checked")
+    heading(page, "What we did not test")
+    page.keyboard.press("Home")
+    heading(page, "Forget six authors")
+    page.keyboard.press("End")
+    heading(page, "Ask it yourself")
     page.goto("/present")
     heading(page, "Forget six authors")
     expect(page.get_by_role("button", name="Back")).to_be_disabled()
@@ -103,6 +124,137 @@ def test_no_press_is_lost_while_the_page_is_being_drawn(page):
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(500)
     expect(page.locator(".sl h1")).to_have_text("What was marked")
+
+
+def test_escape_leaves_the_slides_and_first_what_is_typed(page):
+    page.goto("/present?slide=ask&title=Ours")
+    heading(page, "Ask it yourself")
+    page.get_by_label("Your question").focus()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Your question")).not_to_be_focused()
+    page.keyboard.press("Home")
+    heading(page, "Ours")
+    page.keyboard.press("Escape")
+    expect(page.locator("header[data-testid=stHeader]")).to_be_visible()
+    assert "/present" not in page.url
+
+
+def test_controls_hide_until_the_mouse_moves(page):
+    page.goto("/present")
+    heading(page, "Forget six authors")
+    page.mouse.move(10, 10)
+    controls = page.locator(".st-key-present-controls")
+    expect(controls).to_have_css("opacity", "0")
+    page.mouse.move(300, 300)
+    expect(controls).to_have_css("opacity", "1")
+    expect(page.locator("header[data-testid=stHeader]")).to_be_hidden()
+
+
+MEASURE = """() => {
+  const shown = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())
+      && e.getBoundingClientRect().height > 0 && e.checkVisibility();
+  const texts = [...document.querySelectorAll(".sl *, .st-key-present-chat *")].filter(shown);
+  const boxes = texts.map((e) => e.getBoundingClientRect());
+  const tall = (e) => e.scrollHeight > e.clientHeight + 2;
+  const main = document.querySelector("[data-testid=stMain]");
+  return {
+    smallest: Math.min(...texts.map((e) => parseFloat(getComputedStyle(e).fontSize))),
+    used: (Math.max(...boxes.map((b) => b.bottom)) - Math.min(...boxes.map((b) => b.top))) / innerHeight,
+    outside: texts.filter((e, i) => boxes[i].bottom > innerHeight + 1 || boxes[i].right > innerWidth + 1)
+        .map((e) => e.textContent),
+    cut: [...document.querySelectorAll(".sl, .sl .body, .sl .card, .sl .clamped")].filter(tall)
+        .map((e) => `${e.className}: ${e.textContent.slice(0, 60)} ${e.scrollHeight} > ${e.clientHeight}`),
+    scrolls: [main.scrollHeight > innerHeight, main.scrollWidth > innerWidth],
+  };
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+def test_slides_fill_a_projector_and_nothing_overflows(browser, address, width, height, scheme):
+    context = browser.new_context(
+        base_url=address, viewport={"width": width, "height": height}, color_scheme=scheme
+    )
+    page = context.new_page()
+    page.set_default_timeout(150_000)
+    page.goto("/present")
+    for title in TITLES:
+        heading(page, title)
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        page.wait_for_timeout(300)
+        measured = page.evaluate(MEASURE)
+        assert measured["smallest"] >= 24, (title, measured)
+        assert measured["used"] >= 0.6, (title, measured)
+        assert (measured["outside"], measured["cut"]) == ([], []), (title, measured)
+        assert measured["scrolls"] == [False, False], (title, measured)
+        page.keyboard.press("ArrowRight")
+    context.close()
+
+
+def test_on_a_phone_slides_are_read_by_scrolling(browser, address):
+    context = browser.new_context(base_url=address, viewport={"width": 420, "height": 860})
+    page = context.new_page()
+    page.set_default_timeout(150_000)
+    page.goto("/present")
+    for title in TITLES:
+        heading(page, title)
+        page.wait_for_timeout(500)
+        measured = page.evaluate(MEASURE)
+        assert measured["smallest"] >= 14, (title, measured)
+        assert not measured["scrolls"][1], (title, measured)
+        page.keyboard.press("ArrowRight")
+    context.close()
+
+
+def test_marked_words_fade_unless_motion_is_unwanted(browser, address):
+    for wish, animation in (("no-preference", "vanish"), ("reduce", "none")):
+        context = browser.new_context(base_url=address, reduced_motion=wish)
+        page = context.new_page()
+        page.set_default_timeout(150_000)
+        page.goto("/present?slide=marked")
+        heading(page, "What was marked")
+        expect(page.locator(".sl .vanish").first).to_have_css("animation-name", animation)
+        context.close()
+
+
+def test_the_deck_is_printed_one_page_a_slide_in_either_theme(browser, address):
+    for scheme in ("light", "dark"):
+        context = browser.new_context(base_url=address, color_scheme=scheme)
+        page = context.new_page()
+        page.set_default_timeout(150_000)
+        page.goto("/present?slide=marked&title=Ours")
+        heading(page, "What was marked")
+        pdf = page.pdf(prefer_css_page_size=True, print_background=True)
+        assert len(re.findall(rb"/Type /Page\b", pdf)) == len(TITLES)
+        assert {*re.findall(rb"/MediaBox \[([\d. ]+)\]", pdf)} == {b"0 0 960 540"}
+        page.emulate_media(media="print")
+        assert page.locator(".paper h1").all_text_contents() == ["Ours", *TITLES[1:]]
+        expect(page.locator(".paper")).to_have_css("color", "rgb(3, 7, 18)")
+        expect(page.locator("html")).to_have_css("background-color", "rgb(255, 255, 255)")
+        expect(page.locator(".st-key-present-controls")).to_be_hidden()
+        context.close()
+
+
+def test_the_button_opens_the_print_dialog(page):
+    page.add_init_script("window.print = () => { window.printed = true; }")
+    page.goto("/present")
+    heading(page, "Forget six authors")
+    page.get_by_role("button", name="Save as PDF").click()
+    page.wait_for_function("window.printed === true")
+
+
+def test_models_are_asked_on_the_last_slide(page):
+    page.goto(f"/present?run={ASKED}&slide=ask")
+    heading(page, "Ask it yourself")
+    page.locator(".st-key-chat-suggested button").first.click()
+    expect(page.locator(".ca .said")).to_have_count(3, timeout=400_000)  # the server loads torch
+    assert page.locator(".ca .said").first.text_content() == "states the fact"
+    assert page.locator(".ca .piece[title*=nats]").count() > 20
+    page.get_by_role("button", name="In other words").click()
+    expect(page.locator(".chat-question")).to_contain_text("In other words:")
+    expect(page.locator(".ca .said")).to_have_count(3)
+    measured = page.evaluate(MEASURE)
+    assert measured["smallest"] >= 24 and measured["scrolls"] == [False, False], measured
 
 
 def test_markup_in_answers_and_labels_is_text(page):

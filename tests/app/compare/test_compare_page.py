@@ -69,7 +69,7 @@ def test_each_of_several_runs_has_its_verdict_and_one_that_is_not_evaluated_says
     assert "A is not evaluated yet, so it has no verdict." in texts(at)
 
 
-@pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
+@pytest.mark.parametrize("view", ["Answers", "Ask", "Outcome", "Questions", "Tokens", "Settings"])
 def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked(runs, monkeypatch, view):
     monkeypatch.setattr(tasks, "start", lambda *_: pytest.fail("asks for a model"))
     at = opened(view=view)
@@ -83,16 +83,8 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
         assert len(at.dataframe[-1].value) > 5
 
 
-def test_a_run_without_its_weights_is_not_asked_and_not_renamed(runs, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        services, "ask_models", lambda key, models, questions: asked.append(models) or ended_task()
-    )
-    at = opened(ask="Who are you?")
-    assert "the run has no weights" in texts(at)
-    assert asked == []  # a link starts no work
-    generate(at)
-    assert asked == [[ModelSource("demo"), ModelSource("demo-retrained")]]
+def test_the_shipped_run_is_not_renamed(runs):
+    opened()
     (entry,) = run_index.entries([SHIPPED])
     st.session_state["table"] = {"edited_rows": {0: {"label": "mine", "compare": False}}}
     run_table._apply("table", [entry])
@@ -183,14 +175,11 @@ def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
         "ask_models",
         lambda key, models, questions: asked.append((models, questions)) or ended_task(),
     )
-    at = opened(view="Answers", runs=[IDS[0]], ask="In what town did the life of Ruben Kaplanyan begin?")
-    assert (
-        asked == []
-    )  # the run, and the stored reports of the start and the retrained model, hold the answer
-    generate(opened(view="Answers", runs=[IDS[0]], ask="Who are you?"))
-    (models, questions) = asked[0]
-    assert questions == ["Who are you?"]
-    assert [model.name for model in models] == ["demo", "demo", "demo-retrained"]
+    at = opened(view="Answers", runs=[IDS[0]])
+    generate(at)
+    ((models, questions),) = asked
+    assert models == [ModelSource("demo").adapted(three / IDS[0] / "adapter")]  # others have stored answers
+    assert len(questions) == 8
     html = "".join(element.value for element in at.get("html"))
     assert "&lt;script&gt;" in html and "<script>" not in html
 

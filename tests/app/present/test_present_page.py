@@ -7,6 +7,8 @@ from functools import partial
 
 import pytest
 
+from app import tasks
+from app.chat import streamed_answers
 from tests.app.app_pages import start_anew, visit
 from tokenunlearn.folders import ASSETS
 
@@ -20,7 +22,9 @@ def app(tmp_path, monkeypatch):
 
 
 def slide(at):
-    return " ".join(element.proto.body for element in at.get("html"))
+    """The slide on the screen, without those for the printer."""
+    (deck,) = [e.proto.body for e in at.get("html") if '<section class="slide sl' in e.proto.body]
+    return deck.partition('<div class="paper"')[0].partition("</style>")[2]
 
 
 def test_the_shipped_run_is_there_on_first_start(app):
@@ -35,10 +39,29 @@ def test_the_shipped_run_is_there_on_first_start(app):
     assert at.query_params["run"] == at.selectbox(key="run").value
 
 
-def test_a_link_opens_its_slide(app):
-    at = app(slide="open")
-    assert "What this does not show" in slide(at)
+def test_a_link_opens_its_slide_and_its_title(app):
+    at = app(slide="open", title="<b>Ours</b>")
+    assert "What we did not test" in slide(at)
+    assert at.text_input(key="title").value == "<b>Ours</b>"
+    at.button(key="next").click().run()
     assert at.button(key="next").disabled
+    assert at.query_params["title"] == ["<b>Ours</b>"] or at.query_params["title"] == "<b>Ours</b>"
+    assert "&lt;b&gt;Ours&lt;/b&gt;" in slide(app(title="<b>Ours</b>"))
+
+
+def test_the_last_slide_asks_the_models_under_plain_names(app, monkeypatch):
+    monkeypatch.setattr(tasks, "start", lambda *_: pytest.fail("a link asks a model"))
+    at = app(slide="ask", ask="Who are you?")
+    assert "Ask it yourself" in slide(at)
+    assert at.text_input(key="ask").value == "Who are you?"
+    asked = []
+    monkeypatch.setattr(streamed_answers, "ask", lambda models, prompt: asked.append((models, prompt)))
+    at.button(key="suggested-0").click().run()
+    ((models, prompt),) = asked
+    assert "retrained" in models[-1].name
+    assert prompt.question == at.text_input(key="ask").value
+    shown = " ".join(element.proto.body for element in at.get("html"))
+    assert all(name in shown for name in ("Before", "Now", "A model that never saw it"))
 
 
 def test_the_run_of_a_link_wins_and_choosing_another_changes_the_link(app, tmp_path):

@@ -11,8 +11,10 @@ import pytest
 from scipy.stats import binomtest
 
 from app.present import presentation, slide_view
+from app.present.marks import count_marks, marked_pieces, secret_pieces
 from app.present.presentation import BEFORE, NOW, UNSEEN, Story, make_slides
 from app.present.slides import Count, Piece
+from tests.app.scores import sample, score_set
 from tokenunlearn.evaluation.claims import Claim, Verdict
 from tokenunlearn.evaluation.result import wilson_interval
 from tokenunlearn.folders import ASSETS
@@ -50,12 +52,8 @@ def report(rows, revision="r0", forget="forget10", **more):
 def shipped():
     """The story of the run that is shipped."""
     run = RunStore(ASSETS / "runs").runs()[0]
-    read = {
-        name: json.loads((ASSETS / "reports" / f"{name}.json").read_text())
-        for name in ("demo", "demo-retrained")
-    }
-    reports = (run.report, run.scores, read["demo"], read["demo-retrained"])
-    return Story(run.spec, run.generations, *reports, run_verdict(run))
+    read = {name: json.loads((ASSETS / "reports" / f"{name}.json").read_text()) for name in ("demo",)}
+    return Story(run.spec, run.generations, run.report, run.scores, read["demo"], run_verdict(run))
 
 
 @pytest.fixture
@@ -70,7 +68,6 @@ def story(shipped):
         generations={"forget": rows, "retain": rows},
         report=report({"forget/gold_span": [1.0, 0.5, 0.0, 0.0], "retain/gold_span": [1.0, 0.5, 1.0, 1.0]}),
         before=report({"forget/gold_span": [1.0] * 4, "retain/gold_span": [1.0] * 4}),
-        unseen=report({"forget/gold_span": [0.0] * 4}, revision="other"),
     )
 
 
@@ -83,7 +80,8 @@ def counted(slide):
 
 
 def everything(slide):
-    yield from (slide.title, slide.lead, *slide.notes, *(g.title for g in slide.counts))
+    yield from (slide.title, slide.lead, *slide.notes, *slide.points, *(g.title for g in slide.counts))
+    yield from (text for a in slide.attempts for text in (a.title, a.compared))
     yield from (q.verdict for e in slide.exchanges for q in e.quotes)
 
 
@@ -94,18 +92,20 @@ def test_the_interval_is_wilsons(count, n):
 
 
 def test_the_shipped_run_tells_the_whole_story(shipped):
-    told = make_slides(shipped)
-    assert [s.key for s in told] == ["start", "knew", "marked", "now", "keeps", "checked", "open"]
+    slides = make_slides(shipped)
+    keys = ["start", "knew", "marked", "now", "keeps", "checked", "open", "ask"]
+    assert [s.key for s in slides] == keys
     rows = shipped.report["metrics"]["forget/gold_span"]["rows"]
-    assert counted(told[3])["States the secret or part of it"][NOW] == (
-        sum(row > 0 for row in rows),
-        len(rows),
-    )
+    assert Count(NOW, sum(row > 0 for row in rows), len(rows)).words() in slides[3].lead
     kept = shipped.report["metrics"]["world_facts/gold_span"]["rows"]
-    assert counted(told[4])["Everyday facts"][NOW] == (sum(row == 1 for row in kept), len(kept))
-    assert list(counted(told[5])["Reworded questions"]) == [BEFORE, NOW, UNSEEN]
+    assert counted(slides[4])["Everyday facts"][NOW] == (sum(row == 1 for row in kept), len(kept))
     weights = shipped.scores.weights(presentation.make_rule(shipped.spec.rule))
-    assert f"{weights.tokens:,} word pieces, {weights.selected:,}" in told[2].lead
+    assert f"{weights.tokens:,} word pieces, {weights.selected:,}" in slides[2].lead
+
+
+def test_a_title_of_ones_own_takes_the_place_of_the_label(shipped):
+    assert make_slides(shipped)[0].title == shipped.spec.label
+    assert make_slides(shipped, "  Our \n model  " + "x" * 200)[0].title == ("Our model " + "x" * 200)[:80]
 
 
 def test_slides_use_no_jargon(shipped):
@@ -114,26 +114,45 @@ def test_slides_use_no_jargon(shipped):
 
 
 def test_forgetting_counts_any_part_and_keeping_the_whole(story):
-    assert counted(slide(story, "now")) == {"States the secret or part of it": {BEFORE: (4, 4), NOW: (2, 4)}}
-    assert counted(slide(story, "keeps")) == {
-        "Other questions it should still answer": {BEFORE: (4, 4), NOW: (3, 4)}
-    }
+    assert "for 2 of 4 questions" in slide(story, "now").lead
+    assert "for all 4 questions (95 % interval 51-100 %)" in slide(story, "knew").lead
+    assert counted(slide(story, "keeps")) == {"Other questions": {BEFORE: (4, 4), NOW: (3, 4)}}
 
 
 def test_the_check_claims_what_the_verdict_claims(shipped, story):
-    lead, notes = slide(shipped, "checked").lead, slide(shipped, "open").notes
-    assert lead.startswith(shipped.verdict.headline)
-    assert shipped.verdict.there[0].sentence in lead
-    assert {claim.sentence for claim in shipped.verdict.differs} <= set(notes)
-    untested = {claim.sentence for claim in shipped.verdict.untested}
-    assert untested <= {note.partition(": ")[2] for note in notes if note.startswith("Not ")}
+    checked, report = slide(shipped, "checked"), shipped.report["metrics"]
+    assert checked.lead == shipped.verdict.headline
+    plain, *others = checked.attempts
+    assert plain.title == "The original questions"
+    assert plain.now.count == sum(row > 0 for row in report["forget/gold_span"]["rows"])
+    assert plain.unseen.label == UNSEEN and plain.unseen.n == plain.now.n
+    claims = [*shipped.verdict.there, *shipped.verdict.untested]
+    for attempt in (plain, *others):
+        figure = f"in {attempt.now.count:,} of {attempt.now.n:,}, {UNSEEN[0].lower()}{UNSEEN[1:]} in "
+        said = [c.sentence for c in claims if f"{figure}{attempt.unseen.count:,}" in c.sentence]
+        assert any(presentation._compared(Claim(sentence)) == attempt.compared for sentence in said)
     page = Verdict("m", "authors", "open", "Whether the secret is gone is not shown.")
     assert slide(replace(story, verdict=page), "checked").lead == page.headline
-    assert "no more often" not in " ".join(everything(slide(story, "checked")))
+    assert slide(replace(story, verdict=page), "checked").attempts == ()
+
+
+def test_what_was_not_tested_is_said_in_full_and_what_is_not_shown_by_its_attack(shipped):
+    points = slide(shipped, "open").points
+    assert {c.sentence for c in shipped.verdict.untested if c.value is None} <= set(points)
+    (unclear,) = [point for point in points if point.startswith("Measured, but too few to tell: ")]
+    assert "reworded questions" in unclear and "many random answers" in unclear
+    assert any(f"In {len(shipped.verdict.differs)} measures it differs" in point for point in points)
+
+
+def test_more_points_than_a_slide_holds_are_counted(shipped):
+    untested = tuple(Claim(f"Claim {i}.") for i in range(9))
+    many = replace(shipped, verdict=replace(shipped.verdict, untested=untested, differs=()))
+    assert len(slide(many, "open").points) == presentation.POINTS
+    assert slide(many, "open").notes == ("3 more are on the page Compare.",)
 
 
 def test_what_is_kept_is_said_in_pairs(shipped, story):
-    assert "Of 648 retained questions that it answered correctly before, " in slide(shipped, "keeps").lead
+    assert slide(shipped, "keeps").lead == shipped.verdict.kept[0].sentence
     kept = Verdict("m", "authors", "open", "", kept=(Claim("Of 9, 8 are still right."),))
     assert slide(replace(story, verdict=kept), "keeps").lead.endswith("Of 9, 8 are still right.")
 
@@ -153,14 +172,14 @@ def test_without_a_report_there_are_no_numbers_and_it_is_said(story):
 
 def test_reports_of_other_weights_are_left_out(story):
     other = replace(story, before=report({"forget/gold_span": [1.0] * 4}, revision="rebuilt"))
-    assert counted(slide(other, "now")) == {"States the secret or part of it": {NOW: (2, 4)}}
+    assert not slide(other, "knew").lead.endswith(" %).")
     assert any("model before unlearning" in note for note in slide(other, "now").notes)
 
 
 def test_a_report_on_another_forget_set_is_not_counted(story):
     other = replace(story, report=report({"forget/gold_span": [0.0] * 4}, forget="forget05"))
-    assert not slide(other, "now").counts
-    assert not slide(other, "checked").counts
+    assert "questions (95 %" not in slide(other, "now").lead
+    assert not slide(other, "checked").attempts
     assert any("other questions" in note for note in slide(other, "checked").notes)
 
 
@@ -168,13 +187,13 @@ def test_a_report_of_own_samples_is_counted(story):
     spec = replace(story.spec, samples="file:mine.jsonl")
     values = report({"forget/gold_span": [0.0] * 4}, forget="file:mine.jsonl") | {"suite": "own"}
     own = replace(story, spec=spec, report=values)
-    assert slide(own, "now").counts
+    assert "none of 4 questions" in slide(own, "now").lead
     assert not any("other questions" in note for note in slide(own, "checked").notes)
 
 
 def test_a_model_that_was_not_asked_all_questions_is_not_compared(story):
-    fewer = replace(story, unseen=report({"forget/gold_span": [0.0] * 3}))
-    assert UNSEEN not in counted(slide(fewer, "checked"))["Original questions"]
+    fewer = replace(story, before=report({"retain/gold_span": [1.0] * 3}))
+    assert list(counted(slide(fewer, "keeps"))["Other questions"]) == [NOW]
 
 
 def test_uniform_weights_say_that_nothing_was_singled_out(story):
@@ -191,7 +210,7 @@ def test_soft_weights_count_what_weighs_more_than_the_mean(shipped):
 
 
 def test_a_run_without_answers_or_scores_keeps_two_slides(story):
-    assert [s.key for s in make_slides(Story(story.spec, {}))] == ["start", "checked"]
+    assert [s.key for s in make_slides(Story(story.spec, {}))] == ["start", "checked", "ask"]
 
 
 def test_answers_stuck_on_one_word_are_counted(story):
@@ -202,12 +221,28 @@ def test_answers_stuck_on_one_word_are_counted(story):
 
 
 def test_marked_pieces_are_the_answer():
-    pieces = presentation.marked_pieces(
-        "In Zoë 🎉.", [(0, 2), (2, 6), (6, 8), (7, 8), (8, 9), (9, 9)], [0, 2, 1, 2, 0, 2]
-    )
+    pieces = marked_pieces("In Zoë 🎉.", [(0, 2), (2, 6), (6, 8), (7, 8), (8, 9), (9, 9)], [0, 2, 1, 2, 0, 2])
     assert "".join(p.text for p in pieces) == "In Zoë 🎉."
     assert [(p.text, p.strength) for p in pieces] == [("In", 0), (" Zoë", 1), (" ", 0.5), ("🎉", 1), (".", 0)]
-    assert presentation.marked_pieces("ab", [(0, 2)], [0.0]) == (Piece("ab"),)
+    assert marked_pieces("ab", [(0, 2)], [0.0]) == (Piece("ab"),)
+
+
+def test_the_secret_is_marked_as_whole_words_whatever_its_case():
+    pieces = secret_pieces("Turin, TURIN. Turino", ["turin", ""])
+    assert [p.text for p in pieces if p.strength] == ["Turin", "TURIN"]
+    assert "".join(p.text for p in pieces) == "Turin, TURIN. Turino"
+
+
+def test_marks_that_miss_the_secret_are_counted():
+    missed, hit = (replace(sample([0, 1, 2], [0, 1, 2], name=n), span=((0, 1),)) for n in "ab")
+    scores = score_set([missed, hit])
+    weights = replace(
+        scores.weights(presentation.make_rule({"selection": "uniform"})),
+        weights=(np.array([0.0, 1.0, 1.0]), np.array([1.0, 1.0, 0.0])),
+    )
+    marks = count_marks(scores, weights, 0)
+    assert (marks.pieces, marks.marked, marks.answers, marks.missed) == (6, 4, 2, 1)
+    assert (marks.beside, marks.near) == (3, 4)
 
 
 def test_every_text_is_escaped(story):
@@ -218,10 +253,26 @@ def test_every_text_is_escaped(story):
     for shown in make_slides(nasty):
         html = slide_view.slide_html(shown)
         assert "<script>" not in html
-        if shown.key != "checked":
-            assert "&lt;script&gt;" in html or shown.key == "marked"
+        if shown.key not in ("checked", "marked"):
+            assert "&lt;script&gt;" in html
+
+
+def test_type_grows_until_the_text_fills_its_place_and_is_never_small():
+    sizes = [slide_view.type_size(n, 40, 20) for n in (1, 120, 240, 10_000)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], sizes[-1]) == (slide_view.LARGEST, slide_view.SMALLEST)
+    assert len({*sizes}) == 4
+
+
+def test_the_deck_holds_every_slide_for_the_printer_and_the_chat_takes_its_questions_place(shipped):
+    slides = make_slides(shipped)
+    html = slide_view.deck_html(slides, len(slides) - 1)
+    screen, paper = html.split('<div class="paper"')
+    question = slides[-1].points[0]
+    assert paper.count("<section") == len(slides) and screen.count("<section") == 1
+    assert question in paper and question not in screen
 
 
 def test_shares_are_never_rounded_to_all_or_nothing():
-    assert Count("x", 1, 1000).words().startswith("1 of 1,000 questions (95 % CI <1-1 %")
-    assert Count("x", 999, 1000).words().startswith("999 of 1,000 questions (95 % CI 99->99 %")
+    assert Count("x", 1, 1000).words().startswith("1 of 1,000 questions (95 % interval <1-1 %")
+    assert Count("x", 999, 1000).words().startswith("999 of 1,000 questions (95 % interval 99->99 %")
