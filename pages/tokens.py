@@ -10,11 +10,12 @@ import streamlit as st
 
 from app import access, background, controls, input_panel, services, state, token_view
 from app.errors import show_error
-from app.tokens import selector_panel, snr_chart, token_notices, token_panels
+from app.tokens import fit_panel, selector_panel, snr_chart, token_notices, token_panels
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import NothingSelectedError
 from tokenunlearn.runs.check import Finding
+from tokenunlearn.runs.fit import fit
 
 
 def parquet(scores: ScoreSet) -> bytes:
@@ -83,13 +84,14 @@ def explore(scores: ScoreSet, path: Path) -> None:
         weights = [np.zeros(len(s)) for s in mixed.importance]
         show_error(fault)
     token_notices.show(mixed, weights)
+    fit_panel.show(source, str(path), scores, mixed, weights, settings, fit(mixed, settings.rule))
     st.caption(f"Score set {mixed.hash[:12]}")
     selector_panel.choose(str(path), scores, settings)
     show_input(mixed.samples[index])
     show_tabs(mixed, weights, settings, index)
     with st.expander("Score set"):
         st.text(
-            f"{len(mixed)} samples of {mixed.source}, model {mixed.model} {mixed.revision}\n"
+            f"{len(mixed)} samples of {services.set_name(mixed.source)}, model {mixed.model} {mixed.revision}\n"
             f"masking {mixed.masking}\nmix {mixed.settings}\nsha256 {mixed.hash}"
         )
         st.download_button(

@@ -99,7 +99,7 @@ def test_masked_words_one_by_one_add_their_matrix():
 def test_a_threshold_that_selects_nothing_is_said_in_one_sentence():
     app = visit("tokens", threshold="1")
     assert any("No token is selected" in text.value for text in app.text)
-    assert "Warning" not in shown(app)
+    assert "will not be forgotten" not in shown(app)
 
 
 def said(app) -> str:
