@@ -15,8 +15,8 @@ from app.input_panel import show_findings
 from app.tokens import mends
 from tokenunlearn.attribution.answer_fit import whole_words
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.runs.check import Finding, Inspection
-from tokenunlearn.runs.fit import Fit, minutes
+from tokenunlearn.runs.check import Finding, Inspection, named
+from tokenunlearn.runs.fit import Fit, Threshold, minutes
 from tokenunlearn.training.settings import UnlearnSettings
 
 TIMED = "fit_timed"
@@ -60,11 +60,12 @@ def show(
         if finding.name == "not known" and mendable and known:
             label = f"Leave out {len(fit.unknown):,} unknown"
             return [Mend(label, mends.leave_out, (source, scores, set(fit.unknown)))]
-        if finding.name == "fact not selected" and _by_threshold(settings) and fit.reaching_threshold:
-            label = f"Lower threshold to {fit.reaching_threshold:.2f} (selects {100 * fit.reached:.0f} %)"
-            return [Mend(label, commit, (replace(settings, threshold=fit.reaching_threshold),))]
-        if finding.name == "fact half selected" and (missing := whole_words(mixed, weights)):
-            return [Mend("Extend to whole words", commit, (_extended(settings, missing),))]
+        if finding.name == "fact not selected":
+            return _lower(fit.reaching, settings, commit)
+        if finding.name == "fact half selected":
+            missing = whole_words(mixed, weights)
+            extend = [Mend("Extend to whole words", commit, (_extended(settings, missing),))]
+            return [*(extend if missing else []), *_lower(fit.covering, settings, commit)]
         if finding.name == "retained set":
             return [*_retain(fit), *_aside(source, scores, known, mendable)]
         return []
@@ -72,8 +73,13 @@ def show(
     found = [f for f in fit.findings if f.level == "warning"]
     title = f"Fit: {len(found)} to look at" if found else "Fit"
     with st.expander(title, icon=":material/rule:", expanded=bool(found)):
+        numbers = {answer.sample_id: f"sample {i}" for i, answer in enumerate(fit.answers, start=1)}
         for finding in fit.findings:
-            _row(finding, mends_of(finding))
+            sentence = finding.sentence
+            if finding.samples:
+                by_number = named([numbers[sample_id] for sample_id in finding.samples])
+                sentence = sentence.replace(named(finding.samples), by_number)
+            _row(replace(finding, sentence=sentence), mends_of(finding))
         if _by_threshold(settings):
             _threshold(fit, settings, commit)
         _time(source, fit)
@@ -88,6 +94,15 @@ def _row(finding: Finding, buttons: Sequence[Mend]) -> None:
 
 def _by_threshold(settings: state.TokenSettings) -> bool:
     return settings.weights == "hard" and settings.criterion == "threshold"
+
+
+def _lower(
+    threshold: Threshold | None, settings: state.TokenSettings, commit: Callable[..., None]
+) -> list[Mend]:
+    if threshold is None or not 0 < threshold.value < settings.threshold or not _by_threshold(settings):
+        return []
+    label = f"Lower threshold to {threshold.value:.2f} (selects {100 * threshold.selected:.0f} %)"
+    return [Mend(label, commit, (replace(settings, threshold=threshold.value),))]
 
 
 def _extended(settings: state.TokenSettings, missing: dict[str, list[int]]) -> state.TokenSettings:
