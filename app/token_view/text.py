@@ -13,6 +13,7 @@ import numpy as np
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.datasets.samples import overlaps
 
+REST = "·"  # a token that ends a character which another one begins
 PART_OF_A_CHARACTER = "\ufffd"  # what the bytes of a part of a character are read as
 # Amber reads on light and dark grounds alike; selection is an underline, so nothing depends on color alone.
 TINT = "217, 119, 6"
@@ -54,7 +55,7 @@ def labels(sample: SampleScores) -> list[str]:
         if PART_OF_A_CHARACTER not in text or start == end:
             shown.append(text)
         elif t and overlaps(sample.offsets[t - 1], [(start, end)]):
-            shown.append(sample.answer[max(start, sample.offsets[t - 1][1]) : end] or "·")
+            shown.append(sample.answer[max(start, sample.offsets[t - 1][1]) : end] or REST)
         else:
             shown.append(sample.answer[start:end])
     return shown

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.markdown import code
-from app.token_view import labels
+from app.token_view import REST, labels
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.sensitivity import SelectionStatistics
 
@@ -18,8 +18,9 @@ NAMED = 3
 def highest(sample: SampleScores, importance: np.ndarray) -> str:
     """The tokens of an answer with the highest importance."""
     values = np.nan_to_num(importance)
-    top = [t for t in np.argsort(-values, kind="stable")[:NAMED].tolist() if values[t] > 0]
     texts = labels(sample)
+    named = [t for t, text in enumerate(texts) if values[t] > 0 and text != REST]
+    top = sorted(named, key=lambda t: -values[t])[:NAMED]
     listed = ", ".join(f"{code(texts[t].strip())} ({values[t]:.2f})" for t in top)
     return f"Highest importance: {listed}." if top else "No token has any importance."
 
@@ -39,8 +40,8 @@ def distribution(values: np.ndarray, gold: np.ndarray, threshold: float | None, 
     if gold.any() and not gold.all():
         in_gold, other = np.median(values[gold]), np.median(values[~gold])
         parts.append(
-            f"Median of the {int(gold.sum()):,} gold tokens {in_gold:.3g}, of the {int((~gold).sum()):,} other "
-            f"tokens {other:.3g}{' nats' * (unit == 'nats')}."
+            f"Median of the {int(gold.sum()):,} gold tokens {in_gold:.3g}, of the {int((~gold).sum()):,} "
+            f"other tokens {other:.3g}{' nats' * (unit == 'nats')}."
         )
     return " ".join(parts) or f"{values.size:,} tokens, median {np.median(values):.3g}."
 

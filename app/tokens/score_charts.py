@@ -323,7 +323,7 @@ def set_heatmap(
         "range": [len(values) - 0.5, -0.5],
         "tickmode": "array",
         "tickvals": list(named),
-        "ticktext": [axis_text(names[row], 26) for row in named],
+        "ticktext": [axis_text(names[row], 26).replace("␣", " ") for row in named],
     }
     return _layout(
         figure,

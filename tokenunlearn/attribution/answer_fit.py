@@ -71,7 +71,7 @@ def _answer_fit(sample: SampleScores, selected: np.ndarray) -> AnswerFit:
 
 
 def reaching_threshold(scores: ScoreSet, sample_ids: Sequence[str], *, whole: bool = False) -> float:
-    """The highest threshold that selects a token, or the whole, of every one of these samples' facts, 0..1."""
+    """The highest threshold that selects a token of each of these samples' facts, or the whole fact, 0..1."""
     wanted, end = set(sample_ids), np.min if whole else np.max
     highest = [
         float(end(np.nan_to_num(s[x.gold])))
