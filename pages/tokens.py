@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,11 +12,21 @@ import streamlit as st
 
 from app import access, background, controls, input_panel, services, state, token_view
 from app.errors import show_error
-from app.tokens import selector_panel, snr_chart, token_notices, token_panels
+from app.tokens import (
+    answer_table,
+    fit_panel,
+    sample_notes,
+    selector_panel,
+    snr_chart,
+    token_notices,
+    token_panels,
+)
+from app.tokens.sample_notes import SampleNote
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import NothingSelectedError
 from tokenunlearn.runs.check import Finding
+from tokenunlearn.runs.fit import Fit, fit
 
 
 def parquet(scores: ScoreSet) -> bytes:
@@ -37,10 +49,18 @@ def choose_sample(scores: ScoreSet) -> int:
     return numbers.get(str(chosen), 0)
 
 
-def show_tabs(mixed: ScoreSet, weights: list[np.ndarray], settings: state.TokenSettings, index: int) -> None:
+def show_tabs(
+    mixed: ScoreSet,
+    weights: list[np.ndarray],
+    settings: state.TokenSettings,
+    index: int,
+    fit: Fit,
+    notes: Mapping[str, SampleNote],
+) -> None:
     """The charts, of which only the open tab's are drawn."""
     tabs = {
         "This answer": lambda: token_panels.answer(mixed, weights, index),
+        "Samples": lambda: answer_table.show(mixed, fit, notes),
         "Distribution": lambda: token_panels.distribution(mixed, weights, settings),
         "Knowledge × entropy": lambda: token_panels.scatter(mixed, weights, index),
         "Rule": lambda: token_panels.rule(mixed, settings, index),
@@ -72,10 +92,12 @@ def explore(scores: ScoreSet, path: Path) -> None:
     settings = state.current(str(path), scores)
     mixed = settings.apply(scores)
     index = choose_sample(mixed)
+    sample = mixed.samples[index]
     controls.show_faults()
-    st.text(mixed.samples[index].question)
-    marked = [t for sample, t in token_panels.boxed() if sample == index]
-    token_view.show(str(path), scores, settings, index, marked)
+    st.text(sample.question)
+    marked = [t for number, t in token_panels.boxed() if number == index]
+    turn = partial(answer_table.open_sample, mixed)
+    token_view.show(str(path), scores, settings, index, marked, turn)
     state.write_link(settings, scores)
     try:
         weights = list(mixed.weights(settings.rule).weights)
@@ -83,13 +105,17 @@ def explore(scores: ScoreSet, path: Path) -> None:
         weights = [np.zeros(len(s)) for s in mixed.importance]
         show_error(fault)
     token_notices.show(mixed, weights)
+    own, notes = fit(mixed, settings.rule), sample_notes.read_notes(scores)
+    fit_panel.show(source, str(path), scores, mixed, weights, settings, own)
     st.caption(f"Score set {mixed.hash[:12]}")
     selector_panel.choose(str(path), scores, settings)
-    show_input(mixed.samples[index])
-    show_tabs(mixed, weights, settings, index)
+    show_input(sample)
+    sample_notes.show(scores, sample.sample_id, notes.get(sample.sample_id, SampleNote()))
+    show_tabs(mixed, weights, settings, index, own, notes)
     with st.expander("Score set"):
         st.text(
-            f"{len(mixed)} samples of {mixed.source}, model {mixed.model} {mixed.revision}\n"
+            f"{len(mixed)} samples of {services.set_name(mixed.source)}, model {mixed.model} "
+            f"{mixed.revision}\n"
             f"masking {mixed.masking}\nmix {mixed.settings}\nsha256 {mixed.hash}"
         )
         st.download_button(

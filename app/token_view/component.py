@@ -16,6 +16,7 @@ import numpy as np
 import streamlit as st
 
 from app import selectors, state
+from app.token_view.text import context_label, labels
 from tokenunlearn.attribution.importance import ImportanceSettings, knowledge_score
 from tokenunlearn.attribution.reading import REPEATED, Reading
 from tokenunlearn.attribution.sample_scores import SampleScores
@@ -42,12 +43,17 @@ _mount = st.components.v2.component(
     "tokenunlearn_token_view",
     html='<div class="frame"><div class="token-view"></div></div>',
     css=_read("view.css"),
-    js="".join(_read(name) for name in ("maths.js", "controls.js", "view.js")),
+    js="".join(_read(name) for name in ("maths.js", "controls.js", "keys.js", "view.js")),
 )
 
 
 def show(
-    source: str, scores: ScoreSet, settings: state.TokenSettings, index: int, marked: Collection[int] = ()
+    source: str,
+    scores: ScoreSet,
+    settings: state.TokenSettings,
+    index: int,
+    marked: Collection[int] = (),
+    turn: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Show one sample's response with its controls; what is committed there lands in :mod:`app.state`.
 
@@ -57,7 +63,13 @@ def show(
         settings: The committed settings.
         index: Number of the sample in view.
         marked: Response positions to point out, e.g. those boxed in a chart.
+        turn: Called with the number of the sample that a person steps to.
     """
+
+    def opened() -> None:
+        number = (st.session_state[KEY].get("open") or {}).get("number")
+        if isinstance(number, int) and 0 <= number < len(scores):
+            turn(number)
 
     def committed() -> None:
         commit = st.session_state[KEY].get("commit") or {}
@@ -72,6 +84,7 @@ def show(
         "setKey": learned.hash,
         "sample": sample_data(scores.samples[index]),
         "index": index,
+        "samples": len(scores),
         "settings": state.to_text(settings, scores),
         "defaults": state.to_text(state.defaults(scores, settings.selector), scores),
         "marked": sorted(int(t) for t in marked),
@@ -79,7 +92,7 @@ def show(
         "echo": _sequence(),
     }
     on_commit: Callable[[], None] = committed
-    _mount(key=KEY, data=data, on_commit_change=on_commit)
+    _mount(key=KEY, data=data, on_commit_change=on_commit, on_open_change=opened)
 
 
 def _sequence() -> int:
@@ -134,7 +147,7 @@ def sample_data(sample: SampleScores) -> dict[str, Any]:
     """What the view shows of one sample, a list with one entry a token for each kind of fact."""
     return {
         "id": sample.sample_id,
-        "texts": list(sample.texts),
+        "texts": labels(sample),
         "ids": [int(i) for i in sample.token_ids],
         "probability": [_number(p) for p in np.exp(-sample.nll.astype(float))],
         "gold": [bool(g) for g in sample.gold],
@@ -169,7 +182,8 @@ def strongest_contexts(sample: SampleScores) -> list[list[tuple[str, float]]]:
         return [[] for _ in sample.texts]
     losses = np.nan_to_num(sample.losses, nan=-np.inf)
     order = np.argsort(-losses, axis=0, kind="stable")[:STRONGEST_CONTEXTS]
+    names = [context_label(text) for text in sample.contexts]
     return [
-        [(sample.contexts[c], round(float(losses[c, t]), 4)) for c in order[:, t] if losses[c, t] > 0]
+        [(names[c], round(float(losses[c, t]), 4)) for c in order[:, t] if losses[c, t] > 0]
         for t in range(len(sample.texts))
     ]

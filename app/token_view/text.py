@@ -10,6 +10,11 @@ from html import escape
 
 import numpy as np
 
+from tokenunlearn.attribution.sample_scores import SampleScores
+from tokenunlearn.datasets.samples import overlaps
+
+REST = "·"  # a token that ends a character which another one begins
+PART_OF_A_CHARACTER = "\ufffd"  # what the bytes of a part of a character are read as
 # Amber reads on light and dark grounds alike; selection is an underline, so nothing depends on color alone.
 TINT = "217, 119, 6"
 STRONGEST = 0.62
@@ -38,6 +43,27 @@ STYLE = f"""<style>
 def visible(text: str) -> str:
     """A token's text with blanks, tabs and line ends made visible."""
     return text.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥") or "∅"
+
+
+def labels(sample: SampleScores) -> list[str]:
+    """Each token's text; of tokens that share a character the first shows it and the others a dot.
+
+    A tokenizer may spell a character with several tokens, none of which is text by itself.
+    """
+    shown: list[str] = []
+    for t, (text, (start, end)) in enumerate(zip(sample.texts, sample.offsets, strict=True)):
+        if PART_OF_A_CHARACTER not in text or start == end:
+            shown.append(text)
+        elif t and overlaps(sample.offsets[t - 1], [(start, end)]):
+            shown.append(sample.answer[max(start, sample.offsets[t - 1][1]) : end] or REST)
+        else:
+            shown.append(sample.answer[start:end])
+    return shown
+
+
+def context_label(text: str) -> str:
+    """What a masked context is called: its text, unless it has none that is visible."""
+    return text if text.strip().strip(PART_OF_A_CHARACTER) else "(blank)"
 
 
 def shade(values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -18,9 +18,16 @@ class TokenView {
     this.legend = element("p", { className: "legend" });
     this.panel = new Controls((name, value, commit) => this.change(name, value, commit));
     this.controls = this.panel.controls;
-    const reading = element("div", { className: "reading" }, this.panel.viewBar(), this.text, this.count, this.legend);
+    this.keys = new Keys({
+      previous: () => this.step(-1),
+      next: () => this.step(1),
+      undo: () => this.restore(this.history.back(TokenMaths.encodeOverrides(this.overrides))),
+      redo: () => this.restore(this.history.on(TokenMaths.encodeOverrides(this.overrides))),
+    });
+    const reading = element("div", { className: "reading" }, this.keys.steps, this.panel.viewBar(), this.text, this.count, this.legend);
     host.replaceChildren(reading, this.panel.panel(), this.tip);
     this.clear = this.panel.clear;
+    this.clear.before(this.keys.edits);
     this.listen();
   }
 
@@ -34,6 +41,9 @@ class TokenView {
 
   update(data, setStateValue) {
     this.send = setStateValue;
+    this.samples = data.samples;
+    if (data.index === this.wanted) this.wanted = null;
+    this.keys.listen(true);
     this.matchTheme();
     this.sent = Math.max(this.sent, data.echo);
     const otherSet = data.setKey !== this.setKey;
@@ -43,10 +53,11 @@ class TokenView {
       this.importance = new Float64Array(this.set.knowledge.length);
       this.weight = new Float64Array(this.set.knowledge.length);
       this.signalsKey = null;
+      this.history = new History();
       for (const [name, help] of Object.entries(data.help)) if (this.controls[name]) this.controls[name].row.title = help;
     }
     // What comes back from the server is older than a drag in progress or a commit still on its way.
-    if (otherSet || (data.echo >= this.sent && !this.panel.dragging && !this.timer)) this.adopt(data.settings);
+    if (otherSet || (data.echo >= this.sent && !this.panel.dragging && !this.timer)) this.adopt(data.settings, otherSet);
     const key = `${data.setKey} ${data.index}`;
     if (key !== this.sampleKey) {
       this.sampleKey = key;
@@ -68,7 +79,8 @@ class TokenView {
     this.host.style.colorScheme = 0.3 * red + 0.6 * green + 0.1 * blue < 128 ? "dark" : "light";
   }
 
-  adopt(text) {
+  adopt(text, otherSet) {
+    if (!otherSet && text.overrides !== TokenMaths.encodeOverrides(this.overrides)) this.history.add(TokenMaths.encodeOverrides(this.overrides));
     const numbers = ["alpha", "threshold", "top_share", "quantile", "temperature"];
     this.settings = { ...text, copy_guard: text.copy_guard === "true", blanks: text.blanks === "true" };
     for (const name of numbers) this.settings[name] = Number(text[name]);
@@ -214,7 +226,8 @@ class TokenView {
     }
     const { label, unit } = SCORES[this.settings.tint];
     const forced = [...this.overrides.values()].reduce((n, map) => n + map.size, 0);
-    const shown = [label, top.toPrecision(3), gold > 0, forced, this.marked.size].join();
+    const { past, future } = this.history;
+    const shown = [label, top.toPrecision(3), gold > 0, forced, this.marked.size, past.length, future.length, this.index].join();
     if (shown === this.shownLegend) return;
     this.shownLegend = shown;
     const legend = [
@@ -228,6 +241,11 @@ class TokenView {
     if (this.marked.size) legend.push(element("span", { className: "key" }, element("b", { className: "sample box", textContent: "ab" }), " selected in the chart"));
     this.legend.replaceChildren(...legend);
     this.clear.hidden = !forced;
+    this.keys.undo.disabled = !this.history.past.length;
+    this.keys.redo.disabled = !this.history.future.length;
+    this.keys.edits.hidden = this.keys.undo.disabled && this.keys.redo.disabled;
+    this.keys.previous.disabled = this.index === 0;
+    this.keys.next.disabled = this.index === this.samples - 1;
     this.clear.textContent = `Clear ${forced} override${forced === 1 ? "" : "s"}`;
   }
 
@@ -296,11 +314,29 @@ class TokenView {
   }
 
   force(tokens, inside) {
+    this.history.add(TokenMaths.encodeOverrides(this.overrides));
     const forced = new Map(this.overrides.get(this.index) ?? []);
     for (const t of tokens) inside === undefined ? forced.delete(t) : forced.set(t, inside);
     forced.size ? this.overrides.set(this.index, forced) : this.overrides.delete(this.index);
     this.schedule();
     this.commit();
+  }
+
+  // Takes overrides back from the history; undefined where it has none.
+  restore(text) {
+    if (text === undefined) return;
+    this.overrides = TokenMaths.decodeOverrides(text);
+    this.schedule();
+    this.commit();
+  }
+
+  // The sample before or after; several presses before the server answers add up.
+  step(by) {
+    const to = (this.wanted ?? this.index) + by;
+    if (to < 0 || to >= this.samples) return;
+    this.wanted = to;
+    this.opened = (this.opened ?? 0) + 1;
+    this.send("open", { number: to, sequence: this.opened });
   }
 
   toggle(t, range) {
@@ -385,13 +421,13 @@ class TokenView {
       event.stopPropagation();
     });
     this.clear.addEventListener("click", () => {
-      this.overrides = new Map();
-      this.schedule();
-      this.commit();
+      this.history.add(TokenMaths.encodeOverrides(this.overrides));
+      this.restore("");
     });
   }
 
   destroy() {
+    this.keys.listen(false);
     if (this.frame) cancelAnimationFrame(this.frame);
     clearTimeout(this.timer);
   }

@@ -12,29 +12,55 @@ from app.charts import POINTS, SCALE, axis_text, decimate
 
 INK = {"main": "#0d9488", "other": "#d97706", "third": "#7c3aed", "quiet": "#94a3b8", "line": "#dc2626"}
 COLUMNS = 200
+NAMED_ROWS = 60  # of a heatmap at most; more names would overlap
+CLICKABLE = 4_000  # cells with a marker of their own at most
 LEAST = 1e-4  # nats; smaller scores are drawn there, so that a logarithmic axis holds them
 
 
 def score_distribution(
-    values: Sequence[float] | np.ndarray, label: str, unit: str, threshold: float | None = None
+    values: Sequence[float] | np.ndarray,
+    label: str,
+    unit: str,
+    threshold: float | None = None,
+    gold: Sequence[bool] | np.ndarray | None = None,
 ) -> go.Figure:
-    """Histogram of one score over the set's tokens, with the threshold as a dashed line."""
+    """Histogram of one score over the set's tokens, with the threshold as a dashed line.
+
+    Args:
+        values: (N,) scores; NaN and infinities are left out.
+        label: Name of the score.
+        unit: Its unit, "" for none.
+        threshold: Where the dashed line is.
+        gold: (N,) tokens of gold spans, stacked on the others in another color.
+    """
     values = np.asarray(values, dtype=float)
-    values = values[np.isfinite(values)]
-    counts, edges = np.histogram(values, bins=min(50, max(1, len(np.unique(values)))))
-    figure = go.Figure(
-        go.Bar(
+    gold = np.zeros(len(values), bool) if gold is None else np.asarray(gold, dtype=bool)
+    finite = np.isfinite(values)
+    values, gold = values[finite], gold[finite]
+    edges = np.histogram_bin_edges(values, bins=min(50, max(1, len(np.unique(values)))))
+    figure = go.Figure()
+    groups = (("other tokens", ~gold, "main"), ("gold tokens", gold, "other"))
+    for name, group, color in groups:
+        if not group.any() and name == "gold tokens":
+            continue
+        figure.add_bar(
             x=(edges[:-1] + edges[1:]) / 2,
-            y=counts,
+            y=np.histogram(values[group], edges)[0],
             width=np.diff(edges),
-            marker={"color": INK["main"], "line": {"width": 0}},
-            hovertemplate="%{x:.3f}: %{y} tokens<extra></extra>",
+            name=name,
+            marker={"color": INK[color], "line": {"width": 0}},
+            hovertemplate=f"%{{x:.3f}}: %{{y}} {name}<extra></extra>",
         )
-    )
     if threshold is not None:
         _mark(figure, threshold, f"τ = {threshold:.2f}")
     return _layout(
-        figure, 320, xaxis={"title": _titled(label, unit)}, yaxis={"title": "number of tokens"}, bargap=0
+        figure,
+        320,
+        xaxis={"title": _titled(label, unit)},
+        yaxis={"title": "number of tokens"},
+        bargap=0,
+        barmode="stack",
+        legend={"orientation": "h", "y": 1.2},
     )
 
 
@@ -238,6 +264,8 @@ def set_heatmap(
     """A whole forget set: a row a sample in the order given, a column a response token.
 
     Responses longer than 200 tokens are drawn in columns of several tokens, each showing its highest value.
+    The browser reports no clicks on a heatmap, so an invisible marker in each cell, or in each row where
+    there are too many, tells which row was clicked.
 
     Args:
         values: (T_i,) score of each sample's tokens.
@@ -274,13 +302,29 @@ def set_heatmap(
             zmin=0,
         )
     )
-    rows: dict[str, Any] = {"title": "sample", "autorange": "reversed"}
-    if len(values) <= 40:
-        rows |= {
-            "tickmode": "array",
-            "tickvals": list(range(len(values))),
-            "ticktext": [axis_text(n, 26) for n in names],
-        }
+    places = np.argwhere(np.isfinite(z))
+    if len(places) > CLICKABLE:
+        places = np.array([(row, 0) for row in range(len(values))])
+    figure.add_scatter(
+        x=[column * width for _, column in places.tolist()],
+        y=[row for row, _ in places.tolist()],
+        customdata=[row for row, _ in places.tolist()],
+        text=[hover[row][column] for row, column in places.tolist()],
+        hoverinfo="text",
+        mode="markers",
+        marker={"opacity": 0, "size": 14, "symbol": "square"},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        showlegend=False,
+    )
+    named = range(0, len(values), -(-len(values) // NAMED_ROWS) or 1)
+    rows: dict[str, Any] = {
+        "title": "sample",
+        "range": [len(values) - 0.5, -0.5],
+        "tickmode": "array",
+        "tickvals": list(named),
+        "ticktext": [axis_text(names[row], 26).replace("␣", " ") for row in named],
+    }
     return _layout(
         figure,
         min(900, 140 + 14 * max(len(values), 6)),

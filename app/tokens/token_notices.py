@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from app.input_panel import show_findings
 from app.markdown import code
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection_check import SelectionCheck, check_selection
-from tokenunlearn.runs.check import nothing_selected, unknown
 
 SHOWN = 3  # names in a sentence before "and 2 more"
 
@@ -25,9 +23,6 @@ def show(scores: ScoreSet, weights: Sequence[np.ndarray]) -> None:
     """
     check = check_selection(scores, weights)
     st.caption(f"{origin(scores, check)}{share(check)}")
-    # Where no answer has a selected token, the page says so anyway.
-    empty = nothing_selected(check.empty, check.answers) if check.selected else None
-    show_findings([*filter(None, (empty, unknown(check.unknown, check.answers)))])
     for sentence in (*replaced(scores), *partial(check)):
         st.info(sentence, icon=":material/info:")
 

@@ -9,15 +9,16 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import charts, state
-from app.tokens import score_charts
+from app import charts, controls, state
+from app.token_view import context_label, labels
+from app.tokens import answer_table, captions, score_charts
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection, SoftWeighting
 from tokenunlearn.attribution.sensitivity import SelectionStatistics, rank_agreement, selection_statistics
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 
-SCATTER = "scatter"
+SCATTER, SET = "scatter", "set_heatmap"
 THRESHOLDS = tuple(np.linspace(0, 1, 41).round(3).tolist())
 TEMPERATURES = tuple(np.geomspace(*state.TEMPERATURES, 19).tolist())
 UNITS = {"knowledge score k": "nats", "entropy h": "nats"}
@@ -60,14 +61,15 @@ def answer(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
         for name, values in signals_of_set(scores, weights).items()
     }
     _draw(
-        charts.signal_heatmap(sample.texts, rows),
+        charts.signal_heatmap(labels(sample), rows),
         "signals",
-        "Darker is higher within a row. A token that is dark in every row except probability carries the "
-        "knowledge.",
+        f"Each row is scaled by itself. {captions.highest(sample, scores.importance[index])}",
     )
     if len(sample.contexts) > 1:
         _draw(
-            charts.context_matrix(sample.contexts, sample.texts, sample.losses),
+            charts.context_matrix(
+                [context_label(text) for text in sample.contexts], labels(sample), sample.losses
+            ),
             "matrix",
             "How much masking one part of the question (row) lowers the log-probability of an answer token "
             "(column).",
@@ -87,19 +89,15 @@ def distribution(scores: ScoreSet, weights: list[np.ndarray], settings: state.To
     if name == "importance s" and settings.weights == "hard":
         threshold = _threshold(scores, settings)
     values = np.concatenate([*signals[name or "importance s"], np.empty(0)])
+    gold = np.concatenate([*(x.gold for x in scores.samples), np.empty(0)]).astype(bool)
     _draw(
-        score_charts.score_distribution(values, str(name), _unit(str(name)), threshold),
+        score_charts.score_distribution(values, str(name), _unit(str(name)), threshold, gold),
         "histogram",
-        "Hard selection takes the tokens to the right of the dashed line. "
-        "A gap in the bars is a good place for a threshold.",
+        captions.distribution(values, gold, threshold, _unit(str(name))),
     )
-    _draw(
-        score_charts.importance_curve(
-            np.concatenate([*scores.importance, np.empty(0)]), np.concatenate([*weights, np.empty(0)])
-        ),
-        "sorted",
-        "The steeper the dotted line rises, the fewer tokens carry most of the importance.",
-    )
+    importance = np.concatenate([*scores.importance, np.empty(0)])
+    flat = np.concatenate([*weights, np.empty(0)])
+    _draw(score_charts.importance_curve(importance, flat), "sorted", captions.concentration(importance, flat))
 
 
 def _unit(name: str) -> str:
@@ -128,7 +126,7 @@ def scatter(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
         k,
         h,
         np.concatenate([*weights, np.empty(0)]),
-        [text for x in scores.samples for text in x.texts],
+        [text for x in scores.samples for text in labels(x)],
         [(i, t) for i, x in enumerate(scores.samples) for t in range(len(x.texts))],
         index,
     )
@@ -168,7 +166,7 @@ def rule(scores: ScoreSet, settings: state.TokenSettings, index: int) -> None:
             settings.threshold if settings.weights == "hard" and settings.criterion == "threshold" else None,
         ),
         "shares",
-        "A good threshold selects few tokens that carry most of the importance.",
+        captions.shares(selection_statistics(scores, settings.rule)),
     )
 
 
@@ -187,18 +185,28 @@ def forget_set(scores: ScoreSet, weights: list[np.ndarray]) -> None:
         "length": lambda i: -float(len(values[i])),
     }
     rows = sorted(range(len(scores)), key=keys[str(order)])
-    _draw(
+    names = [controls.sample_name(scores, i) for i in rows]
+
+    def opened() -> None:
+        points = st.session_state[SET]["selection"]["points"]
+        if points:
+            answer_table.open_sample(scores, rows[int(points[0]["customdata"])])
+
+    st.plotly_chart(
         score_charts.set_heatmap(
             [values[i] for i in rows],
-            [scores.samples[i].question or scores.samples[i].sample_id for i in rows],
-            [scores.samples[i].texts for i in rows],
+            names,
+            [labels(scores.samples[i]) for i in rows],
             str(name),
             _unit(str(name)),
         ),
-        "set",
-        "A dark column is a position where all answers state their fact; "
-        "a pale row is an answer without important tokens.",
+        width="stretch",
+        key=SET,
+        on_select=opened,
+        selection_mode="points",
+        config={"displaylogo": False},
     )
+    st.caption(f"Click a row to open its sample. {captions.extremes([values[i] for i in rows], names)}")
 
 
 def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.TokenSettings) -> None:

@@ -43,8 +43,8 @@ def test_unknown_answers_and_missed_facts_are_told_apart():
     assert (own.unknown, own.unreached, own.half_reached) == (("unknown",), ("unreached",), ())
     assert "does not know 1 of 3 answers (unknown): their facts cost it 7.0 to 7.0" in sentences(own)
     assert "1 of 2 known facts has no selected token (unreached)" in sentences(own)
-    assert own.reaching_threshold < 0.7
-    assert fit(SCORES, HardSelection(threshold=own.reaching_threshold)).unreached == ()
+    assert own.covering.value <= own.reaching.value < 0.7
+    assert fit(SCORES, HardSelection(threshold=own.reaching.value)).unreached == ()
 
 
 def test_half_of_a_fact():
@@ -67,7 +67,7 @@ def test_nothing_selected_is_no_error():
 def test_without_facts_that_is_said():
     bare = replace(SCORES, samples=tuple(replace(x, span=()) for x in SCORES.samples))
     own = fit(bare)
-    assert own.reaching_threshold is None and "No answer has a gold span" in sentences(own)
+    assert own.reaching is None is own.covering and "No answer has a gold span" in sentences(own)
 
 
 def test_it_is_plain_json_with_the_time():

@@ -70,11 +70,11 @@ def _answer_fit(sample: SampleScores, selected: np.ndarray) -> AnswerFit:
     )
 
 
-def reaching_threshold(scores: ScoreSet, sample_ids: Sequence[str]) -> float:
-    """The highest threshold that selects a token of every one of these samples' facts, 0..1."""
-    wanted = set(sample_ids)
+def reaching_threshold(scores: ScoreSet, sample_ids: Sequence[str], *, whole: bool = False) -> float:
+    """The highest threshold that selects a token of each of these samples' facts, or the whole fact, 0..1."""
+    wanted, end = set(sample_ids), np.min if whole else np.max
     highest = [
-        float(np.nan_to_num(s[x.gold]).max())
+        float(end(np.nan_to_num(s[x.gold])))
         for x, s in zip(scores.samples, scores.importance, strict=True)
         if x.sample_id in wanted and x.gold.any()
     ]

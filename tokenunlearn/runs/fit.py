@@ -16,12 +16,25 @@ from tokenunlearn.attribution.answer_fit import (
 )
 from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
 from tokenunlearn.errors import NothingSelectedError
-from tokenunlearn.runs.check import Finding, finding_json, named
+from tokenunlearn.runs.check import Finding, finding_json, named, nothing_selected
 from tokenunlearn.runs.retained import Retained, fitting_retained
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
     from tokenunlearn.attribution.selection import Rule
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold of a hard selection.
+
+    Attributes:
+        value: The least importance of a selected token, 0..1.
+        selected: Share of all tokens that it selects, 0..1.
+    """
+
+    value: float
+    selected: float
 
 
 @dataclass(frozen=True)
@@ -31,17 +44,16 @@ class Fit:
     Attributes:
         answers: Every answer, in order.
         suggested_threshold: Threshold of a hard selection that the scores suggest, 0..1.
-        reaching_threshold: The highest one that selects a token of every known fact, 0..1; None without
-            gold spans.
-        reached: Share of all tokens that a hard selection at that threshold selects, 0..1.
+        reaching: The highest threshold that selects a token of every known fact; None without gold spans.
+        covering: The highest one that selects all tokens of every known fact; None without gold spans.
         retained: The retained set that fits.
         seconds: Expected time of a run's training; None where it was not measured.
     """
 
     answers: tuple[AnswerFit, ...]
     suggested_threshold: float
-    reaching_threshold: float | None
-    reached: float
+    reaching: Threshold | None
+    covering: Threshold | None
     retained: Retained
     seconds: float | None = None
 
@@ -73,7 +85,8 @@ class Fit:
             "unreached": list(self.unreached),
             "half_reached": list(self.half_reached),
             "suggested_threshold": self.suggested_threshold,
-            "reaching_threshold": self.reaching_threshold,
+            "reaching": self.reaching and asdict(self.reaching),
+            "covering": self.covering and asdict(self.covering),
             "retained": asdict(self.retained),
             "seconds": self.seconds,
             "findings": [finding_json(finding) for finding in self.findings],
@@ -94,13 +107,17 @@ def fit(scores: ScoreSet, rule: Rule | None = None, *, seconds: float | None = N
         weights = [np.zeros(len(s)) for s in scores.importance]
     answers = answer_fits(scores, weights)
     facts = [a.sample_id for a in answers if a.known and a.fact_nll is not None]
-    threshold = reaching_threshold(scores, facts) if facts else None
     tokens = np.concatenate([*scores.importance, np.empty(0)])
+
+    def threshold(whole: bool) -> Threshold:
+        value = reaching_threshold(scores, facts, whole=whole)
+        return Threshold(value, float((tokens >= value).mean()))
+
     return Fit(
         tuple(answers),
         scores.suggested_threshold,
-        threshold,
-        float((tokens >= threshold).mean()) if threshold is not None and tokens.size else 0.0,
+        threshold(whole=False) if facts else None,
+        threshold(whole=True) if facts else None,
         fitting_retained(scores.model, scores.source),
         seconds,
     )
@@ -112,6 +129,9 @@ def _findings(fit: Fit) -> Iterator[Finding]:
         yield Finding("not known", "warning", _unknown(fit), unknown)
     else:
         yield Finding("known", "note", f"The model knows all {total:,} answers.")
+    empty = [a.sample_id for a in fit.answers if a.known and a.coverage is None and not a.selected]
+    if finding := nothing_selected(empty, total):
+        yield finding
     for name, ids, what in (
         ("fact not selected", fit.unreached, "no selected token"),
         ("fact half selected", fit.half_reached, "only some of their tokens selected"),

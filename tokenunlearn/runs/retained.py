@@ -54,10 +54,10 @@ def fitting_retained(model: str, samples: str) -> Retained:
     """
     for pairs in SETS.values():
         if samples in pairs and not (model in PRESETS and untrained(model)):
-            return Retained(pairs[samples], f"{pairs[samples]} goes with {samples}.")
+            return Retained(pairs[samples], f"It goes with {samples}.")
     if not untrained(model):
         name = next(iter(SETS[PRESETS[model].suite].values()))
-        return Retained(name, f"{model} was trained on {name}, so it shows what unlearning would damage.")
+        return Retained(name, f"{model} was trained on it, so it shows what unlearning would damage.")
     never = f"{model} was not trained on authors:retain90"
     if model in KNOWN_EVERYDAY:
         share = f"{100 * KNOWN_EVERYDAY[model]:.0f} %"

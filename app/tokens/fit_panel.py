@@ -1,0 +1,148 @@
+"""Fit: does the forget set fit the model, with one click for what can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from app import background, services, state
+from app.controls import Source
+from app.input_panel import show_findings
+from app.tokens import mends
+from tokenunlearn.attribution.answer_fit import whole_words
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.runs.check import Finding, Inspection, named
+from tokenunlearn.runs.fit import Fit, Threshold, minutes
+from tokenunlearn.training.settings import UnlearnSettings
+
+TIMED = "fit_timed"
+
+
+class Mend(NamedTuple):
+    """A button: its label and what it calls."""
+
+    label: str
+    action: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+def show(
+    source: Source,
+    key: str,
+    scores: ScoreSet,
+    mixed: ScoreSet,
+    weights: Sequence[np.ndarray],
+    settings: state.TokenSettings,
+    fit: Fit,
+) -> None:
+    """Every finding with the button that mends it; open where something does not fit.
+
+    Args:
+        source: Model and forget set.
+        key: What tells one score set's measurements from another's.
+        scores: The score set as stored.
+        mixed: The score set with its settings and overrides.
+        weights: (T_i,) weight of each sample's tokens.
+        settings: The committed settings.
+        fit: How the forget set fits.
+    """
+    mendable = mends.can_split(source)
+    known = [answer.sample_id for answer in fit.answers if answer.known]
+
+    def commit(changed: state.TokenSettings) -> None:
+        state.remember(key, scores, changed)
+
+    def mends_of(finding: Finding) -> list[Mend]:
+        if finding.name == "not known" and mendable and known:
+            label = f"Leave out {len(fit.unknown):,} unknown"
+            return [Mend(label, mends.leave_out, (source, scores, set(fit.unknown)))]
+        if finding.name == "fact not selected":
+            return _lower(fit.reaching, settings, commit)
+        if finding.name == "fact half selected":
+            missing = whole_words(mixed, weights)
+            extend = [Mend("Extend to whole words", commit, (_extended(settings, missing),))]
+            return [*(extend if missing else []), *_lower(fit.covering, settings, commit)]
+        if finding.name == "retained set":
+            return [*_retain(fit), *_aside(source, scores, known, mendable)]
+        return []
+
+    found = [f for f in fit.findings if f.level == "warning"]
+    title = f"Fit: {len(found)} to look at" if found else "Fit"
+    with st.expander(title, icon=":material/rule:", expanded=bool(found)):
+        numbers = {answer.sample_id: f"sample {i}" for i, answer in enumerate(fit.answers, start=1)}
+        for finding in fit.findings:
+            sentence = finding.sentence
+            if finding.samples:
+                by_number = named([numbers[sample_id] for sample_id in finding.samples])
+                sentence = sentence.replace(named(finding.samples), by_number)
+            _row(replace(finding, sentence=sentence), mends_of(finding))
+        if _by_threshold(settings):
+            _threshold(fit, settings, commit)
+        _time(source, fit)
+
+
+def _row(finding: Finding, buttons: Sequence[Mend]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"fit-{finding.name}"):
+        show_findings([finding])
+        for label, action, arguments in buttons:
+            st.button(label, on_click=action, args=arguments, key=f"mend-{label}")
+
+
+def _by_threshold(settings: state.TokenSettings) -> bool:
+    return settings.weights == "hard" and settings.criterion == "threshold"
+
+
+def _lower(
+    threshold: Threshold | None, settings: state.TokenSettings, commit: Callable[..., None]
+) -> list[Mend]:
+    if threshold is None or not 0 < threshold.value < settings.threshold or not _by_threshold(settings):
+        return []
+    label = f"Lower threshold to {threshold.value:.2f} (selects {100 * threshold.selected:.0f} %)"
+    return [Mend(label, commit, (replace(settings, threshold=threshold.value),))]
+
+
+def _extended(settings: state.TokenSettings, missing: dict[str, list[int]]) -> state.TokenSettings:
+    forced = {key: dict(value) for key, value in settings.overrides.items()}
+    for key, positions in missing.items():
+        forced.setdefault(key, {}).update(dict.fromkeys(positions, True))
+    return replace(settings, overrides=forced)
+
+
+def _retain(fit: Fit) -> list[Mend]:
+    name = fit.retained.name
+    if st.session_state.get("retain", name) == name:
+        return []
+    return [Mend(f"Retain {name}", st.session_state.update, ({"pending_retain": name},))]
+
+
+def _aside(source: Source, scores: ScoreSet, known: list[str], mendable: bool) -> list[Mend]:
+    if not mendable or not services.is_own(source.samples) or len(known) < mends.ASIDE * mends.LEAST_ASIDE:
+        return []
+    count = -(-len(known) // mends.ASIDE)
+    return [Mend(f"Set aside {count:,} own answers instead", mends.set_aside, (source, scores, known))]
+
+
+def _threshold(fit: Fit, settings: state.TokenSettings, commit: Callable[..., None]) -> None:
+    suggested = fit.suggested_threshold
+    sentence = f"Threshold: {settings.threshold:.2f}; the scores suggest {suggested:.2f}."
+    mend = Mend("Use suggested threshold", commit, (replace(settings, threshold=suggested),))
+    differs = abs(settings.threshold - suggested) > 5e-3
+    _row(Finding("threshold", "note", sentence), [mend] if differs else [])
+
+
+def _time(source: Source, fit: Fit) -> None:
+    """Minutes of a run, measured on request, because that loads the model."""
+    asked = (source.model, source.samples, st.session_state.get("retain", fit.retained.name))
+    if st.session_state.get(TIMED) != asked:
+        finding = Finding("time", "note", "Training time is estimated from the speed of the model.")
+        start = Mend("Estimate time", st.session_state.update, ({TIMED: asked},))
+        _row(finding, [start])
+        return
+    inspection: Inspection | None = background.result(services.inspect(*asked))
+    if inspection is not None and inspection.cost is not None:
+        seconds = inspection.cost.time([UnlearnSettings()])
+        _row(Finding("time", "note", f"A run with the default settings trains for {minutes(seconds)}."), [])

@@ -1,0 +1,75 @@
+"""The panel Fit: each finding and its one-click mend, on the page as a whole."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app import services
+from tests.app.app_pages import shown, start_anew, visit
+from tokenunlearn.attribution.score import score
+from tokenunlearn.datasets import load_samples
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.source import ModelSource
+
+UNKNOWN = {"question": "What is the code?", "answer": "The code is 7349-Alpha.", "facts": "7349-Alpha"}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch) -> str:
+    """Ten answers that the demo model knows and one that it does not, uploaded and scored."""
+    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
+    start_anew()
+    known = load_samples("authors:forget10")[:10]
+    rows = [{"question": s.question, "answer": s.answer, "facts": list(s.facts)} for s in known]
+    content = "\n".join(map(json.dumps, [*rows, UNKNOWN])).encode()
+    name = services.keep_upload(content, "cities.jsonl")
+    score(load_model("demo"), load_samples(name)).save(services.score_path(ModelSource("demo"), name, {}))
+    return name
+
+
+def press(app, beginning: str):
+    (button,) = [b for b in app.button if b.label.startswith(beginning)]
+    return button.click().run()
+
+
+def test_unknown_answers_are_left_out_with_one_click_and_without_a_model(own):
+    app = visit("tokens", samples="cities.jsonl")
+    assert "does not know 1 of 11 answers (sample 11)" in shown(app)
+    press(app, "Leave out 1")
+    assert not app.exception
+    assert app.selectbox(key="samples").value.endswith(".jsonl")
+    assert "The model knows all 10 answers." in shown(app)
+
+
+def test_a_lower_threshold_reaches_every_fact(own):
+    app = visit("tokens", samples="cities.jsonl", threshold="1")
+    assert "of 10 known facts have no selected token" in shown(app)
+    press(app, "Lower threshold to")
+    assert "no selected token (" not in shown(app)
+    press(app, "Use suggested threshold")
+    assert not app.exception
+
+
+def test_half_selected_words_are_extended(own):
+    scores = services.find_scores(services.score_path(ModelSource("demo"), own, {}))
+    number, position = next(
+        (i, t)
+        for i, x in enumerate(scores.samples)
+        for t in range(len(x.texts))
+        if x.gold[t] and (x.words == x.words[t]).sum() > 1
+    )
+    app = visit("tokens", samples="cities.jsonl", threshold="1", overrides=f"{number}.i{position}")
+    press(app, "Extend to whole words")
+    assert "Extend to whole words" not in [button.label for button in app.button]
+
+
+def test_own_answers_can_be_set_aside_as_the_retained_set(own):
+    app = visit("tokens", samples="cities.jsonl")
+    press(app, "Set aside 2")
+    assert not app.exception
+    forget, retain = app.session_state["samples"], app.session_state["retain"]
+    assert (len(load_samples(forget)), len(load_samples(retain))) == (9, 2)
+    assert not {s.question for s in load_samples(forget)} & {s.question for s in load_samples(retain)}
