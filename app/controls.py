@@ -24,7 +24,7 @@ from tokenunlearn.settings import choices_of, parse_assignments
 # Parameters of an address that say which model works on what; where the source of a link is remembered.
 NAMES = ("model", "samples", "adapter", "template", "retain")
 LINKED = "linked_source"
-# Where the session keeps the source that was chosen last.
+# Where the session keeps the source that was chosen last, and the place of its scores.
 CHOSEN = "chosen_source"
 
 
@@ -250,13 +250,15 @@ def show_faults() -> None:
 def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
     """The chosen source with its score set; None where it has not been scored or cannot be."""
     apply_pending()
-    source = st.session_state[CHOSEN] = choose_source()
+    source = choose_source()
     st.session_state.setdefault(LINKED, source if access.is_linked(*NAMES) else None)
+    st.session_state[CHOSEN] = source, None
     try:
         path = services.score_path(source.model, source.samples, source.masking)
     except TokenUnlearnError as error:
         show_error(error)
         return source, None, None
+    st.session_state[CHOSEN] = source, path
     return source, services.find_scores(path), path
 
 

@@ -110,13 +110,6 @@ def test_samples_being_scored_are_waited_for(enter, model, samples):
         task.future.set_result(None)
 
 
-def test_samples_that_cannot_be_read_are_said(enter, model, samples):
-    (services.store().root / "uploads").joinpath(samples.split("/")[-1]).write_text("{")
-    services._load_samples.clear()
-    at = enter("tokens", model=model, samples=services.set_name(samples))
-    assert states(at)["Data"] == "unreadable"
-
-
 def test_a_run_leads_to_its_verdict_and_slides(enter, home):
     run = write_run(home, "20260101-100000-npo-hard-0001", "a run")
     run.set_state(status="completed")
