@@ -123,7 +123,7 @@ def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
     elif page == "present":
         target = "data"
     elif marks[page] == "busy":
-        return "", "when this has ended"
+        return "", "Next: once this is done"
     elif page == "tokens" and marks[page] != "done" and access.may("start"):
         return "", "Next: Score samples, below"
     elif page == "unlearn" and marks[page] != "done" and access.may("start"):
@@ -145,7 +145,7 @@ def steps() -> list[Step]:
     slides = "ready" if ended and services.run_generations(ended) else "example"
     return [
         Step("data", "Data", "done", f"{len(scores):,} samples" if scores else "chosen"),
-        Step("tokens", "Tokens", *_tokens(path, bool(scores), bool(run))),
+        Step("tokens", "Tokens", *_tokens(bool(scores), bool(run))),
         Step("unlearn", "Unlearn", unlearned, status),
         Step("compare", "Check", *_verdict(ended)),
         Step("present", "Present", "open", slides),
@@ -171,10 +171,12 @@ def _subject() -> tuple[Path | None, Run | None]:
     return None, None
 
 
-def _tokens(path: Path | None, scored: bool, used: bool) -> tuple[Mark, str]:
-    task = tasks.known().get(str(path))
-    if task is not None and task.running:
-        return "busy", "scoring"
+def _tokens(scored: bool, used: bool) -> tuple[Mark, str]:
+    if chosen := st.session_state.get(controls.CHOSEN):
+        source = chosen[0]
+        task = tasks.known().get(services.scoring_key(source.model, source.samples, source.masking))
+        if task is not None and task.running:
+            return "busy", "scoring"
     if used or (scored and state.SESSION in st.session_state):
         return "done", "weights chosen"
     return "open", "scored" if scored else "not scored"

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import access, background, controls, input_panel, services, state, token_view
 from app.errors import show_error
+from app.glossary import meaning
 from app.tokens import selector_panel, snr_chart, token_notices, token_panels
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -103,7 +104,7 @@ def explore(scores: ScoreSet, path: Path) -> None:
 access.admit()
 with st.sidebar:
     source, stored, path = controls.scored_source()
-st.title("Tokens")
+st.title("Tokens", help=meaning("token", "importance", "masking", "entropy", "gold span", "nats"))
 if path is None:
     pass
 elif stored is None:

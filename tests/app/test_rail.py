@@ -99,9 +99,8 @@ def test_samples_without_scores_are_to_be_scored_first(enter, model, samples):
 
 
 def test_samples_being_scored_are_waited_for(enter, model, samples):
-    path = services.score_path(ModelSource(model), samples, {})
-    task = tasks.Task(str(path), "Scoring", Future())
-    tasks.known()[str(path)] = task
+    key = services.scoring_key(ModelSource(model), samples, {})
+    task = tasks.known()[key] = tasks.Task(key, "Scoring", Future())
     try:
         at = enter("tokens", model=model, samples=services.set_name(samples))
         assert states(at)["Tokens"] == "scoring"
