@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import access, background, selectors, services, state
 from app.errors import show_error
+from app.glossary import meaning
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
@@ -24,7 +25,7 @@ from tokenunlearn.settings import choices_of, parse_assignments
 # Parameters of an address that say which model works on what; where the source of a link is remembered.
 NAMES = ("model", "samples", "adapter", "template", "retain")
 LINKED = "linked_source"
-# Where the session keeps the source that was chosen last.
+# Where the session keeps the source that was chosen last, and the place of its scores.
 CHOSEN = "chosen_source"
 
 
@@ -76,6 +77,7 @@ def choose_source() -> Source:
         persist_state="session",
         format_func=_set_name,
         on_change=_retain_what_matches,
+        help=meaning("forget set"),
     )
     if access.may("upload"):
         with st.expander("Upload samples"):
@@ -220,7 +222,7 @@ def _masking() -> dict[str, Any]:
 
 def show_settings(settings: state.TokenSettings, scores: ScoreSet) -> None:
     """The token settings in words, with the way to the page that changes them."""
-    st.caption("Token weights")
+    st.caption("Token weights", help=meaning("weight", "rule", "threshold", "temperature", "mix", "entropy"))
     rule = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{v}" for k, v in _rule(settings).items())
     forced = sum(len(tokens) for tokens in settings.overrides.values())
     guard = "" if settings.copy_guard else ", no copy guard"
@@ -250,13 +252,15 @@ def show_faults() -> None:
 def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
     """The chosen source with its score set; None where it has not been scored or cannot be."""
     apply_pending()
-    source = st.session_state[CHOSEN] = choose_source()
+    source = choose_source()
     st.session_state.setdefault(LINKED, source if access.is_linked(*NAMES) else None)
+    st.session_state[CHOSEN] = source, None
     try:
         path = services.score_path(source.model, source.samples, source.masking)
     except TokenUnlearnError as error:
         show_error(error)
         return source, None, None
+    st.session_state[CHOSEN] = source, path
     return source, services.find_scores(path), path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -12,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import access, controls, services, state, tasks
 from app.controls import Source
-from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.run import Run
 
@@ -85,19 +86,22 @@ def show(place: DeltaGenerator, page: str) -> None:
         place: A container above the page.
         page: The page below it, which has run already.
     """
-    with place:
-        busy = any(step.mark == "busy" for step in steps())
-        st.fragment(_draw, run_every=REFRESH if busy else None)(page)
-
-
-def _draw(page: str) -> None:
     way = steps()
+    busy = any(step.mark == "busy" for step in way)
+    with place:
+        st.fragment(_draw, run_every=REFRESH if busy else None)(page, [way])
+
+
+def _draw(page: str, fresh: list[list[Step]]) -> None:
+    """The rail; ``fresh`` holds the steps the first time, and nothing when a run is looked at again."""
+    way = fresh.pop() if fresh else steps()
     target, invitation = next_step(page, way)
     st.html(STYLE)
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="xxsmall"):
         for step in way:
-            label = f"{ICONS[step.mark]} {'**' * (step.page == page)}{step.name}{'**' * (step.page == page)}"
-            st.page_link(f"pages/{step.page}.py", label=f"{label} :small[:gray[{step.text}]]")
+            bold = "**" if step.page == page else ""
+            label = f"{ICONS[step.mark]} {bold}{step.name}{bold} :small[:gray[{step.text}]]"
+            st.page_link(f"pages/{step.page}.py", label=label)
         st.space("stretch")
         with st.container(key="rail-next", width="content"):
             if target:
@@ -119,7 +123,7 @@ def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
     elif page == "present":
         target = "data"
     elif marks[page] == "busy":
-        return "", "when this has ended"
+        return "", "Next: once this is done"
     elif page == "tokens" and marks[page] != "done" and access.may("start"):
         return "", "Next: Score samples, below"
     elif page == "unlearn" and marks[page] != "done" and access.may("start"):
@@ -134,54 +138,48 @@ def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
 
 def steps() -> list[Step]:
     """The five steps with their states, for the model and forget set at hand."""
-    source, run = _subject()
+    path, run = _subject()
+    scores = services.find_scores(path) if path else None
     unlearned, status = _run_state(run)
     ended = run if unlearned == "done" else None
     slides = "ready" if ended and services.run_generations(ended) else "example"
     return [
-        Step("data", "Data", *_data(source)),
-        Step("tokens", "Tokens", *_tokens(source, run)),
+        Step("data", "Data", "done", f"{len(scores):,} samples" if scores else "chosen"),
+        Step("tokens", "Tokens", *_tokens(bool(scores), bool(run))),
         Step("unlearn", "Unlearn", unlearned, status),
         Step("compare", "Check", *_verdict(ended)),
         Step("present", "Present", "open", slides),
     ]
 
 
-def _subject() -> tuple[Source, Run | None]:
-    """The model and forget set chosen in this session, else those of the newest run, and the run on them."""
-    chosen: Source | None = st.session_state.get(controls.CHOSEN)
+def _subject() -> tuple[Path | None, Run | None]:
+    """Where the scores of the model and forget set at hand are, and the newest run on these, if any.
+
+    They are those chosen in this session, else those of the newest run, else those of a first visit.
+    """
+    chosen: tuple[Source, Path | None] | None = st.session_state.get(controls.CHOSEN)
     for run, spec in services.recent_runs():
-        with suppress(RunError):  # the run that it goes on from is gone
-            source = chosen or Source(run.start, spec.samples, {}, spec.adapter)
-            if (source.model.name, source.samples, source.adapter) == (
-                spec.model,
-                spec.samples,
-                spec.adapter,
-            ):
-                return source, run
+        source = chosen and chosen[0]
+        on = (spec.model, spec.samples, spec.adapter)
+        if source is None or on == (source.model.name, source.samples, source.adapter):
+            return chosen[1] if chosen else run.folder / "scores.parquet", run
+    if chosen:
+        return chosen[1], None
     model = services.model_names()[0]
-    return chosen or Source(ModelSource(model), services.forget_sets(model)[0], {}), None
+    with suppress(TokenUnlearnError):
+        return services.score_path(ModelSource(model), services.forget_sets(model)[0], {}), None
+    return None, None
 
 
-def _data(source: Source) -> tuple[Mark, str]:
-    try:
-        count = len(services.load_samples(source.samples))
-    except TokenUnlearnError:
-        return "fault", "unreadable"
-    return "done", f"{count:,} sample{'s' * (count != 1)}"
-
-
-def _tokens(source: Source, run: Run | None) -> tuple[Mark, str]:
-    try:
-        path = services.score_path(source.model, source.samples, source.masking)
-    except TokenUnlearnError:
-        return "fault", "no scores"
-    task = tasks.known().get(str(path))
-    if task is not None and task.running:
-        return "busy", "scoring"
-    if run is None and services.find_scores(path) is None:
-        return "open", "not scored"
-    return ("done", "weights chosen") if run or state.SESSION in st.session_state else ("open", "scored")
+def _tokens(scored: bool, used: bool) -> tuple[Mark, str]:
+    if chosen := st.session_state.get(controls.CHOSEN):
+        source = chosen[0]
+        task = tasks.known().get(services.scoring_key(source.model, source.samples, source.masking))
+        if task is not None and task.running:
+            return "busy", "scoring"
+    if used or (scored and state.SESSION in st.session_state):
+        return "done", "weights chosen"
+    return "open", "scored" if scored else "not scored"
 
 
 def _run_state(run: Run | None) -> tuple[Mark, str]:
@@ -190,7 +188,7 @@ def _run_state(run: Run | None) -> tuple[Mark, str]:
     now = services.run_state(run)
     if now.active:
         return "busy", now.status
-    return "done" if run.adapter or run.report else "fault", now.status
+    return "done" if run.adapter or services.run_report(run) else "fault", now.status
 
 
 def _verdict(run: Run | None) -> tuple[Mark, str]:

@@ -13,6 +13,7 @@ from app.chat import chat_view
 from app.compare import compare_answers, compare_views, comparison, depth_view, export, run_index, run_table
 from app.compare.comparison import LETTERS, Contender
 from app.compare.run_index import RunEntry
+from app.glossary import meaning
 from app.unlearn import command_line, run_view
 from tokenunlearn.evaluation.report import ReportValues
 
@@ -171,7 +172,7 @@ def compare(entries: list[RunEntry], comparable: list[RunEntry]) -> None:
 
 
 access.admit()
-st.title("Compare")
+st.title("Compare", help=meaning("verdict", "retrained", "utility", "gold span"))
 all_runs = [*services.store().runs(), *services.shipped_store().runs()]
 all_entries = run_index.entries(all_runs)
 run_view.show_active([entry.run for entry in reversed(all_entries) if entry.state.active])

@@ -11,6 +11,7 @@ from app.data import sample_table
 from app.data.sample_table import Row
 from app.data.span_marker import span_marker
 from app.errors import show_error
+from app.glossary import meaning
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
 from tokenunlearn.datasets.samples import Sample, Turn
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
@@ -137,7 +138,7 @@ def edit() -> list[Row]:
 def mark(rows: list[Row]) -> None:
     """Mark the facts of one answer, by selecting text or by typing it, and see its tokens."""
     filled = [i for i, row in enumerate(rows) if row["answer"].strip()]
-    st.subheader("Gold spans")
+    st.subheader("Gold spans", help=meaning("gold span"))
     if not filled:
         st.caption("Enter an answer in the table to mark its facts here.")
         return

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import access, background, controls, input_panel, services, state, token_view
 from app.errors import show_error
+from app.glossary import meaning
 from app.tokens import (
     answer_table,
     fit_panel,
@@ -129,7 +130,7 @@ def explore(scores: ScoreSet, path: Path) -> None:
 access.admit()
 with st.sidebar:
     source, stored, path = controls.scored_source()
-st.title("Tokens")
+st.title("Tokens", help=meaning("token", "importance", "masking", "entropy", "gold span", "nats"))
 if path is None:
     pass
 elif stored is None:

@@ -22,6 +22,7 @@ from app.compare import (
 from app.compare.comparison import ABSENT, Contender
 from app.compare.run_index import HEADLINE, RunEntry, figure_of
 from app.errors import show_error
+from app.glossary import meaning
 from app.markdown import code
 from app.token_view import visible
 from app.unlearn.run_view import weights_move
@@ -223,7 +224,7 @@ def show_outcome(
     if not reports:
         st.info("No metrics yet. Evaluate a run to see them.")
         return
-    st.subheader("All metrics")
+    st.subheader("All metrics", help=meaning("utility", "gold span", "nats", "retrained"))
     table = comparison.metric_table(comparison.metric_rows(reports))
     st.dataframe(
         pd.DataFrame(table), hide_index=True, placeholder=ABSENT, alt="Metrics as rows, models as columns"

@@ -11,6 +11,7 @@ import streamlit as st
 from app import access, services
 from app.compare.comparison import ABSENT, LETTERS
 from app.compare.run_index import RunEntry
+from app.glossary import meaning
 from app.unlearn import run_view
 
 PAGE_SIZE = 10
@@ -88,14 +89,16 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
             ),
             "label": st.column_config.TextColumn("label", max_chars=80, help="Double-click to rename"),
             "forget NLL": st.column_config.LineChartColumn(
-                "forget NLL", help="Weighted NLL of the forget tokens per step, nats", color="gray"
+                "forget NLL",
+                help=meaning("NLL", "nats", after="Weighted NLL of the forget tokens per step, nats"),
+                color="gray",
             ),
             "still recalled": st.column_config.NumberColumn(
                 "facts still recalled",
                 format="%.2f",
                 help="Share of the forget-set facts that the model still recalls; lower is better",
             ),
-            "utility": st.column_config.NumberColumn("utility", format="%.2f", help="Model utility, 0 to 1"),
+            "utility": st.column_config.NumberColumn("utility", format="%.2f", help=meaning("utility")),
         },
         placeholder=ABSENT,
         alt="Runs, newest first: tick a row to compare the run, edit its label to rename it",

@@ -16,6 +16,7 @@ import numpy as np
 import streamlit as st
 
 from app import selectors, state
+from app.glossary import GLOSSARY
 from app.token_view.text import context_label, labels
 from tokenunlearn.attribution.importance import ImportanceSettings, knowledge_score
 from tokenunlearn.attribution.reading import REPEATED, Reading
@@ -28,10 +29,13 @@ STRONGEST_CONTEXTS = 3
 READINGS: tuple[Reading, ...] = ("sharp", "tail", "plain")
 SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+|\n+")  # noqa: RUF001
 
+# Control -> the word of the glossary that explains it.
+WORDS = {"threshold": "threshold", "temperature": "temperature", "weights": "rule", "alpha": "mix"}
 HELP = {f.name: f.metadata["help"] for f in fields(ImportanceSettings)} | {
     "copy_guard": "The importance of words that repeat the question is multiplied by "
     f"{REPEATED['sharp']:g} in the sharp reading and by {REPEATED['tail']:g} in the tail reading; in "
-    "the plain reading, only their knowledge score is set to 0."
+    "the plain reading, only their knowledge score is set to 0.",
+    **{name: GLOSSARY[word] for name, word in WORDS.items()},
 }
 
 

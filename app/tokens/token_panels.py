@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import charts, controls, state
+from app.glossary import GLOSSARY
 from app.token_view import context_label, labels
 from app.tokens import answer_table, captions, score_charts
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -219,7 +220,10 @@ def sensitivity(scores: ScoreSet, weights: list[np.ndarray], settings: state.Tok
         ("hard", hard, THRESHOLDS, "threshold τ, 0 to 1"),
         ("soft", soft, TEMPERATURES, "temperature, log scale"),
     ):
-        st.subheader("Hard selection" if kind == "hard" else "Soft weighting")
+        st.subheader(
+            "Hard selection" if kind == "hard" else "Soft weighting",
+            help=GLOSSARY["threshold" if kind == "hard" else "temperature"],
+        )
         at = settings.temperature if kind == "soft" else settings.threshold
         shown = settings.weights == kind and (kind == "soft" or settings.criterion == "threshold")
         left, right = st.columns(2)

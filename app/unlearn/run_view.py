@@ -277,8 +277,8 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
         return "Stopping after the current step or batch; a model that is being loaded is loaded first"
     if state.phase == "waiting":
         return "Waiting for the device"
-    if reason := _wait_text(run):
-        return reason
+    if run in tasks.worker().waiting() and (doing := tasks.worker().doing()):
+        return f"Starting, after: {doing}"  # no run is before it: those have cards, and others are listed
     if state.phase in ("", "loading"):
         return "Starting: loading the model"
     text = f"{state.phase.capitalize()}: {state.done} of {state.total}"
@@ -286,14 +286,6 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
         left = seconds / len(records) * (state.total - state.done)
         text += f" steps, about {duration_text(left)} left"
     return text
-
-
-def _wait_text(run: Run) -> str:
-    """What a queued run waits for, and its place in the queue; "" for one that is beginning."""
-    queue, doing = tasks.worker().waiting(), tasks.worker().doing()
-    if run not in queue or not doing:
-        return ""
-    return f"Queued, number {queue.index(run) + 1} of {len(queue)}; waiting for: {doing}"
 
 
 def weights_text(spec: RunSpec) -> str:

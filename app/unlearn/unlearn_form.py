@@ -13,6 +13,7 @@ import streamlit as st
 
 from app import services
 from app.controls import Source
+from app.glossary import meaning
 from app.unlearn.run_plan import Plan
 from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -42,6 +43,16 @@ NUMBERS = {
     "lora_r": "LoRA rank",
     "lora_alpha": "LoRA alpha",
     "layer": "Layer",
+}
+# Words of the glossary that a setting's help explains.
+WORDS = {
+    "objective": ("objective", "NPO"),
+    "regularizer": ("regularizer", "KL"),
+    "weighting": ("weight",),
+    "lambda_": ("lambda",),
+    "steps": ("steps",),
+    "frame": ("KL",),
+    "level": ("nats", "NLL"),
 }
 SEVERAL = " Enter several values, separated by commas, to run a grid."
 BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
@@ -126,7 +137,7 @@ def _several(label: str, name: str, options: Iterable[str], default: str) -> lis
         list(options),
         key=name,
         placeholder=default,
-        help=HELP[name] + " Choose several to run a grid.",
+        help=meaning(*WORDS.get(name, ()), after=f"{HELP[name]} Choose several to run a grid."),
         **BOUND,
     )
     return chosen
@@ -138,7 +149,7 @@ def _number(name: str, defaults: Sequence[UnlearnSettings]) -> str:
         NUMBERS[name],
         key=name,
         placeholder=_common(defaults, name),
-        help=HELP[name] + SEVERAL,
+        help=meaning(*WORDS.get(name, ()), after=HELP[name] + SEVERAL),
         max_chars=200,
         **BOUND,
     )
@@ -238,6 +249,7 @@ def _around(source: Source) -> tuple[str, int, str]:
         services.retain_sets(source.model.name, source.samples),
         key="retain",
         format_func=services.set_name,
+        help=meaning("retained samples"),
         **BOUND,
     )
     evaluate = evaluate_column.selectbox(
@@ -247,7 +259,8 @@ def _around(source: Source) -> tuple[str, int, str]:
         format_func=lambda limit: EVALUATE[limit],
         key="evaluate",
         help="authors: gold spans, probability, ROUGE-L, truth ratio, forget quality and model utility. "
-        "alchemy: multiple-choice accuracy.",
+        "alchemy: multiple-choice accuracy."
+        f"\n\n{meaning('gold span', 'verdict', 'utility', 'retrained')}",
         **BOUND,
     )
     label = label_column.text_input("Label", key="label", placeholder="optional", max_chars=60, **BOUND)

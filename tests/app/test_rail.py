@@ -99,22 +99,14 @@ def test_samples_without_scores_are_to_be_scored_first(enter, model, samples):
 
 
 def test_samples_being_scored_are_waited_for(enter, model, samples):
-    path = services.score_path(ModelSource(model), samples, {})
-    task = tasks.Task(str(path), "Scoring", Future())
-    tasks.known()[str(path)] = task
+    key = services.scoring_key(ModelSource(model), samples, {})
+    task = tasks.known()[key] = tasks.Task(key, "Scoring", Future())
     try:
         at = enter("tokens", model=model, samples=services.set_name(samples))
         assert states(at)["Tokens"] == "scoring"
         assert goal(at) == ""
     finally:
         task.future.set_result(None)
-
-
-def test_samples_that_cannot_be_read_are_said(enter, model, samples):
-    (services.store().root / "uploads").joinpath(samples.split("/")[-1]).write_text("{")
-    services._load_samples.clear()
-    at = enter("tokens", model=model, samples=services.set_name(samples))
-    assert states(at)["Data"] == "unreadable"
 
 
 def test_a_run_leads_to_its_verdict_and_slides(enter, home):

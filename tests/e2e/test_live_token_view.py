@@ -112,7 +112,7 @@ def test_a_click_overrides_a_token_and_unlearn_has_the_override(page, server):
     expect(caption).not_to_have_text(without)  # the address is there before the page is drawn anew
     page.locator(IDLE).wait_for()
     expected = caption.inner_text().split()[-1]
-    page.get_by_role("link", name="Use these weights").click()
+    page.get_by_role("link", name="Next unlearn them").click()
     page.wait_for_url(re.compile("/unlearn"))
     page.get_by_text(re.compile("^hard.*4 overrides", re.DOTALL)).wait_for()
     assert page.get_by_text(re.compile(f"score set {expected}")).count() > 0

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browser, page: Page):
-    page.goto(f"{app}/unlearn")
+    page.goto(f"{app}/unlearn?advanced=true")
     steps = page.get_by_label("Steps", exact=True)
     expect(steps).to_have_attribute("placeholder", "40")
     page.wait_for_selector(IDLE)  # what is typed while the page is still built may be lost
@@ -33,7 +33,7 @@ def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browse
     visitor = browser.new_context(viewport={"width": 1360, "height": 900})
     visitor.set_default_timeout(150_000)
     page = visitor.new_page()
-    page.goto(f"{app}/unlearn")
+    page.goto(f"{app}/unlearn?advanced=true")
     expect(page.get_by_text(re.compile("completed")).first).to_be_visible(timeout=300_000)
     expect(page.get_by_text("<b>first</b> $x$", exact=False).first).to_be_visible()
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_folder, browser, page: Page):
-    page.goto(f"{app}/unlearn?watch_every=1&evaluate=no&steps=3")
+    page.goto(f"{app}/unlearn?advanced=true&watch_every=1&evaluate=no&steps=3")
     seed = page.get_by_label("Seed", exact=True)
     page.wait_for_selector(IDLE)  # what is typed while the page is still built may be lost
     seed.fill("0, 1")
@@ -53,7 +53,7 @@ def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_f
 
 
 def test_what_is_chosen_is_in_the_address_and_survives_another_page(app: str, page: Page):
-    page.goto(f"{app}/unlearn")
+    page.goto(f"{app}/unlearn?advanced=true")
     page.wait_for_selector(IDLE)
     page.get_by_text("Add control runs").click()
     page.wait_for_url(re.compile("controls=true"))
@@ -67,6 +67,6 @@ def test_what_is_chosen_is_in_the_address_and_survives_another_page(app: str, pa
     page.get_by_role("link", name="Edit on the Tokens page").click()
     page.wait_for_url(re.compile("/tokens"))
     page.locator(".token").first.wait_for()
-    page.get_by_role("link", name="Use these weights").click()
+    page.get_by_role("link", name="Next unlearn them").click()
     page.wait_for_url(re.compile(r"/unlearn.*learning_rate=5e-4"))
     expect(page.get_by_role("button", name="Start 8 runs")).to_be_visible()
