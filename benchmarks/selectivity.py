@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import product
 from typing import Annotated, Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from rich.progress import track
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
 from benchmarks.token_labels import cluster
+from tokenunlearn.attribution import score_set as score_sets
 from tokenunlearn.attribution.controls import inverted_weights, random_weights
 from tokenunlearn.attribution.selection import TokenWeights, make_weights
 from tokenunlearn.datasets.samples import Sample, SampleSet, overlaps
@@ -42,7 +44,6 @@ from tokenunlearn.models.presets import PRESETS, available_presets
 from tokenunlearn.training.settings import UnlearnSettings
 
 PATH = RESULTS / "selectivity.json"
-DEFAULT_RULE = tu.HardSelection()  # the score set chooses the threshold
 RULES = ("default", "uniform", "gold", "random", "inverted", "paper")
 CONTROLS = {"random": random_weights, "inverted": inverted_weights}
 # World -> what is forgotten and what is retained.
@@ -179,7 +180,9 @@ class Case:
     @cached_property
     def default(self) -> TokenWeights:
         """Weights of the default rule."""
-        return tu.score(self.model, self.forget, cache=True).weights(DEFAULT_RULE)
+        scores = tu.score(self.model, self.forget, cache=True)
+        with mock.patch.object(score_sets, "MARGIN", 1.0):  # as many tokens as hesitate, and none besides
+            return scores.weights()
 
     def weights(self, rule: str, seed: int) -> TokenWeights:
         """Token weights under a rule; random and inverted move the default's about, by the seed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -12,18 +13,12 @@ from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.runs.fit import Fit
 
 SAMPLE, SEARCH = "sample", "search_samples"
-SHARE = {"min_value": 0, "max_value": 100, "format": "%.0f %%"}
+SHARE = partial(st.column_config.ProgressColumn, width=110, min_value=0, max_value=100, format="%.0f %%")
 COLUMNS = {
     "no.": st.column_config.NumberColumn(width=45),
     "sample": st.column_config.TextColumn(width=260),
-    "selected": st.column_config.ProgressColumn(
-        help="Share of the answer's tokens with a weight.", width=110, **SHARE
-    ),
-    "secret": st.column_config.ProgressColumn(
-        help="Share of the tokens of the gold span with a weight; empty without a gold span.",
-        width=110,
-        **SHARE,
-    ),
+    "selected": SHARE(help="Share of the answer's tokens with a weight."),
+    "secret": SHARE(help="Share of the tokens of the gold span with a weight; empty without a gold span."),
     "known": st.column_config.CheckboxColumn(help="Whether the model knows the answer; see Fit.", width=60),
     "nats": st.column_config.NumberColumn(
         "nats a token",

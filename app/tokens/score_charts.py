@@ -34,12 +34,12 @@ def score_distribution(
         gold: (N,) tokens of gold spans, stacked on the others in another color.
     """
     values = np.asarray(values, dtype=float)
-    gold = np.zeros(len(values), bool) if gold is None else np.asarray(gold, dtype=bool)
+    is_gold = np.zeros(len(values), bool) if gold is None else np.asarray(gold, dtype=bool)
     finite = np.isfinite(values)
-    values, gold = values[finite], gold[finite]
+    values, is_gold = values[finite], is_gold[finite]
     edges = np.histogram_bin_edges(values, bins=min(50, max(1, len(np.unique(values)))))
     figure = go.Figure()
-    groups = (("other tokens", ~gold, "main"), ("gold tokens", gold, "other"))
+    groups = (("other tokens", ~is_gold, "main"), ("gold tokens", is_gold, "other"))
     for name, group, color in groups:
         if not group.any() and name == "gold tokens":
             continue
