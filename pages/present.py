@@ -41,8 +41,9 @@ def names(runs: dict[str, Run]) -> dict[str, str]:
 
 def go(run: str, key: str) -> None:
     """Turn to a slide of a run; the link names both, and a title of one's own."""
-    title = {name: value for name, value in st.query_params.items() if name == "title"}
-    st.query_params.from_dict({"run": run, "slide": key, **title})
+    for name in st.query_params.keys() & {"run", "slide"}:
+        del st.query_params[name]
+    st.query_params.update({"run": run, "slide": key})
 
 
 def turn(run: str, slides: tuple[Slide, ...], number: int) -> None:
