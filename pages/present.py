@@ -40,7 +40,9 @@ def names(runs: dict[str, Run]) -> dict[str, str]:
 
 
 def go(run: str, key: str) -> None:
-    """Turn to a slide of a run; the link names both."""
+    """Turn to a slide of a run; the link names both, and a title of one's own."""
+    for name in st.query_params.keys() & {"run", "slide"}:
+        del st.query_params[name]
     st.query_params.update({"run": run, "slide": key})
 
 
