@@ -70,12 +70,13 @@ class Plan:
     def start(self) -> int:
         """Make the runs and queue them; how many others are to end before the first of them."""
         access.require("start")
-        before = sum(run.state.active for run in services.store().runs())
-        runs = [services.store().create(spec, self.scores) for spec in self.runs.specs()]
+        store, worker = services.store(), tasks.worker()  # nothing below may be interrupted by another click
+        before = sum(run.state.active for run in store.runs())
+        runs = [store.create(spec, self.scores) for spec in self.runs.specs()]
         if self.detached:
             tasks.detach(runs)
         for run in runs if not self.detached else ():
-            tasks.worker().submit(run)
+            worker.submit(run)
         return before
 
     @property
