@@ -36,7 +36,7 @@ def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_f
         assert [record["step"] for record in run.watched] == [0, 1, 2, 3]
         assert run.watched[0]["gold_span"]["forget"]["value"] > 0.5  # the demo model knows its authors
     shown = runs[0].watched[0]["answers"][0]
-    table = page.get_by_role("region", name="Watched answers")
+    table = page.get_by_role("region", name="Watched answers").first
     expect(table.get_by_text(shown["question"], exact=True)).to_be_visible()
     expect(table.get_by_text(shown["answer"], exact=True).first).to_be_visible()
 
