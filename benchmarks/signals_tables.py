@@ -115,12 +115,13 @@ def _chosen(result: Mapping[str, Any], column: str) -> dict[str, str]:
 def described(result: Mapping[str, Any]) -> str:
     """What was judged, in one sentence or two."""
     content = result["content_gold_share"]
+    margin = ", without the quarter that it adds to hesitant ones," if result["reading"] == "sharp" else ""
     inside = "" if content is None else f", {content:.1%} of them gold"
     return (
         f"`{result['samples']}`: {result['n_samples']} samples of {result['n_clusters']} authors or "
         f"subjects, {result['n_tokens']:,} tokens, {result['gold_share']:.1%} of them gold; "
         f"{result['n_content_tokens']:,} content-word tokens{inside}. Entropy reading: "
-        f"{result['reading']}. The default rule selects {result['selected_share']:.1%} of the tokens."
+        f"{result['reading']}. The default rule{margin} selects {result['selected_share']:.1%} of the tokens."
     )
 
 
