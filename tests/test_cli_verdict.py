@@ -38,7 +38,8 @@ def test_reports_give_the_same_as_the_run(call, run):
 
 def test_the_retrained_model_that_a_report_names_is_used(call, run):
     shown = json.loads(call("verdict", run.folder / "report.json", "--json").out)
-    assert shown["there"][0]["difference"]["method"] == "Newcombe, paired rows"
+    asked = next(c for c in shown["untested"] if c["sentence"].startswith("Asked the original questions"))
+    assert asked["difference"]["method"] == "Newcombe, paired rows"
 
 
 def test_attacks_in_the_folder_of_a_run_count(run):
@@ -49,7 +50,7 @@ def test_attacks_in_the_folder_of_a_run_count(run):
     (run.folder / ATTACKS_REPORT).write_text(json.dumps(values))
     save_verdict(run)
     stored = json.loads((run.folder / "verdict.json").read_text())
-    assert "72 of 72" in stored["there"][1]["sentence"]
+    assert "72 of 72" in stored["hidden"][0]["sentence"]
 
 
 def test_a_wider_margin_is_taken(call, run):

@@ -213,7 +213,7 @@ def use_report(run):
     comparison.metric_table(comparison.metric_rows(reports))
     for split in comparison.splits_of(reports.values()):
         comparison.question_rows(reports, split, comparison.row_metrics(reports.values(), split))
-    make_slides(Story(run.spec, {}, report, None, report, report))
+    make_slides(Story(run.spec, {}, report, None, report, run_verdict(run)))
 
 
 def use_metrics(run):
