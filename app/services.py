@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,7 @@ def run_state(run: Run) -> RunState:
 
 def story(run: Run) -> Story:
     """What is stored about a run and about the models to compare it with."""
-    spec = run.spec
+    spec = replace(run.spec, rule=run.rule)
     return Story(
         spec=spec,
         generations=run.generations,
@@ -474,7 +474,7 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
                 f'No token weights are stored for this run, and "{config.weighting}" recomputes them in '
                 "every step; run the unlearning again to get them."
             )
-        weights = scores.weights(make_rule(spec.rule)) if scores and config.uses_selection else None
+        weights = scores.weights(make_rule(run.rule)) if scores and config.uses_selection else None
         before, after = tasks.worker().model(run.start), tasks.worker().model(run.result)
         encodings = before.encode_all(fit_context(before, load(spec.samples), config.long))
         fixed = [row.numpy() for row in fixed_weights(encodings, weights, config)]

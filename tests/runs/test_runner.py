@@ -10,6 +10,7 @@ from filelock import FileLock
 from tests.runs.new_runs import ROWS, new_spec
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
+from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation import Verdict
@@ -56,6 +57,17 @@ def test_token_changes_show_the_weights_that_were_applied(store, samples, tiny_l
         assert change.weights.mean() == pytest.approx(1, abs=1e-5)  # satimp's, of mean 1 at every step
         assert len(set(change.weights.tolist())) > 2
         assert selected is None or change.weights.tolist() != selected[number].tolist()
+
+
+def test_a_threshold_that_the_scores_chose_is_recorded_and_shown(store, samples, tiny_lm, monkeypatch):
+    run = store.create(new_spec(samples, rule={"selection": "hard"}))
+    assert run.rule == {"selection": "hard"}
+    execute(run, lambda _: tiny_lm)
+    assert run.rule == {"selection": "hard", "threshold": run.scores.suggested_threshold}
+    monkeypatch.setattr(ScoreSet, "suggested_threshold", 0.0)  # of another version
+    changes = run.token_changes
+    applied = np.concatenate([change.weights for change in changes])
+    assert (np.concatenate(run.scores.weights(make_rule(run.rule)).weights) == applied).all()
 
 
 def test_a_given_score_set_is_used_as_it_is(store, samples, tiny_lm):

@@ -150,13 +150,13 @@ def _settings(run: Run) -> str:
     for number, earlier in enumerate(run.lineage, start=1):
         spec = earlier.spec
         config = earlier.resolved or dict(spec.config)
-        shown = {k: v for k, v in config.items() if v not in (None, {}, [])}
+        shown = {k: v for k, v in config.items() if k != "rule" and v not in (None, {}, [])}
         rows += [
             [str(number), name.rstrip("_"), value if isinstance(value, str) else json.dumps(value)]
             for name, value in {
                 "run": earlier.id,
                 "retained samples": set_title(spec.retain) if spec.retain else "none",
-                "token weights": dict(spec.rule),
+                "token weights": earlier.rule,
                 **shown,
             }.items()
         ]

@@ -226,6 +226,12 @@ class Run:
         return self._read("resolved.json") or {}
 
     @property
+    def rule(self) -> dict[str, Any]:
+        """The rule of its token weights, with the threshold that the scores chose once that is done."""
+        rule = self.resolved.get("rule")
+        return dict(rule) if isinstance(rule, dict) and rule else dict(self.spec.rule)
+
+    @property
     def token_changes(self) -> list[TokenChange] | None:
         """What it did to every token of the forget set, if it came that far.
 

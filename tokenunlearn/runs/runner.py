@@ -185,7 +185,8 @@ class _Execution:
             checkpoint_minutes=due.minutes,
         )
         self.run.set_state(status="running", phase="saving", done=0, total=1)
-        self.run.write("resolved.json", asdict(result.config) | {"trained": list(result.trained)})
+        rule = {"rule": dict(weights.rule)} if weights else {}
+        self.run.write("resolved.json", asdict(result.config) | {"trained": list(result.trained)} | rule)
         with new_folder(self.run.folder / "adapter", replaces=True) as folder:
             result.save_adapter(folder)
         left_out = "" if result.stopped == "cancelled" else self.measured(model, result, samples, retain)
