@@ -67,7 +67,8 @@ access.admit()
 with st.sidebar:
     chosen_source, stored, path = controls.scored_source()
 st.title("Unlearn")
-run_view.show_active(run_view.active_runs())
+active = run_view.active_runs()
+run_view.show_active(active)
 run_view.show_unstored()
 if "notice" in st.session_state:
     with st.container(border=True):
@@ -76,7 +77,9 @@ if stored is not None and path is not None:
     launch(chosen_source, stored, path)
 elif path is not None:
     controls.offer_scoring(chosen_source)
-ended = [(run, services.run_state(run)) for run in services.store().runs()]
+# A run that ends just now is shown once, as it was above; its card has the page run again.
+others = [run for run in services.store().runs() if run not in active]
+ended = [(run, services.run_state(run)) for run in others]
 run_view.show_damaged([run for run, state in ended if state.status == "damaged"])
 finished = [run for run, state in ended if not state.active and state.status != "damaged"]
 run_view.show_interrupted([run for run in finished[1:] if run.state.status == "interrupted"])

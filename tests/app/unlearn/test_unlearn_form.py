@@ -11,11 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from app import services, tasks
 from app.controls import Source
+from app.unlearn import run_view
 from app.unlearn.run_plan import Plan
 from app.unlearn.run_view import weights_text
 from app.unlearn.unlearn_form import OWN
 from tests.app.app_pages import shown
 from tests.app.unlearn.form import buttons, press, runs, wait_for_all, wait_for_checks
+from tests.runs.new_runs import new_spec
 from tests.stored_run import HOSTILE, write_run
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -161,6 +163,21 @@ def test_a_run_in_a_process_of_its_own_is_shown_and_cancelled_as_any_other(open_
     press(at, "Stop")
     wait_until(lambda: run.state.status == "stopped")
     assert run.adapter
+
+
+def test_a_run_that_ends_while_the_page_is_drawn_is_shown_once(open_page, scored, monkeypatch):
+    run = services.store().create(new_spec(scored["samples"], model=scored["model"]))
+    run.set_state(status="running", phase="training", done=1, total=3)
+    show_active = run_view.show_active
+
+    def end_after(active):
+        show_active(active)
+        run.set_state(status="completed")
+
+    monkeypatch.setattr(run_view, "show_active", end_after)
+    at = open_page("unlearn", **scored)
+    assert not at.exception
+    assert sum(run.id in text.value for text in at.text) == 1
 
 
 def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
