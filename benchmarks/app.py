@@ -169,7 +169,7 @@ def keep_runs(folder: Path, count: int) -> None:
         shutil.copytree(shipped, run)
         spec = json.loads((run / "spec.json").read_text(encoding="utf-8"))
         (run / "spec.json").write_text(json.dumps(spec | {"id": run.name, "label": f"run {number}"}))
-        (run / "adapter").mkdir()
+        (run / "adapter").mkdir(exist_ok=True)
 
 
 @contextmanager
