@@ -32,6 +32,7 @@ TRAPS = (
 TEXT = " ".join(TRAPS)
 SPAN = TRAPS[0]
 NAME = "Traps"
+FILE = f"{NAME}.jsonl"
 RUN = "20260101-100000-npo-hard-0001"
 
 
@@ -44,7 +45,7 @@ def address(app, app_folder) -> str:
         patch.setenv("TOKENUNLEARN_CACHE", str(app_folder / "cache"))
         patch.setenv("TOKENUNLEARN_RUNS", str(runs))
         row = {"id": "trap", "question": TEXT, "answer": TEXT, "span": [[0, len(SPAN)]]}
-        name = services.keep_upload((json.dumps(row) + "\n").encode(), f"{NAME}.jsonl")
+        name = services.keep_upload((json.dumps(row) + "\n").encode(), FILE)
         tokens = [*(f" {trap}" if i else trap for i, trap in enumerate(TRAPS)), "<|end|>"]
         count = range(len(tokens))
         trapped = sample(list(count), list(count), texts=tokens, name=TEXT)
@@ -153,7 +154,7 @@ def shows_everything(page, times: int = 1) -> None:
 def test_tokens(visit):
     from urllib.parse import quote
 
-    path = f"/tokens?samples={quote(services_name())}&threshold=0.5"
+    path = f"/tokens?samples={quote(FILE)}&threshold=0.5"
     page = visit(path, ".token")
     text = text_of(page)
     for trap in TRAPS:
@@ -167,15 +168,6 @@ def test_tokens(visit):
         page.wait_for_timeout(700)
         page.locator(IDLE).wait_for()
         inert(page)
-
-
-def services_name() -> str:
-    """What the box of samples shows for the upload; a kept file's name ends in the hash of its content."""
-    import hashlib
-
-    row = {"id": "trap", "question": TEXT, "answer": TEXT, "span": [[0, len(SPAN)]]}
-    digest = hashlib.sha256((json.dumps(row) + "\n").encode()).hexdigest()
-    return f"{NAME} ({digest[:4]})"
 
 
 def test_unlearn_card_and_watched_answers(visit):
@@ -199,7 +191,7 @@ def test_compare(visit, view):
 def test_data_and_its_tokens(visit):
     from urllib.parse import quote
 
-    page = visit(f"/data?set={quote(services_name())}", "text=Gold spans")
+    page = visit(f"/data?set={quote(FILE)}", "text=Gold spans")
     shows_everything(page)
     page.get_by_text("Show tokens").click()
     page.get_by_text("of them in the response").wait_for(timeout=480_000)  # the server imports torch first
