@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 import threading
@@ -139,6 +140,7 @@ class Worker:
         if source not in self._models:
             while len(self._models) >= MODELS_HELD:
                 self._models.popitem(last=False)
+                gc.collect()  # a model may lie in a circle of references
             self._models[source] = source.load()
         self._models.move_to_end(source)
         return self._models[source]
