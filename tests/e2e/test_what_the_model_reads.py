@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_the_panel_shows_tokens_and_findings_and_stays_open(app: str, page: Page):
-    page.goto(f"{app}/unlearn")
+    page.goto(f"{app}/unlearn?threshold=0.9")
     page.get_by_text("What the model reads").click()
     tokens = page.locator(".mi.text")
     expect(tokens).to_be_visible(timeout=400_000)  # the server imports torch first
