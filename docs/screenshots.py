@@ -1,6 +1,6 @@
 """Takes the pictures of the docs from the running app: ``python docs/screenshots.py [--all FOLDER]``.
 
-The page Compare shows the newest runs of the folder ``runs`` (or ``TOKENUNLEARN_RUNS``), so make one first.
+The page Compare shows the newest runs of the folder ``runs`` (or ``TOKENUNLEARN_RUNS``), else the shipped one.
 With ``--all`` every page is taken, wide and narrow, light and dark, into a folder of its own.
 
 Needs the packages of requirements-dev.txt and a Chromium (``CHROMIUM`` or on the PATH).
@@ -41,7 +41,7 @@ def settled(page: Page, address: str) -> None:
     page.goto(address)
     page.wait_for_selector("h1", timeout=60_000)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
-    page.wait_for_timeout(3000)
+    page.wait_for_timeout(12_000)
 
 
 def picture_name(page: str, size: str, scheme: str) -> str:
