@@ -1,6 +1,6 @@
 """Takes the pictures of the docs from the running app: ``python docs/screenshots.py [--all FOLDER]``.
 
-The page Compare shows the newest runs of the folder ``runs`` (or ``TOKENUNLEARN_RUNS``), else the shipped one.
+Compare shows the newest runs of the folder ``runs`` (or ``TOKENUNLEARN_RUNS``), else the shipped one.
 With ``--all`` every page is taken, wide and narrow, light and dark, into a folder of its own.
 
 Needs the packages of requirements-dev.txt and a Chromium (``CHROMIUM`` or on the PATH).
