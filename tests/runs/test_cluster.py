@@ -23,6 +23,7 @@ def test_without_ray_one_sentence_says_how_to_install_it(store, samples, monkeyp
     run = store.create(new_spec(samples))
     with pytest.raises(RunError, match=r"pip install \"tokenunlearn\[ray\]\""):
         next(carry_out([run], "local"))
+    assert (run.state.status, run.own) == ("failed", False)
 
 
 def test_machines_that_share_a_folder_have_locks_of_their_own(tmp_path, monkeypatch):

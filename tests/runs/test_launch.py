@@ -13,8 +13,9 @@ from tests.runs.new_runs import new_spec
 from tests.waiting import wait_until
 from tokenunlearn.errors import RunError
 from tokenunlearn.files import write_json
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import launch as launches
-from tokenunlearn.runs.launch import LOG, PROCESS, RunProcess, launch, log_of, stop
+from tokenunlearn.runs.launch import LOG, PROCESS, RunProcess, carry_out, launch, log_of, stop
 from tokenunlearn.runs.resume import resumable
 from tokenunlearn.runs.store import RunStore
 
@@ -46,6 +47,8 @@ def test_no_process_but_that_of_the_run_is_ended(owned_process, monkeypatch):
         "of another machine": replace(present, host="elsewhere"),
         "of the same number, later": replace(present, started=present.started - 60),
         "gone": replace(present, pid=2**22 + 1),
+        "no process": replace(present, pid=-5),
+        "no number of a process": replace(present, pid=2**80),
     }
     monkeypatch.setattr(launches, "_wait", lambda run, seconds: None)
     monkeypatch.setattr(psutil.Process, "terminate", lambda self: pytest.fail("ended a stranger"))
@@ -58,7 +61,33 @@ def test_no_process_but_that_of_the_run_is_ended(owned_process, monkeypatch):
     assert present.alive() == psutil.Process()
 
 
+def test_a_run_that_waits_is_not_stopped_by_ending_the_process_that_runs_another(owned_process, monkeypatch):
+    monkeypatch.setattr(launches, "_wait", lambda run, seconds: None)
+    for end in ("terminate", "kill"):
+        monkeypatch.setattr(psutil.Process, end, lambda self: pytest.fail("ended the process of another run"))
+    assert stop(owned_process).status == "queued"
+    assert owned_process.cancel_requested
+
+
+def test_a_waiting_run_that_is_cancelled_ends_between_two_steps_of_the_one_before(
+    store, samples, tiny_lm, monkeypatch, short_answers
+):
+    first, second, third = (store.create(new_spec(samples)) for _ in range(3))
+    waiting, seen = [second, third], []
+
+    def between():
+        if first.metrics and not seen:
+            second.request_cancel()
+        seen.extend([second.state.status] if first.metrics else [])
+
+    monkeypatch.setattr(ModelSource, "load", lambda source: tiny_lm)
+    assert carry_out(first, waiting, between).status == "completed"
+    assert (second.state.status, waiting) == ("cancelled", [third])
+    assert seen[:2] == ["queued", "cancelled"]
+
+
 def test_a_run_that_does_not_stop_is_ended_more_and_more_firmly(owned_process, monkeypatch):
+    owned_process.set_state(status="running")
     signals = []
     monkeypatch.setattr(launches, "_wait", lambda run, seconds: signals.append(seconds))
     monkeypatch.setattr(psutil.Process, "terminate", lambda self: signals.append("terminate"))
@@ -158,3 +187,8 @@ def test_two_processes_train_one_run_and_write_it_once(tmp_path, samples, tiny_f
 def test_processes_are_for_detached_runs(call, samples):
     refusal = call("unlearn", "--model", "demo", "--samples", samples, "--processes", "2")
     assert (refusal.code, "--processes is only for --detach" in refusal.err) == (2, True)
+
+
+def test_a_cluster_and_a_process_of_its_own_exclude_each_other(call, samples):
+    refusal = call("unlearn", "--model", "demo", "--samples", samples, "--detach", "--ray", "local")
+    assert (refusal.code, "--detach and --ray exclude each other" in refusal.err) == (2, True)

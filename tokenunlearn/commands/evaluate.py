@@ -22,6 +22,7 @@ from tokenunlearn.commands.console import (
     print_json,
     with_columns,
 )
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.files import check_writable
 from tokenunlearn.settings import LARGEST
 
@@ -103,6 +104,8 @@ def evaluate(
     check_suite(suite, limit)
     if depth:
         check_depth(suite, retrained)
+        if not source.adapters:
+            raise TokenUnlearnError("--depth needs --adapter: the start model is the one without it.")
     before: Report | str | None = start
     if before is None and source.adapters:
         *earlier, _ = source.adapters

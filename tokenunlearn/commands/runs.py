@@ -173,7 +173,11 @@ def runs_stop(
 
 
 @runs_app.command("log")
-def runs_log(run_id: str, lines: int = 40, out_folder: Out = Path("runs")) -> None:
+def runs_log(
+    run_id: str,
+    lines: Annotated[int, typer.Option(help="How many lines.", min=1)] = 40,
+    out_folder: Out = Path("runs"),
+) -> None:
     """Show the last lines that the process of a detached run printed."""
     from rich.text import Text
 
@@ -189,16 +193,17 @@ def runs_execute(run_ids: list[str], out_folder: Out = Path("runs")) -> None:
     """Carry out runs that another process has started this one for."""
     from functools import partial
 
-    from tokenunlearn.runs.launch import log_to, taken_over
-    from tokenunlearn.runs.runner import execute
+    from tokenunlearn.runs.launch import carry_out, log_to, taken_over
     from tokenunlearn.runs.store import RunStore
 
     store = RunStore(out_folder)
     with taken_over([store.get(run_id) for run_id in run_ids]) as runs:
-        for run in runs:
+        waiting = list(runs)
+        while waiting:
+            run = waiting.pop(0)
             log_to(run)
             with bars() as phase:
-                executed(run, partial(execute, run), phase)
+                executed(run, partial(carry_out, run, waiting), phase)
             show_ended(run)
 
 

@@ -196,6 +196,8 @@ def unlearn(
         configs = with_controls(configs)
     selection = selection or ("hard" if any(c.uses_selection for c in configs) else "uniform")
     needy = next((config for config in configs if config.needs_retain), None)
+    if detach and ray:
+        raise TokenUnlearnError("--detach and --ray exclude each other: Ray starts processes itself.")
     if processes > 1 and not detach:
         raise TokenUnlearnError("--processes is only for --detach; else start with `accelerate launch`.")
     if needy and not retain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.runs.launch import PROCESS, hand_over, take_over
@@ -29,16 +30,14 @@ def carry_out(runs: Sequence[Run], address: str, gpus: float | None = None) -> I
         gpus: GPUs of each run; by default one where the cluster has any.
 
     Raises:
-        RunError: If Ray is not installed, or the cluster cannot be reached.
+        RunError: If Ray is not installed, or the cluster cannot be reached; the runs have failed then.
     """
     try:
-        import ray
-    except ImportError:
-        raise RunError('Ray is not installed; install it with pip install "tokenunlearn[ray]".') from None
-    try:
-        ray.init(address=address, log_to_driver=False, include_dashboard=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise RunError(f'The Ray cluster "{address}" cannot be reached: {error}') from None
+        ray = _connected(address)
+    except RunError as error:
+        for run in runs:
+            end(run, status="failed", message=str(error))
+        raise
     for run in runs:
         (run.folder / PROCESS).unlink(missing_ok=True)
     try:
@@ -56,6 +55,23 @@ def carry_out(runs: Sequence[Run], address: str, gpus: float | None = None) -> I
             yield run
     finally:
         ray.shutdown()
+
+
+def _connected(address: str) -> ModuleType:
+    """Ray, connected to a cluster.
+
+    Raises:
+        RunError: If it is not installed, or the cluster cannot be reached.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise RunError('Ray is not installed; install it with pip install "tokenunlearn[ray]".') from None
+    try:
+        ray.init(address=address, log_to_driver=False, include_dashboard=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise RunError(f'The Ray cluster "{address}" cannot be reached: {error}') from None
+    return ray
 
 
 def _work(folder: str) -> None:

@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from tokenunlearn.folders import CHECKOUT
 from tokenunlearn.models.processes import is_main_process
 from tokenunlearn.runs.locks import release
 from tokenunlearn.runs.run import Run
-from tokenunlearn.runs.runner import end
+from tokenunlearn.runs.runner import end, end_cancelled, execute
 from tokenunlearn.runs.state import RunState
 from tokenunlearn.stored import read_json
 
@@ -66,7 +66,7 @@ class RunProcess:
 
     def alive(self) -> psutil.Process | None:
         """The process, if it runs on this machine."""
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, ValueError, OverflowError):  # the number may be no process's
             process = psutil.Process(self.pid)
             if self.host == platform.node() and abs(process.create_time() - self.started) < 1:
                 return process
@@ -162,6 +162,24 @@ def taken_over(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
         yield copies
 
 
+def carry_out(run: Run, waiting: list[Run], between: Callable[[], None]) -> RunState:
+    """Execute a run; those that wait for it and are cancelled meanwhile end at once.
+
+    Args:
+        run: The run.
+        waiting: Runs of this process that come later; what ends is taken off.
+        between: Called between units of work.
+    """
+
+    def look() -> None:
+        between()
+        for other in [other for other in waiting if other.cancel_requested]:
+            waiting.remove(other)
+            end_cancelled(other, "Cancelled before it started.")
+
+    return execute(run, between=look)
+
+
 def log_to(run: Run) -> None:
     """Have everything that this process prints from now on go to the log of a run."""
     with open(run.folder / LOG, "ab") as file:
@@ -192,6 +210,8 @@ def stop(run: Run, grace: float = GRACE) -> RunState:
 def end_process(run: Run, grace: float = GRACE) -> RunState:
     """Wait until a run that was asked to stop has ended, and end its process if it does not.
 
+    A run that waits is left alone: its process works on another one, and ends it between two steps of that.
+
     Args:
         run: The run.
         grace: Seconds to wait, then from SIGTERM to SIGKILL, then for its end.
@@ -200,7 +220,7 @@ def end_process(run: Run, grace: float = GRACE) -> RunState:
     process = owner.alive() if owner else None
     _wait(run, grace)
     for finish in (process.terminate, process.kill) if process else ():
-        if run.state.active:
+        if run.state.status == "running":
             with suppress(psutil.Error):
                 finish()
             _wait(run, grace)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from tests.evaluation.conftest import make_sample
 from tests.tiny_models import build_lm
@@ -70,12 +72,19 @@ def test_a_model_of_another_size_is_refused(tiny_lm, tiny_tokenizer, retrained, 
 
 
 @pytest.mark.slow
-def test_evaluate_takes_depth(call, tiny_folder, retrained):
-    words = ("--model", tiny_folder, "--retrained", retrained, "--limit", "2", "--depth", "--json", "-")
-    done = call("evaluate", *words)
+def test_evaluate_takes_depth(call, tiny_folder, tiny_lm, retrained, tmp_path):
+    fresh = get_peft_model(copy.deepcopy(tiny_lm.model), LoraConfig(target_modules=["q_proj"]))
+    fresh.save_pretrained(tmp_path / "adapter")  # of a fresh adapter, which changes nothing yet
+    words = ("--model", tiny_folder, "--adapter", tmp_path / "adapter", "--retrained", retrained)
+    done = call("evaluate", *words, "--limit", "2", "--depth", "--json", "-")
     assert done.code == 0, done.err
     depth = done.json["metrics"]["forget/depth"]
     assert depth["value"] == 0 and math.isclose(depth["retrained"], 1.0)
+
+
+def test_evaluate_refuses_depth_of_a_model_against_itself(call, tiny_folder, retrained):
+    done = call("evaluate", "--model", tiny_folder, "--retrained", retrained, "--depth")
+    assert done.code == 2 and "--depth needs --adapter" in done.sentence
 
 
 def test_evaluate_refuses_depth_without_a_retrained_model(call, tiny_folder):
