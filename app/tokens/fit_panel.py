@@ -16,7 +16,8 @@ from app.tokens import mends
 from tokenunlearn.attribution.answer_fit import whole_words
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.runs.check import Finding, Inspection, named
-from tokenunlearn.runs.fit import Fit, Threshold, minutes
+from tokenunlearn.runs.cost import duration_text
+from tokenunlearn.runs.fit import Fit, Threshold
 from tokenunlearn.training.settings import UnlearnSettings
 
 TIMED = "fit_timed"
@@ -144,5 +145,5 @@ def _time(source: Source, fit: Fit) -> None:
         return
     inspection: Inspection | None = background.result(services.inspect(*asked))
     if inspection is not None and inspection.cost is not None:
-        seconds = inspection.cost.time([UnlearnSettings()])
-        _row(Finding("time", "note", f"A run with the default settings trains for {minutes(seconds)}."), [])
+        spent = duration_text(inspection.cost.time([UnlearnSettings()]))
+        _row(Finding("time", "note", f"A run with the default settings trains for about {spent}."), [])

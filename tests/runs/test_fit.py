@@ -12,7 +12,7 @@ import tokenunlearn as tu
 from tests.app.scores import sample, score_set
 from tokenunlearn.attribution.selection import HardSelection
 from tokenunlearn.folders import ASSETS
-from tokenunlearn.runs.fit import fit, minutes
+from tokenunlearn.runs.fit import fit
 from tokenunlearn.runs.retained import fitting_retained, untrained
 
 
@@ -75,11 +75,6 @@ def test_it_is_plain_json_with_the_time():
     assert values["seconds"] == 840 and values["unknown"] == ["unknown"]
     assert values["findings"][-1]["sentence"] == "Training takes about 14 min."
     assert [a["known"] for a in values["answers"]] == [True, True, False]
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(3, "less than a minute"), (60, "1 min"), (5400, "90 min")])
-def test_times_are_minutes(seconds, text):
-    assert minutes(seconds) == text
 
 
 @pytest.mark.parametrize(

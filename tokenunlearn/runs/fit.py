@@ -17,6 +17,7 @@ from tokenunlearn.attribution.answer_fit import (
 from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
 from tokenunlearn.errors import NothingSelectedError
 from tokenunlearn.runs.check import Finding, finding_json, named, nothing_selected
+from tokenunlearn.runs.cost import duration_text
 from tokenunlearn.runs.retained import Retained, fitting_retained
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _findings(fit: Fit) -> Iterator[Finding]:
     retained = fit.retained
     yield Finding("retained set", "note", f"Retained set: {retained.name}. {retained.reason}")
     if fit.seconds is not None:
-        yield Finding("time", "note", f"Training takes about {minutes(fit.seconds)}.")
+        yield Finding("time", "note", f"Training takes about {duration_text(fit.seconds)}.")
 
 
 def _unknown(fit: Fit) -> str:
@@ -160,8 +161,3 @@ def _unknown(fit: Fit) -> str:
         f"({named(fit.unknown)}): their {what} cost it {min(values):.1f} to {max(values):.1f} nats a token "
         f"(limit: {limit:g}), so there is nothing to forget in them."
     )
-
-
-def minutes(seconds: float) -> str:
-    """A time in words: "less than a minute", "14 min"."""
-    return "less than a minute" if seconds < 60 else f"{seconds / 60:,.0f} min"

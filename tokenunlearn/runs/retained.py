@@ -64,6 +64,6 @@ def fitting_retained(model: str, samples: str) -> Retained:
         return Retained(EVERYDAY, f"{never}; it knows {share} of the everyday facts in {EVERYDAY}.")
     return Retained(
         EVERYDAY,
-        f"{never}; {EVERYDAY} holds everyday facts that most instruction-tuned models know. Check it with: "
+        f"{never}; {EVERYDAY} holds everyday facts; whether the model knows them shows: "
         f"python -m tokenunlearn check --model {model} --samples {EVERYDAY}.",
     )
