@@ -22,8 +22,9 @@ SETS = {
 }
 # Everyday facts, which a model that was trained on none of the suites may know as well.
 EVERYDAY = "authors:world_facts"
-# Share of them that a model knows, by their gold spans.
-KNOWN_EVERYDAY = {"smollm2": 0.71}
+# Model -> everyday facts that its greedy answers (models/generation.py) state whole, and how many were asked. Of
+# SmolLM2's 75 of 120 the 95 % interval (Wilson) is 54 to 71 %.
+KNOWN_EVERYDAY = {"smollm2": (75, 120)}
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def fitting_retained(model: str, samples: str) -> Retained:
         return Retained(name, f"{model} was trained on it, so it shows what unlearning would damage.")
     never = f"{model} was not trained on authors:retain90"
     if model in KNOWN_EVERYDAY:
-        share = f"{100 * KNOWN_EVERYDAY[model]:.0f} %"
-        return Retained(EVERYDAY, f"{never}; it knows {share} of the everyday facts in {EVERYDAY}.")
+        stated, asked = KNOWN_EVERYDAY[model]
+        return Retained(EVERYDAY, f"{never}; it states {stated} of the {asked} everyday facts in {EVERYDAY}.")
     return Retained(
         EVERYDAY,
         f"{never}; {EVERYDAY} holds everyday facts; whether the model knows them shows: "
