@@ -22,8 +22,8 @@ SETS = {
 }
 # Everyday facts, which a model that was trained on none of the suites may know as well.
 EVERYDAY = "authors:world_facts"
-# Model -> everyday facts that its greedy answers state whole, and how many there are. Of SmolLM2 these are 54 to
-# 71 % (95 % interval, Wilson).
+# Model -> everyday facts that its greedy answers state whole, and how many there are.
+# SmolLM2: 54 to 71 % (95 % interval, Wilson).
 KNOWN_EVERYDAY = {"smollm2": (75, 120)}
 
 
