@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import access, rail
+from app import access, rail, turns
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.folders import ASSETS
@@ -33,8 +33,9 @@ st.html(
 access.admit()
 place = st.container(key=rail.KEY)
 access.show_role()
-try:
-    page.run()
-except TokenUnlearnError as error:
-    show_error(error)
-rail.show(place, page.url_path or "overview")
+with turns.turn():
+    try:
+        page.run()
+    except TokenUnlearnError as error:
+        show_error(error)
+    rail.show(place, page.url_path or "overview")

@@ -1,6 +1,6 @@
 """The page: selection on the server, a slider dragged in the browser, cold start, pages with much on them.
 
-    python -m benchmarks.app [--parts selection drag cold pages] [--quick]
+    python -m benchmarks.app [--parts selection drag cold sample pages] [--quick]
 
 The app is served by a process of its own with folders of its own, and looked at with headless Chromium; times
 in the browser are the browser's. What is shown is real: scores of the demo model, the shipped run. Writes
@@ -12,6 +12,8 @@ drag        the threshold's slider gets one input event a frame, from 0.05 to 0.
             where the selected tokens differ from the frame before, once its layout is done.
 cold        a server is started, and when it answers a browser: until the text is tinted, and its heatmap
             drawn.
+sample      the key J on Tokens: until the next sample's tokens are there, alone and while the same server
+            trains.
 pages       a warm server with many runs and samples: from a click on the page's name, by a visitor who has
             seen it before, and from a link in a fresh browser context.
 """
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
 
 FORGET = "authors:forget10"
-PARTS = ("selection", "drag", "cold", "pages")
+PARTS = ("selection", "drag", "cold", "sample", "pages")
 TOKENS, RESPONSE, SAMPLES, RUNS = 5_000, 512, 500, 100
 PATIENCE = 180_000  # ms that a page may take before the measurement is given up
 VIEWPORT = {"width": 1360, "height": 900}
@@ -264,6 +266,51 @@ def measure_cold(repeats: int) -> dict[str, Any]:
     return {name: spread(values) for name, values in stretches.items()}
 
 
+# Milliseconds from the key J until the text of the view is another one.
+NEXT_SAMPLE = """async (view) => {
+  const root = view.getRootNode();
+  const text = () => root.querySelector(".text")?.textContent;
+  const before = text();
+  const begun = performance.now();
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
+  while (!text() || text() === before) await new Promise(requestAnimationFrame);
+  return performance.now() - begun;
+}"""
+
+
+def measure_sample(folder: Path, repeats: int) -> dict[str, Any]:
+    """Seconds until the next sample is shown, alone and beside a run."""
+    seconds: dict[str, Any] = {}
+    with served(folder) as address, chromium() as browser:
+        page = new_page(browser)
+        page.goto(f"{address}/tokens")
+        page.locator(".token").first.wait_for()
+        settle(page)
+        for where in ("alone", "beside a run"):
+            if where != "alone":
+                start_run(browser, address, folder)
+            taken = []
+            for _ in range(4 * repeats + 1):  # the first is a warm-up
+                taken.append(page.locator(".token-view").first.evaluate(NEXT_SAMPLE) / 1000)
+                page.wait_for_timeout(500)
+            seconds[where] = spread(taken[1:])
+    return seconds
+
+
+def start_run(browser: Browser, address: str, folder: Path) -> Path:
+    """Start the recommended run on its page and return its folder once it trains."""
+    page = new_page(browser)
+    page.goto(f"{address}/unlearn")
+    page.get_by_role("button", name="Start", exact=True).click()
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not (metrics := list((folder / "runs").glob("*/metrics.jsonl"))):
+        if time.monotonic() > deadline:
+            raise TimeoutError("The run did not come to its first step.")
+        time.sleep(0.2)
+    page.context.close()
+    return metrics[0].parent
+
+
 # Page -> its address and what is drawn below its table or text, and on no other of these pages
 PAGES = {
     "Compare": ("compare", "[data-testid=stMultiSelect]"),
@@ -319,6 +366,7 @@ def main() -> None:
         "selection": lambda _: measure_selection(10 * repeats),
         "drag": lambda folder: measure_drag(folder, repeats),
         "cold": lambda _: measure_cold(repeats),
+        "sample": lambda folder: measure_sample(folder, repeats),
         "pages": lambda folder: measure_pages(folder, repeats, runs, samples),
     }
     results = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out.exists() else {}

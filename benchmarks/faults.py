@@ -1,4 +1,4 @@
-"""Faults against runs: killed processes, full disks, exploding losses, damaged files, a model that is gone.
+"""Faults against runs: killed processes, full disks, exploding losses, damaged files, clocks that jump.
 
     python -m benchmarks.faults [--kills 60] [--seed 0] [--json]
 
@@ -10,8 +10,9 @@ wrong      runs whose status afterwards was not the truth, or readers that faile
 lost       runs that could not be read any more, or did not end with the weights of an undisturbed run
 recovered  runs that went on to their end with the same weights, to 1e-6
 
-The disk is full for a process whose files may not grow: a limit of the operating system, set in a phase.
-Writes ``benchmarks/results/faults.json`` and ``docs/reliability.md``.
+What the processes do is in :mod:`benchmarks.fault_processes`; faults that need the rights of root or
+libfaketime are left out without them. Writes ``benchmarks/results/faults.json`` and
+``docs/reliability.md``.
 """
 
 from __future__ import annotations
@@ -19,14 +20,12 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,9 +36,11 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.numpy import load_file
 
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, reliability
+from benchmarks.fault_processes import FAKETIME, OWN_MOUNTS, OWNERS, SAME_PID, kill, started
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import git_revision, versions
+from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.doctor import examine, mend
 from tokenunlearn.runs.locks import release
 from tokenunlearn.runs.run import Run
@@ -51,26 +52,6 @@ PHASES = ("loading", "scoring", "training", "comparing tokens", "generating")
 CONFIG = {"objective": "npo", "steps": 12, "batch_size": 2, "retain_batch_size": 2, "train": "lora"}
 GARBAGE = b"\x00{]not json\xff\n"
 TOLERANCE = 1e-6
-PAGE = RESULTS.parent.parent / "docs" / "reliability.md"
-TEXT = """# Reliability
-
-`python -m benchmarks.faults` meets a run of 12 steps on the demo model with each of these faults, each in
-a process of its own, then mends the store with `runs doctor` and resumes what was interrupted. A fault
-counts as *wrong* where a run's status was not the truth or a reader failed, as *lost* where a run could
-not be read or did not end with the weights of an undisturbed run, to 1e-6 on the CPU, and as *recovered*
-where it did.
-
-{table}
-
-Kills come at uniformly random moments of a run that takes {seconds_alone:g} s alone, starting and loading
-included. The disk is full from the start of a phase on (each once): the operating system then refuses
-every byte of the process. Runs that explode have to fail and keep finite weights; a damaged file has to
-be named, and must not touch the run next to it.
-
-Not tried here: a full memory, clocks that jump, network file systems, Windows, GPUs, and killed servers
-with visitors; liveness does not depend on process ids or clocks, since whoever carries out a run holds a
-lock on it.
-"""
 
 
 @dataclass
@@ -84,11 +65,19 @@ class Count:
     recovered: int = 0
 
 
-def new_run(store: RunStore, samples: str, **config: Any) -> Run:
+@dataclass(frozen=True)
+class Weights:
+    """What a run ends with that nothing disturbs, and its seconds."""
+
+    values: dict[str, np.ndarray]
+    seconds: float
+
+
+def new_run(store: RunStore, model: str = "demo", **config: Any) -> Run:
     """A queued run of a few steps that leaves a checkpoint every fourth."""
     spec = RunSpec.new(
-        model="demo",
-        samples=samples,
+        model=model,
+        samples=FORGET,
         retain=RETAIN,
         rule={"selection": "hard", "threshold": 0.8},
         config=CONFIG | config,
@@ -99,31 +88,11 @@ def new_run(store: RunStore, samples: str, **config: Any) -> Run:
     return run
 
 
-def work(root: str, fault: str, phase: str) -> None:
-    """What a process of its own does: carry out what has not ended, or meet a full disk in a phase."""
-    from tokenunlearn.runs.resume import resumable
-    from tokenunlearn.runs.runner import execute
-
-    def disk_full() -> None:
-        if run.state.phase == phase:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-
-    for run in RunStore(root).runs():
-        if resumable(run):
-            execute(RunStore(root).resume(run.id), between=disk_full if fault == "full" else None)
-
-
-def started(root: Path, fault: str = "", phase: str = "") -> subprocess.Popen[bytes]:
-    """A process that carries out the runs of a store."""
-    command = [sys.executable, "-m", "benchmarks.faults", "--work", str(root), fault, phase]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
+@contextmanager
+def new_store() -> Iterator[RunStore]:
+    """A store in a folder of its own, which is deleted afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield RunStore(Path(folder) / "runs")
 
 
 def weights(run: Run) -> dict[str, np.ndarray]:
@@ -131,13 +100,16 @@ def weights(run: Run) -> dict[str, np.ndarray]:
     return load_file(run.folder / "adapter" / "adapter_model.safetensors")
 
 
-def recover(store: RunStore, count: Count, expected: dict[str, np.ndarray]) -> None:
+def recover(
+    store: RunStore, count: Count, expected: dict[str, np.ndarray], inside: tuple[str, ...] = ()
+) -> None:
     """Mend and resume what a fault has left, and count what came of it."""
+    count.tried += 1
     for run in store.runs():
         if run.state.active or run.state.status == "damaged":
             count.wrong += 1
     mend(examine(store))
-    started(store.root).wait()
+    started(store.root, inside=inside).wait()
     for run in store.runs():
         try:
             same = run.state.status == "completed" and all(
@@ -149,55 +121,72 @@ def recover(store: RunStore, count: Count, expected: dict[str, np.ndarray]) -> N
         count.lost += not same
 
 
-def kills(count: Count, number: int, draw: random.Random, samples: str, alone: float) -> Iterator[RunStore]:
-    """Stores in which the process was killed at a random moment of a run."""
+def killed(
+    fault: str, number: int, owner: str, draw: random.Random, expected: Weights, inside: tuple[str, ...] = ()
+) -> Count:
+    """Kill processes at random moments of their runs."""
+    count = Count(fault)
     for _ in range(number):
-        with tempfile.TemporaryDirectory() as folder:
-            store = RunStore(folder)
-            new_run(store, samples)
-            process = started(store.root)
-            time.sleep(draw.uniform(0.0, 1.1 * alone))
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            count.tried += 1
-            yield store
+        with new_store() as store:
+            new_run(store)
+            process = started(store.root, owner, inside=inside)
+            time.sleep(draw.uniform(0.0, 1.1 * expected.seconds))
+            kill(process)
+            recover(store, count, expected.values, inside)
+    return count
 
 
-def full_disks(count: Count, samples: str) -> Iterator[RunStore]:
-    """Stores in which no file could grow from a phase on."""
+def failing(fault: str, name: str, expected: Weights, inside: tuple[str, ...] = ()) -> Count:
+    """Have something fail from the start of each phase on."""
+    count = Count(fault)
     for phase in PHASES:
-        with tempfile.TemporaryDirectory() as folder:
-            store = RunStore(folder)
-            new_run(store, samples)
-            started(store.root, "full", phase).wait()
-            count.tried += 1
-            yield store
+        with new_store() as store:
+            new_run(store)
+            started(store.root, fault=name, phase=phase, inside=inside).wait()
+            recover(store, count, expected.values)
+    return count
 
 
-def explosions(count: Count, samples: str) -> None:
+def model_gone(expected: Weights) -> Count:
+    """Take a model away while a run waits: it has to fail, and to go on when the model is back."""
+    count = Count("model folder gone")
+    with new_store() as store:
+        model = store.root.parent / "model"
+        shutil.copytree(ASSETS / "models" / "demo", model)
+        run = new_run(store, str(model))
+        model.rename(model.with_name("gone"))
+        started(store.root).wait()
+        count.wrong += run.state.status != "failed" or str(model) not in run.state.message
+        model.with_name("gone").rename(model)
+        recover(store, count, expected.values)
+    return count
+
+
+def explosions() -> Count:
     """Runs whose learning rate destroys the model: they must fail, and keep weights that are finite."""
+    count = Count("loss or weights explode")
     for rate in (1e3, 1e30):
-        with tempfile.TemporaryDirectory() as folder:
-            store = RunStore(folder)
-            run = new_run(store, samples, learning_rate=rate)
+        with new_store() as store:
+            run = new_run(store, learning_rate=rate)
             started(store.root).wait()
             count.tried += 1
             count.wrong += run.state.status != "failed"
             finite = run.adapter is None or all(np.isfinite(values).all() for values in weights(run).values())
             count.lost += not finite
             count.recovered += finite
+    return count
 
 
-def damages(count: Count, whole: Path) -> None:
+def damages(whole: Path) -> Count:
     """Each file of an ended run in turn holds garbage: it must be named, its neighbor be as before."""
+    count = Count("a file of a run holds garbage")
     files = [
         path.relative_to(whole)
         for path in sorted(whole.rglob("*"))
         if path.is_file() and path.suffix != ".md"
     ]
     for file in files:
-        with tempfile.TemporaryDirectory() as folder:
-            store = RunStore(folder)
+        with new_store() as store:
             for name in ("damaged", "sound"):
                 shutil.copytree(whole, store.root / name)
             (store.root / "damaged" / file).write_bytes(GARBAGE)
@@ -213,56 +202,56 @@ def damages(count: Count, whole: Path) -> None:
                 sound_again = False
             count.recovered += bool(sound_again)
             count.lost += not sound_again
+    return count
 
 
-def write_page(result: dict[str, Any]) -> None:
-    """Renew the page of the docs."""
-    rows = [[count.pop("fault"), *map(str, count.values())] for count in map(dict, result["faults"])]
-    table = tables.markdown(["fault", "tried", "wrong", "lost", "recovered"], rows)
-    PAGE.write_text(TEXT.format(table=table, seconds_alone=result["seconds_alone"]), encoding="utf-8")
+def faults(number: int, draw: random.Random) -> tuple[list[Count], float]:
+    """Make every fault; what came of each, and the seconds of a run that nothing disturbs."""
+    root = not os.geteuid()
+    with new_store() as store:
+        run = new_run(store)
+        begun = time.monotonic()
+        started(store.root).wait()
+        expected = Weights(weights(run), time.monotonic() - begun)
+        counts = [damages(run.folder)]
+    names = {"command": "command line", "server": "server", "detached": "process of its own"}
+    for k, owner in enumerate(OWNERS):
+        share = (number + k) // len(OWNERS)
+        counts.append(killed(f"{names[owner]} killed (kill -9)", share, owner, draw, expected))
+    counts.append(failing("disk full in a phase", "full", expected))
+    counts.append(failing("out of memory in a phase", "memory", expected))
+    if root:
+        counts.append(failing("store read-only in a phase", "readonly", expected, OWN_MOUNTS))
+        counts.append(
+            killed("container restarted, same process number", 3, "command", draw, expected, SAME_PID)
+        )
+    if FAKETIME:
+        counts.append(failing("clock jumps in a phase", "clock", expected))
+    counts += [explosions(), model_gone(expected)]
+    return counts, expected.seconds
 
 
 def main(
     number: Annotated[int, typer.Option("--kills", help="Processes to kill.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed of the moments.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    worker: Annotated[tuple[str, str, str], typer.Option("--work", hidden=True)] = ("", "", ""),
 ) -> None:
-    """Make every fault, count, and write the result; or be the process that meets one."""
-    if worker[0]:
-        work(*worker)
-        return
-    draw = random.Random(seed)
-    samples = FORGET
-    with tempfile.TemporaryDirectory() as folder:
-        store = RunStore(folder)
-        run = new_run(store, samples)
-        begun = time.monotonic()
-        started(store.root).wait()
-        alone = time.monotonic() - begun
-        expected = weights(run)
-        killed, full = Count("process killed (kill -9)"), Count("disk full in a phase")
-        exploded, damaged = Count("loss or weights explode"), Count("a file of a run holds garbage")
-        for left in kills(killed, number, draw, samples, alone):
-            recover(left, killed, expected)
-        for left in full_disks(full, samples):
-            recover(left, full, expected)
-        explosions(exploded, samples)
-        damages(damaged, run.folder)
+    """Make every fault, count, and write the result."""
+    counts, alone = faults(number, random.Random(seed))
     result = {
         "seconds_alone": round(alone, 1),
         "phases": PHASES,
-        "faults": [asdict(count) for count in (killed, full, exploded, damaged)],
+        "faults": [asdict(count) for count in counts],
         "versions": versions(),
         "git_revision": git_revision(),
     }
     (RESULTS / "faults.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    write_page(result)
+    reliability.write_page()
     if as_json:
         sys.stdout.write(json.dumps(result, indent=2) + "\n")
         return
     table = Table("fault", "tried", "wrong", "lost", "recovered")
-    for count in (killed, full, exploded, damaged):
+    for count in counts:
         table.add_row(count.fault, *(str(value) for value in list(asdict(count).values())[1:]))
     Console().print(table)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ come from the command named above each table. The figures are not typed in; the 
 """
 
 
-def _machine(row: dict[str, Any]) -> str:
-    m = row["machine"]
-    device = m["gpu"] or f"{m['cores']} cores ({m['processor']}), {m['threads']} threads"
-    return f"{device}, torch {m['torch']}, load {m['load']} before and {row['load_after']} after"
+def _machines(rows: Iterable[dict[str, Any]]) -> str:
+    """Each kind of machine once, with the loads before and after its measurements."""
+    loads: dict[str, list[float]] = {}
+    for row in rows:
+        m = row["machine"]
+        device = m["gpu"] or f"{m['cores']} cores ({m['processor']}), {m['threads']} threads"
+        loads.setdefault(f"{device}, torch {m['torch']}", []).extend([m["load"], row["load_after"]])
+    return "; ".join(f"{name}, load {min(load):.1f} to {max(load):.1f}" for name, load in loads.items())
 
 
 def _subject(row: dict[str, Any], what: str = "model") -> str:
@@ -110,7 +115,7 @@ long was measured once. Memory is the process's peak above that of an empty one,
 
 {masking_table(rows)}
 
-Measured on {"; ".join(dict.fromkeys(_machine(row) for row in rows))}.
+Measured on {_machines(rows)}.
 """
 
 
@@ -118,7 +123,7 @@ def _steps_section(result: dict[str, Any]) -> str:
     rows = result["rows"]
     sizes = "; ".join(
         f"{_subject(r)}, {r['train']}: {r['forget']} + {r['retain']} samples, {r['tokens']:,} tokens "
-        f"of which {r['response_tokens']:,} are responses, in {r['passes']} passes, {_machine(r)}"
+        f"of which {r['response_tokens']:,} are responses, in {r['passes']} passes"
         for r in rows
     )
     return f"""## One unlearning step, NPO + KL
@@ -133,7 +138,7 @@ threads, which other work on the machine changes less. Losses differ by at most 
 
 {steps_table(rows)}
 
-Measured: {sizes}.
+Measured: {sizes}; {_machines(rows)}.
 """
 
 
@@ -164,7 +169,7 @@ samples. A quarter of each is its response. Two processes have one thread each, 
 
 {markdown(header, lines)}
 
-Measured on {"; ".join(dict.fromkeys(_machine(row) for row in result["rows"]))}.
+Measured on {_machines(result["rows"])}.
 """
 
 
@@ -188,9 +193,12 @@ def app_table(result: dict[str, Any]) -> str:
     if cold := result.get("cold"):
         row("cold start: server answers, after its start", cold["server"], "s", "")
         row("cold start: text tinted, after that", cold["text"], "s", "")
-        row("cold start: first heatmap drawn, after the server answers", cold["heatmap"], "s", "< 5 s")
+        row("cold start: first heatmap drawn, after the server answers", cold["heatmap"], "s", "< 3 s")
         row("cold start: the same without starting the browser", cold["heatmap_from_address"], "s", "")
         row("cold start: CPU s of server and browser, both starts included", cold["cpu_seconds"], "s", "")
+    if sample := result.get("sample"):
+        row("next sample shown after its key, alone", sample["alone"], "s", "< 0.3 s")
+        row("next sample shown after its key, beside a run", sample["beside a run"], "s", "< 1 s")
     if pages := result.get("pages"):
         sizes = dict.fromkeys(("Tokens", "Data"), f"{pages['samples']} samples")
         for name in ("Compare", "Tokens", "Data"):
@@ -202,7 +210,6 @@ def app_table(result: dict[str, Any]) -> str:
 
 
 def _app_section(result: dict[str, Any]) -> str:
-    machines = "; ".join(f"{name}: {_machine(part)}" for name, part in result.items())
     browser = result.get("drag", {}).get("browser", "")
     return f"""## The page
 
@@ -213,7 +220,29 @@ warm; the visitor who clicks has seen the page before, the new one has an empty 
 
 {app_table(result)}
 
-Measured: {machines}.
+Measured on {_machines(result.values())}.
+"""
+
+
+def _threads_section(result: dict[str, Any]) -> str:
+    taken = {(row["model"], row["busy"], row["threads"]): row["seconds"] for row in result["rows"]}
+    models = dict.fromkeys(row["model"] for row in result["rows"])
+    numbers = sorted({row["threads"] for row in result["rows"]})
+    lines = [
+        [model, "a process that multiplies matrices" if busy else "nothing"]
+        + [f"{taken[model, busy, number]:.2f}" for number in numbers]
+        for model in models
+        for busy in (False, True)
+    ]
+    header = ["model", "beside", *(f"s, {number} thread{'s' * (number > 1)}" for number in numbers)]
+    return f"""## Threads
+
+`python -m benchmarks.threads`: default scores of {result["samples"]} samples, once each, on
+{result["machine"]["cores"]} cores. Threads that wait for each other lose little alone and most of the time
+beside other work, a small model more than a large one. So a model below 20 million parameters gets one
+thread, and a larger one the cores that are idle when it is loaded; `OMP_NUM_THREADS` wins over both.
+
+{markdown(header, lines)}
 """
 
 
@@ -221,6 +250,7 @@ SECTIONS = {
     "masking": _masking_section,
     "steps": _steps_section,
     "scaling": _scaling_section,
+    "threads": _threads_section,
     "app": _app_section,
 }
 

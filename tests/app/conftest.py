@@ -37,6 +37,8 @@ def home(tmp_path, monkeypatch, short_answers) -> Iterator[Path]:
     active = [run for run in services.store().runs() if run.state.active]
     for run in active:
         (run.folder / "cancel").touch()
+    for task in tasks.known().values():
+        task.cancel()
     wait_until(lambda: not any(run.state.active for run in active))
     wait_until(lambda: not any(task.running for task in tasks.known().values()))
     start_anew()

@@ -21,8 +21,7 @@ def whole(tmp_path, tiny_lm):
 
 
 def test_each_damaged_file_is_named_and_its_neighbor_is_as_before(whole):
-    count = faults.Count("damages")
-    faults.damages(count, whole.folder)
+    count = faults.damages(whole.folder)
     assert count.tried > 4 and count.recovered == count.tried
     assert count.wrong == count.lost == 0
 
@@ -30,13 +29,12 @@ def test_each_damaged_file_is_named_and_its_neighbor_is_as_before(whole):
 def test_a_reader_that_misses_a_damage_is_counted(whole, monkeypatch):
     monkeypatch.setattr(faults, "examine", lambda store: [])
     monkeypatch.setattr(faults.Run, "damage", [])
-    count = faults.Count("damages")
-    faults.damages(count, whole.folder)
+    count = faults.damages(whole.folder)
     assert 0 < count.wrong < count.tried
 
 
 def test_a_run_with_other_weights_is_lost(whole, monkeypatch):
-    monkeypatch.setattr(faults, "started", lambda root: type("Ended", (), {"wait": lambda self: 0})())
+    monkeypatch.setattr(faults, "started", lambda root, inside: type("Ended", (), {"wait": lambda self: 0})())
     monkeypatch.setattr(faults, "weights", lambda run: {"a": np.ones(2)})
     store = RunStore(whole.folder.parent)
     same, other = faults.Count("same"), faults.Count("other")
