@@ -58,6 +58,7 @@ def one_sentence(error):
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=4))
+@pytest.mark.slow
 def test_any_settings_are_settings_or_refused(values):
     try:
         settings = UnlearnSettings.from_settings(values)
@@ -70,6 +71,7 @@ def test_any_settings_are_settings_or_refused(values):
 
 
 @given(st.dictionaries(NAMES, st.lists(VALUES, max_size=3), max_size=4))
+@pytest.mark.slow
 def test_any_grid_is_a_grid_or_refused(values):
     try:
         assert 0 < len(make_grid(values)) <= 100
@@ -82,6 +84,7 @@ def test_any_grid_is_a_grid_or_refused(values):
         st.sampled_from(["selection", "threshold", "temperature", "top_share"]) | ANY_TEXT, VALUES
     )
 )
+@pytest.mark.slow
 def test_any_rule_is_a_rule_or_refused(described):
     try:
         rule = make_rule({"selection": "hard"} | described)
@@ -93,6 +96,7 @@ def test_any_rule_is_a_rule_or_refused(described):
 
 
 @given(JSON)
+@pytest.mark.slow
 def test_any_selector_is_a_selector_or_refused(value):
     with pytest.raises(TokenUnlearnError):
         Selector.from_json(value, "The selector")
@@ -107,6 +111,7 @@ LINKS = st.dictionaries(
 
 
 @given(LINKS)
+@pytest.mark.slow
 def test_any_link_gives_settings_that_work_and_names_what_it_leaves_out(link):
     base = state.defaults(SCORES)
     settings, faults = state.from_text(link, base, SCORES)
@@ -156,6 +161,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.slow
 def test_any_file_is_samples_or_refused(name):
     @given(damaged(FILES[name]))
     def holds(content):

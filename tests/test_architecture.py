@@ -20,10 +20,12 @@ def back():
     return {(i.file, i.target) for i in architecture.imports() if i.points_back}
 
 
+@pytest.mark.slow
 def test_imports_point_one_way():
     assert back() - EXCEPTIONS == set()
 
 
+@pytest.mark.slow
 def test_no_exception_is_left_over():
     assert EXCEPTIONS - back() == set()
 
@@ -76,6 +78,7 @@ def test_an_import_of_a_room_below_is_fine(written):
     assert written(pages__x="from app import services") == [("pages", "app", False)]
 
 
+@pytest.mark.slow
 def test_the_page_is_current():
     current = architecture.PAGE.read_text(encoding="utf-8")
     assert current == architecture.page(), "run python -m tools.architecture"

@@ -88,6 +88,7 @@ def test_exponent_is_the_slope_of_a_power_law():
     assert exponent([1, 2, 4, 8], [3.0, 12.0, 48.0, 192.0]) == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 def test_the_page_compares_masking_with_ours_and_says_what_is_not_measured(tmp_path, monkeypatch):
     def contender(seconds, **more):
         of = {"median": seconds, "min": seconds, "max": 2 * seconds, "n": 5}

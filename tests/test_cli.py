@@ -76,6 +76,7 @@ def test_help_and_bare_call_list_the_commands(call):
     assert call("no-such-command").code == 2
 
 
+@pytest.mark.slow
 def test_help_never_loads_torch():
     modules = imported_by("tokenunlearn", "unlearn", "--help")
     assert "typer" in modules and "torch" not in modules
@@ -121,6 +122,7 @@ def test_unlearn_keeps_everything_in_the_run_s_folder(unlearned):
     assert {row["question"] for row in run.generations["forget"]} == {row["question"] for row in ROWS}
 
 
+@pytest.mark.slow
 def test_unlearn_takes_the_score_set_that_score_made(call, model, samples, tmp_path):
     path = tmp_path / "scores.parquet"
     assert call("score", "--model", model, "--samples", samples, "--out", path).code == 0
@@ -133,6 +135,7 @@ def test_unlearn_takes_the_score_set_that_score_made(call, model, samples, tmp_p
     assert run.spec.score_hash == run.scores.hash == ScoreSet.load(path).hash
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_table_or_the_report(call, model, tmp_path, monkeypatch, unlearned):
     words = ("evaluate", "--model", model, "--adapter", unlearned / "adapter", "--limit", "2")
     shown = call(*words)
@@ -167,6 +170,7 @@ def test_runs_are_listed_shown_and_deleted(call, unlearned):
     assert "There is no run" in call("runs", "show", name, *out).sentence
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_exits_with_1_and_keeps_its_last_good_weights(call, model, samples, tmp_path):
     words = (
         "unlearn",
@@ -313,6 +317,7 @@ def test_a_sample_longer_than_the_context_is_named(call, model, tmp_path):
     assert not (tmp_path / "s.parquet").exists()
 
 
+@pytest.mark.slow
 def test_long_samples_are_cut_when_asked(call, model, tmp_path):
     path = tmp_path / "long.jsonl"
     rows = [{"question": "Who?", "answer": "One of many. " * 200}, ROWS[0]]
@@ -341,6 +346,7 @@ def test_every_assistant_turn_is_a_sample_on_request(call, model, tmp_path):
     assert refused.sentence == "Error: --all-turns is only for your own files and datasets on the Hub."
 
 
+@pytest.mark.slow
 def test_columns_are_mapped_and_held_by_the_run(call, model, tmp_path):
     path = tmp_path / "own.jsonl"
     rows = [{"frage": row["question"], "antwort": row["answer"]} for row in ROWS]
@@ -432,6 +438,7 @@ def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, t
     assert run.adapter is not None
 
 
+@pytest.mark.slow
 def test_a_run_waits_for_the_device_and_says_for_whom(call, model, samples, tmp_path):
     words = ["unlearn", "--model", model, "--samples", samples, "--retain", retained(samples), *QUICK]
     (tmp_path / "runs").mkdir()
@@ -477,6 +484,7 @@ def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_pat
     assert run.adapter is not None
 
 
+@pytest.mark.slow
 def test_module_and_exit_code_of_a_process(tmp_path):
     process = subprocess_of("runs", "show", "nothing", "--out-folder", tmp_path)
     out, err = process.communicate(timeout=120)
@@ -504,6 +512,7 @@ def test_a_run_goes_on_from_another_with_the_model_that_it_left(call, model, unl
     assert before.nll_before == pytest.approx(after.nll_after, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_evaluate_loads_the_whole_chain(call, unlearned, continued):
     printed = call("evaluate", "--adapter", continued, "--limit", "2", "--json", "-").json
     run = RunStore(continued.parent).get(continued.name)

@@ -68,6 +68,7 @@ def call():
     return called
 
 
+@pytest.mark.slow
 def test_fit_learns_what_the_library_learns(call, model, samples, tmp_path):
     path = tmp_path / "selector.json"
     words = ("selector", "fit", "--samples", samples, "--model", model, "--out", path, "--name", "houses")
@@ -122,6 +123,7 @@ def test_some_signals_are_enough(call, model, samples, tmp_path):
         call(*words, "entropy,luck")
 
 
+@pytest.mark.slow
 def test_signals_on_request_are_measured_learned_and_used(call, model, samples, tmp_path):
     fitted, path = tmp_path / "s.json", tmp_path / "scores.parquet"
     given = ("--model", model, "--samples", samples, "--prefix", "--base-model", model)
@@ -184,6 +186,7 @@ QUICK = ("--steps", "1", "--batch-size", "2", "--regularizer", "none")
 
 
 @pytest.mark.parametrize("scored", [False, True])
+@pytest.mark.slow
 def test_unlearn_takes_the_weights_from_the_selector(call, model, samples, fitted, tmp_path, scored):
     path = tmp_path / "scores.parquet"
     call("score", "--model", model, "--samples", samples, "--out", path)

@@ -80,6 +80,7 @@ def test_wrong_settings_are_refused_in_one_sentence(arguments, extra, message):
     assert message in str(result.exception)
 
 
+@pytest.mark.slow
 def test_what_is_watched_is_kept_with_the_run(arguments, tmp_path):
     watch = ["--watch-every", "1", "--watch-samples", "2", "--watch-question", "Who?"]
     result = CliRunner().invoke(app, [*arguments, "--selection", "uniform", *watch])
@@ -92,6 +93,7 @@ def test_what_is_watched_is_kept_with_the_run(arguments, tmp_path):
     assert "watch every" in str(refused.exception)
 
 
+@pytest.mark.slow
 def test_a_grid_with_controls_is_one_run_and_one_line_each(arguments, tmp_path):
     extra = ["--learning-rate", "5e-4,1e-3", "--with-controls", "--threshold", "0.3", "--label", "mine"]
     result = CliRunner().invoke(app, [*arguments, *extra], env={"COLUMNS": "400"})
@@ -117,6 +119,7 @@ def test_a_cancelled_run_ends_its_grid(arguments, tmp_path, monkeypatch):
     assert len(RunStore(tmp_path / "runs").runs()) == 1
 
 
+@pytest.mark.slow
 def test_a_grid_prints_its_runs_as_one_list(arguments, tmp_path):
     extra = ["--selection", "uniform", "--set", "beta=0.1,0.2", "--seed", "3", "--json"]
     result = CliRunner().invoke(app, [*arguments, *extra])

@@ -22,6 +22,7 @@ def run(tmp_path):
     return Run(shutil.copytree(SHIPPED.folder, tmp_path / "runs" / SHIPPED.id))
 
 
+@pytest.mark.slow
 def test_a_run_by_folder_or_id_has_its_stored_verdict(call, run):
     for words in ((str(run.folder),), (run.id, "--out", str(run.folder.parent))):
         shown = call("verdict", *words)
@@ -30,6 +31,7 @@ def test_a_run_by_folder_or_id_has_its_stored_verdict(call, run):
         assert "Kept\n- Of 648 retained questions" in shown.out
 
 
+@pytest.mark.slow
 def test_reports_give_the_same_as_the_run(call, run):
     report, attacks = run.folder / "report.json", run.folder / ATTACKS_REPORT
     models = ("--start", "demo", "--retrained", "demo-retrained", "--attacks", attacks)

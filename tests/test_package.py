@@ -41,6 +41,7 @@ def test_importing_loads_neither_torch_nor_streamlit():
     assert modules <= loaded and HEAVY & loaded == set()
 
 
+@pytest.mark.slow
 def test_what_the_pages_are_drawn_with_does_not_wait_for_torch():
     modules = (module(path) for path in (ROOT / "app").rglob("[a-z]*.py"))
     assert HEAVY & imported_by("tests.workers.imports", *modules) == {"streamlit"}
@@ -59,6 +60,7 @@ def test_data_sets_know_no_model():
         ("pages", {"torch", "transformers"}),
     ],
 )
+@pytest.mark.slow
 def test_imports_point_one_way(folder, forbidden):
     wrong = {
         str(path.relative_to(ROOT)): found

@@ -42,6 +42,7 @@ def faults(path: Path):
                 yield keyword
 
 
+@pytest.mark.slow
 def test_no_file_loads_pickles_or_runs_remote_code():
     assert {str(path): found for path in SOURCES if (found := [*faults(path)])} == {}
 

@@ -237,6 +237,7 @@ def test_what_a_viewer_may_not_do_is_refused_in_the_action(request, run, who, na
 
 @pytest.mark.parametrize("who", ["as_viewer", "as_demo"])
 @pytest.mark.parametrize("page", PAGES)
+@pytest.mark.slow
 def test_a_viewer_sees_every_page_without_the_buttons_that_change_something(request, run, who, page):
     request.getfixturevalue(who)
     at = visit(page)

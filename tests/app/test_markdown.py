@@ -48,6 +48,7 @@ def test_compare_reads_no_label_model_or_split_of_a_run_as_markdown(home, view):
 
 
 @pytest.mark.parametrize("page", ["overview", "unlearn", "present", "system"])
+@pytest.mark.slow
 def test_other_pages_read_no_label_as_markdown(home, page):
     write_run(home, RUN, HOSTILE)
     assert "loud" not in read_as_markdown(visit(page))

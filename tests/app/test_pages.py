@@ -297,6 +297,7 @@ def test_unlearn_starts_a_run_in_the_background_and_shows_its_end(open_page, unl
     assert at.get("plotly_chart")
 
 
+@pytest.mark.slow
 def test_a_second_run_is_queued_and_starts_when_the_first_is_cancelled(open_page, unlearn_page, samples):
     at = unlearn_page
     set_up(at, Steps=10_000)
@@ -317,6 +318,7 @@ def test_a_second_run_is_queued_and_starts_when_the_first_is_cancelled(open_page
     assert "stopped" in everything and "completed" in everything
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_fails_the_run_and_good_weights_stay(
     open_page, unlearn_page, scored, samples
 ):

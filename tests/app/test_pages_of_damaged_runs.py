@@ -31,6 +31,7 @@ def damaged(home):
 
 
 @pytest.mark.parametrize("page", ["overview", "tokens", "unlearn", "compare", "present", "data"])
+@pytest.mark.slow
 def test_every_page_opens_beside_damaged_runs(damaged, open_page, page):
     text = shown(open_page(page))
     if page in ("overview", "compare"):
@@ -41,6 +42,7 @@ def test_every_page_opens_beside_damaged_runs(damaged, open_page, page):
 
 
 @pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
+@pytest.mark.slow
 def test_runs_with_damaged_files_are_compared_and_say_so(damaged, open_page, monkeypatch, view):
     monkeypatch.setattr("app.services.ask_models", lambda *_: ended_task())
     text = shown(open_page("compare", view=view, runs=[IDS[i] for i in (0, 3, 4, 5, 6)]))
@@ -48,6 +50,7 @@ def test_runs_with_damaged_files_are_compared_and_say_so(damaged, open_page, mon
         assert sentence in text
 
 
+@pytest.mark.slow
 def test_a_damaged_run_is_deleted_on_the_page(damaged, open_page):
     at = open_page("unlearn")
     at.button(key=f"discard-{IDS[1]}").click().run()

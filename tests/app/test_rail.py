@@ -75,6 +75,7 @@ def way(**marks: str) -> list[Step]:
         ("system", "see the tokens"),
     ],
 )
+@pytest.mark.slow
 def test_every_page_has_the_five_steps_and_leads_a_newcomer_on(enter, page, target):
     at = enter(page)
     assert list(states(at)) == list(NAMES.values())

@@ -132,6 +132,7 @@ def check(cases):
 
 
 @pytest.mark.parametrize("name", [n for n in SETS if n != "long"])
+@pytest.mark.slow
 def test_importance_and_weights_agree_under_every_mix(name):
     scores = SETS[name]
     base = state.defaults(scores)
@@ -139,6 +140,7 @@ def test_importance_and_weights_agree_under_every_mix(name):
 
 
 @pytest.mark.parametrize("name", list(SETS))
+@pytest.mark.slow
 def test_every_rule_agrees(name):
     scores = SETS[name]
     base = state.defaults(scores)
@@ -161,6 +163,7 @@ def test_a_response_forced_out_entirely_has_no_weight():
     check([(scores, replace(state.defaults(scores), overrides=overrides, **rule)) for rule in RULES])
 
 
+@pytest.mark.slow
 def test_the_read_out_agrees():
     scores = SETS["several"]
     for rule in RULES:

@@ -48,6 +48,7 @@ def test_shares_of_answer_and_fact():
     assert (plain.selected, plain.coverage, plain.fact_nll) == (0, None, None)
 
 
+@pytest.mark.slow
 def test_every_shipped_answer_is_known():
     for path in sorted((ASSETS / "scores").glob("*.parquet")):
         scores = ScoreSet.load(path)

@@ -148,6 +148,7 @@ def test_the_selected_share_nears_the_budget(seed, budget):
     assert scores[apart].mean() > scores[~apart].mean() + 0.01
 
 
+@pytest.mark.slow
 def test_retain_conflict_lowers_the_scores_of_what_looks_retained():
     forget, nll, retain, retain_nll, _ = clusters(0)
     means = []

@@ -67,6 +67,7 @@ def test_prefix_is_shared_in_each_family(family_lm, family, operator):
         ),  # a recurrent state has no positions to keep
     ],
 )
+@pytest.mark.slow
 def test_other_architectures_run_whole_and_exactly(family_lm, monkeypatch, family, changes):
     lm = family_lm(family, **changes)
     passes = spy(monkeypatch)

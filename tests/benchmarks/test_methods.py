@@ -87,6 +87,7 @@ def test_what_the_docs_say_of_rmu_is_in_the_results(path):
     assert row.split(" | ") == [f"{mean(run[f'{part}/gold_span'] for run in runs):.2f}" for part in parts]
 
 
+@pytest.mark.slow
 def test_the_figure_has_a_panel_for_each_model(tmp_path):
     path = tmp_path / "methods.png"
     results = [result(npo={r: [(0.1, 0.4)] for r in RULES}), result("demo-neox", rmu={"hard": [(0.9, 0.5)]})]

@@ -137,6 +137,7 @@ def test_runs_with_other_settings_than_the_last_are_not_compared():
     assert comparable([old, diverged, *new]) == new
 
 
+@pytest.mark.slow
 def test_a_run_with_equal_settings_is_not_repeated(case, tmp_path, monkeypatch):
     monkeypatch.setattr(selectivity, "PATH", tmp_path / "selectivity.json")
     calls = []

@@ -63,6 +63,7 @@ def pairs(split):
 
 
 @pytest.mark.parametrize("split", COUNTS)
+@pytest.mark.slow
 def test_whole_counts_and_names(tofu, split):
     samples = tu.load_samples(f"tofu:{split}")
     assert len(samples) == COUNTS[split] == len({s.id for s in samples})
@@ -123,6 +124,7 @@ def bounds_are_sound(text, spans):
 
 
 @pytest.mark.parametrize("split", ["forget10", "retain_perturbed", "real_authors", "world_facts"])
+@pytest.mark.slow
 def test_rows_with_perturbed_answers_have_aligned_spans(tofu, split):
     samples = tu.load_samples(f"tofu:{split}")
     for s in samples:
@@ -150,6 +152,7 @@ def test_rows_without_perturbed_answers_have_no_spans(tofu, split):
     assert not any(s.span or s.paraphrased_span for s in tu.load_samples(f"tofu:{split}"))
 
 
+@pytest.mark.slow
 def test_rows_are_read_once_for_each_folder(tofu, monkeypatch, tmp_path):
     first = tu.load_samples("tofu:forget10")[0]
     assert tu.load_samples("tofu:forget05_perturbed")[-1] is tu.load_samples("tofu:forget10")[-1]

@@ -140,6 +140,7 @@ def test_a_difference_that_is_not_significant_is_no_level():
     attacks=st.dictionaries(st.sampled_from(["prefix", "probe", "int4", "odd one"]), st.integers(0, 100)),
     retrained=st.integers(0, 100),
 )
+@pytest.mark.slow
 def test_nothing_is_called_gone_that_an_attack_brings_back(plain, attacks, retrained):
     page = judged(plain, attacks, retrained, 100)
     highest = max([plain, *attacks.values()])

@@ -37,6 +37,7 @@ def config(**changes):
 
 
 @pytest.mark.parametrize("train", ["full", "lora"])
+@pytest.mark.slow
 def test_watching_changes_neither_steps_nor_weights(tiny_lm, samples, train):
     records = []
     watcher = Watcher(WatchSettings(2), tiny_lm, samples, samples, 5, records.append)
@@ -51,6 +52,7 @@ def test_watching_changes_neither_steps_nor_weights(tiny_lm, samples, train):
         assert a.equal(b)
 
 
+@pytest.mark.slow
 def test_what_is_recorded_is_what_the_model_says_at_that_step(tiny_lm, samples):
     records = []
     settings = WatchSettings(1, questions=("Who lives in house 2?", "Who?"))
@@ -74,6 +76,7 @@ def test_what_is_recorded_is_what_the_model_says_at_that_step(tiny_lm, samples):
         assert record["memory"]["bytes"] > 10**7
 
 
+@pytest.mark.slow
 def test_spans_told_rise_when_the_model_learns_them(tiny_lm, samples):
     """Descent instead of ascent: the same measure goes from nothing to everything."""
     from tokenunlearn.training.finetune import finetune

@@ -143,6 +143,7 @@ def test_settings_that_come_with_the_model_change_nothing(own_lm):
     assert own_lm.model.generation_config is own
 
 
+@pytest.mark.slow
 def test_a_long_neighbour_does_not_shorten_an_answer(family_lm):
     lm = family_lm("llama", max_position_embeddings=48)
     together = generate(lm, QUESTIONS, max_new_tokens=40)
@@ -209,6 +210,7 @@ def test_sampling_draws_from_the_models_own_distribution(tiny_lm):
     assert share == pytest.approx(probs[top].item(), abs=0.06)
 
 
+@pytest.mark.slow
 def test_demo_answers_in_a_batch_as_one_by_one_and_ends_its_turn():
     lm = load_model("demo", device="cpu")
     questions = [s.question for s in load_samples("authors:forget10").spread(3)]

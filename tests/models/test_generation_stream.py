@@ -38,6 +38,7 @@ def test_history_and_prefix_are_read_as_by_generate(tiny_lm):
     )
 
 
+@pytest.mark.slow
 def test_the_shipped_model_is_surprised_by_its_answer_as_scoring_says():
     lm = load_model("demo", device="cpu")
     for sample in load_samples("authors:forget10").spread(2):

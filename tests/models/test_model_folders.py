@@ -49,6 +49,7 @@ def test_adapters_on_adapters_are_merged_in_order(folder, adapter, tiny_lm, tmp_
     assert torch.equal(logits_of(lm), logits_of(expected)) and lm.revision == expected.revision
 
 
+@pytest.mark.slow
 def test_the_base_may_be_a_preset(tmp_path):
     start = load_model("demo", device="cpu")
     run = tu.unlearn(start, [SAMPLE], regularizer="none", train="lora", steps=1)

@@ -88,6 +88,7 @@ def test_memory_of_the_process_is_limited(process):
     assert psutil.Process(child).memory_info().rss < 200e6
 
 
+@pytest.mark.slow
 def test_a_stopped_process_is_replaced(process):
     with pytest.raises(ValueError, match="did not end"):
         process.render(LOOPS, [TURN], {})

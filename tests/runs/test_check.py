@@ -36,6 +36,7 @@ def with_template(lm, template, **changes):
     return replace(lm, tokenizer=tokenizer, **changes)
 
 
+@pytest.mark.slow
 def test_demo_with_its_authors_is_in_order():
     lm = tu.load_model("demo")
     forget, retain = tu.load_samples("authors:forget10"), tu.load_samples("authors:retain90")

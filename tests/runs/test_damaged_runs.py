@@ -281,6 +281,7 @@ def whole(tmp_path_factory) -> Run:
 
 
 @pytest.mark.parametrize("name", USES)
+@pytest.mark.slow
 def test_no_damage_to_a_file_is_more_than_a_sentence(whole, name):
     path = whole.folder / name
     sound = path.read_bytes()

@@ -98,6 +98,7 @@ def test_an_interrupted_run_gets_its_final_state(store, status):
     assert not run.lock.exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_meanwhile_is_not_marked(store):
     run = store.get(IDS[1])
     interrupt(run)

@@ -43,6 +43,7 @@ def other_process(store, does):
 
 
 @pytest.mark.parametrize("does", ["queued", "running"])
+@pytest.mark.slow
 def test_a_killed_process_leaves_its_run_interrupted(store, does):
     with other_process(store, does) as (process, run):
         wait_until(lambda: run.state.status == does)
@@ -68,6 +69,7 @@ def test_a_process_with_the_same_number_owns_nothing(store):
     assert run.state.status == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_device_trains_one_run_at_a_time_over_all_processes(store, monkeypatch):
     monkeypatch.setattr(runner._Execution, "go", fake_execution())
     monkeypatch.setattr(runner, "default_device", lambda: "cpu")

@@ -81,6 +81,7 @@ def assert_same(run, expected):
 
 
 @pytest.mark.parametrize("train", ["full", "lora"])
+@pytest.mark.slow
 def test_a_run_killed_in_training_ends_as_an_uninterrupted_one(store, samples, tiny_lm, train):
     changes = {"config": CONFIG | {"train": train}, "checkpoints": EVERY, "watch": {"every": 3}}
     expected = completed(store, samples, tiny_lm, **changes)
@@ -94,6 +95,7 @@ def test_a_run_killed_in_training_ends_as_an_uninterrupted_one(store, samples, t
     assert_same(run, expected)
 
 
+@pytest.mark.slow
 def test_scores_are_not_made_again_and_a_scoring_goes_on_with_the_samples_it_has(
     store, samples, tiny_lm, monkeypatch
 ):
@@ -115,6 +117,7 @@ def test_scores_are_not_made_again_and_a_scoring_goes_on_with_the_samples_it_has
 
 
 @pytest.mark.parametrize("phase", ["comparing tokens", "generating", "measuring requests", "evaluating"])
+@pytest.mark.slow
 def test_what_was_measured_after_training_is_not_measured_again(store, samples, tiny_lm, phase):
     changes = {"config": CONFIG, "evaluate": 2}  # no checkpoint is due before the last step
     expected = completed(store, samples, tiny_lm, **changes)
@@ -132,6 +135,7 @@ def test_what_was_measured_after_training_is_not_measured_again(store, samples, 
     assert not set(order[: order.index(phase)]) & set(phases)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_and_drops_what_was_measured_of_its_earlier_weights(store, samples, tiny_lm):
     expected = completed(store, samples, tiny_lm, config=CONFIG)
     run = store.create(new_spec(samples, config=CONFIG))
@@ -144,6 +148,7 @@ def test_a_stopped_run_goes_on_and_drops_what_was_measured_of_its_earlier_weight
     assert run.token_changes is not None and run.report is None
 
 
+@pytest.mark.slow
 def test_a_failed_run_goes_on_once_the_fault_is_gone(store, samples, tiny_lm, monkeypatch):
     expected = completed(store, samples, tiny_lm, config=CONFIG, checkpoints=EVERY)
     run = store.create(new_spec(samples, config=CONFIG, checkpoints=EVERY))
@@ -201,6 +206,7 @@ def test_a_resumed_run_that_is_cancelled_before_it_goes_on_stays_stopped(
     wait_until(lambda: not long.state.active)
 
 
+@pytest.mark.slow
 def test_without_checkpoints_an_interrupted_run_begins_again(store, samples, tiny_lm):
     changes = {"config": CONFIG, "checkpoints": {"every": 0}, "watch": {"every": 2}}
     expected = completed(store, samples, tiny_lm, **changes)
@@ -211,6 +217,7 @@ def test_without_checkpoints_an_interrupted_run_begins_again(store, samples, tin
     assert_same(run, expected)
 
 
+@pytest.mark.slow
 def test_damaged_checkpoints_never_stop_a_resume(store, samples, tiny_lm):
     expected = completed(store, samples, tiny_lm, config=CONFIG, checkpoints=EVERY)
     run = store.create(new_spec(samples, config=CONFIG, checkpoints=EVERY))

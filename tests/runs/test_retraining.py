@@ -46,6 +46,7 @@ def mean_nll(lm, samples):
     return torch.cat(response_nll(lm, lm.encode_all(tu.load_samples(samples)))).mean().item()
 
 
+@pytest.mark.slow
 def test_the_twins_differ_in_the_forget_set_alone(base, sets, tmp_path):
     retain, forget = sets
     phases = {}
@@ -64,6 +65,7 @@ def test_the_twins_differ_in_the_forget_set_alone(base, sets, tmp_path):
     assert mean_nll(models["both"], forget) < mean_nll(models["twin"], forget) - 0.3
 
 
+@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_weights(base, sets, tmp_path):
     for number, name in enumerate(("one", "two")):
         torch.manual_seed(number)

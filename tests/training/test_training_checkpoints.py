@@ -66,6 +66,7 @@ def assert_same(one, other):
     ],
     ids=["full", "lora", "hard", "soft", "weights made in the step", "a dual variable", "few modules"],
 )
+@pytest.mark.slow
 def test_a_repeated_call_ends_as_an_uninterrupted_one(tiny_lm, tmp_path, rule, more):
     weights = token_weights(tiny_lm, rule) if rule else None
     settings = SETTINGS | more
@@ -142,6 +143,7 @@ def test_a_training_stopped_on_request_goes_on_from_its_last_step(tiny_lm, tmp_p
 
 
 @pytest.mark.parametrize("steps", [14, 40], ids=["judged at its end", "ended by the guard"])
+@pytest.mark.slow
 def test_the_collapse_guard_goes_on_with_its_start_strikes_and_good_weights(tiny_lm, tmp_path, steps):
     settings = SETTINGS | {
         "objective": "gradient_ascent",

@@ -94,6 +94,7 @@ def test_the_oldest_answers_are_dropped(monkeypatch):
     assert [prompt.question for _, prompt in streamed_answers.answers()] == ["2", "3"]
 
 
+@pytest.mark.slow
 def test_a_link_fills_in_the_question_and_asks_nobody(home, open_page, asked):
     write_run(home, RUN, "run")
     at = open_page("compare", view="Ask", runs=[RUN], ask="Who are you?")

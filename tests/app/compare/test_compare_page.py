@@ -53,6 +53,7 @@ def generate(at: AppTest) -> None:
 SHIPPED = RunStore(ASSETS / "runs", read_only=True).runs()[0]
 
 
+@pytest.mark.slow
 def test_compare_begins_with_the_verdict_of_the_chosen_run(runs):
     shown = " ".join(element.proto.body for element in opened().get("html"))
     verdict = services.run_verdict(SHIPPED)
@@ -125,6 +126,7 @@ def test_the_table_lists_every_run_with_the_chosen_ones_marked(three):
     assert list(table["status"]) == ["completed"] * 4
 
 
+@pytest.mark.slow
 def test_many_runs_are_paged(runs):
     for i in range(15):
         write_run(runs, f"20260101-1000{i:02d}-npo-hard-0001", f"run {i}")

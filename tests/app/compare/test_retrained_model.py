@@ -160,6 +160,7 @@ def trained_run(home, model, samples):
     return run
 
 
+@pytest.mark.slow
 def test_the_retrained_model_is_trained_and_the_run_evaluated_beside_it(trained_run, model):
     config = RetrainSettings(steps=2, batch_size=1)
     task = services.train_retrained(trained_run, model, config, None)

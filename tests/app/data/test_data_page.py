@@ -79,6 +79,7 @@ def test_unsaved_changes_are_given_up_only_when_asked_to(at):
     assert at.session_state["rows"][0]["id"] == load_samples("authors:forget10")[0].id
 
 
+@pytest.mark.slow
 def test_edits_survive_a_visit_to_another_page(at):
     at.selectbox(key="set").select("authors:forget05").run()
     first = load_samples("authors:forget05")[0]

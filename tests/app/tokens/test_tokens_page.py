@@ -189,6 +189,7 @@ def idle_worker(submitted):
     )
 
 
+@pytest.mark.slow
 def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
     monkeypatch.setattr(tasks, "worker", lambda: idle_worker([]))
     name = selectors.fit(shipped)

@@ -20,6 +20,7 @@ def interrupted(home, model, samples):
     return sorted(runs, key=lambda run: run.id)
 
 
+@pytest.mark.slow
 def test_interrupted_runs_are_offered_and_not_started_by_themselves(open_page, interrupted):
     text = shown(open_page("unlearn"))
     assert "1 interrupted" in text  # the other is the last run
@@ -28,6 +29,7 @@ def test_interrupted_runs_are_offered_and_not_started_by_themselves(open_page, i
         assert run.state.status == "interrupted"
 
 
+@pytest.mark.slow
 def test_one_is_resumed_by_its_button(open_page, interrupted):
     at = open_page("unlearn")
     at.button(key=f"resume-{interrupted[0].id}").click().run()
@@ -37,6 +39,7 @@ def test_one_is_resumed_by_its_button(open_page, interrupted):
     assert interrupted[1].state.status == "interrupted"
 
 
+@pytest.mark.slow
 def test_all_are_resumed_at_once_the_oldest_first(open_page, interrupted, home):
     write_run(home, "20990101-100000-npo-hard-0001", "the last run")
     at = open_page("unlearn")
@@ -48,6 +51,7 @@ def test_all_are_resumed_at_once_the_oldest_first(open_page, interrupted, home):
     assert interrupted[0].state.started <= interrupted[1].state.started
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_resumed_where_it_has_a_checkpoint(open_page, home):
     run = write_run(home, "20260102-100000-npo-hard-0002", "a run")
     run.set_state(status="stopped")

@@ -34,6 +34,7 @@ def test_memory_and_time_of_a_run_are_shown_before_it_starts(open_page, scored):
     assert "4 runs, one after another" in shown(at)
 
 
+@pytest.mark.slow
 def test_the_card_is_called_recommended_until_a_setting_is_changed(open_page):
     at = open_page("unlearn")
     assert at.subheader[0].value == "Recommended run"
@@ -47,6 +48,7 @@ def test_the_card_says_when_nothing_is_retained_or_evaluated(open_page):
     assert "<b>nothing</b>" in text and "no evaluation" in text
 
 
+@pytest.mark.slow
 def test_a_weighting_of_its_own_takes_the_place_of_the_selected_tokens(open_page):
     text = card(open_page("unlearn", weighting="wga"))
     assert "made in each step" in text and "selected" not in text
@@ -58,6 +60,7 @@ def test_names_on_the_card_are_no_markup(open_page, scored, monkeypatch):
     assert "<script" not in card(open_page("unlearn", **scored | {"samples": HOSTILE, "retain": HOSTILE}))
 
 
+@pytest.mark.slow
 def test_the_same_run_is_started_a_second_time_only_after_asking(open_page, scored):
     at = open_page("unlearn", **scored)
     press(at, "Start")
@@ -75,6 +78,7 @@ def test_the_same_run_is_started_a_second_time_only_after_asking(open_page, scor
     wait_for_all()
 
 
+@pytest.mark.slow
 def test_another_run_is_not_asked_about(open_page, scored):
     at = open_page("unlearn", **scored)
     press(at, "Start")
@@ -84,6 +88,7 @@ def test_another_run_is_not_asked_about(open_page, scored):
     wait_for_all()
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_is_started_again_without_asking(open_page, scored):
     at = open_page("unlearn", **scored)
     press(at, "Start")
@@ -107,6 +112,7 @@ def test_a_run_that_begins_loads_its_model_and_waits_for_none(open_page, scored,
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 def test_a_run_that_waits_says_for_what_and_in_which_place(open_page, scored):
     at = open_page("unlearn", **scored | {"steps": "9000", "seed": "0, 1, 2", "label": "mine"})
     press(at, "Start 3 runs")

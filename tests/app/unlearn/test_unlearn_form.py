@@ -42,6 +42,7 @@ def demo_scores() -> ScoreSet:
     return ScoreSet.load(ASSETS / "scores" / "demo-authors-forget10.parquet")
 
 
+@pytest.mark.slow
 def test_lists_of_values_are_a_grid_that_is_counted_queued_and_carried_out(open_page, scored):
     at = open_page("unlearn", seed="0, 1", watch_every="1", label="pair", **scored)
     assert "The grid has 2 runs" in shown(at)
@@ -69,6 +70,7 @@ def test_a_forget_set_brings_the_retained_set_that_goes_with_it_until_another_is
     assert at.selectbox(key="retain").value == "authors:retain95"
 
 
+@pytest.mark.slow
 def test_another_model_brings_its_own_sets(open_page):
     at = open_page("unlearn", model="demo", samples="authors:forget05", retain="authors:retain90")
     at.selectbox(key="model").set_value("demo-alchemy").run()
@@ -132,6 +134,7 @@ def test_models_and_samples_are_looked_at_once(open_page, scored):
     assert [*tasks.known()] == [key]
 
 
+@pytest.mark.slow
 def test_one_click_adds_the_controls(open_page, scored):
     at = open_page("unlearn", **scored)
     assert "Start" in buttons(at)
@@ -180,6 +183,7 @@ def test_a_run_that_ends_while_the_page_is_drawn_is_shown_once(open_page, scored
     assert sum(run.id in text.value for text in at.text) == 1
 
 
+@pytest.mark.slow
 def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
     at = open_page("unlearn", **scored | {"steps": "9000", "seed": "0, 1, 2"})
     press(at, "Start 3 runs")
@@ -196,6 +200,7 @@ def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
     assert first.metrics == second.metrics == []
 
 
+@pytest.mark.slow
 def test_a_discarded_run_is_gone(open_page, scored):
     at = open_page("unlearn", **scored | {"steps": "9000"})
     press(at, "Start")
@@ -226,6 +231,7 @@ def test_a_run_that_waits_for_the_device_says_for_whom_and_can_be_cancelled(open
         release(lock)
 
 
+@pytest.mark.slow
 def test_an_end_that_no_disk_took_is_shown_until_it_is_dismissed(open_page, home):
     run = write_run(home, "20260101-100000-npo-hard-0001", "gone")
     shutil.rmtree(run.folder)
@@ -237,6 +243,7 @@ def test_an_end_that_no_disk_took_is_shown_until_it_is_dismissed(open_page, home
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "interrupted"])
+@pytest.mark.slow
 def test_an_ended_run_is_discarded_after_asking_once_more(open_page, home, status):
     older = write_run(home, "20260101-100000-npo-hard-0001", "older")
     run = write_run(home, "20260102-100000-npo-hard-0002", "newer")
@@ -288,6 +295,7 @@ def test_a_link_brings_the_form_back(open_page):
     assert at.toggle(key="controls").disabled
 
 
+@pytest.mark.slow
 def test_a_preset_fills_the_form_and_a_change_makes_it_ones_own(open_page):
     at = open_page("unlearn", steps="7")
     assert at.selectbox(key="preset").value == OWN
@@ -327,6 +335,7 @@ def test_the_command_lines_say_exactly_what_is_started(home, demo_scores, tmp_pa
         assert spec.watch == watch.described()
 
 
+@pytest.mark.slow
 def test_the_card_shows_what_was_watched_and_its_markup_is_text(open_page, home):
     run = write_run(home, "20260101-100000-npo-hard-0001", "a run")
     for step, answer in ((0, "In Calverra."), (10, "In Calverra."), (20, HOSTILE)):

@@ -99,6 +99,7 @@ def test_option_embeddings_are_rows_of_the_output_layer(tiny_lm):
     assert (table[1, 2] == 0).all()
 
 
+@pytest.mark.slow
 def test_probe_gives_every_sample_a_value_and_its_chance(tiny_lm, town_samples):
     found = probe(Target(tiny_lm, town_samples, lambda *a: None), folds=3)
     rows = found["probe/right_option"]

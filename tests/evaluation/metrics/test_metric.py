@@ -21,11 +21,13 @@ def test_every_metric_says_what_it_is_and_what_it_reads(metric):
     assert isinstance(metric, PartMetric | SuiteMetric | ModelMetric | ChoiceMetric)
 
 
+@pytest.mark.slow
 def test_a_report_holds_nothing_but_listed_metrics(tiny_lm, towns_suite):
     names = {name.rpartition("/")[2].removesuffix("_tpr") for name in evaluate(tiny_lm, towns_suite).metrics}
     assert names <= {*METRICS, *OUTCOMES}
 
 
+@pytest.mark.slow
 def test_a_new_metric_is_one_line_in_the_list(tiny_lm, towns_suite, monkeypatch):
     length = PartMetric(
         "length", "Tokens of the answer.", ("tokens",), lambda part: [len(t.nll) for t in part.tokens]

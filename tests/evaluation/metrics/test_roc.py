@@ -36,6 +36,7 @@ def test_tpr_is_the_best_over_all_thresholds_that_keep_the_rate(scores, rate):
     assert found_members(members, others, rate).mean() == pytest.approx(best, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_draws_are_the_figures_of_resampled_rows(scores):
     members, others = scores
     draws = auc_draws(members, others, resamples=400, seed=4)

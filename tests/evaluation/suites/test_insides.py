@@ -41,6 +41,7 @@ def forget_only(monkeypatch):
     return "one"
 
 
+@pytest.mark.slow
 def test_a_report_has_depth_with_rows_and_the_retrained_models_own(
     tiny_lm, retrained, forget_only, short_answers
 ):

@@ -131,6 +131,7 @@ def test_generated_answers_are_judged(tiny_lm, report, towns_suite):
     assert "retain/gold_span_paraphrased" not in report.metrics
 
 
+@pytest.mark.slow
 def test_forms_of_truth_ratio_and_extraction_strength_are_options(tiny_lm, exact_lm, towns_suite):
     plain = evaluate(tiny_lm, towns_suite, limit=3)
     other = evaluate(
@@ -150,6 +151,7 @@ def test_forms_of_truth_ratio_and_extraction_strength_are_options(tiny_lm, exact
             evaluate(tiny_lm, towns_suite, **setting)
 
 
+@pytest.mark.slow
 def test_a_retrained_report_gives_its_values_quality_and_leakage(
     tiny_lm, other_report, towns_suite, retrained_path, monkeypatch
 ):
@@ -171,6 +173,7 @@ def test_a_retrained_report_gives_its_values_quality_and_leakage(
     assert report["membership_reference"].retrained == 0.5
 
 
+@pytest.mark.slow
 def test_a_loaded_retrained_model_gives_what_its_report_gives(
     tiny_lm, other_lm, towns_suite, retrained_path, monkeypatch
 ):
@@ -183,6 +186,7 @@ def test_a_loaded_retrained_model_gives_what_its_report_gives(
             assert result.retrained == pytest.approx(stored[name].retrained, abs=1e-5), name
 
 
+@pytest.mark.slow
 def test_the_old_argument_name_works_with_a_warning(tiny_lm, towns_suite, retrained_path):
     with pytest.warns(DeprecationWarning, match='The argument "reference" is now called "retrained"') as seen:
         report = evaluate(tiny_lm, towns_suite, reference=retrained_path, limit=2)
@@ -191,6 +195,7 @@ def test_the_old_argument_name_works_with_a_warning(tiny_lm, towns_suite, retrai
     assert report["forget/probability"].retrained is not None
 
 
+@pytest.mark.slow
 def test_the_model_beside_itself_is_indistinguishable(other_lm, towns_suite, retrained_path):
     report = evaluate(other_lm, towns_suite, retrained_path)
     assert report["forget_quality"].value == pytest.approx(1.0)
@@ -211,6 +216,7 @@ def test_a_report_of_another_split_or_form_is_refused(tiny_lm, towns_suite, retr
         evaluate(tiny_lm, towns_suite, retrained_path, truth_ratio_form="prob_mean")
 
 
+@pytest.mark.slow
 def test_extraction_strength_of_another_form_is_not_compared(tiny_lm, towns_suite, retrained_path):
     report = evaluate(tiny_lm, towns_suite, retrained_path, extraction_strength_form="published")
     assert report["forget/extraction_strength"].retrained is None
@@ -245,6 +251,7 @@ def test_missing_wrong_answers_are_named_and_the_rest_runs(tiny_lm, towns_suite,
     assert "No forget quality, because there is no truth ratio on the forget set." in notes
 
 
+@pytest.mark.slow
 def test_rows_without_wrong_answers_are_left_out_of_the_ratio_only(tiny_lm, towns_suite, monkeypatch):
     plain = SUITES[towns_suite]
 
@@ -275,6 +282,7 @@ def test_an_empty_split_is_one_sentence(tiny_lm, monkeypatch):
         evaluate(tiny_lm)
 
 
+@pytest.mark.slow
 def test_the_authors_suite_runs_and_reports_progress(tiny_lm):
     phases: dict[str, tuple[int, int]] = {}
     report = evaluate(
@@ -286,6 +294,7 @@ def test_the_authors_suite_runs_and_reports_progress(tiny_lm):
     assert all(done == total for done, total in phases.values())
 
 
+@pytest.mark.slow
 def test_the_tofu_suite_runs_on_the_published_files(tiny_lm, data_folder):
     try:
         load_samples("tofu:forget10")
@@ -362,6 +371,7 @@ def test_a_run_on_a_file_is_measured_on_the_file(tiny_lm, monkeypatch):
     assert asked == [((tiny_lm, "own", "twin"), {"start": None, **named})]
 
 
+@pytest.mark.slow
 def test_the_start_models_rows_give_retained_pairs(tiny_lm, other_lm, towns_suite, tmp_path, monkeypatch):
     start = evaluate(tiny_lm, towns_suite)
     stored = start.save(tmp_path / "start.json")
@@ -392,6 +402,7 @@ def test_a_run_after_another_starts_from_that_ones_report(tmp_path):
     assert suites.start_report("demo", "authors", tmp_path).model == "first"
 
 
+@pytest.mark.slow
 def test_limits_are_set_on_retained_answers_alone(tiny_lm, towns_suite, retrained_path):
     assert evaluate(tiny_lm, towns_suite).settings["broken_calibrated_on"] == "5 true answers"
     report = evaluate(tiny_lm, towns_suite, retrained_path)
