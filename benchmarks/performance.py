@@ -238,8 +238,8 @@ def _threads_section(result: dict[str, Any]) -> str:
     return f"""## Threads
 
 `python -m benchmarks.threads`: default scores of {result["samples"]} samples, once each, on
-{result["machine"]["cores"]} cores. Threads that wait for each other lose little alone and most of the time
-beside other work, a small model more than a large one. So a model below 20 million parameters gets one
+{result["machine"]["cores"]} cores. More threads help a process that is alone; beside other work they wait for
+each other, and a small model loses far more than it gains. So a model below 20 million parameters gets one
 thread, and a larger one the cores that are idle when it is loaded; `OMP_NUM_THREADS` wins over both.
 
 {markdown(header, lines)}
