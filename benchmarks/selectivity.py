@@ -181,7 +181,8 @@ class Case:
     def default(self) -> TokenWeights:
         """Weights of the default rule."""
         scores = tu.score(self.model, self.forget, cache=True)
-        with mock.patch.object(score_sets, "MARGIN", 1.0):  # as many tokens as hesitate, and none besides
+        # As many tokens as hesitate, and none besides
+        with mock.patch.multiple(score_sets, MARGIN=1.0, LEAST_SHARE=0.0):
             return scores.weights()
 
     def weights(self, rule: str, seed: int) -> TokenWeights:

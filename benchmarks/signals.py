@@ -42,7 +42,7 @@ def judged_row(row: Row, labels: Labels, world: str) -> dict[str, Any]:
     return {"group": row.group, "signal": row.signal, **fit, **labels.judge(row.values)}
 
 
-@mock.patch.object(score_sets, "MARGIN", 1.0)  # as many tokens as hesitate, and none besides
+@mock.patch.multiple(score_sets, MARGIN=1.0, LEAST_SHARE=0.0)  # as many tokens as hesitate, and none besides
 def judge_model(
     name: str,
     measurements: Measurements,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.app.scores import sample, score_set, word
 from tokenunlearn.attribution.reading import (
-    MARGIN,
+    LEAST_SHARE,
     REPEATED,
     TAIL_SHARE,
     TWO_GROUPS,
@@ -86,7 +86,7 @@ def test_a_hesitating_model_is_read_sharp_and_its_uncertain_words_are_selected()
     assert scores.reading == "sharp"
     selected = scores.weights().weights
     assert all(w[[4, 11]].all() for w in selected)
-    assert sum(w.sum() for w in selected) == MARGIN * 2 * len(selected)
+    assert sum(w.sum() for w in selected) == round(LEAST_SHARE * sum(map(len, selected)))
 
 
 def test_a_reciting_model_is_read_by_the_tail_and_a_fixed_share_is_selected():
@@ -140,10 +140,11 @@ def test_an_empty_set_has_a_threshold_that_selects_nothing():
         (8, [0.9, 0.8, 0.7], 10),  # a quarter more
         (8, [0.9, 0.8, 0.8], 9),  # two equal tokens are one too many
         (8, [], 8),
-        (2, [0.9], 2),
+        (2, [0.9, 0.8, 0.7, 0.6, 0.5], 6),  # 15 % of all tokens
+        (2, [0.9, 0.8], 4),
     ],
 )
-def test_up_to_a_quarter_more_tokens_than_hesitate_are_selected(hesitant, next_best, selected):
+def test_a_quarter_more_tokens_than_hesitate_are_selected_or_15_percent(hesitant, next_best, selected):
     texts = [*(f" {word(t)}" for t in range(39)), "<|end|>"]
     scores = score_set([sample(np.zeros(40), np.where(np.arange(40) < hesitant, 5.0, 0.0), texts=texts)])
     importance = np.zeros(40)

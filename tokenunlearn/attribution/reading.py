@@ -28,8 +28,10 @@ REPEATED = {"sharp": 0.3, "tail": 0.0, "plain": 1.0}
 LOWER_CASE = {"sharp": 1.0, "tail": 0.6, "plain": 1.0}
 # Share of a set's tokens that is selected where the entropies do not fall into two groups.
 TAIL_SHARE = 0.15
-# In the other reading, tokens selected for each token of a word at which the model hesitates.
+# In the other reading, tokens selected for each token of a word at which the model hesitates, and the share
+# of a set's tokens that is selected even where it hesitates at fewer.
 MARGIN = 1.25
+LEAST_SHARE = 0.15
 
 
 def separability(values: np.ndarray) -> tuple[float, float]:

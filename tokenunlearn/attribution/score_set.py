@@ -16,6 +16,7 @@ import numpy as np
 
 from tokenunlearn.attribution.importance import ImportanceSettings, importance, knowledge_score, over_words
 from tokenunlearn.attribution.reading import (
+    LEAST_SHARE,
     MARGIN,
     TAIL_SHARE,
     Reading,
@@ -152,9 +153,9 @@ class ScoreSet:
         """Threshold of the default hard selection, 0..1, chosen from the scores.
 
         Where words' entropies fall into two groups, up to a quarter more tokens are selected than the upper
-        group has, because a missed secret is given away whole and a word too many only costs a part of the
-        sentence; else the 15 % of all tokens with the highest importance. The threshold is the least
-        importance among them, rounded down to six digits.
+        group has, or 15 % of all tokens where that is more, because a missed secret is given away whole and
+        a word too many only costs a part of the sentence; else the 15 % of all tokens with the highest
+        importance. The threshold is the least importance among them, rounded down to six digits.
         """
         tokens = np.concatenate([*self.importance, np.empty(0)])
         if not tokens.size:
@@ -169,7 +170,8 @@ class ScoreSet:
         count = min(len(ordered), max(1, round(share * len(ordered))))
         threshold = ordered[-count]
         if self.chosen_reading == "sharp":  # equal tokens are selected together, or not at all
-            highest_left_out = ordered[: max(0, len(ordered) - round(MARGIN * count))].max(initial=-1.0)
+            most = round(max(MARGIN * count, LEAST_SHARE * len(ordered)))
+            highest_left_out = ordered[: max(0, len(ordered) - most)].max(initial=-1.0)
             threshold = ordered[ordered > highest_left_out].min(initial=threshold)
         return math.floor(1e6 * float(threshold)) / 1e6
 
