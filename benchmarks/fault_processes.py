@@ -1,7 +1,5 @@
 """The processes that meet a fault: who carries out the runs of a store, what goes wrong there and when.
 
-    python -m benchmarks.fault_processes STORE OWNER FAULT PHASE
-
 A fault begins with a phase of the run and stays: ``full`` lets no file grow, ``readonly`` mounts the store
 read-only, ``memory`` refuses every further page, ``clock`` sets the clock ahead by 400 days and then back by
 800. The last needs libfaketime; ``readonly`` and a process number of one's own need the rights of root.
@@ -28,6 +26,7 @@ from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
 OWNERS = ("command", "server", "detached")
+MAIN = "from benchmarks.fault_processes import main; main()"
 CLOCK = "clock"
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 # In a namespace of its own each such process has the number 1, as the first one of a container has.
@@ -49,7 +48,7 @@ def started(
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
     return subprocess.Popen(
-        [*inside, sys.executable, "-m", "benchmarks.fault_processes", str(root), owner, fault, phase],
+        [*inside, sys.executable, "-c", MAIN, str(root), owner, fault, phase],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=environment,
@@ -121,5 +120,6 @@ def _jump(root: Path) -> None:
     (root.parent / CLOCK).write_text("-400d" if ahead else "+400d")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Do what the command line says."""
     work(Path(sys.argv[1]), *sys.argv[2:])

@@ -6,8 +6,8 @@ The same run is started in the browser on a server of its own each time: first a
 who open the page *Tokens* at one sample after the other without a pause. A visitor is a connection that
 speaks the protocol of the app's pages, a new session for each page, timed until the whole page has arrived;
 ten browsers would need more processors than the server. Losses must not differ in a single bit. Memory is
-what the server's process holds after 50 pages and ten changes of the model, and again after as many more.
-Writes ``benchmarks/results/load.json`` and ``docs/reliability.md``.
+what the server's process holds after its first page, and after each round of 50 pages and ten changes of the
+model. Writes ``benchmarks/results/load.json`` and ``docs/reliability.md``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from benchmarks.contest import machine
 from benchmarks.served_app import served
 from tokenunlearn.evaluation.report import git_revision, versions
 
-PAGES, SWITCHES = 50, 10
+ROUNDS, PAGES, SWITCHES = 6, 50, 10
 MODELS = ("demo", "demo-qwen3", "demo-neox")
 PATIENCE = 600.0  # seconds that a page or a step may take
 
@@ -111,25 +111,19 @@ def beside(number: int, last: int) -> tuple[list[dict[str, float]], Visitors | N
         return steps(run)[:last], visitors
 
 
-def memory() -> dict[str, float]:
-    """MiB of a server after it has shown pages and models, and after as many again."""
-
-    def used() -> float:
-        process = next(
-            child for child in psutil.Process().children() if "streamlit" in " ".join(child.cmdline())
-        )
-        return round(process.memory_info().rss / 2**20, 1)
-
-    def use(address: str) -> float:
-        for k in range(PAGES):
-            open_page(address, f"sample={k}")
-        for model in itertools.islice(itertools.cycle(MODELS), SWITCHES):
-            open_page(address, f"model={model}&model_input=true")
-        return used()
-
+def memory() -> list[float]:
+    """MiB of a server after its first page, and after each round of pages and models."""
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as address:
+        (server,) = (p for p in psutil.Process().children() if "streamlit" in " ".join(p.cmdline()))
         open_page(address)
-        return {"one page": used(), "used": use(address), "used twice": use(address)}
+        used = [server.memory_info().rss / 2**20]
+        for _ in range(ROUNDS):
+            for k in range(PAGES):
+                open_page(address, f"sample={k}")
+            for model in itertools.islice(itertools.cycle(MODELS), SWITCHES):
+                open_page(address, f"model={model}")
+            used.append(server.memory_info().rss / 2**20)
+    return [round(mebibytes, 1) for mebibytes in used]
 
 
 def main(

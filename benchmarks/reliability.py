@@ -41,8 +41,8 @@ has.
 
 {table}
 
-Memory of a server: {first:,.0f} MiB after the first page, {used:,.0f} MiB after 50 more and ten changes of
-the model, {twice:,.0f} MiB after as many again.
+Memory of a server: {first} MiB after its first page, and after each round of 50 pages and ten changes of
+the model {rounds} MiB.
 """
 
 
@@ -85,12 +85,11 @@ def load_table(result: dict[str, Any]) -> str:
         "errors",
         "losses",
     ]
-    memory = result["memory"]
+    first, *rounds = (f"{mebibytes:,.0f}" for mebibytes in result["memory"])
     return LOAD.format(
         table=tables.markdown(head, rows),
         cores=result["machine"]["cores"],
         steps=result["steps"],
-        first=memory["one page"],
-        used=memory["used"],
-        twice=memory["used twice"],
+        first=first,
+        rounds=", ".join(rounds),
     )

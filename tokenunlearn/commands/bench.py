@@ -17,8 +17,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="Benchmark to run: methods, selection, signals, attacks, smollm2, masking, steps, scaling "
-            "or app."
+            help="Benchmark to run, such as selection, methods, faults or app; an unknown name lists all."
         ),
     ],
 ) -> None:
