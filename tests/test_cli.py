@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hub import Hub
 from tests.launch import ROOT, imported_by
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -543,11 +544,19 @@ def test_runs_export_writes_a_model_that_is_the_run_s(call, unlearned, continued
     assert "is not an empty folder" in call(*words, "--merge").sentence
 
 
-def test_nothing_is_exported_for_an_upload_without_a_token(call, unlearned, tmp_path, monkeypatch):
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    words = ("runs", "export", unlearned.name, tmp_path / "model", "--merge", "--out", unlearned.parent)
-    assert "HF_TOKEN" in call(*words, "--push-to-hub", "ada/forgotten").sentence
-    assert not (tmp_path / "model").exists()
+def test_runs_push_uploads_to_a_private_repository_with_the_token_of_the_login(call, unlearned, monkeypatch):
+    hub = Hub()
+    monkeypatch.setattr("huggingface_hub.HfApi", hub.client)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    words = ("runs", "push", unlearned.name, "ada/forgotten", "--merge", "--out", unlearned.parent)
+    assert "hf auth login" in call(*words).sentence
+    assert hub.uploads == {}
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_secret")
+    done = call(*words)
+    assert (done.code, hub.token, hub.private) == (0, "hf_secret", True)
+    assert "Uploaded to https://huggingface.co/ada/forgotten/commit/1" in done.out
+    assert "hf_secret" not in done.out + done.err
+    assert {"README.md", "config.json", "model.safetensors"} <= hub.uploads["ada/forgotten"].keys()
 
 
 def test_the_reading_of_a_run_s_own_scores(call, model, samples, tmp_path):

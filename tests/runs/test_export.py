@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from huggingface_hub.errors import HFValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tests.hub import Hub
 from tests.runs.new_runs import ROWS, new_spec
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.models.checkpoints import CHECKPOINTS
@@ -13,7 +15,7 @@ from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.templates import ChatFormat
 from tokenunlearn.runs import export
 from tokenunlearn.runs.card import base_license
-from tokenunlearn.runs.export import export_run, hub_client, push_to_hub, standalone_template
+from tokenunlearn.runs.export import export_run, hub_client, push_run, standalone_template
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.store import RunStore
 
@@ -215,55 +217,46 @@ def test_the_date_of_a_checkpoint_stays_fixed(tiny_tokenizer):
     assert text == checkpoint.date + checkpoint.system_prompt
 
 
-class Hub:
-    """A client that remembers what it was asked."""
-
-    def __init__(self, private=True):
-        self.private, self.calls = private, []
-
-    def create_repo(self, repository, **options):
-        self.calls.append(("create", repository, options))
-
-    def repo_info(self, repository):
-        return self
-
-    def upload_folder(self, **options):
-        self.calls.append(("upload", options))
-        return "https://huggingface.co/ada/forgotten/commit/1"
-
-
-def test_a_folder_is_uploaded_to_a_private_repository(tmp_path):
+def test_the_model_of_a_run_is_uploaded_with_its_card_to_a_private_repository(runs):
     hub = Hub()
-    assert push_to_hub(hub, tmp_path, "ada/forgotten").endswith("commit/1")
-    assert hub.calls == [
-        ("create", "ada/forgotten", {"private": True, "exist_ok": True}),
-        ("upload", {"repo_id": "ada/forgotten", "folder_path": tmp_path}),
-    ]
+    assert push_run(runs[0], "ada/forgotten", client=hub.client("hf_secret")).endswith("commit/1")
+    uploaded = hub.uploads["ada/forgotten"]
+    assert hub.private
+    assert sorted(uploaded) == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
+    assert b'adapter="ada/forgotten"' in uploaded["README.md"]
+    assert not any(b"hf_secret" in content for content in uploaded.values())
 
 
-def test_a_public_repository_is_refused_unless_asked_for(tmp_path):
-    hub = Hub(private=False)
+def test_a_public_repository_is_refused_unless_asked_for(runs):
+    hub = Hub(public="ada/forgotten")
     with pytest.raises(RunError, match="is public"):
-        push_to_hub(hub, tmp_path, "ada/forgotten")
-    assert len(hub.calls) == 1
-    push_to_hub(hub, tmp_path, "ada/forgotten", private=False)
-    assert hub.calls[-1][0] == "upload"
+        push_run(runs[0], "ada/forgotten", client=hub.client("hf_secret"))
+    assert hub.uploads == {}
+    push_run(runs[0], "ada/forgotten", private=False, client=hub.client("hf_secret"))
+    assert "ada/forgotten" in hub.uploads
 
 
-def test_a_hub_that_refuses_is_one_sentence(tmp_path, monkeypatch):
-    from huggingface_hub.errors import HFValidationError
-
-    def refuse(*_, **__):
-        raise HFValidationError("Repo id must be\nname")
-
-    monkeypatch.setattr(Hub, "create_repo", refuse)
-    with pytest.raises(RunError, match='could not be uploaded to "a b": Repo id must be name'):
-        push_to_hub(Hub(), tmp_path, "a b")
+def test_nothing_is_made_on_the_hub_for_a_run_that_cannot_be_exported(runs):
+    hub = Hub()
+    with pytest.raises(RunError, match="trained all weights"):
+        push_run(runs[2], "ada/forgotten", client=hub.client("hf_secret"))
+    assert hub.private is None
 
 
-def test_the_token_comes_from_the_environment_alone(monkeypatch):
+@pytest.mark.parametrize("error", [HFValidationError("Repo id must be\nname"), Exception("no\nroute")])
+def test_a_hub_that_refuses_or_is_out_of_reach_is_one_sentence(runs, error):
+    hub = Hub(error=error)
+    text = " ".join(str(error).split())
+    with pytest.raises(RunError, match=f'could not be uploaded to "a/b": {text}'):
+        push_run(runs[0], "a/b", client=hub.client("hf_secret"))
+
+
+def test_the_token_is_that_of_the_environment_or_of_the_login(monkeypatch, tmp_path):
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    with pytest.raises(RunError, match="HF_TOKEN"):
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
+    with pytest.raises(RunError, match="hf auth login"):
         hub_client()
+    (tmp_path / "token").write_text("hf_login")
+    assert hub_client().token == "hf_login"
     monkeypatch.setenv("HF_TOKEN", "hf_test")
     assert hub_client().token == "hf_test"

@@ -1,4 +1,4 @@
-"""``tokenunlearn runs``: list, show, export, cancel, mend and delete runs, and what is behind each model."""
+"""``tokenunlearn runs``: list, show, export, push, cancel, mend and delete runs, and the tree of requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.launch import GRACE
 from tokenunlearn.runs.ledger import set_title
 
-runs_app = typer.Typer(help="List, show, export, cancel, resume, mend and delete runs.", no_args_is_help=True)
+runs_app = typer.Typer(
+    help="List, show, export, push, cancel, resume, mend and delete runs.", no_args_is_help=True
+)
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 SIZES = {"": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 AGES = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -101,42 +103,52 @@ def runs_tree(out_folder: Out = Path("runs"), as_json: Json = False) -> None:
         out.print(tree, soft_wrap=True)
 
 
+Merge = Annotated[
+    bool,
+    typer.Option("--merge", help="The whole model with all that its runs changed, not the adapter alone."),
+]
+Dtype = Annotated[str, typer.Option(help="Merged weights: float32, bfloat16 or float16; auto: float32.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id or folder of a run.")]
+
+
 @runs_app.command("export")
 def runs_export(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id or folder of a run.")],
+    run_id: RunArgument,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New or empty folder to write into.")],
-    merge: Annotated[
-        bool,
-        typer.Option(
-            "--merge", help="Write the whole model with all that its runs changed, not the adapter alone."
-        ),
-    ] = False,
-    dtype: Annotated[
-        str, typer.Option(help="Merged weights: float32, bfloat16 or float16; auto: float32.")
-    ] = "auto",
-    repository: Annotated[
-        str,
-        typer.Option(
-            "--push-to-hub",
-            metavar="ID",
-            help="Upload the folder to this repository on the Hub too; the token is read from HF_TOKEN.",
-        ),
-    ] = "",
-    public: Annotated[bool, typer.Option("--public", help="Upload to a public repository.")] = False,
+    merge: Merge = False,
+    dtype: Dtype = "auto",
     out_folder: Out = Path("runs"),
 ) -> None:
     """Write the model of a run as a folder for transformers or peft, with a model card."""
-    from tokenunlearn.runs.export import export_run, hub_client, push_to_hub
+    from tokenunlearn.runs.export import export_run
     from tokenunlearn.runs.run import Run
     from tokenunlearn.runs.store import RunStore
 
     run = Run(out_folder / RunStore(out_folder).locate(run_id))
-    client = hub_client() if repository else None
     export_run(run, folder, merge=merge, dtype=dtype)
     out.print(f"Exported {run.id} to {escape(str(folder))}", soft_wrap=True)
-    if client:
-        address = push_to_hub(client, folder, repository, private=not public)
-        out.print(f"Uploaded to {escape(address)}", soft_wrap=True)
+
+
+@runs_app.command("push")
+def runs_push(
+    run_id: RunArgument,
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Model repository on the Hub.")],
+    merge: Merge = False,
+    dtype: Dtype = "auto",
+    public: Annotated[bool, typer.Option("--public", help="Upload to a public repository.")] = False,
+    out_folder: Out = Path("runs"),
+) -> None:
+    """Upload the model of a run with its model card to the Hub.
+
+    The token is that of HF_TOKEN or of `hf auth login`. The repository is private unless --public is given.
+    """
+    from tokenunlearn.runs.export import push_run
+    from tokenunlearn.runs.run import Run
+    from tokenunlearn.runs.store import RunStore
+
+    run = Run(out_folder / RunStore(out_folder).locate(run_id))
+    address = push_run(run, repository, merge=merge, dtype=dtype, private=not public)
+    out.print(f"Uploaded to {escape(address)}", soft_wrap=True)
 
 
 @runs_app.command("cancel")

@@ -40,7 +40,7 @@ def base_license(model: str) -> str:
     return ""
 
 
-def model_card(run: Run, *, merged: bool) -> str:
+def model_card(run: Run, *, merged: bool, address: str = "FOLDER") -> str:
     """The README.md of an exported run.
 
     It names forget sets by name, size and hash, and holds none of their texts.
@@ -48,6 +48,7 @@ def model_card(run: Run, *, merged: bool) -> str:
     Args:
         run: A run that has ended.
         merged: Whether the folder holds the whole model, or else the adapter alone.
+        address: What loads it: a folder, or an id on the Hub.
     """
     spec, verdict = run.spec, run_verdict(run)
     base, license_name = base_title(spec.model), base_license(spec.model)
@@ -69,7 +70,7 @@ def model_card(run: Run, *, merged: bool) -> str:
 
 `{base}` after {requests}, written by TokenUnlearn from the run `{run.id}`.
 
-{_use(spec.model, merged)}
+{_use(spec.model, merged, address)}
 
 ## Requests
 
@@ -108,26 +109,26 @@ values are forgotten.
 """
 
 
-def _use(model: str, merged: bool) -> str:
+def _use(model: str, merged: bool, address: str) -> str:
     base = base_title(model)
     if merged:
-        return """```python
+        return f"""```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-model = AutoModelForCausalLM.from_pretrained("FOLDER")
-tokenizer = AutoTokenizer.from_pretrained("FOLDER")
+model = AutoModelForCausalLM.from_pretrained("{address}")
+tokenizer = AutoTokenizer.from_pretrained("{address}")
 ```"""
     if on_hub(model):
         return f"""```python
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "FOLDER")
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "{address}")
 ```"""
     return f"""```python
 import tokenunlearn as tu
 
-model = tu.load_model("{base}", adapter="FOLDER")
+model = tu.load_model("{base}", adapter="{address}")
 ```"""
 
 

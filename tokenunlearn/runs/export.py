@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tokenunlearn.errors import RunError
 from tokenunlearn.files import new_folder, replaced, write_json
 from tokenunlearn.folders import user_path
+from tokenunlearn.models.quantization import is_quantized
 from tokenunlearn.models.templates import TEMPLATE_KWARGS
 from tokenunlearn.models.weight_files import json_object
 from tokenunlearn.runs.card import base_title, model_card
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.models.quantization import is_quantized
 
 TOKEN_VARIABLE = "HF_TOKEN"
 
 
-def export_run(run: Run, folder: str | Path, *, merge: bool = False, dtype: str = "auto") -> Path:
+def export_run(
+    run: Run, folder: str | Path, *, merge: bool = False, dtype: str = "auto", address: str = "FOLDER"
+) -> Path:
     """Write the model of a run into a folder of its own, whole or not at all, with a model card.
 
     Args:
@@ -37,6 +39,7 @@ def export_run(run: Run, folder: str | Path, *, merge: bool = False, dtype: str 
             template and generation config, as ``AutoModelForCausalLM.from_pretrained`` loads it. Otherwise
             the LoRA adapter, as ``PeftModel.from_pretrained`` loads it onto the start model.
         dtype: Of merged weights: "float32", "bfloat16", "float16"; "auto" is float32.
+        address: What the model card says to load the model from.
 
     Raises:
         RunError: If the run is active or has no weights, if its adapter alone is not its model, or the folder
@@ -51,7 +54,7 @@ def export_run(run: Run, folder: str | Path, *, merge: bool = False, dtype: str 
         else:
             _write_adapter(run, scratch)
         with replaced(scratch / "README.md") as file:
-            file.write(model_card(run, merged=merge).encode())
+            file.write(model_card(run, merged=merge, address=address).encode())
     return folder
 
 
@@ -130,42 +133,62 @@ def _write_adapter(run: Run, folder: Path) -> None:
     write_json(folder / "adapter_config.json", config)
 
 
-def hub_client() -> HfApi:
-    """A client of the Hub with the token of the environment.
-
-    Raises:
-        RunError: If there is none.
-    """
-    from huggingface_hub import HfApi
-
-    token = os.environ.get(TOKEN_VARIABLE)
-    if not token:
-        raise RunError(f"There is no Hub token; set the environment variable {TOKEN_VARIABLE}.")
-    return HfApi(token=token)
-
-
-def push_to_hub(client: HfApi, folder: Path, repository: str, *, private: bool = True) -> str:
-    """Upload an exported folder to a model repository, which is made if it is not there.
+def push_run(
+    run: Run,
+    repository: str,
+    *,
+    merge: bool = False,
+    dtype: str = "auto",
+    private: bool = True,
+    client: HfApi | None = None,
+) -> str:
+    """Upload the model of a run with its model card to a model repository, which is made if it is not there.
 
     Args:
-        client: From :func:`hub_client`.
-        folder: The folder.
-        repository: "OWNER/NAME".
+        run: A run that has ended and whose weights are stored.
+        repository: "OWNER/NAME" on the Hub.
+        merge: Upload the whole model, not the adapter alone; see :func:`export_run`.
+        dtype: Of merged weights.
         private: Make the repository private, and refuse one that is public.
+        client: Of the Hub; by default that of :func:`hub_client`.
 
     Returns:
         Address of the commit.
 
     Raises:
-        RunError: If the Hub refuses, or the repository is public against the wish.
+        RunError: If there is no such model or no token, the Hub refuses, or the repository is public against
+            the wish.
     """
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    client = client or hub_client()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = export_run(run, Path(scratch) / "model", merge=merge, dtype=dtype, address=repository)
+        return _upload(client, folder, repository, private)
 
+
+def hub_client() -> HfApi:
+    """A client of the Hub with the token of the variable HF_TOKEN or of ``hf auth login``.
+
+    Raises:
+        RunError: If there is none.
+    """
+    from huggingface_hub import HfApi, get_token
+
+    token = get_token()
+    if not token:
+        raise RunError(
+            f"There is no Hub token; run hf auth login, or set the environment variable {TOKEN_VARIABLE}."
+        )
+    return HfApi(token=token)
+
+
+def _upload(client: HfApi, folder: Path, repository: str, private: bool) -> str:
     try:
         client.create_repo(repository, private=private, exist_ok=True)
         if private and not client.repo_info(repository).private:
             raise RunError(f'The repository "{repository}" is public; choose another one, or use --public.')
         return str(client.upload_folder(repo_id=repository, folder_path=folder))
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except RunError:
+        raise
+    except Exception as error:  # the client raises its own kinds and those of its HTTP library
         text = " ".join(str(error).split())[:300]
-        raise RunError(f'"{folder}" could not be uploaded to "{repository}": {text}') from error
+        raise RunError(f'The model could not be uploaded to "{repository}": {text}') from error
