@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app import access, background, selectors, services, state
+from app.data import hub_panel
 from app.errors import show_error
 from app.glossary import meaning
 from tokenunlearn.attribution.masking_settings import MaskingSettings
@@ -169,10 +170,15 @@ def _upload() -> None:
         key="all_turns",
         help="Make a sample of every assistant turn of a chat.",
     )
+    try:
+        layout = Layout.written(columns, all_turns=every, owner="The field Columns")
+    except TokenUnlearnError as error:
+        show_error(error)
+        return
+    hub_panel.offer(layout, _choose)
     if upload is None:
         return
     try:
-        layout = Layout.written(columns, all_turns=every, owner="The field Columns")
         name = services.keep_upload(upload.getvalue(), upload.name, layout)
     except TokenUnlearnError as error:
         show_error(error)
@@ -181,8 +187,13 @@ def _upload() -> None:
         st.text(f"ℹ {note}")  # noqa: RUF001
     if st.session_state.get("uploaded") != name:
         st.session_state["uploaded"] = name
-        st.session_state["pending_samples"] = name
-        st.rerun()
+        _choose(name)
+
+
+def _choose(name: str) -> None:
+    """Make a set that was just added the forget set."""
+    st.session_state["pending_samples"] = name
+    st.rerun()
 
 
 def apply_pending() -> None:

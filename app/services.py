@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app import access, tasks
+from app.data import hub_sets
 from app.present.presentation import Story
 from app.tasks import Task
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -207,8 +208,24 @@ def keep_upload(content: bytes, name: str, layout: Layout | None = None) -> str:
 
 
 def uploads() -> list[str]:
-    """Names of the files uploaded before."""
-    return [f"file:{p}" for p in sorted((store().root / "uploads").glob("[!.]*.*"))]
+    """Names of the files uploaded before, and of the sets of the Hub loaded before."""
+    files = [f"file:{p}" for p in sorted((store().root / "uploads").glob("[!.]*.*"))]
+    return [*files, *hub_sets.names(store().root)]
+
+
+def hub_key(name: str) -> str:
+    """Key of the task that loads a set of the Hub."""
+    return f"hub {name}"
+
+
+def load_hub_set(name: str) -> Task:
+    """Have the worker load a set of the Hub, "hf:owner/name", and store its name where it can be chosen."""
+
+    def work(task: Task) -> None:
+        _load_samples(name)
+        hub_sets.add(store().root, name)
+
+    return tasks.start(hub_key(name), f"Loading {name.removeprefix('hf:')} from the Hub", work, "upload")
 
 
 def _pairs(model: str) -> dict[str, str]:

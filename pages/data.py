@@ -7,12 +7,13 @@ import hashlib
 import streamlit as st
 
 from app import access, input_panel, services
-from app.data import sample_table
+from app.data import hub_panel, sample_table
 from app.data.sample_table import Row
 from app.data.span_marker import span_marker
 from app.errors import show_error
 from app.glossary import meaning
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
+from tokenunlearn.datasets.layout import Layout
 from tokenunlearn.datasets.samples import Sample, Turn
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.models.source import ModelSource
@@ -86,15 +87,22 @@ def open_set(name: str) -> None:
         put(read_set(NEW), NEW)
 
 
+def open_hub_set(name: str) -> None:
+    """Choose a set that was just loaded."""
+    st.session_state["pending_set"] = name
+    st.rerun()
+
+
 def title(name: str) -> str:
     """What the set in the table is called."""
     return "the new set" if name == NEW else services.set_name(name)
 
 
 def upload() -> None:
-    """Add the samples of a file to the table."""
+    """Add the samples of a file to the table, or open a data set of the Hub."""
     if not access.may("upload"):
         return
+    hub_panel.offer(Layout(), open_hub_set)
     file = st.file_uploader("Add samples from JSON, CSV or Parquet", key="add_file")
     if file is None:
         return
