@@ -31,6 +31,7 @@ from tokenunlearn.attribution.selection import (
     SoftWeighting,
     Uniform,
 )
+from tokenunlearn.attribution.token_view.payload import encode_overrides, setting_text
 from tokenunlearn.settings import RENAMED, renamed
 
 Kind = Literal["hard", "soft", "uniform"]
@@ -143,13 +144,7 @@ def defaults(scores: ScoreSet, selector: str = "") -> TokenSettings:
 
 def to_text(settings: TokenSettings, scores: ScoreSet) -> dict[str, str]:
     """Every setting as text, for the URL and the browser; overrides by sample number and position."""
-    text = {}
-    for name in PARAMETERS:
-        value = getattr(settings, name)
-        if isinstance(value, bool):
-            text[name] = "true" if value else "false"
-        else:
-            text[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    text = {name: setting_text(getattr(settings, name)) for name in PARAMETERS}
     return text | {"overrides": encode_overrides(settings.overrides, scores)}
 
 
@@ -199,22 +194,6 @@ def _parse(name: str, value: str, scores: ScoreSet) -> Any:
     if not low <= number <= high:
         raise ValueError(f"it must be a number from {low:g} to {high:g}")
     return number
-
-
-def encode_overrides(overrides: Mapping[str, Overrides], scores: ScoreSet) -> str:
-    """Overrides in short: ``0.i3-5.o7`` forces tokens 3 to 5 of sample 0 in and its token 7 out."""
-    parts = []
-    for number, sample in enumerate(scores.samples):
-        runs: list[tuple[bool, int, int]] = []
-        for position, inside in sorted(overrides.get(sample.sample_id, {}).items()):
-            if runs and runs[-1][0] == inside and runs[-1][2] == position - 1:
-                runs[-1] = (inside, runs[-1][1], position)
-            else:
-                runs.append((inside, position, position))
-        words = [f"{'i' if i else 'o'}{a}" + (f"-{b}" if b > a else "") for i, a, b in runs]
-        if words:
-            parts.append(".".join([str(number), *words]))
-    return "_".join(parts)
 
 
 def decode_overrides(text: str, scores: ScoreSet) -> dict[str, dict[int, bool]]:

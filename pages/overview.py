@@ -68,7 +68,7 @@ def show_examples() -> None:
             ]
             st.html(
                 token_view.response_html(
-                    sample.texts,
+                    sample.labels,
                     token_view.shade(importance),
                     weights[index] > 0,
                     details,

@@ -12,7 +12,7 @@ import pytest
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.evaluation.report import Report
 from tokenunlearn.evaluation.result import MetricResult
-from tokenunlearn.notebook import SHOWN_SAMPLES, SHOWN_STEPS, history_html
+from tokenunlearn.notebook import SHOWN_SAMPLES, SHOWN_STEPS, NotebookView, history_html
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = "<script>alert('x')</script>"
@@ -35,6 +35,14 @@ def test_markup_in_tokens_questions_and_names_stays_text(scores):
     html = hostile._repr_html_()
     assert "<script" not in html
     assert html.count(ESCAPED) == 4
+
+
+def test_a_character_of_several_tokens_is_shown_once(scores):
+    texts = ("\ufffd", "\ufffd", *scores.samples[0].texts[2:])
+    answer = "🦙" + scores.samples[0].answer[1:]
+    offsets = ((0, 1), (0, 1), *scores.samples[0].offsets[2:])
+    html = changed(scores, texts=texts, answer=answer, offsets=offsets)._repr_html_()
+    assert ">🦙</span>" in html and "\ufffd" not in html
 
 
 def test_the_strongest_tint_is_the_most_important_token(scores):
@@ -67,6 +75,32 @@ def test_a_report_shows_interval_n_reference_and_notes_and_escapes_them():
     assert "".join(f"<td>{cell}</td>" for cell in cells) in html
     assert f"<td>{ESCAPED}</td><td>–</td><td></td><td>3</td><td>higher</td><td>–</td>" in html
     assert "<script" not in html and html.count(ESCAPED) == 3
+
+
+def test_a_report_draws_shares_beside_the_retrained_model_and_folds_its_answers():
+    metrics = {
+        "forget/x": MetricResult("forget/x", 0.25, 12, (0.125, 0.5), "lower", retrained=0.5),
+        "perplexity": MetricResult("perplexity", 12.0, 12, None, "lower"),
+    }
+    rows = [{"sample_id": "a", "question": SCRIPT, "answer": "Ada.", "generation": "Bo."}]
+    view = Report("demo", "abc", "authors", {}, metrics, {"forget": rows}).show()
+    assert view._repr_html_() == view.body
+    assert view.body.count("<circle") == 1 and 'cx="32.0"' in view.body
+    assert 'x1="18.0" x2="60.0"' in view.body and 'x1="60.0" x2="60.0"' in view.body
+    assert "<summary>forget: 1 answers</summary>" in view.body
+    assert f"<td>{ESCAPED}</td><td>Ada.</td><td>Bo.</td>" in view.body
+
+
+def test_a_saved_page_requests_nothing_and_escapes_its_title(tmp_path):
+    page = NotebookView(SCRIPT, "<p>x</p>").save(tmp_path / "x.html").read_text(encoding="utf-8")
+    assert f"<title>{ESCAPED}</title>" in page and "default-src 'none'" in page
+
+
+def test_a_history_draws_the_curves_that_it_has_values_for():
+    records = [{"step": float(i), "forget_nll": value} for i, value in ((1, 2.0), (2, math.nan), (3, 4.0))]
+    html = history_html(records)
+    assert html.count("<polyline") == 1
+    assert 'points="44.0,62.0 312.0,8.0"' in html and "retain loss" not in html
 
 
 def test_a_history_shows_its_first_and_last_step():

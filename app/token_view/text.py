@@ -10,11 +10,6 @@ from html import escape
 
 import numpy as np
 
-from tokenunlearn.attribution.sample_scores import SampleScores
-from tokenunlearn.datasets.samples import overlaps
-
-REST = "·"  # a token that ends a character which another one begins
-PART_OF_A_CHARACTER = "\ufffd"  # what the bytes of a part of a character are read as
 # Amber reads on light and dark grounds alike; selection is an underline, so nothing depends on color alone.
 TINT = "217, 119, 6"
 STRONGEST = 0.62
@@ -43,27 +38,6 @@ STYLE = f"""<style>
 def visible(text: str) -> str:
     """A token's text with blanks, tabs and line ends made visible."""
     return text.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥") or "∅"
-
-
-def labels(sample: SampleScores) -> list[str]:
-    """Each token's text; of tokens that share a character the first shows it and the others a dot.
-
-    A tokenizer may spell a character with several tokens, none of which is text by itself.
-    """
-    shown: list[str] = []
-    for t, (text, (start, end)) in enumerate(zip(sample.texts, sample.offsets, strict=True)):
-        if PART_OF_A_CHARACTER not in text or start == end:
-            shown.append(text)
-        elif t and overlaps(sample.offsets[t - 1], [(start, end)]):
-            shown.append(sample.answer[max(start, sample.offsets[t - 1][1]) : end] or REST)
-        else:
-            shown.append(sample.answer[start:end])
-    return shown
-
-
-def context_label(text: str) -> str:
-    """What a masked context is called: its text, unless it has none that is visible."""
-    return text if text.strip().strip(PART_OF_A_CHARACTER) else "(blank)"
 
 
 def shade(values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -110,9 +84,14 @@ def response_html(
     return f'{STYLE}<div class="tv" role="figure">{"".join(parts)}</div>'
 
 
-def legend_html(label: str) -> str:
-    """What tint, bar and dots of :func:`response_html` mean, as HTML; ``label`` names the score."""
+def legend_html(label: str, scale: str = "scaled per answer") -> str:
+    """What tint, bar and dots of :func:`response_html` mean, as HTML.
+
+    Args:
+        label: Name of the score.
+        scale: What low and high are.
+    """
     return (
-        f'{STYLE}<div class="tv-legend">low<i></i>high {escape(label)}, scaled per answer; '
+        f'{STYLE}<div class="tv-legend">low<i></i>high {escape(label)}, {escape(scale)}; '
         "underline: selected; dotted line: gold span</div>"
     )

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.markdown import code
-from app.token_view import REST, labels
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.sensitivity import SelectionStatistics
+from tokenunlearn.datasets.characters import REST
 
 LEAST_GAP = 0.1  # of the range of the values, so that it is worth a word
 NAMED = 3
@@ -18,7 +18,7 @@ NAMED = 3
 def highest(sample: SampleScores, importance: np.ndarray) -> str:
     """The tokens of an answer with the highest importance."""
     values = np.nan_to_num(importance)
-    texts = labels(sample)
+    texts = sample.labels
     named = [t for t, text in enumerate(texts) if values[t] > 0 and text != REST]
     top = sorted(named, key=lambda t: -values[t])[:NAMED]
     listed = ", ".join(f"{code(texts[t].strip())} ({values[t]:.2f})" for t in top)

@@ -11,7 +11,6 @@ import streamlit as st
 
 from app import charts, controls, state
 from app.glossary import GLOSSARY
-from app.token_view import context_label, labels
 from app.tokens import answer_table, captions, score_charts
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection, SoftWeighting
@@ -62,15 +61,13 @@ def answer(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
         for name, values in signals_of_set(scores, weights).items()
     }
     _draw(
-        charts.signal_heatmap(labels(sample), rows),
+        charts.signal_heatmap(sample.labels, rows),
         "signals",
         f"Each row is scaled by itself. {captions.highest(sample, scores.importance[index])}",
     )
     if len(sample.contexts) > 1:
         _draw(
-            charts.context_matrix(
-                [context_label(text) for text in sample.contexts], labels(sample), sample.losses
-            ),
+            charts.context_matrix(sample.context_labels, sample.labels, sample.losses),
             "matrix",
             "How much masking one part of the question (row) lowers the log-probability of an answer token "
             "(column).",
@@ -127,7 +124,7 @@ def scatter(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
         k,
         h,
         np.concatenate([*weights, np.empty(0)]),
-        [text for x in scores.samples for text in labels(x)],
+        [text for x in scores.samples for text in x.labels],
         [(i, t) for i, x in enumerate(scores.samples) for t in range(len(x.texts))],
         index,
     )
@@ -197,7 +194,7 @@ def forget_set(scores: ScoreSet, weights: list[np.ndarray]) -> None:
         score_charts.set_heatmap(
             [values[i] for i in rows],
             names,
-            [labels(scores.samples[i]) for i in rows],
+            [scores.samples[i].labels for i in rows],
             str(name),
             _unit(str(name)),
         ),

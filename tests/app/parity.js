@@ -1,5 +1,5 @@
 // Runs the token view's maths on cases from stdin, so that the test can compare them with the library's.
-const maths = require("../../app/token_view/maths.js");
+const maths = require("../../tokenunlearn/attribution/token_view/maths.js");
 const cases = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
 const plain = (values) => Array.from(values, (v) => (Number.isFinite(v) ? v : String(v)));
 const results = cases.map(({ set, settings, overrides }) => {

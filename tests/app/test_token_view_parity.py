@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from app import state
-from app.token_view.component import pack
 from tests.app.scores import sample, score_set
 from tokenunlearn.attribution.selection import make_weights
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.attribution.sensitivity import selection_statistics
+from tokenunlearn.attribution.token_view.payload import encode_overrides, pack
 from tokenunlearn.errors import NothingSelectedError
 
 pytestmark = pytest.mark.slow
@@ -128,7 +128,7 @@ def check(cases):
         np.testing.assert_array_equal(np.array(got["knowledge"], dtype=float), knowledge, about)
         np.testing.assert_allclose(got["importance"], importance, rtol=0, atol=1e-12, err_msg=about)
         np.testing.assert_allclose(got["weights"], weights, rtol=1e-9, atol=1e-12, err_msg=about)
-        assert got["overrides"] == state.encode_overrides(settings.overrides, scores)
+        assert got["overrides"] == encode_overrides(settings.overrides, scores)
 
 
 @pytest.mark.parametrize("name", [n for n in SETS if n != "long"])

@@ -27,6 +27,12 @@ def test_tokens_are_marked_by_the_part_they_play(tiny_lm):
         assert "".join(text for text, own in tokens if own == part) == expected
 
 
+def test_a_character_of_several_tokens_is_shown_once(tiny_lm):
+    tokens = model_input(tiny_lm, Sample("s", "Is it 里?", "a里b")).tokens
+    assert [text for text, part in tokens if part == "answer"] == ["a", "里", "·", "·", "b"]
+    assert "".join(text for text, part in tokens if part == "question") == "Is it 里··?"
+
+
 def test_the_text_is_what_transformers_writes_for_the_whole_conversation(tiny_lm):
     tokenizer = copy.deepcopy(tiny_lm.tokenizer)
     tokenizer.chat_template = "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endfor %}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from tokenunlearn.attribution.phrases import is_cased, is_name, phrases
 from tokenunlearn.attribution.reading import LOWER_CASE, REPEATED, Reading
+from tokenunlearn.datasets.characters import PART_OF_A_CHARACTER, readable
 from tokenunlearn.datasets.samples import Span, overlaps, word_spans
 
 # What is measured only where it is asked for: option of score -> arrays.
@@ -138,6 +139,16 @@ class SampleScores:
         highest = np.zeros(int(units.max(initial=-1)) + 1)
         np.maximum.at(highest, units, own)
         return self.in_words * highest[units]
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """(T,) each token's text to read; see :func:`~tokenunlearn.datasets.characters.readable`."""
+        return tuple(readable(self.texts, self.offsets, self.answer))
+
+    @cached_property
+    def context_labels(self) -> tuple[str, ...]:
+        """(C,) what each masked context is called: its text, unless it has none that is visible."""
+        return tuple(text if text.strip().strip(PART_OF_A_CHARACTER) else "(blank)" for text in self.contexts)
 
     @cached_property
     def texts_hashed(self) -> bytes:

@@ -29,7 +29,7 @@ from tokenunlearn.attribution.selection import HardSelection, Rule, TokenWeights
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.errors import FileError, ScoreSetError
 from tokenunlearn.files import replaced
-from tokenunlearn.notebook import score_set_html
+from tokenunlearn.notebook import NotebookView, Theme, score_set_html
 from tokenunlearn.settings import renamed
 from tokenunlearn.stored import fitted, parse_json, read_table
 
@@ -97,6 +97,25 @@ class ScoreSet:
 
     def _repr_html_(self) -> str:
         return score_set_html(self)
+
+    def show(self, rule: Rule | None = None, *, sample: int = 0, theme: Theme = "auto") -> NotebookView:
+        """The token view, live in a notebook: text, sliders, overrides, and what hovering over a token shows.
+
+        It needs no server and sends nothing; a line below the text is the Python code of the weights in view.
+        ``show().save("tokens.html")`` writes it as a page to pass on. It carries at most 200 samples.
+
+        Args:
+            rule: Hard selection, soft weighting or uniform weights to begin with; by default as
+                :meth:`weights`.
+            sample: Number of the sample to begin with, from 0.
+            theme: "light", "dark", or "auto" for that of the system.
+
+        Raises:
+            ScoreSetError: If there is no such sample, or the view has no controls for the rule.
+        """
+        from tokenunlearn.attribution.token_view.page import token_view
+
+        return token_view(self, rule, sample, theme)
 
     @cached_property
     def options(self) -> frozenset[str]:

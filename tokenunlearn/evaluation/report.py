@@ -18,7 +18,7 @@ from tokenunlearn.errors import FileError, TokenUnlearnError
 from tokenunlearn.evaluation.result import Better, MetricResult
 from tokenunlearn.files import replaced
 from tokenunlearn.folders import CHECKOUT
-from tokenunlearn.notebook import report_html
+from tokenunlearn.notebook import NotebookView, report_html
 from tokenunlearn.stored import fitted, read_json
 
 
@@ -103,6 +103,10 @@ class Report:
 
     def _repr_html_(self) -> str:
         return report_html(self)
+
+    def show(self) -> NotebookView:
+        """The report as a notebook draws it; ``show().save("report.html")`` writes it as a page."""
+        return NotebookView(f"{self.model}, suite {self.suite}", report_html(self))
 
     def table(self) -> list[dict[str, Any]]:
         """One row a metric: metric, value, low, high, n, retrained, better."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, get_args
 
+from tokenunlearn.datasets.characters import readable
 from tokenunlearn.models.encoding import holds_control_text
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def model_input(model: LoadedModel, sample: Sample) -> ModelInput:
 
 
 def marked_tokens(encoding: Encoding) -> list[tuple[str, Part]]:
-    """Every token that the template writes for a sample, with the part it plays."""
+    """Every token that the template writes for a sample, as text to read, with the part it plays."""
     parts: list[Part] = ["template"] * len(encoding.input_ids)
     for position in encoding.content_positions if not encoding.document else ():
         parts[position] = "question"
@@ -81,4 +82,10 @@ def marked_tokens(encoding: Encoding) -> list[tuple[str, Part]]:
         parts[position] = "answer"
     if encoding.ended:
         parts[len(encoding) - 1] = "end of turn"
-    return list(zip(encoding.texts, parts, strict=True))
+    prompt = encoding.texts[: encoding.prompt_length]
+    texts = [
+        *readable(prompt, encoding.question_offsets, encoding.question),
+        *readable(encoding.response_texts, encoding.answer_offsets, encoding.answer),
+        *encoding.texts[len(encoding) :],
+    ]
+    return list(zip(texts, parts, strict=True))

@@ -41,6 +41,7 @@ from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
 from tokenunlearn.evaluation.watch import Watched
 from tokenunlearn.files import append_line, refusal, replaced, sync, write_json
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.notebook import NotebookView
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.runs.locks import PATIENCE, acquire, is_held, is_owned, release
 from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT, AnswerPair, StepRecord
@@ -121,6 +122,19 @@ class Run:
             repair = 'mend it with "runs doctor", or delete it'
             return RunState("damaged", message=f'The run "{self.id}" is damaged; {repair}: {error}')
         return state
+
+    def _repr_html_(self) -> str:
+        return self.show()._repr_html_()
+
+    def show(self) -> NotebookView:
+        """The run as a notebook draws it; ``show().save("run.html")`` writes it as a page.
+
+        Raises:
+            RunError: If the folder holds no readable spec.
+        """
+        from tokenunlearn.runs.run_page import run_view
+
+        return run_view(self)
 
     @property
     def lock(self) -> Path:

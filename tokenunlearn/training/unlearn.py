@@ -18,13 +18,14 @@ from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.processes import any_process, is_sharded, launched
-from tokenunlearn.notebook import history_html
+from tokenunlearn.notebook import NotebookView, unlearned_view
 from tokenunlearn.training.checkpoints import CheckpointSettings, newest
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.finetune import QUIET
 from tokenunlearn.training.preparation import make_trainable
 from tokenunlearn.training.references import Phase
 from tokenunlearn.training.settings import UnlearnSettings
+from tokenunlearn.training.trackers import Reporting
 from tokenunlearn.training.trainer import UnlearnTrainer
 
 if TYPE_CHECKING:
@@ -66,8 +67,11 @@ class Unlearned:
     _peft: PeftModel | None = None
 
     def _repr_html_(self) -> str:
-        """The records as a table, in notebooks."""
-        return history_html(self.history)
+        return self.show()._repr_html_()
+
+    def show(self) -> NotebookView:
+        """Curves and records as a notebook draws them; ``show().save("run.html")`` writes them as a page."""
+        return unlearned_view(self)
 
     def save_adapter(self, folder: str | Path) -> Path:
         """Write what the run changed, adapter or full weights, for ``load_model(..., adapter=folder)``."""
@@ -94,6 +98,7 @@ def unlearn(
     checkpoints: str | Path | None = None,
     checkpoint_every: int = 10,
     checkpoint_minutes: float = 0.0,
+    report_to: str | Sequence[str] | Reporting = "",
     **settings: Any,
 ) -> Unlearned:
     """Make a model forget samples with the given token weights. The model passed in stays as it is.
@@ -119,6 +124,7 @@ def unlearn(
         checkpoint_every: Optimizer steps from one checkpoint to the next, at least. There is always one after
             the last step, and where ``should_stop`` ended training.
         checkpoint_minutes: Minutes from one checkpoint to the next, at least.
+        report_to: "tensorboard", "trackio", "wandb", several of them, or none.
         **settings: E.g. ``objective="npo", beta=0.1, regularizer="kl", steps=40``.
 
     Raises:
@@ -130,9 +136,10 @@ def unlearn(
         config = UnlearnSettings.from_settings(settings)
     elif settings:
         raise TokenUnlearnError("Pass either a config or settings by name, not both.")
-    config = config.resolved(model)
+    config, reporting = config.resolved(model), Reporting.to(report_to)
     on_phase = on_phase or _ignore
-    with torch.random.fork_rng(devices=[], enabled=True), tempfile.TemporaryDirectory() as scratch:
+    rng = torch.random.fork_rng(devices=[], enabled=True)
+    with rng, reporting.training(), tempfile.TemporaryDirectory() as scratch:
         folder = Path(checkpoints if checkpoints and due.every else scratch)
         target, lora = start_copy(model, config)
         arguments = UnlearnConfig.from_settings(
@@ -141,7 +148,7 @@ def unlearn(
             save_strategy="no",  # the watch says when
             save_total_limit=2,
             use_cpu=target.device.type == "cpu",
-            **QUIET,
+            **QUIET | reporting.arguments,
         )
         watch = _Watch(due, on_phase, on_step, should_stop, on_weights, on_begin)
         trainer = UnlearnTrainer(

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.token_view import context_label, labels
 from app.tokens import answer_table, captions, sample_notes
 from app.tokens.sample_notes import SampleNote
 from tests.app.scores import sample, score_set
@@ -53,20 +52,6 @@ def test_damaged_notes_are_none(tmp_path, monkeypatch):
     for content in ("", "[]", '{"s0": {"text": 3, "false_positive": true}}'):
         path.write_text(content)
         assert sample_notes.read_notes(SCORES) == {}
-
-
-def test_tokens_that_share_a_character_show_it_once():
-    emoji = replace(
-        SCORES.samples[0],
-        answer="a 🦙!",
-        texts=("a", " \ufffd", "\ufffd", "\ufffd", "!", "<|end|>"),
-        offsets=((0, 1), (1, 3), (2, 3), (2, 3), (3, 4), (4, 4)),
-    )
-    assert labels(emoji) == ["a", " 🦙", "·", "·", "!", "<|end|>"]
-
-
-def test_a_context_without_visible_text_has_a_name():
-    assert [context_label(text) for text in (" Who", "", " \n", "\ufffd")] == [" Who", *["(blank)"] * 3]
 
 
 def test_a_gap_is_named_only_where_there_is_one():

@@ -66,6 +66,7 @@ class TokenView {
       this.build();
     }
     this.marked = new Set(data.marked);
+    this.pinned = data.pinned; // undefined where nothing can be pinned
     this.schedule();
   }
 
@@ -179,6 +180,7 @@ class TokenView {
         line: weight > 0 ? Math.max(1, Math.round((weight / heaviest) * THICKEST)) : 0,
         force: forced.has(t) ? (forced.get(t) ? "in" : "out") : "",
         marked: this.marked.has(t),
+        pinned: this.pinned === t,
         blanks: settings.blanks,
       };
       const old = this.painted[t];
@@ -189,6 +191,7 @@ class TokenView {
       }
       if (now.force !== old.force) node.dataset.force = now.force;
       if (now.marked !== old.marked) node.classList.toggle("marked", now.marked);
+      if (now.pinned !== old.pinned) node.classList.toggle("pinned", now.pinned);
       if (now.blanks !== old.blanks) {
         const text = this.sample.texts[t];
         node.textContent = now.blanks || this.sample.special[t] ? visible(text) : text || "∅";
@@ -227,7 +230,7 @@ class TokenView {
     const { label, unit } = SCORES[this.settings.tint];
     const forced = [...this.overrides.values()].reduce((n, map) => n + map.size, 0);
     const { past, future } = this.history;
-    const shown = [label, top.toPrecision(3), gold > 0, forced, this.marked.size, past.length, future.length, this.index].join();
+    const shown = [label, top.toPrecision(3), gold > 0, forced, this.marked.size, this.pinned, past.length, future.length, this.index].join();
     if (shown === this.shownLegend) return;
     this.shownLegend = shown;
     const legend = [
@@ -239,6 +242,7 @@ class TokenView {
     if (gold) legend.push(element("span", { className: "key" }, element("b", { className: "sample dots", textContent: "ab" }), " gold span"));
     if (forced) legend.push(element("span", { className: "key", textContent: "+ forced in, − forced out" }));
     if (this.marked.size) legend.push(element("span", { className: "key" }, element("b", { className: "sample box", textContent: "ab" }), " selected in the chart"));
+    if (Number.isInteger(this.pinned)) legend.push(element("span", { className: "key" }, element("b", { className: "sample pin", textContent: "ab" }), " pinned"));
     this.legend.replaceChildren(...legend);
     this.clear.hidden = !forced;
     this.keys.undo.disabled = !this.history.past.length;
@@ -280,6 +284,7 @@ class TokenView {
       element("dl", {}, ...pairs.flatMap(([name, value]) => [element("dt", { textContent: name, dir: "auto" }), element("dd", { textContent: value, dir: "auto" })]));
     const parts = [list(rows)];
     if (contexts.length) parts.push(element("p", { textContent: "largest drops when masked" }), list(contexts));
+    if (this.pinned !== undefined) parts.push(element("p", { textContent: "P or Alt+click pins this token" }));
     this.tip.replaceChildren(...parts);
   }
 
@@ -351,6 +356,11 @@ class TokenView {
     this.force(this.unit(t), this.next(t));
   }
 
+  pin(t) {
+    this.pins = (this.pins ?? 0) + 1;
+    if (this.pinned !== undefined) this.send("pin", { token: t, sequence: this.pins });
+  }
+
   move(to) {
     const t = Math.max(0, Math.min(this.tokens.length - 1, to));
     this.tokens[this.focus].tabIndex = -1;
@@ -401,7 +411,8 @@ class TokenView {
       const t = tokenOf(event);
       if (t === undefined) return;
       this.move(t);
-      if (this.peek) this.showTip(t);
+      if (event.altKey) this.pin(t);
+      else if (this.peek) this.showTip(t);
       else this.toggle(t, event.shiftKey);
     });
     this.text.addEventListener("keydown", (event) => {
@@ -415,6 +426,7 @@ class TokenView {
       };
       if (moves[event.key]) this.move(moves[event.key]());
       else if (event.key === "Enter" || event.key === " ") this.toggle(this.focus, event.shiftKey);
+      else if (event.key.toLowerCase() === "p" && !event.ctrlKey && !event.metaKey) this.pin(this.focus);
       else if (event.key === "Escape") this.hideTip();
       else return;
       event.preventDefault();
