@@ -148,6 +148,12 @@ def unlearn(
     checkpoint_minutes: Annotated[
         float, typer.Option(help="Minutes from one checkpoint to the next, at least.")
     ] = 5.0,
+    report_to: Annotated[
+        str,
+        typer.Option(
+            help="Trackers to report each step to: tensorboard, trackio, wandb; separated by commas."
+        ),
+    ] = "",
     detach: Annotated[
         bool,
         typer.Option(
@@ -235,6 +241,7 @@ def unlearn(
         evaluate=evaluate_samples if is_main_process() else 0,
         watch=watch,
         checkpoints=checkpoints,
+        report_to=report_to,
     )
     store.check()
     lm = source.load()

@@ -15,6 +15,7 @@ from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.settings import shortened
 from tokenunlearn.training.checkpoints import CheckpointSettings
 from tokenunlearn.training.settings import UnlearnSettings
+from tokenunlearn.training.trackers import Reporting
 
 MOST_EVALUATED = 1_000_000
 
@@ -38,6 +39,7 @@ class RunPlan:
         evaluate: Samples a part to evaluate afterwards; 0 for no evaluation, else at least 2.
         watch: What is measured while they train.
         checkpoints: When they write checkpoints.
+        report_to: Trackers that they report to, by name and separated by commas; "" for none.
     """
 
     model: str
@@ -54,13 +56,15 @@ class RunPlan:
     evaluate: int = 0
     watch: WatchSettings = field(default_factory=WatchSettings)
     checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
+    report_to: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse an evaluation that could not be made.
+        """Refuse an evaluation that could not be made, and trackers that are not there.
 
         Raises:
-            RunError: If too few samples are to be evaluated.
+            TokenUnlearnError: If too few samples are to be evaluated, or a tracker is unknown.
         """
+        Reporting.to(self.report_to)
         if not (self.evaluate == 0 or 2 <= self.evaluate <= MOST_EVALUATED):
             raise RunError(
                 f"evaluate is {shortened(self.evaluate)}; it must be 0 (no evaluation) or between 2 and "
@@ -92,6 +96,7 @@ class RunPlan:
             "evaluate": self.evaluate,
             "watch": self.watch.described(),
             "checkpoints": asdict(self.checkpoints),
+            "report_to": self.report_to,
             "versions": versions(),
         }
         specs: dict[str, RunSpec] = {}

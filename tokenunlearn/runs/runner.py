@@ -148,6 +148,7 @@ class _Execution:
         from tokenunlearn.datasets import load_samples
         from tokenunlearn.models.context import fit_context
         from tokenunlearn.training.settings import UnlearnSettings
+        from tokenunlearn.training.trackers import Reporting
         from tokenunlearn.training.unlearn import unlearn
 
         spec = self.spec
@@ -183,6 +184,9 @@ class _Execution:
             checkpoints=None if launched() else self.run.checkpoints,
             checkpoint_every=due.every,
             checkpoint_minutes=due.minutes,
+            report_to=replace(
+                Reporting.to(spec.report_to), run_name=self.run.id, folder=self.run.folder / "tensorboard"
+            ),
         )
         self.run.set_state(status="running", phase="saving", done=0, total=1)
         rule = {"rule": dict(weights.rule)} if weights else {}

@@ -67,6 +67,7 @@ class RunSpec:
         watch: Fields of :class:`~tokenunlearn.evaluation.watch.WatchSettings`; {} where nothing is watched.
         checkpoints: Fields of :class:`~tokenunlearn.training.checkpoints.CheckpointSettings`; they change no
             result.
+        report_to: Trackers that it reports to, by name and separated by commas; "" for none.
         versions: Versions of what computed it.
     """
 
@@ -86,6 +87,7 @@ class RunSpec:
     evaluate: int = 0
     watch: Mapping[str, Any] = field(default_factory=dict)
     checkpoints: Mapping[str, Any] = field(default_factory=dict)
+    report_to: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
