@@ -16,8 +16,10 @@ from app.glossary import meaning
 from app.tokens import (
     answer_table,
     fit_panel,
+    pinned_token,
     sample_notes,
     selector_panel,
+    side_by_side,
     snr_chart,
     token_notices,
     token_panels,
@@ -61,6 +63,8 @@ def show_tabs(
     """The charts, of which only the open tab's are drawn."""
     tabs = {
         "This answer": lambda: token_panels.answer(mixed, weights, index),
+        pinned_token.TAB: lambda: pinned_token.show(source, mixed, index),
+        "Side by side": lambda: side_by_side.show(source, mixed, settings, index),
         "Samples": lambda: answer_table.show(mixed, fit, notes),
         "Distribution": lambda: token_panels.distribution(mixed, weights, settings),
         "Knowledge × entropy": lambda: token_panels.scatter(mixed, weights, index),
@@ -98,7 +102,9 @@ def explore(scores: ScoreSet, path: Path) -> None:
     st.text(sample.question)
     marked = [t for number, t in token_panels.boxed() if number == index]
     turn = partial(answer_table.open_sample, mixed)
-    token_view.show(str(path), scores, settings, index, marked, turn)
+    pinned = pinned_token.pinned(sample)
+    pin = partial(pinned_token.pin, sample)
+    token_view.show(str(path), scores, settings, index, marked, turn, pinned, pin)
     state.write_link(settings, scores)
     try:
         weights = list(mixed.weights(settings.rule).weights)

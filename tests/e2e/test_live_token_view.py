@@ -130,6 +130,21 @@ def test_the_keyboard_moves_and_overrides(page, server):
     expect(page.locator(".tip")).to_be_hidden()
 
 
+def test_a_token_is_pinned_by_key_and_by_click_and_its_life_is_shown(page, server):
+    open_tokens(page, server)
+    page.locator(".token").nth(3).focus()
+    page.keyboard.press("p")
+    expect(page.locator(".token.pinned")).to_have_count(1)
+    expect(page.locator(".token").nth(3)).to_have_class(re.compile("pinned"))
+    expect(page.locator(".pv").first).to_be_visible()
+    expect(page.get_by_role("heading", name="before")).to_be_visible()
+    expect(page.get_by_role("heading", name="demo-retrained").first).to_be_visible()
+    page.locator(".token").nth(5).click(modifiers=["Alt"])
+    expect(page.locator(".token").nth(5)).to_have_class(re.compile("pinned"))
+    expect(page.locator(".token").nth(5)).to_have_attribute("data-force", "")
+    assert page.locator(".token.pinned").count() == 1
+
+
 def test_a_link_opens_the_same_view_in_a_fresh_context(page, server, browser):
     query = "weights=soft&temperature=0.25&alpha=0.7&tint=weight&overrides=0.o2&sample=authors-054-00"
     open_tokens(page, server, query)

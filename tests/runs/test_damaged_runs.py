@@ -18,6 +18,8 @@ from app.charts import decimate
 from app.compare import comparison
 from app.compare.verdict_panel import panel_html
 from app.present.presentation import Story, make_slides
+from app.tokens import pinned_token
+from app.tokens.prediction_view import moments_html
 from app.unlearn import command_line, run_view
 from app.unlearn.watch_view import answers_html
 from tests.damage import damaged
@@ -228,6 +230,10 @@ def use_watched(run):
         assert all(record["memory"]["bytes"] < float("inf") for record in watched)
 
 
+def use_predictions(run):
+    moments_html("Ada", pinned_token.recorded(run, "s", 0))
+
+
 def use_tokens(run):
     changes = run.token_changes or []
     summarize(changes)
@@ -249,6 +255,7 @@ USES = {
     "label.txt": lambda run: run.label,
     "metrics.jsonl": use_metrics,
     "watched.jsonl": use_watched,
+    "predictions.jsonl": use_predictions,
     "resolved.json": lambda run: run.resolved,
     "generations.json": lambda run: make_slides(Story(run.spec, run.generations)),
     "report.json": lambda run: (use_report(run), use_verdict(run)),
@@ -267,6 +274,9 @@ def whole(tmp_path_factory) -> Run:
     shipped = next((ASSETS / "runs").iterdir())
     lines = (shipped / "watched.jsonl").read_text().splitlines(keepends=True)[:3]
     (run.folder / "watched.jsonl").write_text("".join(lines))
+    predicted = {"probability": 0.5, "rank": 1, "alternatives": [{"text": "Ada", "probability": 0.5}]}
+    for step in (0, 5):
+        run.append_predictions({"step": step, "samples": {"s": [predicted]}})
     for name in ("resolved.json", "requests.json"):
         shutil.copy(shipped / name, run.folder)
     for name in (START_REPORT, ATTACKS_REPORT):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict
 
 from tokenunlearn.datasets.samples import Sample, SampleSet, evenly_spread
 from tokenunlearn.errors import RunError
+from tokenunlearn.evaluation.token_life import PredictionRecord, predictions
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.settings import Settings, setting
 
@@ -97,6 +98,7 @@ class Watcher:
         retain: The retained samples, if there are any.
         steps: Steps of the run.
         record: Takes each measurement.
+        record_predictions: Takes what the model predicts at each response token of the forget samples.
     """
 
     def __init__(
@@ -107,8 +109,10 @@ class Watcher:
         retain: SampleSet | None,
         steps: int,
         record: Callable[[dict[str, Any]], None],
+        record_predictions: Callable[[PredictionRecord], None] = lambda _: None,
     ) -> None:
         self.settings, self.steps, self.record = settings, steps, record
+        self.record_predictions = record_predictions
         parts = {"forget": forget, **({"retain": retain} if retain is not None else {})}
         self.samples = {
             part: _with_facts(part_samples, settings.samples) for part, part_samples in parts.items()
@@ -136,8 +140,11 @@ class Watcher:
         try:
             answers = generate(model, self.questions, max_new_tokens=WATCHED_TOKENS)
             recalled = {part: self._recalled(model, part) for part in self.samples}
+            predicted = predictions(model, self.encodings["forget"])
         finally:
             model.model.train(training)
+        ids = [sample.id for sample in self.samples["forget"]]
+        self.record_predictions({"step": step, "samples": dict(zip(ids, predicted, strict=True))})
         where, used = memory_in_use(model.device)
         self.record(
             {

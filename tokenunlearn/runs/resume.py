@@ -54,6 +54,7 @@ def rewind(run: Run, step: int, *, whole: bool) -> None:
     stored: dict[str, Sequence[Mapping[str, Any]]] = {
         "metrics.jsonl": run.metrics,
         "watched.jsonl": run.watched,
+        "predictions.jsonl": run.predictions,
     }
     for name, records in stored.items():
         if (run.folder / name).exists():

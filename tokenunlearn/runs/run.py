@@ -4,6 +4,7 @@ runs/ID/spec.json         frozen when the run is made
 runs/ID/state.json        status, phase, step; replaced as a whole
 runs/ID/metrics.jsonl     one line a step
 runs/ID/watched.jsonl     facts still recalled, answers and memory at intervals, if it was watched
+runs/ID/predictions.jsonl what was predicted at each token of the watched forget samples meanwhile
 runs/ID/scores.parquet    the score set behind the weights
 runs/ID/resolved.json     the configuration as it was carried out, and which modules were trained
 runs/ID/tokens.parquet    NLL and rank of every token of the forget set before and after, and its weight
@@ -38,6 +39,7 @@ from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import FileError, RunError, TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.token_changes import TokenChange, load_changes
+from tokenunlearn.evaluation.token_life import PredictionRecord
 from tokenunlearn.evaluation.watch import Watched
 from tokenunlearn.files import append_line, refusal, replaced, sync, write_json
 from tokenunlearn.models.source import ModelSource
@@ -225,6 +227,12 @@ class Run:
         return records
 
     @property
+    def predictions(self) -> list[PredictionRecord]:
+        """What was predicted at each token of the watched forget samples, between steps so far."""
+        records: list[PredictionRecord] = (self._read("predictions.jsonl") or ([], 0))[0]
+        return records
+
+    @property
     def scores(self) -> ScoreSet | None:
         """The score set behind its weights, if it has one.
 
@@ -382,7 +390,7 @@ class Run:
         else:
             state = replace(state, ended=changes.get("ended", now()))
         if not state.active:
-            for name in ("metrics.jsonl", "watched.jsonl"):
+            for name in ("metrics.jsonl", "watched.jsonl", "predictions.jsonl"):
                 sync(self.folder / name)
         self.write("state.json", asdict(state), synced=not state.active)
         if not state.active:
@@ -420,6 +428,10 @@ class Run:
     def append_watched(self, record: Mapping[str, Any]) -> None:
         """Add what was measured between two steps."""
         self._append("watched.jsonl", record)
+
+    def append_predictions(self, record: PredictionRecord) -> None:
+        """Add what was predicted between two steps."""
+        self._append("predictions.jsonl", record)
 
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
         append_line(self.folder / name, json.dumps(record, ensure_ascii=False))

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.evaluation.report import read_report
 from tokenunlearn.evaluation.token_changes import load_changes
+from tokenunlearn.evaluation.token_life import PredictionRecord
 from tokenunlearn.evaluation.watch import Watched
 from tokenunlearn.runs.ledger import Request
 from tokenunlearn.stored import read_json, read_lines, read_text
@@ -70,6 +71,7 @@ READERS: Mapping[str, Callable[[Path], Any]] = {
     "label.txt": read_text,
     "metrics.jsonl": partial(read_lines, kind=StepRecord),
     "watched.jsonl": partial(read_lines, kind=Watched),
+    "predictions.jsonl": partial(read_lines, kind=PredictionRecord),
     "resolved.json": partial(read_json, kind=dict[str, Any]),
     "generations.json": partial(read_json, kind=dict[str, list[AnswerPair]]),
     "report.json": read_report,

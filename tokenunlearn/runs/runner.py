@@ -165,7 +165,15 @@ class _Execution:
         weights = scores.weights(make_rule(spec.rule)) if scores else None
         watch = WatchSettings.of(spec.watch)
         watcher = (
-            Watcher(watch, model, samples, retain, config.steps, self.run.append_watched)
+            Watcher(
+                watch,
+                model,
+                samples,
+                retain,
+                config.steps,
+                self.run.append_watched,
+                self.run.append_predictions,
+            )
             if watch.every
             else None
         )
