@@ -25,7 +25,7 @@ from tokenunlearn.evaluation.metrics.metric import Column
 from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES
 from tokenunlearn.evaluation.metrics.utility import model_utility
 from tokenunlearn.evaluation.result import MetricResult
-from tokenunlearn.evaluation.suites.suite import SUITES
+from tokenunlearn.evaluation.suites.suite import SUITES, start_report
 from tokenunlearn.evaluation.summary import calibrated, summarize
 from tokenunlearn.models.loaded_model import LoadedModel
 
@@ -189,11 +189,8 @@ class Case:
     @cached_property
     def levels(self) -> tuple[Point, Point]:
         """Start and retrained model on the validation half."""
-        return self._start_validation[1], self.validation.measure(self._retrained, answers=False)[1]
-
-    @cached_property
-    def _start_validation(self) -> tuple[Measurement, Point]:
-        return self.validation.measure(self.model, answers=True)
+        start, retrained = (self.validation.measure(m, answers=False) for m in (self.model, self._retrained))
+        return start[1], retrained[1]
 
     @cached_property
     def start(self) -> tuple[Measurement, Point]:
@@ -207,10 +204,16 @@ class Case:
 
     @cached_property
     def fluency(self) -> Fluency:
-        """Says which answers are broken; its limit is set on the validation half."""
-        samples = [s for half in (self.validation, self.test) for p in half.parts.values() for s in p.samples]
-        judge = JUDGES["words"](samples)
-        return calibrated(judge, self.validation.parts, self._start_validation[0], None)
+        """Says which answers are broken.
+
+        Its limit is set on the start model's answers to all retained questions where its stored report has
+        them, else on the true ones.
+        """
+        world = self.world
+        parts = SUITES[world.suite].parts(world.forget, world.measured, None)
+        report = start_report(world.model, world.suite)
+        start = Measurement(generations=dict(report.generations)) if report else None
+        return calibrated(JUDGES["words"]([s for p in parts.values() for s in p.samples]), parts, start, None)
 
     def figures(self, measurement: Measurement) -> Row:
         """What is reported of a model on the test half: figures by name, and the rows behind them."""
