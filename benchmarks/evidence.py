@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.evidence_statistics import BASELINE, LEVELS, Gap, World
-from benchmarks.study_plan import FLOOR, FOLDER, RULES, WORLDS, Row, stored_rows
+from benchmarks.study_plan import FLOOR, FOLDER, RULES, STUDIED, WORLDS, Row, stored_rows
 from benchmarks.tables import markdown, over_seeds
 from tokenunlearn.files import replaced
 
@@ -34,21 +34,31 @@ under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this pa
   rate (within a factor of 3 of the recommended one), lambda (within a factor of 5) and the last step, on one
   half of the questions and with a seed that no reported run has. The first trial is the recommended setting;
   optuna proposes the others. The best trial has the highest score: 1 minus the distance as a share of the
-  start model's, less 1 for every 2 % of the start model's utility that are missing below {floor:.0%}.
+  start model's, less 1 for every 2 % of the start model's utility that are missing below {floor:.0f} %.
 - *Questions*: figures are of the other half. Training sees the whole forget set in either case.
 - *Distance*: mean over questions of the absolute difference between a model's and the retrained model's
   probability of the gold tokens (geometric mean of each question's tokens). 0: the retrained model's level.
-- *At equal utility*: a run is measured every few steps; of the models that keep {floor:.0%} of the start
+- *At equal utility*: a run is measured every few steps; of the models that keep {floor:.0f} % of the start
   model's utility (harmonic mean of probability and truth ratio over the retained parts) the one closest to
-  the retrained model counts. The start model is one of them, so there always is one.
+  the retrained model counts. The start model is one of them, so there always is one. Under uniform weights it
+  is chosen in the same way, on the same questions.
 - *Area under the front*: 1 minus that distance as a share of the start model's, mean over all levels of
-  utility from {lowest:.0%} to 100 %. 1: the retrained model's level at no cost.
+  utility from {lowest:.0f} % to 100 %. 1: the retrained model's level at no cost.
 - *Differences* are paired with uniform weights by seed and question; in parentheses the 95 % bootstrap
   interval over seeds and questions. With one seed it covers questions alone. Bold: the interval excludes 0.
   Intervals are not corrected for the number of comparisons; about one in twenty excludes 0 by chance.
 - *Outcomes*: the shares of the forgotten answers that leak, state the fact of another measured question,
   decline, are broken, or are fluent and wrong; see
   [metrics](metrics.md#leaks-cross_leaks-declines-broken-wrong).
+"""
+PROGRESS = """## Progress
+
+A cell is a rule with an objective and a seed. Hours are of processor time on one core, trials included. Stop
+`python -m benchmarks.study` at any time: it goes on where it was, leading rules first. Other models with a
+retrained model join with `--model` and `--suite`, on a GPU for instance
+`--model tofu_Llama-3.2-1B-Instruct_full --suite tofu`.
+
+{table}
 """
 SUMMARY = """## Summary
 
@@ -69,8 +79,8 @@ SECTION = """## {name}
 {stand_in}Each method has {trials} trials, then a run per seed of {steps} steps with {batch_size} forget and
 {retain_batch_size} retained samples.
 
-**{done} of {expected} cells done** ({begun} of {seeds} seeds begun), in {spent:.1f} h with their trials.
-The others need about {left:.1f} h at the same speed: `python -m benchmarks.study {options}`.
+**{done} of {expected} cells done** ({begun} of {seeds} seeds begun). Go on with
+`python -m benchmarks.study {options}`.
 
 {claims}
 
@@ -107,11 +117,26 @@ def _place(path: Path) -> int:
 
 def page(worlds: Sequence[World]) -> str:
     """The whole page."""
-    head = HEAD.format(floor=FLOOR, lowest=LEVELS[0])
+    head = HEAD.format(floor=100 * FLOOR, lowest=100 * LEVELS[0])
+    progress = PROGRESS.format(table=progress_table(worlds))
     if not worlds:
-        return f"{head}\nNo cell of the study has been run yet.\n"
+        return f"{head}\n{progress}"
     summary = SUMMARY.format(**{measure: _summary(worlds, measure) for measure in NAMES})
-    return "\n".join([head, summary, *map(section, worlds)])
+    return "\n".join([head, progress, summary, *map(section, worlds)])
+
+
+def progress_table(worlds: Sequence[World]) -> str:
+    """Cells and hours of every world, those of the plan that have not begun included."""
+    begun = {world.plan["name"]: world for world in worlds}
+    rows = []
+    for name in dict.fromkeys([*WORLDS, *begun]):
+        if world := begun.get(name):
+            spent, left = world.hours()
+            rows.append([name, f"{len(world.cells)} of {world.expected}", f"{spent:.1f}", f"{left:.1f}"])
+        else:
+            cells = len(STUDIED) * len(RULES) * WORLDS[name].seeds
+            rows.append([name, f"0 of {cells}", "0", "–"])
+    return markdown(["world", "cells done", "hours taken", "hours left"], rows)
 
 
 def _gaps(world: World, measure: str) -> dict[tuple[str, str], Gap]:
@@ -137,7 +162,7 @@ def _summary(worlds: Sequence[World], measure: str) -> str:
 
 def section(world: World) -> str:
     """The part of one world."""
-    plan, (spent, left) = world.plan, world.hours()
+    plan = world.plan
     gaps = {measure: _gaps(world, measure) for measure in NAMES}
     return SECTION.format(
         **{name: plan[name] for name in ("name", "model", "suite", "forget", "retain")},
@@ -148,9 +173,7 @@ def section(world: World) -> str:
         expected=world.expected,
         begun=len({cell["seed"] for cell in world.cells}),
         seeds=plan["seeds"],
-        spent=spent,
         options="--worlds {name}".format(**plan) if plan["name"] in WORLDS else OWN.format(**plan),
-        left=left,
         claims="\n".join(claims(gaps[measure], measure) for measure in NAMES),
         **{measure: _gap_table(world, gaps[measure]) for measure in NAMES},
         measures=measures_table(world),

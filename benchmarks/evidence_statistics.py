@@ -175,8 +175,8 @@ class World:
         return Gap(float(gaps[:, 0].mean()), low, high, len(seeds), self._counts.shape[1])
 
     def hours(self) -> tuple[float, float]:
-        """Hours that the stored rows took, and that the missing ones are expected to take."""
-        spent = sum(row["seconds"] for row in (*self.trials, *self.cells))
+        """Processor hours that the stored rows took, and that the missing ones are expected to take."""
+        spent = sum(row["cpu_seconds"] for row in (*self.trials, *self.cells))
         methods = len(self.objectives) * len(RULES)
         missing_trials = max(0, methods * self.plan["budget"]["trials"] - len(self.trials))
         left = (self.expected - len(self.cells)) * _median(self.cells) + missing_trials * _median(self.trials)
@@ -184,4 +184,4 @@ class World:
 
 
 def _median(rows: Sequence[Row]) -> float:
-    return median(row["seconds"] for row in rows) if rows else 0.0
+    return median(row["cpu_seconds"] for row in rows) if rows else 0.0

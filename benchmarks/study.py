@@ -97,6 +97,21 @@ class Store:
         return next((r for r in self.rows if all(r.get(k) == v for k, v in values.items())), None)
 
 
+class Clock:
+    """Time since it was made."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic(), time.process_time()
+
+    def read(self) -> Row:
+        """Seconds of wall and of processor time."""
+        wall, cpu = self._started
+        return {
+            "seconds": round(time.monotonic() - wall, 1),
+            "cpu_seconds": round(time.process_time() - cpu, 1),
+        }
+
+
 class Study:
     """Trials and cells of one world.
 
@@ -166,7 +181,7 @@ class Study:
 
     def trial(self, method: Method, tuned: Mapping[str, float]) -> Row:
         """One trial: its curve on the validation half, its best step and the score there."""
-        started = time.monotonic()
+        clock = Clock()
         curve: list[Row] = []
 
         def measure(model: LoadedModel, step: int) -> None:
@@ -183,7 +198,7 @@ class Study:
             "score": best["score"],
             "curve": curve,
             "stopped": run.stopped,
-            "seconds": round(time.monotonic() - started, 1),
+            **clock.read(),
         }
 
     def tuned(self, method: Method) -> Row:
@@ -211,7 +226,7 @@ class Study:
     def cell(self, method: Method, seed: int) -> Row:
         """One run of a tuned method, measured on the test half on its way and at the tuned step."""
         best = self.tuned(method)
-        started = time.monotonic()
+        clock = Clock()
         curve: list[Row] = []
         end: list[Measurement] = []
 
@@ -237,7 +252,7 @@ class Study:
             "stopped": run.stopped,
             **self.case.figures(end[0]),
             "curve": curve,
-            "seconds": round(time.monotonic() - started, 1),
+            **clock.read(),
         }
 
 
@@ -304,12 +319,12 @@ def main(
         study = studies[world]
         if study.store.find(kind="cell", **method.named, seed=seed):
             continue
-        started = time.monotonic()
+        clock = Clock()
         row = study.cell(method, seed)
         study.store.add(row)
         Console().print(
             f"{number} of {len(cells)}: {world.name}, {method.objective}, {method.rule}, seed {seed}: "
-            f"{row['seconds']:.0f} s, with its trials {time.monotonic() - started:.0f} s",
+            f"{row['seconds']:.0f} s, with its trials {clock.read()['seconds']:.0f} s",
             soft_wrap=True,
         )
 

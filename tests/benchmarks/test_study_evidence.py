@@ -45,7 +45,7 @@ def cell(rule, above, seed=0, utility=0.6, objective="npo"):
     noise = np.random.default_rng(seed).uniform(-0.01, 0.01, N)
     curve = [point(np.full(N, 0.9), step=6), point(RETRAINED + above + noise, utility, step=12)]
     named = {"kind": "cell", "objective": objective, "rule": rule, "seed": seed}
-    return named | {"metrics": METRICS, "step": 12, "curve": curve, "seconds": 30.0}
+    return named | {"metrics": METRICS, "step": 12, "curve": curve, "seconds": 90.0, "cpu_seconds": 30.0}
 
 
 def test_the_statistic_is_the_one_of_forget_quality_for_every_resample():
@@ -133,8 +133,25 @@ def test_a_stand_in_for_the_retrained_model_is_named():
     assert "none has run together with `uniform`" in text
 
 
-def test_without_results_the_page_says_so(tmp_path):
-    assert "No cell of the study has been run yet." in page(read(tmp_path))
+def test_without_results_the_page_lists_what_is_planned(tmp_path):
+    text = page(read(tmp_path))
+    assert f"| smollm2-tofu | 0 of {3 * len(RULES) * len(STUDIED)} | 0 | – |" in text
+    assert "## Summary" not in text
+
+
+def test_hours_left_follow_from_the_hours_taken():
+    trial = {
+        "kind": "trial",
+        "objective": "npo",
+        "rule": "hard",
+        "number": 0,
+        "seconds": 200.0,
+        "cpu_seconds": 60.0,
+    }
+    spent, left = world(cell("hard", 0.1), trial).hours()
+    methods = len(RULES) * len(STUDIED)
+    assert spent == pytest.approx(90 / 3600)
+    assert left == pytest.approx(((5 * methods - 1) * 30 + (3 * methods - 1) * 60) / 3600)
 
 
 @pytest.mark.results
