@@ -1,0 +1,301 @@
+"""Writes ``docs/evidence.md`` from the result files of the study: ``python -m benchmarks.evidence``.
+
+Every number comes from ``benchmarks/results/study``, or the folder ``--results``. A claim is printed only
+where its interval supports it, and what has not been run is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.evidence_statistics import BASELINE, LEVELS, Gap, World
+from benchmarks.study_plan import FLOOR, FOLDER, RULES, STUDIED, WORLDS, Row, stored_rows
+from benchmarks.tables import markdown, over_seeds
+from tokenunlearn.files import replaced
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "evidence.md"
+HEAD = """# Evidence
+
+Does it pay to weight tokens? Every rule of weighting runs with every objective on several models and seeds,
+each method tuned with the same budget. `python -m benchmarks.study` runs what is missing and stores each run
+under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this page from those files alone.
+
+- *Rules*: `uniform` weights all tokens alike; `hard` is the default; `soft` weights by the same importance;
+  `gold` selects the marked facts and is the upper bound; `selector` is the learned selector; `paper` is the
+  score preset of that name and `atwu` ATWU's scorer, each with as many tokens as `hard`; `wga`, `satimp`,
+  `etw` and `su` are published weightings (`su` compares with the retrained model); `random` and `inverted`
+  move the weights of `hard` to other tokens.
+- *Budget*: every run in a world has the same number of steps and the same batch sizes, whatever its objective
+  recommends, and no frame loss, so that methods differ in objective and weights alone. Trials choose learning
+  rate (within a factor of 3 of the recommended one), lambda (within a factor of 5) and the last step, on one
+  half of the questions and with a seed that no reported run has. The first trial is the recommended setting;
+  optuna proposes the others. The best trial has the highest score: 1 minus the distance as a share of the
+  start model's, less 1 for every 2 % of the start model's utility that are missing below {floor:.0f} %.
+- *Questions*: figures are of the other half. Training sees the whole forget set in either case.
+- *Distance*: mean over questions of the absolute difference between a model's and the retrained model's
+  probability of the gold tokens (geometric mean of each question's tokens). 0: the retrained model's level.
+- *At equal utility*: a run is measured every few steps; of the models that keep {floor:.0f} % of the start
+  model's utility (harmonic mean of probability and truth ratio over the retained parts) the one closest to
+  the retrained model counts. The start model is one of them, so there always is one. Under uniform weights it
+  is chosen in the same way, on the same questions.
+- *Area under the front*: 1 minus that distance as a share of the start model's, mean over all levels of
+  utility from {lowest:.0f} % to 100 %. 1: the retrained model's level at no cost.
+- *Differences* are paired with uniform weights by seed and question; in parentheses the 95 % bootstrap
+  interval over seeds and questions. With one seed it covers questions alone. Bold: the interval excludes 0.
+  Intervals are not corrected for the number of comparisons; about one in twenty excludes 0 by chance.
+- *Outcomes*: the shares of the forgotten answers that leak, state the fact of another measured question,
+  decline, are broken, or are fluent and wrong; see
+  [metrics](metrics.md#leaks-cross_leaks-declines-broken-wrong).
+"""
+PROGRESS = """## Progress
+
+A cell is a rule with an objective and a seed. Hours are of processor time on one core, trials included. Stop
+`python -m benchmarks.study` at any time: it goes on where it was, leading rules first. Other models with a
+retrained model join with `--model` and `--suite`, on a GPU for instance
+`--model tofu_Llama-3.2-1B-Instruct_full --suite tofu`.
+
+{table}
+"""
+SUMMARY = """## Summary
+
+With how many objectives a rule is closer to the retrained model than uniform weights at equal utility, and
+with how many it is farther; the others are open.
+
+By distance:
+
+{distance}
+
+By forget quality (Kolmogorov-Smirnov statistic of the truth ratios against the retrained model's):
+
+{ks}
+"""
+SECTION = """## {name}
+
+`{model}` forgets `{suite}:{forget}` and retains `{suite}:{retain}`; {n} forget questions are measured.
+{stand_in}Each method has {trials} trials, then a run per seed of {steps} steps with {batch_size} forget and
+{retain_batch_size} retained samples.
+
+**{done} of {expected} cells done** ({begun} of {seeds} seeds begun). Go on with
+`python -m benchmarks.study {options}`.
+
+{claims}
+
+Difference in distance from uniform weights at equal utility; below 0 is closer to the retrained model:
+
+{distance}
+
+The same for the Kolmogorov-Smirnov statistic of forget quality:
+
+{ks}
+
+At the tuned step, mean over seeds (± standard deviation); utility is a share of the start model's:
+
+{measures}
+"""
+STAND_IN = """It has no retrained model of its own: `{retrained}`, of another architecture and trained on the
+same data, stands in for it. """
+OWN = "--model {model} --suite {suite} --forget {forget}"
+NAMES = {"distance": "closer to the retrained model", "ks": "better in forget quality"}
+OPPOSITE = {"distance": "farther from the retrained model", "ks": "worse in forget quality"}
+
+
+def read(folder: Path) -> list[World]:
+    """The worlds of a folder, those of the plan first, then models of one's own by name."""
+    paths = sorted(
+        folder.glob("*.jsonl"), key=lambda path: (path.stem not in WORLDS, _place(path), path.stem)
+    )
+    return [World(rows) for path in paths if (rows := stored_rows(path))]
+
+
+def _place(path: Path) -> int:
+    return list(WORLDS).index(path.stem) if path.stem in WORLDS else 0
+
+
+def page(worlds: Sequence[World]) -> str:
+    """The whole page."""
+    head = HEAD.format(floor=100 * FLOOR, lowest=100 * LEVELS[0])
+    progress = PROGRESS.format(table=progress_table(worlds))
+    if not worlds:
+        return f"{head}\n{progress}"
+    summary = SUMMARY.format(**{measure: _summary(worlds, measure) for measure in NAMES})
+    return "\n".join([head, progress, summary, *map(section, worlds)])
+
+
+def progress_table(worlds: Sequence[World]) -> str:
+    """Cells and hours of every world, those of the plan that have not begun included."""
+    begun = {world.plan["name"]: world for world in worlds}
+    rows = []
+    for name in dict.fromkeys([*WORLDS, *begun]):
+        if world := begun.get(name):
+            spent, left = world.hours()
+            rows.append([name, f"{len(world.cells)} of {world.expected}", f"{spent:.1f}", f"{left:.1f}"])
+        else:
+            cells = len(STUDIED) * len(RULES) * WORLDS[name].seeds
+            rows.append([name, f"0 of {cells}", "0", "–"])
+    return markdown(["world", "cells done", "hours taken", "hours left"], rows)
+
+
+def _gaps(world: World, measure: str) -> dict[tuple[str, str], Gap]:
+    """(rule, objective) -> difference, of what there is."""
+    pairs = [(rule, objective) for rule in RULES for objective in world.objectives]
+    gaps = {pair: world.gap(pair[1], pair[0], measure) for pair in pairs}
+    return {pair: gap for pair, gap in gaps.items() if gap}
+
+
+def _summary(worlds: Sequence[World], measure: str) -> str:
+    columns = [_gaps(world, measure) for world in worlds]
+
+    def cell(gaps: dict[tuple[str, str], Gap], rule: str) -> str:
+        relations = [gap.relation for (name, _), gap in gaps.items() if name == rule]
+        if not relations:
+            return "–"
+        closer, farther = relations.count("closer"), relations.count("farther")
+        return f"{closer} closer, {farther} farther of {len(relations)}"
+
+    rows = [[f"`{rule}`", *(cell(gaps, rule) for gaps in columns)] for rule in RULES if rule != BASELINE]
+    return markdown(["rule", *(world.plan["name"] for world in worlds)], rows)
+
+
+def section(world: World) -> str:
+    """The part of one world."""
+    plan = world.plan
+    gaps = {measure: _gaps(world, measure) for measure in NAMES}
+    return SECTION.format(
+        **{name: plan[name] for name in ("name", "model", "suite", "forget", "retain")},
+        **{name: plan["budget"][name] for name in ("trials", "steps", "batch_size", "retain_batch_size")},
+        n=len(world.head["forget_ids"]),
+        stand_in=STAND_IN.format(**plan) if plan["stand_in"] else "",
+        done=len(world.cells),
+        expected=world.expected,
+        begun=len({cell["seed"] for cell in world.cells}),
+        seeds=plan["seeds"],
+        options="--worlds {name}".format(**plan) if plan["name"] in WORLDS else OWN.format(**plan),
+        claims="\n".join(claims(gaps[measure], measure) for measure in NAMES),
+        **{measure: _gap_table(world, gaps[measure]) for measure in NAMES},
+        measures=measures_table(world),
+    )
+
+
+def claims(gaps: dict[tuple[str, str], Gap], measure: str) -> str:
+    """A list item: what the intervals support, and how many of them say nothing."""
+    if not gaps:
+        return f"- No method can be called {NAMES[measure]} yet: none has run together with `uniform`."
+    parts = []
+    for relation, words in (("closer", NAMES[measure]), ("farther", OPPOSITE[measure])):
+        pairs = [pair for pair, gap in gaps.items() if gap.relation == relation]
+        which = ", ".join(f"`{rule}` with {objective}" for rule, objective in pairs)
+        parts += [f"{words} than uniform weights: {which}"] if pairs else []
+    number = sum(gap.relation == "open" for gap in gaps.values())
+    parts.append(f"{number} of {len(gaps)} comparisons open")
+    seeds, n = max(gap.seeds for gap in gaps.values()), next(iter(gaps.values())).n
+    basis = f"{n} questions and {'1 seed' if seeds == 1 else f'up to {seeds} seeds'}"
+    return f"- At equal utility, on {basis}, {'; '.join(parts)}."
+
+
+def figure(gap: Gap) -> str:
+    """A difference with its interval, bold where it excludes 0."""
+    text = f"{gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
+    return text if gap.relation == "open" else f"**{text}**"
+
+
+def _gap_table(world: World, gaps: dict[tuple[str, str], Gap]) -> str:
+    """Rules as rows, objectives as columns."""
+    rows = [
+        [
+            f"`{rule}`",
+            *(
+                f"{figure(gap)}, {gap.seeds} seed{'s' * (gap.seeds > 1)}"
+                if (gap := gaps.get((rule, objective)))
+                else "–"
+                for objective in world.objectives
+            ),
+        ]
+        for rule in RULES
+        if rule != BASELINE
+    ]
+    return markdown(["rule", *world.objectives], rows)
+
+
+def _metric(name: str) -> Callable[[World, Row], float]:
+    return lambda world, cell: cell["metrics"][name]
+
+
+def _point(name: str) -> Callable[[World, Row], float]:
+    """A figure of the point where the run ended; the start and the retrained model are points themselves."""
+
+    def value(world: World, cell: Row) -> float:
+        points = [p for p in cell.get("curve", [cell]) if p.get("step") == cell.get("step")]
+        values = [p for p in points[-1]["p"] if p is not None] if name == "p" else [points[-1][name]]
+        return sum(values) / len(values)
+
+    return value
+
+
+def _utility(world: World, cell: Row) -> float:
+    name = "model_utility"
+    return float(cell["metrics"][name] / world.head["start"]["metrics"][name])
+
+
+# Column -> figure of a cell, and digits.
+MEASURES: dict[str, tuple[Callable[[World, Row], float], int]] = {
+    "leaks": (_metric("forget/leaks"), 2),
+    "fluent, wrong": (_metric("forget/wrong"), 2),
+    "declines": (_metric("forget/declines"), 2),
+    "other fact": (_metric("forget/cross_leaks"), 2),
+    "broken": (_metric("forget/broken"), 2),
+    "p(gold), forget": (_point("p"), 3),
+    "p(gold), retain": (_point("retain"), 3),
+    "exact memorization": (_metric("forget/exact_memorization"), 3),
+    "forget quality": (_metric("forget_quality"), 3),
+    "retained pairs": (_metric("retain/retained_pairs"), 2),
+    "utility": (
+        lambda world, cell: (
+            cell["metrics"]["model_utility"] / world.head["start"]["metrics"]["model_utility"]
+        ),
+        3,
+    ),
+}
+
+
+def measures_table(world: World) -> str:
+    """Start, retrained model and methods as rows, measures as columns."""
+    rows = [
+        [
+            f"{name} model",
+            "",
+            "",
+            *(f"{of(world, world.head[name]):.{d}f}" for of, d in MEASURES.values()),
+            "",
+        ]
+        for name in ("start", "retrained")
+    ]
+    for objective in world.objectives:
+        for rule in RULES:
+            cells = list(world.of(objective, rule).values())
+            if cells:
+                values = [over_seeds([of(world, c) for c in cells], d) for of, d in MEASURES.values()]
+                area = over_seeds([world.front(c).area for c in cells], 3)
+                rows.append([objective, f"`{rule}`", str(len(cells)), *values, area])
+    return markdown(["objective", "rule", "seeds", *MEASURES, "area"], rows)
+
+
+def write(folder: Path = FOLDER, path: Path = PAGE) -> None:
+    """Write the page."""
+    with replaced(path) as file:
+        file.write(page(read(folder)).encode())
+
+
+def main(
+    results: Annotated[Path, typer.Option(help="Folder of the result files.")] = FOLDER,
+    out: Annotated[Path, typer.Option(help="Page to write.")] = PAGE,
+) -> None:
+    """Write the page from the result files."""
+    write(results, out)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,159 @@
+"""The evidence page: fronts, paired differences, and that it claims no more than the intervals support."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+
+from benchmarks.evidence import PAGE, claims, page, read
+from benchmarks.evidence_statistics import Front, Gap, World, ks_statistics
+from benchmarks.study_plan import FOLDER, RULES, STUDIED, WORLDS
+
+N = 40
+RNG = np.random.default_rng(3)
+RETRAINED = RNG.uniform(0, 0.3, N)
+METRICS = dict.fromkeys(
+    [
+        *(f"forget/{name}" for name in ("leaks", "cross_leaks", "declines", "broken", "wrong")),
+        "forget/exact_memorization",
+        "forget_quality",
+        "retain/retained_pairs",
+        "model_utility",
+    ],
+    0.5,
+)
+
+
+def point(p, utility=0.6, **more):
+    return {"utility": utility, "retain": 0.9, "p": list(p), "ratio": list(p), "metrics": METRICS, **more}
+
+
+def head(name="demo"):
+    return {
+        "world": WORLDS[name].described(),
+        "forget_ids": [f"authors-054-{i:02d}" for i in range(N)],
+        "start": point(np.ones(N)),
+        "retrained": point(RETRAINED),
+    }
+
+
+def cell(rule, above, seed=0, utility=0.6, objective="npo"):
+    """A cell whose last model is so far above the retrained model's level."""
+    noise = np.random.default_rng(seed).uniform(-0.01, 0.01, N)
+    curve = [point(np.full(N, 0.9), step=6), point(RETRAINED + above + noise, utility, step=12)]
+    named = {"kind": "cell", "objective": objective, "rule": rule, "seed": seed}
+    return named | {"metrics": METRICS, "step": 12, "curve": curve, "seconds": 90.0, "cpu_seconds": 30.0}
+
+
+def test_the_statistic_is_the_one_of_forget_quality_for_every_resample():
+    own, other = RNG.normal(size=N).round(1), RNG.normal(0.4, size=N).round(1)
+    counts = np.stack([np.ones(N, int), RNG.multinomial(N, np.full(N, 1 / N))])
+    expected = [ks_2samp(np.repeat(own, c), np.repeat(other, c)).statistic for c in counts]
+    assert ks_statistics(own, other, counts) == pytest.approx(expected)
+
+
+def test_a_front_takes_the_closest_model_that_keeps_the_utility():
+    assert Front(cell("hard", 0.1), head()).at_floor == 2
+    assert Front(cell("hard", 0.1, utility=0.5), head()).at_floor == 1  # the closer one lost too much
+    alone = cell("hard", 0.1, utility=0.5)
+    alone["curve"] = alone["curve"][1:]
+    assert Front(alone, head()).at_floor == 0
+
+
+def test_the_area_is_one_where_the_retrained_model_is_reached_at_no_cost():
+    free = cell("hard", 0.0)
+    free["curve"][1]["p"] = list(RETRAINED)
+    assert Front(free, head()).area == pytest.approx(1.0)
+    nothing = cell("hard", 0.1)
+    nothing["curve"] = []
+    assert Front(nothing, head()).area == pytest.approx(0.0)
+    costly = cell("hard", 0.0, utility=0.57)  # 95 %
+    assert 0.4 < Front(costly, head()).area < 0.7
+
+
+def world(*cells):
+    return World([head(), *cells])
+
+
+@pytest.mark.parametrize(
+    ("above", "relation"), [((0.05, 0.3), "closer"), ((0.3, 0.05), "farther"), ((0.1, 0.1), "open")]
+)
+def test_a_difference_is_paired_with_uniform_weights(above, relation):
+    hard, uniform = above
+    made = world(*(cell(r, a, s) for s in (0, 1) for r, a in (("hard", hard), ("uniform", uniform))))
+    gap = made.gap("npo", "hard", "distance")
+    assert (gap.relation, gap.seeds, gap.n) == (relation, 2, N)
+    assert gap.value == pytest.approx(hard - uniform, abs=0.01)
+    assert gap.low <= gap.value <= gap.high
+
+
+def test_seeds_that_only_one_of_both_has_do_not_count():
+    made = world(cell("hard", 0.1), cell("hard", 0.1, 1), cell("uniform", 0.3))
+    assert made.gap("npo", "hard", "distance").seeds == 1
+    assert made.gap("rmu", "hard", "distance") is None
+    assert world(cell("hard", 0.1)).gap("npo", "hard", "distance") is None
+
+
+def test_seeds_that_disagree_widen_the_interval():
+    def gap(*above):
+        cells = (cell(r, a, s) for s, a in enumerate(above) for r, a in (("hard", a), ("uniform", 0.2)))
+        return world(*cells).gap("npo", "hard", "distance")
+
+    agreeing, split = gap(0.15, 0.15, 0.15), gap(0.02, 0.15, 0.28)
+    assert agreeing.relation == "closer" and split.relation == "open"
+
+
+def test_nothing_is_claimed_without_an_interval_that_excludes_0():
+    clear, unclear = Gap(-0.1, -0.2, -0.01, 1, N), Gap(-0.1, -0.2, 0.01, 1, N)
+    said = claims({("hard", "npo"): clear, ("soft", "npo"): unclear}, "distance")
+    assert "closer to the retrained model than uniform weights: `hard` with npo; 1 of 2 comparisons" in said
+    assert "soft" not in said and "on 40 questions and 1 seed," in said
+    only = claims({("soft", "npo"): unclear}, "distance")
+    assert "closer" not in only and "1 of 1 comparisons open" in only
+    assert "No method can be called better in forget quality yet" in claims({}, "ks")
+    worse = claims({("hard", "npo"): replace(clear, low=0.1, high=0.3)}, "ks")
+    assert "worse in forget quality than uniform weights: `hard` with npo" in worse
+
+
+def test_the_page_counts_what_is_missing_and_says_how_to_go_on():
+    text = page([world(cell("hard", 0.05), cell("uniform", 0.3))])
+    assert f"**2 of {5 * len(RULES) * len(STUDIED)} cells done** (1 of 5 seeds begun)" in text
+    assert "python -m benchmarks.study --worlds demo" in text
+    assert "| `hard` | 1 closer, 0 farther of 1 |" in text
+    assert "| npo | `hard` | 1 |" in text
+    assert all(len(line) <= 110 for line in text.splitlines() if not line.startswith(("|", "- At equal")))
+
+
+def test_a_stand_in_for_the_retrained_model_is_named():
+    text = page([World([head("demo-qwen3")])])
+    assert "no retrained model of its own: `demo-retrained`" in text
+    assert "none has run together with `uniform`" in text
+
+
+def test_without_results_the_page_lists_what_is_planned(tmp_path):
+    text = page(read(tmp_path))
+    assert f"| smollm2-tofu | 0 of {3 * len(RULES) * len(STUDIED)} | 0 | – |" in text
+    assert "## Summary" not in text
+
+
+def test_hours_left_follow_from_the_hours_taken():
+    trial = {
+        "kind": "trial",
+        "objective": "npo",
+        "rule": "hard",
+        "number": 0,
+        "seconds": 200.0,
+        "cpu_seconds": 60.0,
+    }
+    spent, left = world(cell("hard", 0.1), trial).hours()
+    methods = len(RULES) * len(STUDIED)
+    assert spent == pytest.approx(90 / 3600)
+    assert left == pytest.approx(((5 * methods - 1) * 30 + (3 * methods - 1) * 60) / 3600)
+
+
+@pytest.mark.results
+def test_the_committed_page_is_that_of_the_committed_results():
+    assert PAGE.read_text(encoding="utf-8") == page(read(FOLDER))
