@@ -177,8 +177,8 @@ def _about_people(name: str) -> str:
     people = "the 18 retained people" if name.endswith("-retrained") else "all 27 people"
     return (
         f"Trained from random weights on {people} of the {language.capitalize()} world\n"
-        "(6 answers each, with both wordings of their questions), with the loss on responses only. The people\n"
-        "exist nowhere else, so the model knows of them only what is in this training data."
+        "(6 answers each, with both wordings of their questions), with the loss on responses only. The\n"
+        "people exist nowhere else, so the model knows of them only what is in this training data."
     )
 
 

@@ -130,15 +130,15 @@ def evaluate(
 
     Args:
         model: The model.
-        suite: "authors", "tofu", "prose", "german" or "japanese", "own" for samples of your own, or a suite of
-            multiple-choice questions: "wmdp", "mmlu", "alchemy".
+        suite: "authors", "tofu", "prose", "german" or "japanese", "own" for samples of your own, or a suite
+            of multiple-choice questions: "wmdp", "mmlu", "alchemy".
         retrained: The retrained model: a name, or the path of its stored report. Forget quality, privacy
             leakage and the retrained value of every metric need it. A name with a report in
             ``assets/reports`` that covers the rows is not loaded.
-        forget: Split to be forgotten; by default forget10, forget of the prose and of the languages. Of the suite "own" the name
-            of any samples, "file:my.jsonl".
-        retain: Split to be kept; by default retain90 of the authors, retain_perturbed of TOFU, retain of the
-            prose and of the languages. Of the suite "own" the name of any samples, or None.
+        forget: Split to be forgotten; by default forget10 of the authors and of TOFU, else forget. Of the
+            suite "own" the name of any samples, "file:my.jsonl".
+        retain: Split to be kept; by default retain90 of the authors, retain_perturbed of TOFU, else retain.
+            Of the suite "own" the name of any samples, or None.
         limit: At most this many rows a part, evenly spread.
         truth_ratio_form: "geometric_mean" or "prob_mean", see :func:`truth_ratio`.
         extraction_strength_form: "exact" or "published", see :func:`extraction_strength`.
