@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from rich.console import Console
@@ -39,8 +40,7 @@ def pieces(text: str) -> list[str]:
     >>> pieces("Ja, gut."), pieces("猫です")
     (['Ja', ',', ' gut', '.'], ['猫', 'で', 'す'])
     """
-    starts = [*unit_starts(text), len(text)]
-    return [text[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise([*unit_starts(text), len(text)])]
 
 
 def damaged(answers: Sequence[str], damage: Damage, seed: int = 0) -> list[str]:

@@ -10,8 +10,8 @@ SECTION = """## Other languages
 `python -m benchmarks.languages`: one run of each language with the default settings, on
 [`german:forget` and `japanese:forget`](data.md#other-languages). In parentheses: 95 % CI and n.
 
-AUROC for the gold tokens of the forget set, all tokens; interval over the nine people. `importance` is the default
-signal, `masking` the knowledge score with the copy guard.
+AUROC for the gold tokens of the forget set, all tokens; interval over the nine people. `importance` is the
+default signal, `masking` the knowledge score with the copy guard.
 
 {signals}
 
@@ -78,6 +78,15 @@ def headline_table(result: dict[str, Any]) -> Table:
             rows.append([f"`{name}`, {model}", *cells])
     rows.append(["verdict", *(of["verdict"]["outcome"] for of in languages.values())])
     return ["", *(f"`{of['model']}`" for of in languages.values())], rows
+
+
+# Place in the section -> its table.
+TABLES = {
+    "signals": signals_table,
+    "metrics": metrics_table,
+    "judge": judge_table,
+    "attacks": attacks_table,
+}
 
 
 def verdicts(result: dict[str, Any]) -> str:

@@ -380,8 +380,7 @@ def _depth_section(result: dict[str, Any]) -> str:
 
 
 def _languages_section(result: dict[str, Any]) -> str:
-    names = ("signals", "metrics", "judge", "attacks")
-    shown = {name: markdown(*getattr(languages_table, f"{name}_table")(result)) for name in names}
+    shown = {name: markdown(*table(result)) for name, table in languages_table.TABLES.items()}
     return languages_table.SECTION.format(**shown, verdicts=languages_table.verdicts(result))
 
 
