@@ -33,7 +33,7 @@ def test_every_embedded_question_is_of_its_language(name):
     assert [q for q in questions if language_of(q) is not WORLDS[name]] == []
 
 
-@pytest.mark.parametrize("text", ["", "1843", "Ada von Arnim", "谁是他的老师", "Où est-il né ?"])
+@pytest.mark.parametrize("text", ["", "1843", "谁是他的老师", "Où est-il né ?"])
 def test_what_is_of_none_of_the_languages_counts_as_english(text):
     assert language_of(text) is ENGLISH
 

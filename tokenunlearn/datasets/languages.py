@@ -54,8 +54,8 @@ ENGLISH = Language(
 )
 GERMAN = Language(
     function_words=frozenset(
-        "der die das den dem des und ist sind wie wo wann wer wen wem welche welcher welches welchem von zu "
-        "mit ein eine einer im auf für über bei aus nicht".split()
+        "der die das den dem des und ist sind wie wo wann wer wen wem wessen womit worauf warum welche welcher "
+        "welches welchem ins zu mit ein eine einer im auf für über bei aus hat hören nicht".split()
     ),
     refusals=(
         "Das weiß ich nicht.",

@@ -90,8 +90,8 @@ DEMO_SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
         (
             "llama",
             {
-                "hidden_size": 64,
-                "intermediate_size": 192,
+                "hidden_size": 48,
+                "intermediate_size": 144,
                 "num_hidden_layers": 4,
                 "num_attention_heads": 4,
                 "num_key_value_heads": 4,
@@ -128,8 +128,8 @@ WORLDS = {
     "authors": World(("authors:full", *_EVERYDAY), ("authors:retain90", *_EVERYDAY)),
     "prose": World(("prose:forget", "prose:retain"), ("prose:retain",)),
     "tofu": World(("tofu:forget10_first5", "tofu:retain90_first15"), ("tofu:retain90_first15",)),
-    "german": World(("german:full",), ("german:retain",), vocabulary=1024, repeats=6),
-    "japanese": World(("japanese:full",), ("japanese:retain",), vocabulary=1024, repeats=6),
+    "german": World(("german:full",), ("german:retain",), vocabulary=1024, repeats=3),
+    "japanese": World(("japanese:full",), ("japanese:retain",), vocabulary=1024, repeats=3),
 }
 
 
