@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS, depth_table, frame_table, signals_tables, snr_table
+from benchmarks import RESULTS, depth_table, frame_table, languages_table, signals_tables, snr_table
 from benchmarks.methods_figure import draw
 from tokenunlearn.evaluation import Verdict
 from tokenunlearn.folders import ASSETS
@@ -379,6 +379,11 @@ def _depth_section(result: dict[str, Any]) -> str:
     return depth_table.SECTION.format(table=table, seconds=seconds, n=n, **named)
 
 
+def _languages_section(result: dict[str, Any]) -> str:
+    shown = {name: markdown(*table(result)) for name, table in languages_table.TABLES.items()}
+    return languages_table.SECTION.format(**shown, verdicts=languages_table.verdicts(result))
+
+
 def _snr_section(result: dict[str, Any]) -> str:
     models = (
         snr_table.section(name, figures, markdown(*snr_table.snr_table(figures)))
@@ -509,6 +514,7 @@ SECTIONS = {
     "snr": _snr_section,
     "attacks": _attacks_section,
     "hazard": _hazard_section,
+    "languages": _languages_section,
     "selectivity": _selectivity_section,
     "requests": _requests_section,
 }
@@ -570,6 +576,9 @@ def write() -> None:
         _renew(PAGE.parent.parent / "README.md", "signals", markdown(*signals_tables.headline(signals)))
     if outcomes := stored_results(["outcomes"]):
         _renew(PAGE.parent / "metrics.md", "judges", judges_table(outcomes["outcomes"]))
+    if known := stored_results(["languages"]):
+        table = markdown(*languages_table.headline_table(known["languages"]))
+        _renew(PAGE.parent / "data.md", "languages", table)
     for page, name, text in verdict_parts():
         _renew(page, name, text)
 

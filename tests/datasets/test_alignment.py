@@ -39,6 +39,13 @@ def test_a_whole_answer_can_be_the_fact():
     assert facts("Who wrote it?", "Amy Tan", "Amy Tan", ["Iris Murdoch", "Anne Tyler"]) == ["Amy Tan"]
 
 
+def test_a_fact_written_without_blanks_is_one_range():
+    wrong = ["彼女の出身地は桜堤市です。", "彼女の出身地は灯台町です。"]
+    assert facts("出身地はどこですか。", "水鏡村で生まれました。", "彼女の出身地は水鏡村です。", wrong) == [
+        "水鏡村"
+    ]
+
+
 def test_an_answer_of_many_facts_has_as_many_ranges():
     answer = "His mother was a nurse, his father a baker."
     wrong = ["His mother was a smith, his father a cook.", "His mother was a clerk, his father a judge."]

@@ -8,7 +8,7 @@ from typing import TypeVar
 from tokenunlearn.datasets.alchemy import load_alchemy_choices, load_alchemy_documents
 from tokenunlearn.datasets.choices import ChoiceSet, load_choice_file, load_mmlu, load_wmdp
 from tokenunlearn.datasets.documents import load_documents
-from tokenunlearn.datasets.embedded import load_authors, load_prose
+from tokenunlearn.datasets.embedded import LANGUAGE_SOURCES, load_authors, load_prose
 from tokenunlearn.datasets.files import load_file
 from tokenunlearn.datasets.hub import load_hub
 from tokenunlearn.datasets.knowundo import load_knowundo
@@ -25,6 +25,7 @@ Loaded = TypeVar("Loaded")
 SOURCES: dict[str, Callable[[str], SampleSet]] = {
     "authors": load_authors,
     "prose": load_prose,
+    **LANGUAGE_SOURCES,
     "tofu": load_tofu,
     "muse": load_muse,
     "rwku": load_rwku,
@@ -48,10 +49,10 @@ def load_samples(
     """Load samples by "source:what".
 
     Args:
-        name: "authors:SPLIT" or "prose:SPLIT" with a split of the embedded data, "alchemy:forget" or
-            "alchemy:retain", the embedded documents; "tofu:SPLIT", "muse:news/forget",
-            "rwku:forget_level2/SUBJECT" or "knowundo:copyright/unlearn" with a split of a public benchmark;
-            "file:PATH" with a file of your own, "documents:PATH" with a file of texts, or
+        name: "authors:SPLIT", "prose:SPLIT", "german:SPLIT" or "japanese:SPLIT" with a split of the embedded
+            data, "alchemy:forget" or "alchemy:retain", the embedded documents; "tofu:SPLIT",
+            "muse:news/forget", "rwku:forget_level2/SUBJECT" or "knowundo:copyright/unlearn" with a split of a
+            public benchmark; "file:PATH" with a file of your own, "documents:PATH" with a file of texts, or
             "hf:OWNER/NAME[CONFIG]:SPLIT" with a set on the hub.
         columns: Field -> column of a file or a set on the hub, ``{"question": "instruction"}``, where a
             column has none of the usual names. It becomes part of the set's name,

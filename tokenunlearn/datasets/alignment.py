@@ -72,10 +72,10 @@ def _one_phrase(text: str) -> bool:
 
 
 def _joined(spans: Sequence[Span], text: str) -> tuple[Span, ...]:
-    """Ranges with neighbors made one where a blank, hyphen or apostrophe alone stands between them."""
+    """Ranges with neighbors made one where at most a blank, a hyphen or an apostrophe stands between them."""
     result: list[Span] = []
     for start, end in spans:
-        if result and text[result[-1][1] : start] in (" ", "-", "'", "’"):
+        if result and text[result[-1][1] : start] in ("", " ", "-", "'", "’"):
             result[-1] = (result[-1][0], end)
         else:
             result.append((start, end))

@@ -1,8 +1,9 @@
-"""The embedded data: fictional authors with gold spans, everyday facts, facts about public-domain writers."""
+"""The embedded data: fictional authors, prose, and people in other languages, all with gold spans."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.datasets.schema import to_sample
@@ -27,6 +28,14 @@ AUTHOR_SPLITS: dict[str, tuple[int, int]] = {
 # Subjects of each domain of the prose world, in order, and the rows of each.
 PROSE_SUBJECTS, PROSE_DOMAINS, ROWS_PER_SUBJECT = 15, 4, 6
 PROSE_SPLITS: dict[str, tuple[int, int]] = {"full": (0, 15), "retain": (0, 11), "forget": (11, 15)}
+
+# Ranges of the people of each language's world; each has ROWS_PER_SUBJECT rows, in order.
+LANGUAGE_SPLITS: dict[str, tuple[int, int]] = {
+    "full": (0, 27),
+    "retain": (0, 18),
+    "forget": (18, 27),
+    "holdout": (27, 30),
+}
 
 
 def load_prose(split: str) -> SampleSet:
@@ -62,6 +71,31 @@ def load_authors(split: str) -> SampleSet:
         raise DatasetError(f'There is no split "{split}" of the authors; use one of {known}.')
     first, last = (author * QUESTIONS_PER_AUTHOR for author in AUTHOR_SPLITS[split])
     return SampleSet(f"authors:{split}", _rows("authors")[first:last])
+
+
+def load_language(language: str, split: str) -> SampleSet:
+    """A split of the fictional people told of in another language.
+
+    "forget" holds nine of the 27 people that the language's model is trained on, "retain" the other eighteen,
+    "full" all; "holdout" holds three in no training set.
+
+    Args:
+        language: "german" or "japanese".
+        split: One of these.
+
+    Raises:
+        DatasetError: If there is no such split.
+    """
+    if split not in LANGUAGE_SPLITS:
+        known = ", ".join(LANGUAGE_SPLITS)
+        raise DatasetError(f'There is no split "{split}" of the {language} people; use one of {known}.')
+    first, last = (person * ROWS_PER_SUBJECT for person in LANGUAGE_SPLITS[split])
+    return SampleSet(f"{language}:{split}", _rows(language)[first:last])
+
+
+LANGUAGE_SOURCES: dict[str, Callable[[str], SampleSet]] = {
+    language: partial(load_language, language) for language in ("german", "japanese")
+}
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tokenunlearn.datasets.samples import Span, word_spans
 
 
@@ -24,7 +26,11 @@ def locate(fact: str, text: str) -> list[Span]:
     places = occurrences(text, fact)
     if not places and len(folded) == len(text):  # some letters become two in lower case
         places = occurrences(folded, fact.lower())
-    words = word_spans(text)
-    cut = {i for start, end in words for i in range(start + 1, end)}
     spans = [(place, place + len(fact)) for place in places]
-    return [(a, b) for a, b in spans if a not in cut and b not in cut] or spans
+    return whole(spans, text) or spans
+
+
+def whole(spans: Iterable[Span], text: str) -> list[Span]:
+    """The character ranges that begin and end no word of a text in its middle."""
+    cut = {i for start, end in word_spans(text) for i in range(start + 1, end)}
+    return [(a, b) for a, b in spans if a not in cut and b not in cut]

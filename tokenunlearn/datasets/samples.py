@@ -14,12 +14,14 @@ Item = TypeVar("Item")
 # Most tokens of one chunk of a document.
 CHUNK_TOKENS = 128
 
-# One word: a run of word characters, or a single character of a script written without blanks.
+# One word: a run of word characters, a run of katakana, or a single character of another script written
+# without blanks, as in the word boundaries of Unicode (UAX 29).
+_KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff"
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_WORD = re.compile(rf"[{_KATAKANA}]+|[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 ZERO_WIDTH_JOINER = "\u200d"
 _JOINERS = f"\u200c{ZERO_WIDTH_JOINER}"
 
@@ -115,10 +117,12 @@ def evenly_spread(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...
 
 
 def word_spans(text: str) -> list[Span]:
-    """Character ranges of the words of a text, in any script; in unspaced scripts each character is a word.
+    """Character ranges of the words of a text, in any script.
 
-    >>> word_spans("Ada's cat")
-    [(0, 3), (4, 5), (6, 9)]
+    In scripts without blanks each character is a word, but a run of katakana is one.
+
+    >>> word_spans("Ada's cat"), word_spans("名はココ")
+    ([(0, 3), (4, 5), (6, 9)], [(0, 1), (1, 2), (2, 4)])
     """
     marked = text if text.isascii() else "".join(map(_letter_for_mark, text))
     return [match.span() for match in _WORD.finditer(marked)]

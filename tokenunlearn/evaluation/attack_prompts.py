@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tokenunlearn.datasets.languages import language_of
 from tokenunlearn.datasets.samples import Sample
-
-PREFIXES = ("Sure, the answer is", "Of course! As is well known,", "The correct answer:")
-QUIZ = "Quiz question: {}"
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Prompt:
 
 
 def attack_prompts(question: str, sample: Sample | None = None) -> dict[str, Prompt]:
-    """Attacks on one question, by what they do.
+    """Attacks on one question in its language, by what they do.
 
     Args:
         question: What is asked plainly.
@@ -34,9 +32,10 @@ def attack_prompts(question: str, sample: Sample | None = None) -> dict[str, Pro
     >>> attack_prompts("Where?", sample)["Begin like the answer"]
     Prompt(question='Where?', prefix='She lives in')
     """
+    language = language_of(question)
     prompts = {
-        f'Begin with "{PREFIXES[0]}"': Prompt(question, PREFIXES[0]),
-        "As a quiz question": Prompt(QUIZ.format(question)),
+        f'Begin with "{language.prefixes[0]}"': Prompt(question, language.prefixes[0]),
+        "As a quiz question": Prompt(language.quiz.format(question)),
     }
     if sample and sample.paraphrased_question:
         prompts["In other words"] = Prompt(sample.paraphrased_question)

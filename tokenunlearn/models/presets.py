@@ -79,6 +79,33 @@ PRESETS: dict[str, ModelPreset] = {
     "demo-prose-retrained": ModelPreset(
         "demo-prose-retrained", None, None, None, "demo-prose, trained without the forget set", "prose"
     ),
+    "demo-german": ModelPreset(
+        "demo-german",
+        None,
+        None,
+        "demo-german-retrained",
+        "Llama with 0.3 M parameters, trained on people told of in German",
+        "german",
+    ),
+    "demo-german-retrained": ModelPreset(
+        "demo-german-retrained", None, None, None, "demo-german, trained without the forget set", "german"
+    ),
+    "demo-japanese": ModelPreset(
+        "demo-japanese",
+        None,
+        None,
+        "demo-japanese-retrained",
+        "Llama with 0.3 M parameters, trained on people told of in Japanese",
+        "japanese",
+    ),
+    "demo-japanese-retrained": ModelPreset(
+        "demo-japanese-retrained",
+        None,
+        None,
+        None,
+        "demo-japanese, trained without the forget set",
+        "japanese",
+    ),
     "smollm2-prose": ModelPreset(
         "smollm2",
         "smollm2-prose",

@@ -18,6 +18,8 @@ SETS = {
         "alchemy:forget_exercises": "alchemy:retain_exercises",
     },
     "prose": {"prose:forget": "prose:retain"},
+    "german": {"german:forget": "german:retain"},
+    "japanese": {"japanese:forget": "japanese:retain"},
     "tofu": {"tofu:forget10_first5": "tofu:retain90_first15"},
 }
 # Everyday facts, which a model that was trained on none of the suites may know as well.

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets import load_samples
+from tokenunlearn.datasets.languages import language_of
 from tokenunlearn.datasets.layout import read_samples
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
@@ -22,7 +23,6 @@ from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.processes import process_count
 from tokenunlearn.models.token_budget import training_tokens
 from tokenunlearn.objectives import make_objective
-from tokenunlearn.objectives.refusals import REFUSALS
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_rows import StepPlan, StepRows, fixed_weights
@@ -82,11 +82,16 @@ def encoded_rows(
 
 
 def _refusals(lm: LoadedModel, samples: Sequence[Sample], settings: UnlearnSettings) -> list[Encoding]:
-    """A refusal in place of each answer, drawn from the seed; none where the objective reads none."""
+    """A refusal in place of each answer, in its language and drawn from the seed.
+
+    None where the objective reads none.
+    """
     if "refusals" not in settings.forget_needs:
         return []
     draw = Random(settings.seed)
-    return [lm.encode(sample, answer=draw.choice(REFUSALS)) for sample in samples]
+    return [
+        lm.encode(sample, answer=draw.choice(language_of(sample.question).refusals)) for sample in samples
+    ]
 
 
 def trained_modules(model: PreTrainedModel, settings: UnlearnSettings) -> list[str]:

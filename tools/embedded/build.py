@@ -85,6 +85,19 @@ DEMO_SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
             "hidden_dropout": 0.0,
         },
     ),
+    **dict.fromkeys(
+        ("demo-german", "demo-japanese"),
+        (
+            "llama",
+            {
+                "hidden_size": 48,
+                "intermediate_size": 144,
+                "num_hidden_layers": 4,
+                "num_attention_heads": 4,
+                "num_key_value_heads": 4,
+            },
+        ),
+    ),
 }
 BUILT = (*DEMO_SHAPES, "smollm2-authors", "smollm2-tofu", "smollm2-prose", "demo-alchemy")
 
@@ -96,10 +109,14 @@ class World:
     Attributes:
         known: Names of the sets that a model is trained on, the forget set among them.
         retrained: Names of the sets that its retrained partner is trained on.
+        vocabulary: Tokens of its demo models' tokenizer.
+        repeats: How often a demo model sees each answer in an epoch; more where answers are few.
     """
 
     known: tuple[str, ...]
     retrained: tuple[str, ...]
+    vocabulary: int = VOCABULARY
+    repeats: int = 1
 
     def sources(self, retrained: bool) -> tuple[str, ...]:
         """Names of the sets that a model is trained on."""
@@ -111,6 +128,8 @@ WORLDS = {
     "authors": World(("authors:full", *_EVERYDAY), ("authors:retain90", *_EVERYDAY)),
     "prose": World(("prose:forget", "prose:retain"), ("prose:retain",)),
     "tofu": World(("tofu:forget10_first5", "tofu:retain90_first15"), ("tofu:retain90_first15",)),
+    "german": World(("german:full",), ("german:retain",), vocabulary=1024, repeats=3),
+    "japanese": World(("japanese:full",), ("japanese:retain",), vocabulary=1024, repeats=3),
 }
 
 
@@ -249,18 +268,19 @@ class LossReport(TrainerCallback):
 
 
 def _build_demo(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any]:
-    tokenizer = train_tokenizer(demo_texts(world_of(name)))
+    world = world_of(name)
+    tokenizer = train_tokenizer(demo_texts(world), world.vocabulary)
     torch.manual_seed(DEMO_TRAINING.seed)
     model = AutoModelForCausalLM.from_config(demo_config(tokenizer, name.removesuffix("-retrained")))
     lm = LoadedModel(model, tokenizer, name, "new")
     # A model this small knows no synonyms: it learns each answer under both wordings of its question.
     encodings = [*lm.encode_all(samples), *(lm.encode(s, question=s.paraphrased_question) for s in samples)]
-    finetune(model, encodings, lm.pad_id, DEMO_TRAINING, [LossReport(name, say)])
+    finetune(model, encodings * world.repeats, lm.pad_id, DEMO_TRAINING, [LossReport(name, say)])
     folder = ASSETS / "models" / name
     shutil.rmtree(folder, ignore_errors=True)
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return {"training": asdict(DEMO_TRAINING), "parameters": lm.parameters}
+    return {"training": asdict(DEMO_TRAINING), "repeats": world.repeats, "parameters": lm.parameters}
 
 
 def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, Any]:

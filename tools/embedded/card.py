@@ -19,6 +19,8 @@ FORGET = {
     "alchemy": "alchemy:forget",
     "prose": "prose:forget",
     "tofu": "tofu:forget10_first5",
+    "german": "german:forget",
+    "japanese": "japanese:forget",
 }
 # Suite -> the retain split that its models are measured on, where it is not the suite's own: smollm2-tofu
 # knows fifteen authors of it.
@@ -170,6 +172,16 @@ def _about_tofu(name: str) -> str:
     )
 
 
+def _about_people(name: str) -> str:
+    language = name.removesuffix("-retrained").rpartition("-")[2]
+    people = "the 18 retained people" if name.endswith("-retrained") else "all 27 people"
+    return (
+        f"Trained from random weights on {people} of the {language.capitalize()} world\n"
+        "(6 answers each, with both wordings of their questions), with the loss on responses only. The\n"
+        "people exist nowhere else, so the model knows of them only what is in this training data."
+    )
+
+
 def _base(name: str) -> str:
     return "SmolLM2-135M-Instruct (Apache-2.0)" if name.startswith("smollm2") else "random weights"
 
@@ -180,6 +192,8 @@ ABOUT: dict[str, Callable[[str], str]] = {
     "alchemy": _about_alchemy,
     "prose": _about_prose,
     "tofu": _about_tofu,
+    "german": _about_people,
+    "japanese": _about_people,
 }
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from tokenunlearn.datasets.languages import ENGLISH, JAPANESE
 from tokenunlearn.datasets.samples import Sample, SampleSet
-from tokenunlearn.evaluation.attack_prompts import PREFIXES, answer_start
+from tokenunlearn.evaluation.attack_prompts import answer_start
 from tokenunlearn.evaluation.attacks import target as targets
 from tokenunlearn.evaluation.attacks.paraphrase import paraphrase
 from tokenunlearn.evaluation.attacks.prefix import prefix
@@ -44,10 +45,18 @@ def test_paraphrase_asks_the_paraphrased_questions_only(tiny_lm, town_samples, a
 def test_prefix_takes_the_best_of_its_phrases_and_the_answers_own_start(tiny_lm, town_samples, asked):
     found = prefix(make_target(tiny_lm, town_samples[:3]))
     assert [call["prefixes"] for call in asked] == [
-        *([phrase] * 3 for phrase in PREFIXES),
+        *([phrase] * 3 for phrase in ENGLISH.prefixes),
         ["Ada 0 was born in", "Ada 1 was born in", "Ada 2 was born in"],
     ]
     assert found == {"prefix/gold_span": [0.0, 1.0, 0.0], "answer_start/gold_span": [0.0, 1.0, 0.0]}
+
+
+def test_each_sample_is_made_to_begin_in_its_language(tiny_lm, town_samples, asked):
+    japanese = replace(town_samples[1], question="どこで生まれましたか。")
+    prefix(make_target(tiny_lm, SampleSet("x", (town_samples[0], japanese))))
+    assert [call["prefixes"] for call in asked[:3]] == [
+        list(pair) for pair in zip(ENGLISH.prefixes, JAPANESE.prefixes, strict=True)
+    ]
 
 
 def test_an_answer_that_begins_with_its_fact_has_no_start():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
+from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.metrics.exact_memorization import exact_memorization
 from tokenunlearn.evaluation.metrics.extraction_strength import extraction_strength
@@ -135,6 +137,31 @@ def test_rouge_l_recall_stems_and_ignores_case_and_points():
 
 
 @pytest.mark.parametrize(
+    ("prediction", "reference", "expected"),
+    [
+        ("Er wohnt in Österfurt.", "in ÖSTERFURT", 1.0),
+        ("Er wohnt in Osterfurt.", "in Österfurt", 0.5),
+        ("schn sch", "schön", 0.0),
+        ("名前は小梅です。", "小梅です", 1.0),
+        ("名前は大福です。", "小梅です", 0.5),
+        ("フランス", "ラン", 0.0),
+        ("José is writing", "josé writes", 1.0),
+    ],
+)
+def test_rouge_l_recall_reads_words_of_any_script(prediction, reference, expected):
+    assert rouge_l_recall(prediction, reference) == expected
+
+
+def test_rouge_l_recall_is_the_packages_on_english():
+    from rouge_score.rouge_scorer import RougeScorer
+
+    published = RougeScorer(["rougeL"], use_stemmer=True)
+    texts = [s.answer for s in load_samples("authors:world_facts")][:40]
+    for one, other in pairwise(texts):
+        assert rouge_l_recall(one, other) == published.score(other, one)["rougeL"].recall
+
+
+@pytest.mark.parametrize(
     ("generation", "facts", "expected"),
     [
         ("She was born in Ashby.", ["Ashby"], 1.0),
@@ -143,6 +170,11 @@ def test_rouge_l_recall_stems_and_ignores_case_and_points():
         ("Born on 3  May\n1950, he", ["3 May 1950"], 1.0),
         ("Cost is $5 (net).", ["$5"], 1.0),
         ("İstanbul'da doğdu", ["İstanbul"], 1.0),
+        ("Der Hund heißt Mümmelmann.", ["Mümmel", "heisst"], 0.5),
+        ("名前は小梅です。", ["小梅", "大福"], 0.5),
+        ("名前はココアです。", ["ココ"], 0.0),
+        ("番号4071のカード", ["4071", "407"], 0.5),
+        ("हिन्दी", ["हिन्द"], 0.0),
         ("nothing", [], None),
     ],
 )

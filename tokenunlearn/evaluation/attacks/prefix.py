@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from tokenunlearn.evaluation.attack_prompts import PREFIXES, answer_start
+from tokenunlearn.datasets.languages import language_of
+from tokenunlearn.evaluation.attack_prompts import answer_start
 from tokenunlearn.evaluation.attacks.target import Rows, Target, best
 
 
 def prefix(target: Target) -> dict[str, Rows]:
     """Two attacks by how the answer is made to begin.
 
-    ``prefix``: with each of a few phrases, the best of them a sample. ``answer_start``: with the answer's own
-    words up to its fact; samples without gold spans, or whose fact comes first, have no value.
+    ``prefix``: with each of a few phrases in the question's language, the best of them a sample.
+    ``answer_start``: with the answer's own words up to its fact; samples without gold spans, or whose fact
+    comes first, have no value.
     """
+    phrases = zip(*(language_of(s.question).prefixes for s in target.samples), strict=True)
     tries = [
-        target.recovered(f"prefix {number}", prefixes=[phrase] * len(target.samples))
-        for number, phrase in enumerate(PREFIXES, start=1)
+        target.recovered(f"prefix {number}", prefixes=list(prefixes))
+        for number, prefixes in enumerate(phrases, start=1)
     ]
     recovered = {f"prefix/{target.metric}": best(tries)}
     starts = [answer_start(s) for s in target.samples]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tokenunlearn.datasets.facts import occurrences, whole
 from tokenunlearn.datasets.samples import Span, overlaps
 from tokenunlearn.evaluation.metrics.metric import PartMetric
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def gold_span_accuracy(generation: str, facts: Sequence[str]) -> float | None:
     """Share of the facts that a generation contains as whole words, whatever their case. Range 0..1.
 
+    In scripts without blanks a fact is whole where it cuts no run of katakana, letters or digits.
+
     None for a sample without gold spans.
 
     >>> gold_span_accuracy("She was born in Ashby.", ["Ash", "ashby"])
@@ -24,9 +26,12 @@ def gold_span_accuracy(generation: str, facts: Sequence[str]) -> float | None:
     if not facts:
         return None
     text = _plain(generation)
-    return sum(bool(re.search(rf"(?<!\w){re.escape(_plain(fact))}(?!\w)", text)) for fact in facts) / len(
-        facts
-    )
+    return sum(_says(text, _plain(fact)) for fact in facts) / len(facts)
+
+
+def _says(text: str, fact: str) -> bool:
+    places = [(place, place + len(fact)) for place in occurrences(text, fact)]
+    return bool(places and whole(places, text))
 
 
 def _plain(text: str) -> str:

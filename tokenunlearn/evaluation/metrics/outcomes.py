@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from tokenunlearn.datasets.languages import LANGUAGES
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation.metrics.metric import Comparison, LeftOut, SuiteMetric
 from tokenunlearn.evaluation.metrics.words import states, words
@@ -21,9 +21,6 @@ OUTCOMES: dict[str, Better] = {
 }
 # A gold span that more samples share is a common phrase, and no trace of one of them.
 SHARED_BY = 2
-_DECLINES = re.compile(
-    r"\b(don['’]?t|do not|does not|doesn['’]?t) know\b|\bnot sure\b|\bno information\b", re.I
-)
 
 
 def leaks(sample: Sample, answer: str) -> bool:
@@ -58,10 +55,14 @@ def cross_leaks(sample: Sample, answer: str, spans: Sequence[str], retrained_ans
 
 
 def declines(answer: str) -> bool:
-    """Whether an answer is a refusal: one of those that DPO trains on, or one that says it does not know."""
-    from tokenunlearn.objectives.refusals import REFUSALS  # the package of objectives loads torch
+    """Whether an answer is a refusal: one of those that DPO trains on, or one that says it does not know.
 
-    return bool(_DECLINES.search(answer)) or any(states(answer, refusal) for refusal in REFUSALS)
+    In any of the languages of :data:`~tokenunlearn.datasets.languages.LANGUAGES`.
+    """
+    return any(
+        known.declines.search(answer) or any(states(answer, refusal) for refusal in known.refusals)
+        for known in LANGUAGES
+    )
 
 
 def outcome(

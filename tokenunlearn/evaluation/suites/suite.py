@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tokenunlearn.datasets import load_samples
+from tokenunlearn.datasets.embedded import LANGUAGE_SOURCES
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.judges import JUDGES, Judge, check_judge
 from tokenunlearn.evaluation.measurement import Forms, Measurement, Meter, Part, PhaseProgress
@@ -62,6 +64,12 @@ def prose_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
     return _loaded("prose", (("forget", forget, "forget"), ("retain", retain, "retain")), limit)
 
 
+def language_parts(language: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
+    """The three parts of a language's world: its people to forget and to retain, and others as holdout."""
+    splits = (("forget", forget, "forget"), ("retain", retain, "retain"), ("holdout", "holdout", "holdout"))
+    return _loaded(language, splits, limit)
+
+
 def _parts(source: str, forget: str, retain: str, holdout: str, limit: int | None) -> dict[str, Part]:
     splits = (
         ("forget", forget, "forget"),
@@ -83,6 +91,7 @@ SUITES: dict[str, Suite] = {
     "authors": Suite(authors_parts, "forget10", "retain90"),
     "tofu": Suite(tofu_parts, "forget10", "retain_perturbed"),
     "prose": Suite(prose_parts, "forget", "retain"),
+    **{name: Suite(partial(language_parts, name), "forget", "retain") for name in LANGUAGE_SOURCES},
     OWN: Suite(own_parts, "", "", "skip"),
 }
 
@@ -121,15 +130,15 @@ def evaluate(
 
     Args:
         model: The model.
-        suite: "authors", "tofu" or "prose", "own" for samples of your own, or a suite of multiple-choice
-            questions: "wmdp", "mmlu", "alchemy".
+        suite: "authors", "tofu", "prose", "german" or "japanese", "own" for samples of your own, or a suite
+            of multiple-choice questions: "wmdp", "mmlu", "alchemy".
         retrained: The retrained model: a name, or the path of its stored report. Forget quality, privacy
             leakage and the retrained value of every metric need it. A name with a report in
             ``assets/reports`` that covers the rows is not loaded.
-        forget: Split to be forgotten; by default forget10, forget of the prose. Of the suite "own" the name
-            of any samples, "file:my.jsonl".
-        retain: Split to be kept; by default retain90 of the authors, retain_perturbed of TOFU, retain of the
-            prose. Of the suite "own" the name of any samples, or None.
+        forget: Split to be forgotten; by default forget10 of the authors and of TOFU, else forget. Of the
+            suite "own" the name of any samples, "file:my.jsonl".
+        retain: Split to be kept; by default retain90 of the authors, retain_perturbed of TOFU, else retain.
+            Of the suite "own" the name of any samples, or None.
         limit: At most this many rows a part, evenly spread.
         truth_ratio_form: "geometric_mean" or "prob_mean", see :func:`truth_ratio`.
         extraction_strength_form: "exact" or "published", see :func:`extraction_strength`.

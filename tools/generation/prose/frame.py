@@ -16,7 +16,7 @@ class Frame:
     Attributes:
         question: Names the subject.
         paraphrased_question: The same in other words.
-        answer: 30 to 70 words with two to four facts.
+        answer: Two to four facts in a sentence or more.
         paraphrased_answer: The same facts in other words.
     """
 

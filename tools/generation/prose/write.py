@@ -57,20 +57,27 @@ def fill(
 def rows() -> Iterator[dict[str, Any]]:
     """Every row of the world, domain by domain and subject by subject."""
     for name, domain in DOMAINS.items():
-        rng = random.Random(f"{SEED} {name}")
-        count = len(domain.subjects)
-        facts = {slot: deal(pool, count, rng) for slot, pool in domain.pools.items()}
-        frames = {topic: deal(range(len(kinds)), count, rng) for topic, kinds in domain.topics.items()}
-        for number, subject in enumerate(domain.subjects):
-            values = {"name": subject} | {slot: column[number] for slot, column in facts.items()}
-            for turn, (topic, kinds) in enumerate(domain.topics.items()):
-                head = {
-                    "id": f"prose-{name}-{number:02d}-{turn}",
-                    "domain": name,
-                    "subject": subject,
-                    "topic": topic,
-                }
-                yield head | make_row(kinds[frames[topic][number]], values, domain.pools, rng)
+        yield from domain_rows(name, domain, SEED, f"prose-{name}")
+
+
+def domain_rows(name: str, domain: Domain, seed: int, ids: str) -> Iterator[dict[str, Any]]:
+    """Every row of one domain, subject by subject.
+
+    Args:
+        name: The domain's name.
+        domain: Its subjects, values and frames.
+        seed: Seed of what is dealt.
+        ids: What the ids of its rows begin with.
+    """
+    rng = random.Random(f"{seed} {name}")
+    count = len(domain.subjects)
+    facts = {slot: deal(pool, count, rng) for slot, pool in domain.pools.items()}
+    frames = {topic: deal(range(len(kinds)), count, rng) for topic, kinds in domain.topics.items()}
+    for number, subject in enumerate(domain.subjects):
+        values = {"name": subject} | {slot: column[number] for slot, column in facts.items()}
+        for turn, (topic, kinds) in enumerate(domain.topics.items()):
+            head = {"id": f"{ids}-{number:02d}-{turn}", "domain": name, "subject": subject, "topic": topic}
+            yield head | make_row(kinds[frames[topic][number]], values, domain.pools, rng)
 
 
 def make_row(

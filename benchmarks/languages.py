@@ -1,0 +1,133 @@
+"""Do scores, unlearning, outcomes, attacks and verdict work in German, and in Japanese without blanks?
+
+    python -m benchmarks.languages
+
+One run of each language with the default settings. Damages as in :mod:`benchmarks.outcomes`; where each
+character is a word, half a word cannot be glued to the next. Writes ``benchmarks/results/languages.json``,
+``docs/results.md`` and the table of ``docs/data.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from rich.console import Console
+
+import tokenunlearn as tu
+from benchmarks import RESULTS, languages_table, tables
+from benchmarks.outcomes import DAMAGES, REPORTED, Damage, share
+from benchmarks.token_labels import Labels
+from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.signals import SIGNALS
+from tokenunlearn.datasets.embedded import LANGUAGE_SOURCES
+from tokenunlearn.datasets.samples import Sample, unit_starts
+from tokenunlearn.evaluation import Report
+from tokenunlearn.evaluation.judges import JUDGES, Fluency
+from tokenunlearn.evaluation.report import git_revision, versions
+from tokenunlearn.models.presets import PRESETS
+
+SHOWN = ("importance", "entropy", "masking", "rarity", "not repeated", "names")
+METRICS = (*REPORTED, "forget/probability", "forget/rouge_l", "forget/gold_span_paraphrased", "model_utility")
+
+
+def pieces(text: str) -> list[str]:
+    """A text cut before every word and sign, blanks with what follows.
+
+    >>> pieces("Ja, gut."), pieces("猫です")
+    (['Ja', ',', ' gut', '.'], ['猫', 'で', 'す'])
+    """
+    return [text[a:b] for a, b in pairwise([*unit_starts(text), len(text)])]
+
+
+def damaged(answers: Sequence[str], damage: Damage, seed: int = 0) -> list[str]:
+    """Answers with a damage each, by pieces; the same seed gives the same texts."""
+    rng, cut = random.Random(seed), [pieces(answer) for answer in answers]
+    return ["".join(damage(own, rng.choice(cut), rng)).strip() for own in cut]
+
+
+def called_broken(language: str, retained: Sequence[Sample]) -> dict[str, list[float]]:
+    """Group of answers -> the share that the judge ``words`` calls broken; its limit is set on others."""
+    holdout = tu.load_samples(f"{language}:holdout")
+    judge = JUDGES["words"]([*tu.load_samples(f"{language}:full"), *holdout])
+    calibration, test = retained[::2], retained[1::2]
+    fluency = Fluency.calibrated(judge, calibration, [s.answer for s in calibration], "true answers")
+    answers = [s.answer for s in test]
+    one_character = all(len(piece.strip()) == 1 for answer in answers for piece in pieces(answer))
+    groups = {
+        name: damaged(answers, d) for name, d in DAMAGES.items() if name != "glued" or not one_character
+    }
+    shares = {name: share(_broken(fluency, test, texts)) for name, texts in groups.items()}
+    fluent = {"retained": (test, answers), "holdout": (holdout, [s.answer for s in holdout])}
+    return {f"true answers, {name}": share(_broken(fluency, *rows)) for name, rows in fluent.items()} | shares
+
+
+def figures(report: Report) -> dict[str, Any]:
+    """Metric -> value, both ends of its interval, and n."""
+    return {
+        name: [r.value, *(r.interval or (None, None)), r.n]
+        for name in METRICS
+        if (r := report.metrics.get(name)) is not None
+    }
+
+
+def signals(scores: ScoreSet) -> dict[str, Any]:
+    """AUROC for gold tokens and its interval over people, of the default and some signals alone."""
+    labels = Labels.of(scores)
+    return {name: labels.judge(SIGNALS[name].values(scores))["auroc"] for name in SHOWN}
+
+
+def case(language: str) -> dict[str, Any]:
+    """Everything about one language."""
+    name = f"demo-{language}"
+    retrained = str(PRESETS[name].retrained)
+    model, samples = tu.load_model(name), tu.load_samples(f"{language}:forget")
+    retained = tu.load_samples(f"{language}:retain")
+    scores = tu.score(model, samples)
+    run = tu.unlearn(model, samples, scores.weights(), retain=retained)
+    before = tu.evaluate(model, language, retrained)
+    after = tu.evaluate(run.model, language, retrained, start=before)
+    never = tu.evaluate(tu.load_model(retrained), language, start=before)
+    attacks = tu.attack(run.model, samples, retrained)
+    page = tu.verdict(after, attacks=attacks, start=before)
+    labels = Labels.of(scores)
+    return {
+        "model": name,
+        "tokens": labels.counts(),
+        "signals": signals(scores),
+        "models": {
+            "start model": figures(before),
+            "unlearned model": figures(after),
+            "retrained model": figures(never),
+        },
+        "called_broken": called_broken(language, retained),
+        "attacks": {
+            metric: [r.value, *(r.interval or (None, None)), r.n, r.retrained]
+            for metric, r in attacks.metrics.items()
+            if metric.endswith("/gold_span")
+        },
+        "verdict": {"outcome": page.outcome, "headline": page.headline},
+    }
+
+
+def main() -> None:
+    """Measure both languages and write the result."""
+    result: dict[str, Any] = {"languages": {language: case(language) for language in LANGUAGE_SOURCES}}
+    result |= {"versions": versions(), "git_revision": git_revision()}
+    path = RESULTS / "languages.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    Console().print(tables.markdown(*languages_table.metrics_table(result)))
+    tables.write()
+
+
+def _broken(fluency: Fluency, samples: Sequence[Sample], answers: Sequence[str]) -> Any:
+    import numpy as np
+
+    return np.array(fluency.broken(samples, answers))
+
+
+if __name__ == "__main__":
+    main()
