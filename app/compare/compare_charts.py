@@ -51,10 +51,8 @@ def trade_off(points: Sequence[Mapping[str, Any]]) -> go.Figure:
         figure.add_scatter(
             x=[x["value"]],
             y=[y["value"]],
-            mode="markers+text" if p["chosen"] else "markers",
-            text=[name_text(p["name"].split(":")[0] + (f", n = {y['n']:,}" if uneven else ""), 32)],
-            textposition="top center",
-            name=name_text(p["name"]),
+            mode="markers",
+            name=name_text(p["name"]) + (f" (n = {y['n']:,})" if uneven else ""),
             showlegend=p["chosen"],
             opacity=1.0 if p["chosen"] else 0.45,
             marker={"color": p["color"], "symbol": p["symbol"], "size": 14 if p["chosen"] else 8},

@@ -76,10 +76,12 @@ def offer_missing(
     for column in columns:
         if column.run and column.name not in reports:
             st.text(f"{column.title} is not evaluated yet.")
-        if column.run and column.loadable and not services.shipped(column.run):
-            _offer_evaluation(column, column.run, columns, reports)
-            if column.name in reports:
-                _offer_alike(column, column.run, reports, drawn)
+    with st.container(horizontal=True):
+        for column in columns:
+            if column.run and column.loadable and not services.shipped(column.run):
+                _offer_evaluation(column, column.run, columns, reports)
+                if column.name in reports:
+                    _offer_alike(column, column.run, reports, drawn)
 
 
 def _offer_evaluation(

@@ -21,6 +21,7 @@ from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.token_changes import TokenChange
 from tokenunlearn.runs.run import Run
 
+LEAK = "leak"
 COLUMNS = {
     "question": st.column_config.TextColumn(width=260),
     "token": st.column_config.TextColumn(help="Where the model would itself begin the secret"),
@@ -51,15 +52,24 @@ def show(
     rows = [_row(name, leak) for name, own in by_run.items() for leak in own.values()]
     if not rows:
         return
+
+    def opened() -> None:
+        if chosen := st.session_state["leaks"]["selection"]["rows"]:
+            st.session_state[LEAK] = rows[chosen[0]]["id"]
+
     st.dataframe(
         pd.DataFrame(rows),
+        key="leaks",
+        on_select=opened,
+        selection_mode="single-row",
+        column_order=[name for name in rows[0] if name != "id"],
         hide_index=True,
         placeholder=ABSENT,
         height=min(320, 38 + 35 * len(rows)),
         column_config=COLUMNS,
         alt="Questions that leak, those that leak in most ways first",
     )
-    sample = choose_sample({i: x.sample.question for own in by_run.values() for i, x in own.items()}, "leak")
+    sample = choose_sample({i: x.sample.question for own in by_run.values() for i, x in own.items()}, LEAK)
     shown = [column for column in columns if sample in by_run.get(column.name, {})]
     for cell, column in zip(st.columns(len(shown)), shown, strict=True):
         with cell.container(border=True):
@@ -86,7 +96,7 @@ def _leaks_of(
         "without token-level results": column.name not in changes,
     }
     if any(missing.values()):
-        st.caption(f"{column.name} is {', '.join(what for what, lacks in missing.items() if lacks)}.")
+        st.caption(f"{column.name} was {', '.join(what for what, lacks in missing.items() if lacks)}.")
     return own
 
 
@@ -101,6 +111,7 @@ def _summary(own: Sequence[Leak]) -> str:
 
 def _row(name: str, leak: Leak) -> dict[str, Any]:
     return {
+        "id": leak.sample.id,
         "run": name,
         "question": leak.sample.question,
         "secret": ", ".join(leak.sample.facts),

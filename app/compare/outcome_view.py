@@ -35,7 +35,7 @@ def figures(
         if left_out := len(others) - len(alike):
             sentence += f" Left out, because evaluated on other numbers of questions: {left_out} runs."
         if len({point["utility"]["n"] for point in points}) > 1:
-            sentence += " The models were evaluated on different numbers of questions, see n at each name."
+            sentence += " The models were evaluated on different numbers of questions, see n in the legend."
         drawn.append(("Forgetting and utility", sentence, compare_charts.trade_off([*alike, *points])))
     curves = {}
     for column in columns:

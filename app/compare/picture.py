@@ -6,7 +6,7 @@ are never mixed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -100,8 +100,7 @@ class Panel:
     @property
     def n(self) -> str:
         """Questions behind each share, "24" or "24 to 72"."""
-        counts = sorted({figure.n for figure in self.figures.values()})
-        return " to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1])))
+        return _range(figure.n for figure in self.figures.values())
 
 
 def panels(reports: Mapping[str, ReportValues]) -> list[Panel]:
@@ -182,8 +181,7 @@ def size_note(drawn: Sequence[Panel]) -> str:
     mixed = [panel.title for panel in drawn if panel.mixed]
     parts = []
     if uneven:
-        sizes = "; ".join(f"{panel.title}: {_sizes(panel)}" for panel in uneven)
-        parts.append(f"Evaluated on different numbers of questions. {sizes}.")
+        parts.append(f"Evaluated on different numbers of questions per split: {_sizes(uneven)}.")
     if len(uneven) > len(mixed):
         parts.append("The picture uses the questions that all models have.")
     if mixed:
@@ -191,12 +189,18 @@ def size_note(drawn: Sequence[Panel]) -> str:
     return " ".join(parts)
 
 
-def _sizes(panel: Panel) -> str:
-    """Numbers of questions with the models that were evaluated on them, "72 (start, retrained), 24 (A)"."""
-    names: dict[int, list[str]] = {}
-    for name, n in panel.sizes.items():
-        names.setdefault(n, []).append(name)
-    return ", ".join(f"{n:,} ({', '.join(models)})" for n, models in names.items())
+def _sizes(drawn: Sequence[Panel]) -> str:
+    """Models with the numbers of questions they were evaluated on, "start, retrained 66 to 648; A 24"."""
+    names: dict[str, list[str]] = {}
+    for name in dict.fromkeys(name for panel in drawn for name in panel.sizes):
+        names.setdefault(_range(panel.sizes[name] for panel in drawn if name in panel.sizes), []).append(name)
+    return "; ".join(f"{', '.join(models)} {counts}" for counts, models in names.items())
+
+
+def _range(counts: Iterable[int]) -> str:
+    """The smallest and the largest number, "24" or "24 to 72"."""
+    ordered = sorted(counts)
+    return " to ".join(f"{n:,}" for n in dict.fromkeys((ordered[0], ordered[-1])))
 
 
 def picture_html(columns: Sequence[Contender], drawn: Sequence[Panel]) -> str:

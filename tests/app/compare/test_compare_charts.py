@@ -29,7 +29,7 @@ def test_the_front_joins_runs_only():
 
 def test_one_run_has_no_front_and_others_stand_back():
     (mark, other) = compare_charts.trade_off([point("A", 0.2, 0.5), point("x", 0.3, 0.4, chosen=False)]).data
-    assert mark.mode == "markers+text" and other.mode == "markers"
+    assert mark.showlegend and not other.showlegend
     assert other.opacity < mark.opacity
 
 
@@ -37,8 +37,8 @@ def test_runs_of_different_n_have_no_front_and_every_model_says_its_n():
     points = [point("A", 0.2, 0.5), point("B", 0.4, 0.6)]
     points[1]["utility"]["n"] = 800
     marks = compare_charts.trade_off(points).data
-    assert [mark.text[0] for mark in marks] == ["A, n = 12", "B, n = 800"]
-    assert all(mark.mode == "markers+text" for mark in marks)
+    assert [mark.name for mark in marks] == ["A (n = 12)", "B (n = 800)"]
+    assert all(mark.mode == "markers" for mark in marks)
 
 
 def test_token_bars_show_change_above_weight():

@@ -92,7 +92,7 @@ def test_evaluations_of_different_size_say_so_and_can_be_made_alike(three, monke
     monkeypatch.setattr(services, "evaluate_run", lambda run, limit: asked.append((run.id, limit)) or len)
     monkeypatch.setattr(tasks, "start", lambda key, *_: asked.append(key))
     at = opened(view="Outcome", runs=IDS[:2])
-    assert "Secret: 72 (start, retrained), 2 (A, B)" in texts(at)
+    assert "start, retrained 72; A, B 2." in texts(at)
     assert "The picture uses the questions that all models have." in texts(at)
     assert "n differs between the models" in texts(at)
     at.button(key=f"button-alike-{IDS[1]}").click().run()
@@ -233,7 +233,7 @@ def test_leaks_name_the_way_of_asking_and_the_token(three):
     assert (
         "A: run 10: 1 question leaks (asked plainly 1)" in shown and "B: run 20: no question leaks" in shown
     )
-    assert "A is not attacked." in texts(at)
+    assert "A was not attacked." in texts(at)
 
 
 def test_answers_ask_only_what_is_not_stored(three, monkeypatch):

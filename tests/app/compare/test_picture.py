@@ -97,7 +97,7 @@ def test_evaluations_of_different_size_are_drawn_on_the_questions_that_all_have(
     assert {name: (f.value, f.n) for name, f in secret.figures.items()} == {"start": (1.0, 1), "A": (1.0, 1)}
     assert secret.sizes == {"start": 4, "A": 1} and not secret.mixed and secret.n == "1"
     assert size_note(drawn) == (
-        "Evaluated on different numbers of questions. Secret: 4 (start), 1 (A). "
+        "Evaluated on different numbers of questions per split: start 4; A 1. "
         "The picture uses the questions that all models have."
     )
 
