@@ -225,7 +225,7 @@ def _panel_html(columns: Sequence[Contender], panel: Panel) -> str:
     what = f"<span>{escape(panel.share)}, n = {panel.n}</span>"
     lanes = "".join(_lane(column, panel) for column in columns)
     axis = '<div class="axis" aria-hidden="true"><span>0</span><span>100 %</span></div>'
-    return f'<div class="panel"><div class="head">{head}{what}</div>{lanes}{axis}</div>'
+    return f'<div class="panel"><div class="head">{head} {what}</div>{lanes}{axis}</div>'
 
 
 def _lane(column: Contender, panel: Panel) -> str:

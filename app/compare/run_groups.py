@@ -81,22 +81,24 @@ def group_rows(setting: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
 
 def group_chart(setting: str, groups: Sequence[Group]) -> go.Figure:
     """A point a run and a line at the mean of each group; on the left forgetting, on the right utility."""
-    titles = ("facts still recalled (lower is better)", "model utility (higher is better)")
+    titles = ("facts still recalled ↓", "model utility ↑")
     figure = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06)
     for column, (title, metric) in enumerate(zip(titles, FIGURES.values(), strict=True), start=1):
         for group in groups:
-            values = group.figures(metric)
+            values, hover = group.figures(metric), [_hover(entry, metric) for entry in group.entries]
+            middle = [mean(values)] if len(values) > 1 else []
             figure.add_scatter(
-                x=[*values, mean(values)],
-                y=[name_text(group.value)] * (len(values) + 1),
+                x=[*values, *middle],
+                y=[name_text(group.value)] * len([*values, *middle]),
                 mode="markers",
                 marker={
                     "color": [*(entry.color for entry in group.entries), MEAN_COLOR],
                     "symbol": [*["circle"] * len(values), "line-ns-open"],
                     "size": [*[10] * len(values), 22],
                     "line": {"width": [*[0] * len(values), 3]},
+                    "opacity": 1,
                 },
-                hovertext=[*(_hover(entry, metric) for entry in group.entries), f"mean {mean(values):.3f}"],
+                hovertext=[*hover, *(f"mean {value:.3f}" for value in middle)],
                 hoverinfo="text",
                 row=1,
                 col=column,

@@ -33,7 +33,7 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
     groups = settings[setting]
     chart(
         "Runs by setting",
-        f"A point is a run, in its color; the line is the mean of the runs with the same {code(setting)}.",
+        f"A point is a run, in its color; a line is the mean of several runs with the same {code(setting)}.",
         group_chart(setting, groups),
     )
     st.dataframe(
