@@ -39,7 +39,7 @@ INVITATIONS = {
     "data": "choose your data",
     "tokens": "see the tokens",
     "unlearn": "unlearn them",
-    "compare": "check the result",
+    "compare": "compare the result",
     "present": "present it",
 }
 # One line at every width: with less room, first only the open step says where it is, then none does, and at
@@ -147,7 +147,7 @@ def steps() -> list[Step]:
         Step("data", "Data", "done", f"{len(scores):,} samples" if scores else "chosen"),
         Step("tokens", "Tokens", *_tokens(bool(scores), bool(run))),
         Step("unlearn", "Unlearn", unlearned, status),
-        Step("compare", "Check", *_verdict(ended)),
+        Step("compare", "Compare", *_verdict(ended)),
         Step("present", "Present", "open", slides),
     ]
 

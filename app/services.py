@@ -563,6 +563,11 @@ def run_report(run: Run) -> ReportValues | None:
     return _read(run.folder, "report", stamp(run.folder / "report.json"))
 
 
+def run_attacks(run: Run) -> ReportValues | None:
+    """A run's report under attack, read once."""
+    return _read(run.folder, "attacks", stamp(run.folder / ATTACKS_REPORT))
+
+
 def start_report(run: Run) -> ReportValues | None:
     """The evaluation of a run's start model on own samples, read once."""
     return _read(run.folder, "start_report", stamp(run.folder / START_REPORT))

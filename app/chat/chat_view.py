@@ -12,7 +12,6 @@ import streamlit as st
 from app import background, services, tasks
 from app.chat import answer_view, streamed_answers
 from app.compare.comparison import Contender
-from app.compare.run_table import MARK
 from app.errors import show_error
 from app.markdown import plain
 from tokenunlearn.datasets.samples import Sample
@@ -44,7 +43,7 @@ class Exchange:
 
 def name_html(column: Contender, name: str) -> str:
     """A contender's mark in its color and what it is called, as safe HTML."""
-    mark = f'<span aria-hidden="true" style="color: {column.color}">{MARK}</span>'
+    mark = f'<span aria-hidden="true" style="color: {column.color}">{column.mark}</span>'
     return f"<strong>{mark} {escape(name)}</strong>"
 
 

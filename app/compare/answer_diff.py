@@ -1,16 +1,18 @@
-"""Answers as safe HTML: a word diff, and a response tinted by how much of each token was forgotten.
+"""Answers as safe HTML: a word diff, what leaks, and a response tinted by what each token lost.
 
 Answers and tokens are untrusted text: every piece is escaped, and its writing direction is kept inside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from html import escape
 from itertools import pairwise
 
 import numpy as np
 
+from app.present.marks import secret_pieces
 from tokenunlearn.datasets.samples import word_spans
 from tokenunlearn.evaluation.token_changes import TokenChange
 
@@ -22,6 +24,8 @@ STYLE = f"""<style>
 .ad del {{ opacity: .8; text-decoration: line-through; }}
 .ad .tok {{ padding: .15rem 0; border-bottom: .16rem solid transparent; border-radius: .15rem; }}
 .ad .heavy {{ border-bottom-color: currentColor; }}
+.ad .gold {{ font-weight: 600; }}
+.ad mark {{ background: rgba({TINT}, .45); color: inherit; font-weight: 600; border-radius: .2rem; }}
 </style>"""
 
 
@@ -63,5 +67,37 @@ def change_html(change: TokenChange, largest: float) -> str:
         parts.append(
             f'<span class="{kinds}" title="{escape(tip)}" '
             f'style="background: rgba({TINT}, {STRONGEST * lost[i]:.3f})">{escape(text)}</span>'
+        )
+    return f'{STYLE}<div class="ad">{"".join(parts)}</div>'
+
+
+def leak_html(answer: str, facts: Sequence[str]) -> str:
+    """An answer with the facts that it states marked."""
+    parts = [
+        f"<mark>{escape(piece.text)}</mark>" if piece.strength else escape(piece.text)
+        for piece in secret_pieces(answer, facts)
+    ]
+    return f'{STYLE}<div class="ad">{"".join(parts)}</div>'
+
+
+def recall_html(change: TokenChange, gold: np.ndarray, begun: Sequence[int]) -> str:
+    """A true answer; the tint of its gold tokens tells how probable they still are, a bar where they begin.
+
+    Args:
+        change: The answer's tokens.
+        gold: (T,) which of them are part of the secret.
+        begun: Places of the tokens at which the model would begin a fact.
+    """
+    before, after = np.exp(-change.nll_before), np.exp(-change.nll_after)
+    parts = []
+    for i, text in enumerate(change.texts):
+        if not gold[i]:
+            parts.append(escape(text))
+            continue
+        tip = f"p {before[i]:.2f} → {after[i]:.2f}, rank {change.rank_before[i]} → {change.rank_after[i]}"
+        kinds = "tok gold heavy" if i in begun else "tok gold"
+        parts.append(
+            f'<span class="{kinds}" title="{tip}" '
+            f'style="background: rgba({TINT}, {STRONGEST * after[i]:.3f})">{escape(text)}</span>'
         )
     return f'{STYLE}<div class="ad">{"".join(parts)}</div>'

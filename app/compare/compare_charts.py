@@ -27,13 +27,17 @@ def name_text(name: str, longest: int = 40) -> str:
 def trade_off(points: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Forget against utility of runs and models; the dotted line is the Pareto front of the runs.
 
+    Runs that were evaluated on different numbers of questions have no front, and each model says its n.
+
     Args:
         points: name, color, symbol, chosen, run (whether it is a run), and forget and utility as mappings
             of value, low, high and n.
     """
     figure = go.Figure()
+    sizes = {p["utility"]["n"] for p in points if p["run"]}
     front = pareto_front([(p["forget"]["value"], p["utility"]["value"]) for p in points if p["run"]])
-    if len(front) > 1:
+    uneven = len({p["utility"]["n"] for p in points}) > 1
+    if len(front) > 1 and len(sizes) == 1:
         figure.add_scatter(
             x=[x for x, _ in front],
             y=[y for _, y in front],
@@ -47,10 +51,8 @@ def trade_off(points: Sequence[Mapping[str, Any]]) -> go.Figure:
         figure.add_scatter(
             x=[x["value"]],
             y=[y["value"]],
-            mode="markers+text" if p["chosen"] else "markers",
-            text=[name_text(p["name"].split(":")[0], 24)],
-            textposition="top center",
-            name=name_text(p["name"]),
+            mode="markers",
+            name=name_text(p["name"]) + (f" (n = {y['n']:,})" if uneven else ""),
             showlegend=p["chosen"],
             opacity=1.0 if p["chosen"] else 0.45,
             marker={"color": p["color"], "symbol": p["symbol"], "size": 14 if p["chosen"] else 8},
@@ -76,34 +78,6 @@ def _error(figure: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     up, down = figure["high"] - figure["value"], figure["value"] - figure["low"]
     return {"type": "data", "array": [up], "arrayminus": [down], "thickness": 1, "width": 3}
-
-
-def metric_bars(rows: Sequence[Mapping[str, Any]], colors: Mapping[str, str]) -> go.Figure:
-    """One group of bars a metric, one bar a model, with 95 % intervals.
-
-    Args:
-        rows: metric, model, value, low and high; low and high may be None.
-        colors: Model -> color.
-    """
-    figure = go.Figure()
-    for model in dict.fromkeys(row["model"] for row in rows):
-        bars = [row for row in rows if row["model"] == model]
-        up = [0 if row["high"] is None else row["high"] - row["value"] for row in bars]
-        down = [0 if row["low"] is None else row["value"] - row["low"] for row in bars]
-        figure.add_bar(
-            x=[row["metric"].replace("_", " ") for row in bars],
-            y=[row["value"] for row in bars],
-            name=name_text(model),
-            marker={"color": colors[model]},
-            error_y={"type": "data", "array": up, "arrayminus": down, "thickness": 1},
-        )
-    return figure.update_layout(
-        height=340,
-        margin=MARGIN,
-        barmode="group",
-        yaxis={"title": "value, 0 to 1", "range": [0, 1.05]},
-        legend=LEGEND,
-    )
 
 
 def forget_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float], str]]) -> go.Figure:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,21 @@ from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
 
 LETTERS = "ABCDEFGH"
-START_COLOR, RETRAINED_COLOR = "#6b7280", "#a1a1aa"
+START_COLOR, RETRAINED_COLOR = "#6b7280", "#848b98"
+# Mark of a model in text -> in a chart; models as they are have marks of their own, and so has each letter.
+SYMBOLS = {
+    "□": "square-open",
+    "◆": "diamond",
+    "●": "circle",
+    "▲": "triangle-up",
+    "★": "star",
+    "✚": "cross",
+    "▼": "triangle-down",
+    "✖": "x",
+    "◀": "triangle-left",
+    "▶": "triangle-right",
+}
+START_MARK, RETRAINED_MARK, *RUN_MARKS = SYMBOLS
 ABSENT = "–"
 
 
@@ -33,6 +49,7 @@ class Contender:
         color: Its color in every chart.
         label: What a person calls it.
         run: The run, None for a model as it is.
+        mark: Its mark beside its name and in every chart.
     """
 
     name: str
@@ -40,6 +57,7 @@ class Contender:
     color: str = START_COLOR
     label: str = ""
     run: Run | None = None
+    mark: str = START_MARK
 
     @property
     def title(self) -> str:
@@ -58,20 +76,20 @@ def contenders(chosen: Sequence[RunEntry]) -> list[Contender]:
     models = list(dict.fromkeys(start.name for start in starts))
 
     def start_name(start: ModelSource) -> str:
-        earlier = [Path(adapter).parent.name for adapter in start.adapters]
+        earlier = [Run(Path(adapter).parent).label for adapter in start.adapters]
         return "start" if len(starts) == 1 else f"start ({' + '.join([start.name, *earlier])})"
 
     columns = [Contender(start_name(start), start) for start in starts]
-    for letter, entry in zip(LETTERS, chosen, strict=False):
+    for letter, mark, entry in zip(LETTERS, RUN_MARKS, chosen, strict=False):
         changed = start_of(entry.run).adapted(entry.run.folder / "adapter")
-        columns.append(Contender(letter, changed, entry.color, entry.label, entry.run))
+        columns.append(Contender(letter, changed, entry.color, entry.label, entry.run, mark))
     pairs = dict.fromkeys((e.spec.model, name) for e in chosen if (name := retrained_for(e.run)))
     started = [model for model, _ in pairs]
     for number, (model, retrained) in enumerate(pairs):
         name = "retrained" if len(models) == 1 else f"retrained ({model})"
         if started.count(model) > 1:
             name += f" {started[:number].count(model) + 1}"
-        columns.append(Contender(name, ModelSource(retrained), color=RETRAINED_COLOR))
+        columns.append(Contender(name, ModelSource(retrained), RETRAINED_COLOR, mark=RETRAINED_MARK))
     return columns
 
 
@@ -81,6 +99,25 @@ def start_of(run: Run) -> ModelSource:
         return run.start
     except RunError:
         return ModelSource(run.spec.model, (run.spec.adapter,))
+
+
+def colors_of(columns: Iterable[Contender]) -> dict[str, str]:
+    """Contender's name -> color."""
+    return {column.name: column.color for column in columns}
+
+
+def run_names(entries: Sequence[RunEntry]) -> dict[str, str]:
+    """Id -> label of each run, with the id where other runs have the label too."""
+    labels = Counter(entry.label for entry in entries)
+    return {e.id: e.label if labels[e.label] == 1 else f"{e.label} ({e.id})" for e in entries}
+
+
+def labeled_spec(run: Run) -> RunSpec:
+    """A run's spec, with the label of the run that it goes on from in place of where that one is."""
+    with suppress(RunError):
+        if parent := run.parent:
+            return replace(run.spec, adapter=parent.label)
+    return run.spec
 
 
 def flat_settings(spec: RunSpec) -> dict[str, Any]:
@@ -183,6 +220,14 @@ def metric_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         )
         line[row["model"]] = f"{row['value']:.3g}{interval} n={row['n']}"
     return list(table.values())
+
+
+def uneven_metrics(rows: Iterable[Mapping[str, Any]]) -> int:
+    """How many metrics rest on different numbers of rows in different models."""
+    sizes: dict[str, set[int]] = {}
+    for row in rows:
+        sizes.setdefault(row["metric"], set()).add(row["n"])
+    return sum(len(counts) > 1 for counts in sizes.values())
 
 
 def notes_of(reports: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:

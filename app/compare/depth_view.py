@@ -11,11 +11,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import access, background, tasks
+from app import services, tasks
 from app.charts import SCALE, axis_text
+from app.compare.chart_panel import chart
 from app.compare.compare_charts import LEGEND, MARGIN, name_text
-from app.compare.compare_views import chart, colors_of
-from app.compare.comparison import ABSENT, Contender
+from app.compare.comparison import ABSENT, Contender, colors_of
+from app.compare.offers import offer
+from app.compare.sample_choice import choose_sample
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.depth_maps import DepthMap, load_depth, save_depth
@@ -67,8 +69,9 @@ def show(columns: Sequence[Contender]) -> None:
     """Depth of each run: over all layers, by layer, and by layer and gold token of one sample."""
     maps = depth_of(columns)
     for column in columns:
-        if column.run and column.loadable and column.name not in maps:
-            _offer(column, column.run)
+        run = column.run
+        if run and column.loadable and column.name not in maps and not services.shipped(run):
+            _offer(column, run)
     if not maps:
         st.info(
             "Unlearning depth is not measured for these runs yet. It shows whether the fact is still in the "
@@ -97,8 +100,7 @@ def show(columns: Sequence[Contender]) -> None:
         layer_curves(maps, colors_of(columns)),
     )
     by_sample = {name: {m.sample_id: m for m in own} for name, own in maps.items()}
-    ids = list(dict.fromkeys(i for samples in by_sample.values() for i in samples))
-    sample = st.selectbox("Sample", ids, key="sample", bind="query-params")
+    sample = choose_sample({i: m.question for samples in by_sample.values() for i, m in samples.items()})
     for name, samples in by_sample.items():
         if sample in samples:
             st.text(samples[sample].question)
@@ -111,14 +113,12 @@ def show(columns: Sequence[Contender]) -> None:
 
 
 def _offer(column: Contender, run: Run) -> None:
-    retrained, key = retrained_for(run), f"depth-{run.id}"
+    retrained = retrained_for(run)
     if retrained is None:
         st.caption(f"No retrained model is known for {column.name}; unlearning depth needs one.")
-    elif access.may("start"):
-        label = f"Measure unlearning depth of {column.name}"
-        if st.button(label, icon=":material/layers:", key=f"button-{key}"):
-            tasks.start(key, label, measure_depth(run, retrained))
-    background.wait_for(key)
+        return
+    label = f"Measure unlearning depth of {column.name}"
+    offer(f"depth-{run.id}", label, measure_depth(run, retrained), icon=":material/layers:")
 
 
 def _summary(maps: Sequence[DepthMap]) -> dict[str, Any]:

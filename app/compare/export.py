@@ -13,7 +13,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app.compare import answer_diff, verdict_panel
+from app.compare import answer_diff, picture, verdict_panel
 from app.compare.comparison import (
     Contender,
     metric_table,
@@ -25,6 +25,7 @@ from app.compare.comparison import (
 )
 from tokenunlearn import spreadsheets
 from tokenunlearn.evaluation.claims import Verdict
+from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.token_changes import TokenChange, summarize
 from tokenunlearn.runs.spec import RunSpec
 
@@ -47,7 +48,6 @@ table { border-collapse: collapse; font-size: .9rem; } .wide { overflow-x: auto;
 th, td { border: 1px solid #d1d5db; padding: .3rem .55rem; text-align: left; vertical-align: top; }
 th { background: #f3f4f6; }
 pre { background: #f3f4f6; padding: .8rem; overflow-x: auto; white-space: pre-wrap; }
-.swatch { display: inline-block; width: .8rem; height: .8rem; margin-right: .4rem; border-radius: .15rem; }
 .note { color: #4b5563; font-size: .9rem; } td, p, h3 { overflow-wrap: anywhere; unicode-bidi: isolate; }
 """
 
@@ -75,7 +75,7 @@ class Comparison:
     specs: Mapping[str, RunSpec]
     statuses: Mapping[str, str]
     metrics: Sequence[Mapping[str, Any]]
-    reports: Mapping[str, Mapping[str, Any]]
+    reports: Mapping[str, ReportValues]
     figures: Sequence[tuple[str, str, go.Figure]] = ()
     answers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     changes: Mapping[str, Sequence[TokenChange]] = field(default_factory=dict)
@@ -116,6 +116,7 @@ def comparison_html(c: Comparison) -> str:
 
     sections = [
         ("Runs", _runs(c)),
+        ("At a glance", _picture(c)),
         ("Verdict", _verdicts(c)),
         ("Settings that differ", _settings(c)),
         ("Metrics", _metrics(c)),
@@ -167,12 +168,20 @@ def _cell(value: Any) -> str:
 def _runs(c: Comparison) -> str:
     lines = []
     for column in c.columns:
-        swatch = f'<span class="swatch" style="background: {escape(column.color)}"></span>'
+        mark = f'<span style="color: {escape(column.color)}">{column.mark}</span>'
         what = f"{column.label} ({column.run.id})" if column.run else column.source.name
         status = c.statuses.get(column.name, "")
         cells = f"<td>{escape(what)}</td><td>{escape(status)}</td>"
-        lines.append(f"<tr><th scope='row'>{swatch}{escape(column.name)}</th>{cells}</tr>")
+        lines.append(f"<tr><th scope='row'>{mark} {escape(column.name)}</th>{cells}</tr>")
     return f"<table>{''.join(lines)}</table>"
+
+
+def _picture(c: Comparison) -> str:
+    drawn = picture.panels(c.reports)
+    if not drawn:
+        return ""
+    note = f"{picture.LEGEND} {picture.size_note(drawn)}".strip()
+    return f'{picture.picture_html(c.columns, drawn)}<p class="note">{escape(note)}</p>'
 
 
 def _verdicts(c: Comparison) -> str:

@@ -27,19 +27,21 @@ HELP = {f.name: f.metadata["help"] for f in fields(RetrainSettings)}
 def retrained_figures(report: ReportValues) -> ReportValues:
     """A report of the retrained model, made of the values that a run's report has of it."""
     metrics: dict[str, MetricValues] = {
-        name: {**result, "value": retrained, "interval": None, "rows": [], "sample_ids": []}
+        name: {**result, "value": retrained, "interval": None, "rows": rows, "sample_ids": ids}
         for name, result in report["metrics"].items()
         if (retrained := result.get("retrained")) is not None
+        for rows in [result.get("retrained_rows", [])]
+        for ids in [result["sample_ids"] if rows else []]
     }
     return {**report, "model": report["settings"]["retrained"], "metrics": metrics, "generations": {}}
 
 
-def offer(column: Contender, limit: int) -> None:
+def offer(column: Contender, limit: int | None) -> None:
     """A form that trains the retrained model of a run on own samples and evaluates the run beside it.
 
     Args:
         column: The run.
-        limit: Samples per split of the evaluation.
+        limit: Samples per split of the evaluation; None for all.
     """
     assert column.run is not None
     run, key = column.run, services.twin_key(column.run)

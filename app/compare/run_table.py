@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import access, services
-from app.compare.comparison import ABSENT, LETTERS
+from app.compare.comparison import ABSENT, LETTERS, RUN_MARKS
 from app.compare.run_index import RunEntry
 from app.glossary import meaning
 from app.unlearn import run_view
@@ -23,16 +23,16 @@ SHOWN = (
     "forget NLL",
     "still recalled",
     "utility",
+    "questions",
     "weights",
     "created (UTC)",
 )
 MORE = ("model", "forget set", "objective", "regularizer", "steps", "note", "id")
-MARK = "■"
 
 
 def rows(entries: Sequence[RunEntry], chosen: Sequence[str]) -> list[dict[str, Any]]:
     """Runs as rows; ``chosen`` are ids in the order A, B, ..."""
-    letters = dict(zip(chosen, LETTERS, strict=False))
+    letters = {run_id: f"{m} {letter}" for run_id, m, letter in zip(chosen, RUN_MARKS, LETTERS, strict=False)}
     table = []
     for entry in entries:
         spec = entry.spec
@@ -40,12 +40,13 @@ def rows(entries: Sequence[RunEntry], chosen: Sequence[str]) -> list[dict[str, A
         table.append(
             {
                 "compare": entry.id in letters,
-                "mark": f"{MARK} {letters.get(entry.id, '')}",
+                "mark": letters.get(entry.id, RUN_MARKS[0]),
                 "label": entry.label,
                 "status": entry.state.status,
                 "forget NLL": list(entry.curve),
                 "still recalled": headline.get("forget/gold_span"),
                 "utility": headline.get("model_utility"),
+                "questions": entry.headline.get("forget/gold_span", {}).get("n"),
                 "weights": run_view.weights_text(spec),
                 "created (UTC)": spec.created[:16].replace("T", " "),
                 "model": spec.model,
@@ -99,6 +100,9 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
                 help="Share of the forget-set facts that the model still recalls; lower is better",
             ),
             "utility": st.column_config.NumberColumn("utility", format="%.2f", help=meaning("utility")),
+            "questions": st.column_config.NumberColumn(
+                "questions", help="Forget-set questions behind these figures; compare only equal numbers."
+            ),
         },
         placeholder=ABSENT,
         alt="Runs, newest first: tick a row to compare the run, edit its label to rename it",

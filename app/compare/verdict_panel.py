@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from tokenunlearn.evaluation.claims import SECTIONS, Claim, Verdict
@@ -14,6 +15,8 @@ STYLE = """<style>
 .vd { border: 1px solid rgba(128, 128, 128, .35); border-radius: .5rem; padding: .8rem 1rem; line-height: 1.5;
   overflow-wrap: anywhere; }
 .vd .head { font-weight: 600; margin: 0; padding-left: .7rem; border-left: .3rem solid rgb(107, 114, 128); }
+.vd.heads { border: none; padding: 0; font-size: 1.15rem; }
+.vd.heads .head + .head { margin-top: .5rem; }
 .vd h4, .vd summary { font-size: .95rem; font-weight: 600; margin: .8rem 0 .2rem; padding: 0; }
 .vd summary { cursor: pointer; }
 .vd ul { list-style: none; margin: 0; padding: 0; }
@@ -35,9 +38,7 @@ def panel_html(verdict: Verdict, title: str = "", *, folded: bool = True) -> str
         title: What is judged; "" where that is clear.
         folded: Whether differences, what was not tested, and more than three claims open on a click.
     """
-    name = f"{escape(title)}: " if title else ""
-    mark = MARKS.get(verdict.outcome, "107, 114, 128")
-    parts = [f'<p class="head" style="border-color: rgb({mark})">{name}{escape(verdict.headline)}</p>']
+    parts = [_head(verdict, title)]
     for field, heading in SECTIONS.items():
         claims = getattr(verdict, field)
         if claims and folded and field in FOLDED:
@@ -53,6 +54,22 @@ def panel_html(verdict: Verdict, title: str = "", *, folded: bool = True) -> str
         "More or less often, higher or lower: its 95 % interval does not hold 0."
     )
     return f'{STYLE}<div class="vd">{"".join(parts)}<p class="note">{note}</p></div>'
+
+
+def heads_html(verdicts: Mapping[str, Verdict]) -> str:
+    """The sentence of each verdict as safe HTML; of a single one without what is judged.
+
+    Args:
+        verdicts: What is judged -> verdict.
+    """
+    heads = (_head(verdict, title if len(verdicts) > 1 else "") for title, verdict in verdicts.items())
+    return f'{STYLE}<div class="vd heads">{"".join(heads)}</div>'
+
+
+def _head(verdict: Verdict, title: str) -> str:
+    name = f"{escape(title)}: " if title else ""
+    mark = MARKS.get(verdict.outcome, "107, 114, 128")
+    return f'<p class="head" style="border-color: rgb({mark})">{name}{escape(verdict.headline)}</p>'
 
 
 def _list(claims: tuple[Claim, ...]) -> str:

@@ -375,7 +375,7 @@ def ended_run(model, samples, tiny_lm) -> Run:
 
 
 def test_compare_shows_stored_answers_and_metrics_of_a_run(open_page, ended_run):
-    at = open_page("compare")
+    at = open_page("compare", view="Answers")
     everything = shown(at)
     assert "a run to read" in everything
     assert "Who lives in house 0?" in everything

@@ -21,7 +21,7 @@ from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.locks import release
 
 PAGES = ("overview", "data", "tokens", "unlearn", "compare", "present", "system")
-NAMES = {"data": "Data", "tokens": "Tokens", "unlearn": "Unlearn", "compare": "Check", "present": "Present"}
+NAMES = {"data": "Data", "tokens": "Tokens", "unlearn": "Unlearn", "compare": "Compare", "present": "Present"}
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_newcomer_sees_the_embedded_samples_scored_and_nothing_started(enter):
         "Data": "72 samples",
         "Tokens": "scored",
         "Unlearn": "no run yet",
-        "Check": "example",
+        "Compare": "example",
         "Present": "example",
     }
 
@@ -116,8 +116,8 @@ def test_a_run_leads_to_its_verdict_and_slides(enter, home):
     at = enter("unlearn")
     found = states(at)
     assert (found["Tokens"], found["Unlearn"], found["Present"]) == ("weights chosen", "completed", "ready")
-    assert found["Check"] not in ("example", "not evaluated")
-    assert goal(at) == "check the result"
+    assert found["Compare"] not in ("example", "not evaluated")
+    assert goal(at) == "compare the result"
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
@@ -128,7 +128,7 @@ def test_a_run_without_a_result_is_to_be_started_again(enter, home, status):
     run.set_state(status=status)
     at = enter("unlearn")
     assert states(at)["Unlearn"] == status
-    assert states(at)["Check"] == "example"
+    assert states(at)["Compare"] == "example"
     assert goal(at) == ""
 
 
@@ -162,7 +162,7 @@ def test_damaged_runs_do_not_stop_the_rail(enter, home):
 def test_a_visitor_of_the_demo_is_never_led_to_a_start(enter, monkeypatch, page):
     monkeypatch.setenv("TOKENUNLEARN_DEMO", "1")
     at = enter(page)
-    assert goal(at) in ("see the tokens", "check the result", "present it", "choose your data")
+    assert goal(at) in ("see the tokens", "compare the result", "present it", "choose your data")
     assert "Start" not in [button.label for button in at.button]
 
 

@@ -42,11 +42,11 @@ def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browse
     assert len(run.metrics) == 12
     assert run.spec.label == "<b>first</b> $x$"
 
-    page.goto(f"{app}/compare")
+    page.goto(f"{app}/compare?view=Answers")
     row = run.generations["forget"][0]
     expect(page.get_by_text(row["question"], exact=True).first).to_be_visible(timeout=150_000)
-    expect(page.get_by_text("■ retrained").nth(1)).to_be_visible()
-    page.get_by_text("Outcome", exact=True).click()
+    expect(page.get_by_text("◆ retrained").nth(1)).to_be_visible()
+    page.get_by_role("tab", name="Outcome").click()
     expect(page.get_by_role("heading", name="All metrics")).to_be_visible()
     expect(page.get_by_text("Traceback")).to_have_count(0)
     visitor.close()

@@ -29,19 +29,16 @@ def test_the_front_joins_runs_only():
 
 def test_one_run_has_no_front_and_others_stand_back():
     (mark, other) = compare_charts.trade_off([point("A", 0.2, 0.5), point("x", 0.3, 0.4, chosen=False)]).data
-    assert mark.mode == "markers+text" and other.mode == "markers"
+    assert mark.showlegend and not other.showlegend
     assert other.opacity < mark.opacity
 
 
-def test_bars_take_the_color_of_their_model_and_their_interval():
-    rows = [
-        {"metric": "forget/gold_span", "model": "A", "value": 0.5, "low": 0.4, "high": 0.7},
-        {"metric": "model_utility", "model": "A", "value": 0.6, "low": None, "high": None},
-    ]
-    (bar,) = compare_charts.metric_bars(rows, {"A": "#abcdef"}).data
-    assert bar.marker.color == "#abcdef"
-    assert [round(x, 6) for x in bar.error_y.array] == [0.2, 0]
-    assert [round(x, 6) for x in bar.error_y.arrayminus] == [0.1, 0]
+def test_runs_of_different_n_have_no_front_and_every_model_says_its_n():
+    points = [point("A", 0.2, 0.5), point("B", 0.4, 0.6)]
+    points[1]["utility"]["n"] = 800
+    marks = compare_charts.trade_off(points).data
+    assert [mark.name for mark in marks] == ["A (n = 12)", "B (n = 800)"]
+    assert all(mark.mode == "markers" for mark in marks)
 
 
 def test_token_bars_show_change_above_weight():

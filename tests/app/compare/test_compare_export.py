@@ -26,7 +26,7 @@ def compared(tmp_path):
     entries = run_index.entries(RunStore(tmp_path).runs())
     columns = comparison.contenders(entries)
     reports = {"start": report([1.0, 1.0], 0.6, HOSTILE), "A": report([0.0, 0.5], 0.5, HOSTILE)}
-    figure = compare_charts.metric_bars(comparison.metric_rows(reports), {"start": "#666666", "A": "#ff0000"})
+    figure = compare_charts.forget_curves({"A": ([1, 2], [0.5, 2.0], "#ff0000")})
     replies = {"start": "Born in Calverra.", "A": HOSTILE}
     return export.Comparison(
         columns=columns,
@@ -99,7 +99,17 @@ def test_a_report_of_one_run_without_metrics(compared, tmp_path):
     bare = export.Comparison(compared.columns[:2], {"A": compared.specs["A"]}, {}, [], {})
     text = Tags(export.comparison_html(bare)).text
     assert "No run has been evaluated." in text
-    assert "All settings" in text
+    assert "All settings" in text and "At a glance" not in text
+
+
+def test_the_report_begins_with_the_picture_and_marks_every_model(compared):
+    html = export.comparison_html(compared)
+    section = html.partition("<h2>At a glance</h2>")[2].partition("</section>")[0]
+    assert section and html.index("At a glance") < html.index("Settings that differ")
+    text = Tags(section).text
+    assert "Secret ↓" in text and "not evaluated" in text and "A: two" in text
+    runs = Tags(html.partition("<h2>Runs</h2>")[2].partition("</section>")[0]).text
+    assert [runs.index(mark) for mark in "□●▲◆"] == sorted(runs.index(mark) for mark in "□●▲◆")
 
 
 def test_the_report_carries_every_verdict_unfolded(compared):

@@ -13,7 +13,7 @@ from app import services, tasks
 from app.compare import run_index, run_table
 from tests.app.app_pages import ended_task, start_anew, visit
 from tests.launch import imported_by
-from tests.stored_run import write_run
+from tests.stored_run import ROWS, write_run
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
@@ -59,28 +59,66 @@ def test_compare_begins_with_the_verdict_of_the_chosen_run(runs):
     verdict = services.run_verdict(SHIPPED)
     assert verdict is not None
     assert verdict.headline in shown
+    assert shown.index(verdict.headline) < shown.index("Secret ↓") < shown.index("Retained samples ↑")
     assert all(escape(claim.sentence) in shown for claims in verdict.sections.values() for claim in claims)
 
 
 def test_each_of_several_runs_has_its_verdict_and_one_that_is_not_evaluated_says_so(three):
     (three / IDS[0] / "report.json").unlink()
     at = opened(runs=IDS)
-    labels = [expander.label for expander in at.expander]
-    assert sum("secret" in label for label in labels) == 2
-    assert "A is not evaluated yet, so it has no verdict." in texts(at)
+    heads, *_ = (element.proto.body for element in at.get("html"))
+    assert heads.count('class="head"') == 2 and "B: run 20: " in heads and "C: run 30: " in heads
+    assert "A: run 10 is not evaluated yet." in texts(at)
+    assert "No run is evaluated yet" not in texts(at)
 
 
-@pytest.mark.parametrize("view", ["Answers", "Ask", "Outcome", "Questions", "Tokens", "Settings"])
+def test_the_evaluation_of_a_run_is_started_where_it_is_missing_as_large_as_the_others(three, monkeypatch):
+    asked = []
+    monkeypatch.setattr(services, "evaluate_run", lambda run, limit: asked.append((run.id, limit)) or len)
+    monkeypatch.setattr(tasks, "start", lambda *_: asked.append("started"))
+    (three / IDS[0] / "report.json").unlink()
+    at = opened(runs=IDS[:2])
+    at.button(key=f"button-evaluate-{IDS[0]}").click().run()
+    assert (IDS[0], 2) in asked and "started" in asked
+    assert "Evaluate A (24 samples per split)" in {button.label for button in opened(runs=IDS[0]).button}
+
+
+def test_evaluations_of_equal_size_have_no_warning(runs):
+    assert "different numbers of questions" not in texts(opened(view="Outcome"))
+    assert not any("alike" in button.label for button in opened().button)
+
+
+def test_evaluations_of_different_size_say_so_and_can_be_made_alike(three, monkeypatch):
+    asked = []
+    monkeypatch.setattr(services, "evaluate_run", lambda run, limit: asked.append((run.id, limit)) or len)
+    monkeypatch.setattr(tasks, "start", lambda key, *_: asked.append(key))
+    at = opened(view="Outcome", runs=IDS[:2])
+    assert "start, retrained 72; A, B 2." in texts(at)
+    assert "The picture uses the questions that all models have." in texts(at)
+    assert "n differs between the models" in texts(at)
+    at.button(key=f"button-alike-{IDS[1]}").click().run()
+    assert (IDS[1], None) in asked and f"alike-{IDS[1]}" in asked
+
+
+def test_runs_are_chosen_by_their_labels(three):
+    box = opened(runs=IDS[:2]).multiselect(key="runs")
+    assert box.options == ["run 30", "run 20", "run 10", SHIPPED.label]
+    assert box.value == IDS[:2]
+
+
+@pytest.mark.parametrize(
+    "view", ["Verdict", "Answers", "Ask", "Leaks", "Outcome", "Questions", "Tokens", "Depth", "Runs"]
+)
 def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked(runs, monkeypatch, view):
     monkeypatch.setattr(tasks, "start", lambda *_: pytest.fail("asks for a model"))
     at = opened(view=view)
     assert at.multiselect(key="runs").value == [SHIPPED.id]
     assert "None of your runs has finished yet" in texts(at)
-    assert not any("Compute" in button.label or "Evaluate" in button.label for button in at.button)
+    assert not any(button.label.startswith(("Compute", "Evaluate", "Measure")) for button in at.button)
     if view == "Answers":
         assert SHIPPED.generations["forget"][0]["question"] in texts(at)
         assert "Not stored" not in texts(at)
-    elif view in ("Questions", "Tokens"):
+    elif view in ("Questions", "Tokens", "Leaks"):
         assert len(at.dataframe[-1].value) > 5
 
 
@@ -120,19 +158,36 @@ def test_no_run_chosen_is_no_fault(three):
 
 
 def test_the_table_lists_every_run_with_the_chosen_ones_marked(three):
-    table = opened(view="Settings", runs=[IDS[0]]).dataframe[0].value
+    table = opened(view="Runs", runs=[IDS[0]]).dataframe[0].value
     assert list(table["label"]) == ["run 30", "run 20", "run 10", SHIPPED.label]
     assert list(table["compare"]) == [False, False, True, False]
     assert list(table["status"]) == ["completed"] * 4
+    assert list(table["questions"]) == [2, 2, 2, 72]
+
+
+def test_the_table_is_there_without_a_chosen_run(three):
+    at = opened(view="Runs")
+    at.multiselect(key="runs").set_value([]).run()
+    assert list(at.dataframe[0].value["compare"]) == [False] * 4
+
+
+def test_runs_are_grouped_by_any_setting_in_which_they_differ(three):
+    at = opened(view="Runs", group="steps")
+    assert {"nothing", "steps", "threshold"} <= set(at.selectbox(key="group").options)
+    assert "seed" not in at.selectbox(key="group").options
+    table = at.dataframe[-1].value
+    assert list(table["steps"]) == ["10", "20", "30", "40"]
+    assert list(table["questions"]) == ["2", "2", "2", "72"]
+    assert "different numbers of questions; compare only" in texts(at)
 
 
 @pytest.mark.slow
 def test_many_runs_are_paged(runs):
     for i in range(15):
         write_run(runs, f"20260101-1000{i:02d}-npo-hard-0001", f"run {i}")
-    at = opened(view="Settings")
+    at = opened(view="Runs")
     assert len(at.dataframe[0].value) == 10
-    assert list(opened(view="Settings", page="2").dataframe[0].value["label"]) == [
+    assert list(opened(view="Runs", page="2").dataframe[0].value["label"]) == [
         *(f"run {i}" for i in (4, 3, 2, 1, 0)),
         SHIPPED.label,
     ]
@@ -140,9 +195,8 @@ def test_many_runs_are_paged(runs):
 
 def test_outcome_draws_charts_and_every_metric(three):
     at = opened(view="Outcome", runs=IDS[:2])
-    assert len(at.get("plotly_chart")) == 3
+    assert len(at.get("plotly_chart")) == 2
     assert "forget/gold_span" in set(at.dataframe[-1].value["metric"])
-    assert "samples per split differs" in texts(at)
 
 
 def test_questions_count_what_is_still_told(three):
@@ -154,7 +208,7 @@ def test_questions_count_what_is_still_told(three):
 
 
 def test_tokens_show_change_beside_weight(three):
-    at = opened(view="Tokens", runs=[IDS[2], IDS[0]], sample="authors-054-01")
+    at = opened(view="Tokens", runs=[IDS[2], IDS[0]], sample="2. Which prize did Ruben Kaplanyan win?")
     assert at.selectbox(key="sample").value == "authors-054-01"
     assert "Which prize did Ruben Kaplanyan win?" in texts(at)
     tokens = at.dataframe[-1].value
@@ -168,6 +222,20 @@ def test_a_damaged_token_file_is_one_sentence(three):
     at = opened(view="Tokens", runs=IDS[:2])
     assert "tokens.parquet" in texts(at)
     assert len(at.get("plotly_chart")) == 1
+
+
+def test_leaks_name_the_way_of_asking_and_the_token(three):
+    report = RunStore(three).get(IDS[0]).report
+    told = report["metrics"]["forget/gold_span"] | {"rows": [1.0, 0.0], "retrained_rows": [0.0, 0.0]}
+    RunStore(three).get(IDS[0]).write("report.json", report | {"metrics": {"forget/gold_span": told}})
+    at = opened(view="Leaks", runs=IDS[:2])
+    (row,) = at.dataframe[-1].value.to_dict("records")
+    assert (row["run"], row["leaks"], row["question"]) == ("A", "asked plainly", ROWS[0][1])
+    shown = " ".join(element.proto.body for element in at.get("html"))
+    assert (
+        "A: run 10: 1 question leaks (asked plainly 1)" in shown and "B: run 20: no question leaks" in shown
+    )
+    assert "A was not attacked." in texts(at)
 
 
 def test_answers_ask_only_what_is_not_stored(three, monkeypatch):

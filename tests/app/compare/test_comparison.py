@@ -26,7 +26,37 @@ def test_contenders_are_start_runs_and_retrained(entries):
     assert [c.name for c in columns] == ["start", "A", "B", "retrained"]
     assert [c.label for c in columns] == ["", "two", "one", ""]
     assert columns[3].source.name == "demo-retrained"
+    assert [c.mark for c in columns] == ["□", "●", "▲", "◆"]
     assert len({c.color for c in columns}) == 4
+
+
+def test_every_letter_has_a_mark_of_its_own():
+    assert len(comparison.RUN_MARKS) == len(comparison.LETTERS)
+    assert len(set(comparison.SYMBOLS.values())) == len(comparison.SYMBOLS)
+
+
+def test_runs_of_one_label_are_told_apart_by_their_id(tmp_path, entries):
+    assert list(comparison.run_names(entries).values()) == ["two", "one"]
+    write_run(tmp_path, "20260103-100000-npo-hard-0003", "two")
+    names = comparison.run_names(run_index.entries(RunStore(tmp_path).runs()))
+    assert names["20260101-100000-npo-hard-0001"] == "one"
+    assert len(set(names.values())) == 3 and names["20260103-100000-npo-hard-0003"].startswith("two (2026")
+
+
+def test_earlier_runs_have_their_labels_in_start_models_and_settings(tmp_path):
+    first = write_run(tmp_path, "20260101-100000-npo-hard-0001", "first request")
+    second = write_run(tmp_path, "20260102-100000-npo-hard-0002", "second request")
+    second.write("spec.json", second.spec.to_json() | {"adapter": first.id})
+    columns = comparison.contenders(run_index.entries(RunStore(tmp_path).runs()))
+    assert [c.name for c in columns[:2]] == ["start (demo + first request)", "start (demo)"]
+    specs = {"A": comparison.labeled_spec(second), "B": comparison.labeled_spec(first)}
+    assert comparison.settings_rows(specs) == [{"setting": "goes on from", "A": "first request", "B": "–"}]
+
+
+def test_metrics_of_different_n_are_counted():
+    rows = [{"metric": "a", "n": 8}, {"metric": "a", "n": 72}, {"metric": "b", "n": 8}]
+    assert comparison.uneven_metrics(rows) == 1
+    assert comparison.uneven_metrics(rows[1:]) == 0
 
 
 def test_only_settings_that_differ_are_rows(entries):
