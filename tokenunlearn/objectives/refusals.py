@@ -1,4 +1,4 @@
-"""Refusals that DPO prefers to the answers it unlearns."""
+"""Refusals that take the place of answers."""
 
 from __future__ import annotations
 

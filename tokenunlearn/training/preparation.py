@@ -21,8 +21,7 @@ from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.processes import process_count
 from tokenunlearn.models.token_budget import training_tokens
-from tokenunlearn.objectives import make_objective
-from tokenunlearn.objectives.refusals import REFUSALS
+from tokenunlearn.objectives import OBJECTIVES, make_objective
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_rows import StepPlan, StepRows, fixed_weights
@@ -85,8 +84,8 @@ def _refusals(lm: LoadedModel, samples: Sequence[Sample], settings: UnlearnSetti
     """A refusal in place of each answer, drawn from the seed; none where the objective reads none."""
     if "refusals" not in settings.forget_needs:
         return []
-    draw = Random(settings.seed)
-    return [lm.encode(sample, answer=draw.choice(REFUSALS)) for sample in samples]
+    texts, draw = OBJECTIVES[settings.objective].refusals, Random(settings.seed)
+    return [lm.encode(sample, answer=draw.choice(texts)) for sample in samples]
 
 
 def trained_modules(model: PreTrainedModel, settings: UnlearnSettings) -> list[str]:

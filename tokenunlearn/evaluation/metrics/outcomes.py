@@ -22,7 +22,7 @@ OUTCOMES: dict[str, Better] = {
 # A gold span that more samples share is a common phrase, and no trace of one of them.
 SHARED_BY = 2
 _DECLINES = re.compile(
-    r"\b(don['’]?t|do not|does not|doesn['’]?t) know\b|\bnot sure\b|\bno information\b", re.I
+    r"\b(don['’]?t|do not|does not|doesn['’]?t) know\b|\bnot sure\b|\bno (information|idea)\b", re.I
 )
 
 
@@ -58,7 +58,7 @@ def cross_leaks(sample: Sample, answer: str, spans: Sequence[str], retrained_ans
 
 
 def declines(answer: str) -> bool:
-    """Whether an answer is a refusal: one of those that DPO trains on, or one that says it does not know."""
+    """Whether an answer is a refusal: one that training teaches, or one that says it does not know."""
     from tokenunlearn.objectives.refusals import REFUSALS  # the package of objectives loads torch
 
     return bool(_DECLINES.search(answer)) or any(states(answer, refusal) for refusal in REFUSALS)
