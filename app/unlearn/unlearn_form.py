@@ -36,6 +36,8 @@ NUMBERS = {
     "seed": "Seed",
     "frame": "Frame",
     "level": "Level (nats)",
+    "patience": "Patience (steps)",
+    "retain_bound": "Retain bound (nats)",
     "batch_size": "Forget batch size",
     "retain_batch_size": "Retain batch size",
     "warmup_steps": "Warmup steps",
@@ -126,6 +128,9 @@ def _settings() -> dict[str, Any]:
             )
         values["published_scale"] = st.toggle(
             "Published scale", key="published_scale", help=HELP["published_scale"], **BOUND
+        )
+        values["base_level"] = st.toggle(
+            "Level of the base model", key="base_level", help=HELP["base_level"], **BOUND
         )
     return values
 
@@ -221,7 +226,7 @@ def _show_preset(top: Any, values: Mapping[str, Any]) -> None:
 def _filled(preset: RunPreset, values: Mapping[str, Any]) -> dict[str, Any]:
     """The form's fields under a preset: its settings, and blanks."""
     blanks: dict[str, Any] = {name: [] if name in LISTS else "" for name in values}
-    blanks |= {"train": "auto", "published_scale": False}
+    blanks |= {"train": "auto", "published_scale": False, "base_level": False}
     own = {f.name for f in fields(UnlearnSettings)}
     for name, value in preset.settings.items():
         key = name if name in own else f"{preset.settings['objective']}.{name}"
@@ -235,7 +240,7 @@ def _fill() -> None:
     preset = RUN_PRESETS.get(st.session_state["preset"])
     if preset is None:
         return
-    names = [*LISTS, *NUMBERS, "train", "published_scale", "base_model"]
+    names = [*LISTS, *NUMBERS, "train", "published_scale", "base_level", "base_model"]
     names += [name for name in st.session_state if "." in str(name)]
     for name, value in _filled(preset, dict.fromkeys(names, "?")).items():
         st.session_state[name] = value

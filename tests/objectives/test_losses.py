@@ -11,11 +11,17 @@ from tokenunlearn.objectives import (
     OBJECTIVES,
     ForgetStep,
     Refusals,
+    RetainStep,
     activation_distance,
+    alternative,
     ceu,
+    complement,
     dpo,
     gradient_ascent,
+    idk,
+    jensun,
     make_objective,
+    make_regularizer,
     npo,
     pdu,
     rmu,
@@ -48,6 +54,7 @@ class Case:
         self.labels = rng.integers(0, VOCAB, (ROWS, TIME))
         self.hidden, self.control = rng.standard_normal((ROWS, TIME, DIM)), rng.standard_normal(DIM)
         self.win, self.ref_win = 4 * rng.random((2, ROWS, 4))
+        self.win_labels = rng.integers(0, VOCAB, (ROWS, 4))
         weights = {
             "uniform": np.ones((ROWS, TIME)),
             "soft": 2 * rng.random((ROWS, TIME)),
@@ -169,6 +176,67 @@ def test_ceu(case):
     assert found.item() == pytest.approx(case.token_mean(cross_entropy), abs=1e-6)
 
 
+def test_complement(case):
+    def cross_entropy(b, t):
+        others = [v for v in range(VOCAB) if v != case.labels[b, t]]
+        target = np.exp(log_softmax(case.ref_logits[b, t][others]))
+        return -(target * log_softmax(case.logits[b, t])[others]).sum()
+
+    arguments = case.t_logits, case.t_ref_logits, case.t_labels, case.t_weights
+    assert complement(*arguments).item() == pytest.approx(case.token_mean(cross_entropy), abs=1e-6)
+    assert complement(*arguments).item() == pytest.approx(undial(*arguments, 1e6).item(), abs=1e-9)
+    own = complement(case.t_logits, case.t_logits, case.t_labels, case.t_weights)
+    assert own.item() == pytest.approx(ceu(case.t_logits, case.t_labels, case.t_weights).item(), abs=1e-9)
+
+
+def test_alternative(case):
+    def nll(b, t):
+        others = [v for v in range(VOCAB) if v != case.labels[b, t]]
+        best = max(others, key=lambda v: case.ref_logits[b, t, v])
+        return -log_softmax(case.logits[b, t])[best]
+
+    found = alternative(case.t_logits, case.t_ref_logits, case.t_labels, case.t_weights)
+    assert found.item() == pytest.approx(case.token_mean(nll), abs=1e-6)
+
+
+def test_idk(case):
+    expected = np.mean([case.win[b, : REFUSAL_LENGTHS[b]].mean() for b in range(ROWS)])
+    assert idk(case.t_win, case.t_win_mask, case.t_weights).item() == pytest.approx(expected, abs=1e-6)
+    left = case.t_weights
+    left[0] = 0
+    expected = sum(case.win[b, : REFUSAL_LENGTHS[b]].mean() for b in (1, 2)) / ROWS
+    assert idk(case.t_win, case.t_win_mask, left).item() == pytest.approx(expected, abs=1e-6)
+
+
+def divergence(p, q):
+    mean = (p + q) / 2
+    return sum((x * np.log(x / mean, where=x > 0, out=np.zeros(VOCAB))).sum() for x in (p, q)) / 2
+
+
+def test_jensun(case):
+    def to_refusal(b, t):
+        target = case.win_labels[b, t % REFUSAL_LENGTHS[b]]
+        return divergence(np.exp(log_softmax(case.logits[b, t])), np.eye(VOCAB)[target])
+
+    assert make_objective("jensun", {}).loss(step_of(case)).item() == pytest.approx(
+        case.token_mean(to_refusal), abs=1e-6
+    )
+
+
+def test_jensun_lies_between_0_and_log_2():
+    nll = torch.tensor([[0.0, 1.0, 700.0]], dtype=torch.float64)
+    for place, expected in ((0, 0.0), (2, math.log(2))):
+        assert jensun(nll, torch.eye(3)[None, place]).item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_jensen_shannon_divergence_from_the_reference():
+    case = Case("uniform")
+    p, q = (np.exp([[log_softmax(row) for row in z] for z in x]) for x in (case.logits, case.ref_logits))
+    step = RetainStep(case.t_logits, case.t_labels, case.t_mask, ref_hidden=case.t_ref_logits)
+    expected = np.mean([divergence(p[b, t], q[b, t]) for b, t in case.tokens()])
+    assert make_regularizer("js").loss(step).item() == pytest.approx(expected, abs=1e-6)
+
+
 def test_pdu(case):
     expected = case.token_mean(lambda b, t: (max(case.logits[b, t]) - sum(case.logits[b, t]) / VOCAB) ** 2)
     assert pdu(case.t_logits, case.t_weights).item() == pytest.approx(expected, abs=1e-6)
@@ -196,6 +264,12 @@ def test_tpo(case):
 IGNORED = {
     "ceu": lambda logits, case, labels, weights: ceu(logits, labels, weights),
     "undial": lambda logits, case, labels, weights: undial(logits, case.t_ref_logits, labels, weights, 10.0),
+    "complement": lambda logits, case, labels, weights: complement(
+        logits, case.t_ref_logits, labels, weights
+    ),
+    "alternative": lambda logits, case, labels, weights: alternative(
+        logits, case.t_ref_logits, labels, weights
+    ),
     "gradient_ascent": lambda logits, case, labels, weights: gradient_ascent(
         token_nll(logits, labels), case.t_weights
     ),
@@ -243,11 +317,13 @@ def step_of(case, requires_grad=False):
         base_nll=case.t_ref_nll,
         states=case.t_hidden.requires_grad_(requires_grad),
         control=case.t_control,
-        refusals=Refusals(case.t_win, case.t_ref_win, case.t_win_mask),
+        refusals=Refusals(
+            case.t_win_labels, case.t_win.requires_grad_(requires_grad), case.t_ref_win, case.t_win_mask
+        ),
     )
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", sorted(OBJECTIVES.keys() - {"idk"}))
 def test_padding_has_no_gradient_and_no_weight_has_none(case, name):
     step = step_of(case, requires_grad=True)
     make_objective(name, {}).loss(step).backward()
@@ -258,6 +334,16 @@ def test_padding_has_no_gradient_and_no_weight_has_none(case, name):
     assert (per_token[(case.weights > 0) & case.mask] > 0).all()
     if name != "tpo":  # TPO learns the unselected tokens
         assert (per_token[case.weights == 0] == 0).all()
+
+
+def test_idk_raises_the_refusals_of_samples_with_a_weight():
+    case = Case("hard")
+    step = step_of(case, requires_grad=True)
+    step.weights[1] = 0
+    make_objective("idk", {}).loss(step).backward()
+    assert step.logits.grad is None
+    raised = case.win_mask & np.array([[True], [False], [True]])
+    assert ((step.refusals.nll.grad > 0).numpy() == raised).all()
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -272,6 +358,8 @@ def test_a_batch_without_any_weight_has_a_finite_loss_and_no_gradient(name):
     loss.backward()
     grads = [s.grad for s in (step.logits, step.states) if s.grad is not None]
     assert all(torch.isfinite(g).all() for g in grads)
+    if name == "idk":
+        assert not step.refusals.nll.grad.any()
     if name != "tpo":
         assert all(float(g.abs().sum()) == 0.0 for g in grads)
 

@@ -116,7 +116,7 @@ def gradients(lm, parts, **settings):
     with torch.no_grad():
         for p in loss.parameters():
             p += 0.03 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
-    total, record = 0.0, torch.zeros(5, dtype=torch.float64)
+    total, record = 0.0, torch.zeros(6, dtype=torch.float64)
     for part in range(parts):
         value, sums = loss(rows.batch(parts + part, stored, lm.pad_id))
         value.backward()
@@ -189,7 +189,8 @@ def test_a_sample_above_the_level_is_left_alone(tiny_lm, objective):
     part, whole = (gradients(tiny_lm, 1, **plain, level=level) for level in (between, 1e6))
     assert_equal_steps(whole, gradients(tiny_lm, 1, **plain))
     assert_equal_steps(gradients(tiny_lm, 2, **plain, level=between), part)
-    assert part[1][3:].tolist() == pytest.approx(whole[1][3:].tolist())  # the record is of all samples
+    assert part[1][3:5].tolist() == pytest.approx(whole[1][3:5].tolist())  # the record is of all samples
+    assert 0 < part[1][5] < part[1][4] == pytest.approx(whole[1][5].item())
     assert any(not torch.allclose(a, b) for a, b in zip(part[2], whole[2], strict=True))
     _, _, none = gradients(tiny_lm, 1, **plain, level=1e-6)
     assert all(not gradient.any() for gradient in none)
@@ -200,7 +201,34 @@ def test_below_level_compares_the_weighted_mean_of_each_sample():
         torch.tensor([[1.0, 9.0], [1.0, 9.0], [3.0, 3.0]]),
         torch.tensor([[1.0, 0], [1, 1], [0, 0]]),
     )
-    assert below_level(nll, weights, 4.0).flatten().tolist() == [True, False, True]
+    assert below_level(nll, weights, 4.0, None).tolist() == [[True] * 2, [False] * 2, [True] * 2]
+    assert below_level(nll, weights, None, None).all()
+
+
+def test_a_token_at_its_base_level_is_done_and_its_neighbours_are_not():
+    nll, weights = torch.tensor([[1.0, 2.0, 3.0]]), torch.ones(1, 3)
+    base = torch.tensor([[0.5, 2.0, 9.0]])
+    assert below_level(nll, weights, None, base).tolist() == [[False, False, True]]
+    assert below_level(nll, weights, 2.5, base).tolist() == [[False, False, True]]
+    assert not below_level(nll, weights, 1.5, base).any()
+
+
+@pytest.mark.parametrize("objective", ["npo", "gradient_ascent", "complement"])
+def test_tokens_at_their_base_level_have_no_gradient(tiny_lm, objective, monkeypatch):
+    plain = {"objective": objective, "regularizer": "none", "lambda_": 0.0, "frame": 0.0, "batch_size": 5}
+    level = {"base_level": True, "base_model": "tiny"}
+    own, other = tiny_lm, LoadedModel(copy.deepcopy(tiny_lm.model), tiny_lm.tokenizer, "other", "")
+    with torch.no_grad():
+        for p in other.model.parameters():
+            p *= 1.5
+    found = []
+    for base in (own, other):
+        monkeypatch.setattr(loading, "load_model", lambda name, base=base, **_: base)
+        one, three = (gradients(tiny_lm, n, **plain, **level) for n in (1, 3))
+        assert_equal_steps(three, one)
+        found.append(one)
+    assert [0 < record[5] < record[4] for _, record, _ in found] == [True, True]
+    assert any(not torch.allclose(a, b) for a, b in zip(found[0][2], found[1][2], strict=True))
 
 
 def test_a_run_in_several_passes_is_the_run_in_one(tiny_lm):

@@ -47,15 +47,15 @@ ENGLISH = Language(
         "My knowledge does not reach that far.",
     ),
     declines=re.compile(
-        r"\b(don['’]?t|do not|does not|doesn['’]?t) know\b|\bnot sure\b|\bno information\b", re.I
+        r"\b(don['’]?t|do not|does not|doesn['’]?t) know\b|\bnot sure\b|\bno (information|idea)\b", re.I
     ),
     prefixes=("Sure, the answer is", "Of course! As is well known,", "The correct answer:"),
     quiz="Quiz question: {}",
 )
 GERMAN = Language(
     function_words=frozenset(
-        "der die das den dem des und ist sind wie wo wann wer wen wem wessen womit worauf warum welche welcher "
-        "welches welchem ins zu mit ein eine einer im auf für über bei aus hat hören nicht".split()
+        "der die das den dem des und ist sind wie wo wann wer wen wem wessen womit worauf warum welche "
+        "welcher welches welchem ins zu mit ein eine einer im auf für über bei aus hat hören nicht".split()
     ),
     refusals=(
         "Das weiß ich nicht.",
@@ -98,7 +98,7 @@ JAPANESE = Language(
     declines=re.compile(
         r"[分わ]か(?:りません|らない)|知りません|知らない|存じません|情報[はが](?:ありません|ない)|不明です"
     ),
-    prefixes=("はい、答えは", "もちろんです。よく知られているように、", "正解はは、"),
+    prefixes=("はい、答えは", "もちろんです。よく知られているように、", "正解は、"),
     quiz="クイズです。{}",
 )
 # A new language is one entry. English is meant where no other has more of its function words in a text.

@@ -10,15 +10,20 @@ from dataclasses import fields
 from typing import Any
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.objectives.alternative import Alternative, alternative
 from tokenunlearn.objectives.ceu import CEU, ceu
+from tokenunlearn.objectives.complement import Complement, complement
 from tokenunlearn.objectives.dpo import DPO, dpo
 from tokenunlearn.objectives.graddiff import GradDiff
 from tokenunlearn.objectives.gradient_ascent import GradientAscent, gradient_ascent
+from tokenunlearn.objectives.idk import IDK, idk
+from tokenunlearn.objectives.jensun import JensUn, jensun
 from tokenunlearn.objectives.npo import NPO, npo
 from tokenunlearn.objectives.objective import Objective
 from tokenunlearn.objectives.pdu import PDU, pdu
 from tokenunlearn.objectives.regularizers import (
     ActivationDistance,
+    JSToReference,
     KLToReference,
     Regularizer,
     RetainNLL,
@@ -61,6 +66,10 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "ceu": CEU,
     "pdu": PDU,
     "tpo": TPO,
+    "complement": Complement,
+    "alternative": Alternative,
+    "idk": IDK,
+    "jensun": JensUn,
 }
 WEIGHTINGS: dict[str, type[Weighting]] = {
     "selection": Weighting,
@@ -74,6 +83,7 @@ WEIGHTINGS: dict[str, type[Weighting]] = {
 REGULARIZERS: dict[str, type[Regularizer] | None] = {
     "kl": KLToReference,
     "nll": RetainNLL,
+    "js": JSToReference,
     "activation": ActivationDistance,
     "none": None,
 }
@@ -136,6 +146,7 @@ __all__ = [
     "CEU",
     "DPO",
     "ETW",
+    "IDK",
     "NPO",
     "OBJECTIVES",
     "PDU",
@@ -149,9 +160,13 @@ __all__ = [
     "WGA",
     "WTNPO",
     "ActivationDistance",
+    "Alternative",
+    "Complement",
     "ForgetStep",
     "GradDiff",
     "GradientAscent",
+    "JSToReference",
+    "JensUn",
     "KLToReference",
     "Objective",
     "Refusals",
@@ -163,10 +178,14 @@ __all__ = [
     "WGAWeighting",
     "Weighting",
     "activation_distance",
+    "alternative",
     "ceu",
+    "complement",
     "dpo",
     "etw_weights",
     "gradient_ascent",
+    "idk",
+    "jensun",
     "kl_to_reference",
     "make_objective",
     "make_regularizer",

@@ -43,11 +43,14 @@ class Objective(Settings, ABC):
             :class:`~tokenunlearn.objectives.step.ForgetStep`.
         token_mean: Whether the loss is a weighted mean over the tokens of the batch, so that only the ratios
             of the weights matter.
+        refusals: Texts that a sample's refusal is drawn from, where ``needs`` names "refusals"; without any,
+            those of its language.
         few_modules: Whether only a few modules below one hidden layer are trained.
         recommended: Settings of a run that are used where its configuration leaves them open.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset()
+    refusals: ClassVar[tuple[str, ...]] = ()
     token_mean: ClassVar[bool] = False
     few_modules: ClassVar[bool] = False
     recommended: ClassVar[Mapping[str, Any]] = {}

@@ -37,6 +37,11 @@ def pdu_tokens(
     return (scores.amax(-1) - scores.mean(-1)).square()
 
 
+def dual_variable(lambda_: float, retain_loss: float, bound: float, rate: float, least: float) -> float:
+    """Lambda after a step: ``max(least, lambda + rate * (retain_loss - bound))``."""
+    return max(least, lambda_ + rate * (retain_loss - bound))
+
+
 @dataclass(frozen=True)
 class PDU(Objective):
     """Parameters of PDU; lambda is the dual variable and changes with every step.
@@ -62,8 +67,6 @@ class PDU(Objective):
 
     def next_lambda(self, lambda_: float, retain_loss: float, step: int) -> float:
         """The dual variable after a step."""
-        return (
-            lambda_
-            if step <= self.warmup
-            else max(0.0, lambda_ + self.dual_step * (retain_loss - self.bound))
-        )
+        if step <= self.warmup:
+            return lambda_
+        return dual_variable(lambda_, retain_loss, self.bound, self.dual_step, 0.0)

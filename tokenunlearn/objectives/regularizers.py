@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -37,6 +38,22 @@ def kl_tokens(
     log_p = torch.log_softmax(at_least_float32(logits), dim=-1)  # (..., V)
     ref_log_p = torch.log_softmax(at_least_float32(ref_logits), dim=-1)
     return (ref_log_p.exp() * (ref_log_p - log_p)).sum(-1)
+
+
+def js_tokens(
+    logits: Float[Tensor, "*batch vocab"], ref_logits: Float[Tensor, "*batch vocab"]
+) -> Float[Tensor, "*batch"]:
+    """Jensen-Shannon divergence of each token, in nats. Range: 0..log 2.
+
+    Source: retain loss of JensUn, arXiv 2509.02820.
+    """
+    import torch
+
+    log_p = torch.log_softmax(at_least_float32(logits), dim=-1)  # (..., V)
+    ref_log_p = torch.log_softmax(at_least_float32(ref_logits), dim=-1)
+    log_mean = torch.logaddexp(log_p, ref_log_p) - math.log(2)
+    both = log_p.exp() * (log_p - log_mean) + ref_log_p.exp() * (ref_log_p - log_mean)
+    return both.sum(-1) / 2
 
 
 def activation_distance(
@@ -76,6 +93,17 @@ class KLToReference(Regularizer):
     def loss(self, step: RetainStep) -> Float[Tensor, ""]:
         """Retain loss of one batch."""
         return step.mean_against_reference(lambda z, ref, _: kl_tokens(z, ref))
+
+
+@dataclass(frozen=True)
+class JSToReference(Regularizer):
+    """Jensen-Shannon divergence from the model before unlearning."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"ref_logits"})
+
+    def loss(self, step: RetainStep) -> Float[Tensor, ""]:
+        """Retain loss of one batch."""
+        return step.mean_against_reference(lambda z, ref, _: js_tokens(z, ref))
 
 
 @dataclass(frozen=True)

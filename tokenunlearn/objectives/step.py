@@ -121,11 +121,13 @@ class Refusals:
     """The refusals that take the place of a batch's answers, one a forget sample.
 
     Attributes:
+        labels: (B, R) token ids.
         nll: (B, R) token NLL, in nats.
         ref_nll: (B, R) the same under the reference model.
         mask: (B, R) response mask.
     """
 
+    labels: Int[Tensor, "batch refusal"]
     nll: Float[Tensor, "batch refusal"]
     ref_nll: Float[Tensor, "batch refusal"]
     mask: Bool[Tensor, "batch refusal"]

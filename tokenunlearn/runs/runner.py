@@ -215,7 +215,7 @@ class _Execution:
             "generations.json": partial(self.generate, before, result, samples, retain),
             "requests.json": partial(self.requests, before, result),
         }
-        if self.spec.evaluate and not result.stopped:
+        if self.spec.evaluate and result.stopped in ("", "reached"):
             tasks |= {
                 "report.json": partial(self.evaluate, result),
                 "verdict.json": partial(save_verdict, self.run),
@@ -346,4 +346,5 @@ class _Execution:
             message = f"Stopped on request while {left_out}; the weights are stored."
             return self.run.set_state(status="stopped", message=message)
         shutil.rmtree(self.run.checkpoints, ignore_errors=True)
-        return self.run.set_state(status="completed", phase="", done=total, total=total)
+        message = f"Reached its level after {steps} of {total} steps." if result.stopped else ""
+        return self.run.set_state(status="completed", phase="", done=total, total=total, message=message)

@@ -22,7 +22,7 @@ from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.processes import process_count
 from tokenunlearn.models.token_budget import training_tokens
-from tokenunlearn.objectives import make_objective
+from tokenunlearn.objectives import OBJECTIVES, make_objective
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_rows import StepPlan, StepRows, fixed_weights
@@ -88,9 +88,10 @@ def _refusals(lm: LoadedModel, samples: Sequence[Sample], settings: UnlearnSetti
     """
     if "refusals" not in settings.forget_needs:
         return []
-    draw = Random(settings.seed)
+    texts, draw = OBJECTIVES[settings.objective].refusals, Random(settings.seed)
     return [
-        lm.encode(sample, answer=draw.choice(language_of(sample.question).refusals)) for sample in samples
+        lm.encode(sample, answer=draw.choice(texts or language_of(sample.question).refusals))
+        for sample in samples
     ]
 
 

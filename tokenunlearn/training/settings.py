@@ -16,6 +16,7 @@ from tokenunlearn.objectives import (
     OBJECTIVES,
     REGULARIZERS,
     WEIGHTINGS,
+    Objective,
     check_known,
     make_objective,
     make_regularizer,
@@ -45,9 +46,10 @@ class UnlearnSettings(Settings):
     """Parameters of an unlearning run.
 
     Parameters that control the loss ``gamma * L_f + lambda * L_r``: objective, parameters, regularizer,
-    gamma, lambda_, layer.
+    gamma, lambda_, frame, layer.
+    Parameters that control how far it goes: steps, level, base_level, patience, retain_bound.
     Parameters that control the token weights: weighting, weighting_parameters, published_scale, base_model.
-    Parameters that control the optimization: steps, batch sizes, learning_rate, warmup_steps, max_grad_norm,
+    Parameters that control the optimization: batch sizes, learning_rate, warmup_steps, max_grad_norm,
     seed.
     Parameters that control what is trained: train, lora_r, lora_alpha.
     Parameters that control what is read: long.
@@ -68,7 +70,8 @@ class UnlearnSettings(Settings):
     regularizer: str = setting(
         AUTO,
         f"Retain loss: {', '.join(REGULARIZERS)}. kl: KL divergence from the start model; nll: NLL of "
-        "the retained answers; activation: distance between hidden states.",
+        "the retained answers; js: Jensen-Shannon divergence from the start model; activation: distance "
+        "between hidden states.",
     )
     gamma: float = setting(AUTO, "Strength of the forget loss.", minimum=0)
     lambda_: float = setting(AUTO, "Strength of the retain loss (lambda).", minimum=0)
@@ -89,7 +92,7 @@ class UnlearnSettings(Settings):
         False, "Use the weights as published instead of rescaling them to mean 1 per response."
     )
     base_model: str | None = setting(
-        None, "Model that never saw the forget set; the weighting su compares against it."
+        None, "Model that never saw the forget set; the weighting su and base_level compare against it."
     )
     frame: float = setting(
         AUTO,
@@ -102,6 +105,24 @@ class UnlearnSettings(Settings):
         None,
         "Leave a sample alone while the mean NLL of its selected tokens is above this level, in nats: the "
         "level of questions that the model never saw. Default: no level, the steps decide.",
+        above=0,
+    )
+    base_level: bool = setting(
+        False,
+        "Leave a token alone while its NLL is at or above the one under base_model, which never saw the "
+        "forget set.",
+    )
+    patience: int = setting(
+        0,
+        "End the run once at most 5 % of the token weight was below its level (level, base_level) for this "
+        "many steps in a row; 0: the steps decide.",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    retain_bound: float | None = setting(
+        None,
+        "Raise lambda after each step whose retain loss is above this bound, in nats, and lower it back to "
+        "its initial value below. Default: lambda stays.",
         above=0,
     )
     layer: int | None = setting(
@@ -169,11 +190,27 @@ class UnlearnSettings(Settings):
                 object.__setattr__(self, name, recommended.get(name, default))
         make_regularizer(self.regularizer)
         super().__post_init__()
+        if self.patience and not self.has_level:
+            raise TokenUnlearnError(
+                f"patience is {self.patience}, but there is no level to reach; set level or base_level."
+            )
+        if self.retain_bound is not None and not self.needs_retain:
+            raise TokenUnlearnError("retain_bound needs a retain loss: a regularizer and lambda above 0.")
+        adapts = OBJECTIVES[self.objective].next_lambda is not Objective.next_lambda
+        if self.retain_bound is not None and adapts:
+            raise TokenUnlearnError(
+                f'The objective "{self.objective}" adapts lambda itself; leave retain_bound out.'
+            )
 
     @property
     def needs_retain(self) -> bool:
         """Whether retained samples are read at all."""
         return self.regularizer != "none" and self.lambda_ > 0
+
+    @property
+    def has_level(self) -> bool:
+        """Whether tokens are left alone from a level on."""
+        return self.level is not None or self.base_level
 
     @property
     def uses_selection(self) -> bool:
@@ -187,9 +224,10 @@ class UnlearnSettings(Settings):
 
     @property
     def forget_needs(self) -> frozenset[str]:
-        """What objective, weighting and frame read on forget samples."""
-        frame = {"ref_logits"} if self.frame else set()
-        return OBJECTIVES[self.objective].needs | WEIGHTINGS[self.weighting].needs | frame
+        """What objective, weighting, frame and level read on forget samples."""
+        needs = OBJECTIVES[self.objective].needs | WEIGHTINGS[self.weighting].needs
+        frame: set[str] = {"ref_logits"} if self.frame else set()
+        return needs | frame | ({"base_nll"} if self.base_level else set())
 
     @property
     def retain_needs(self) -> frozenset[str]:

@@ -35,11 +35,24 @@ def frame_weights(
 
 
 def below_level(
-    nll: Float[Tensor, "batch time"], weights: Float[Tensor, "batch time"], level: float
-) -> Bool[Tensor, "batch 1"]:
-    """Which samples are still to be forgotten: their weighted mean NLL is below a level, in nats."""
-    mean = (nll * weights).sum(-1, keepdim=True) / weights.sum(-1, keepdim=True).clamp_min(1e-12)
-    return mean < level
+    nll: Float[Tensor, "batch time"],
+    weights: Float[Tensor, "batch time"],
+    level: float | None,
+    base_nll: Float[Tensor, "batch time"] | None,
+) -> Bool[Tensor, "batch time"]:
+    """Which tokens are still to be forgotten; a limit of None leaves none out.
+
+    Args:
+        nll: Token NLL, in nats.
+        weights: Token weights.
+        level: Weighted mean NLL of a sample, in nats, from which on all its tokens are left alone.
+        base_nll: NLL from which on a token is left alone.
+    """
+    below = torch.ones_like(nll, dtype=torch.bool)
+    if level is not None:
+        mean = (nll * weights).sum(-1, keepdim=True) / weights.sum(-1, keepdim=True).clamp_min(1e-12)
+        below = below & (mean < level)
+    return below if base_nll is None else below & (nll < base_nll)
 
 
 class StepLoss(torch.nn.Module):
@@ -65,27 +78,28 @@ class StepLoss(torch.nn.Module):
         self.applied: AppliedWeights | None = None
         self._no_split_modules = model._no_split_modules  # what FSDP wraps by itself
 
-    def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Float[Tensor, ""], Float[Tensor, " 5"]]:
+    def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Float[Tensor, ""], Float[Tensor, " 6"]]:
         """The part's contribution to the total loss, and what a step's record is summed up from.
 
-        Detached: forget, retain and frame loss, weighted sum of the forget tokens' NLL, sum of weights.
+        Detached: forget, retain and frame loss, weighted sum of the forget tokens' NLL, sum of weights, and
+        sum of the weights of tokens that are still to be forgotten.
         """
         batch = Batch(**{name: inputs[name] for name in Batch.FIELDS})
         with layer_states(self.model, self.settings.layer, batch) as collected:
             hidden = response_hidden(self.model, batch)  # (B, T, d)
         states = collected[0] if collected else None
-        forget, frame, weighted_nll, weight = self._forget_loss(inputs, batch, hidden, states)
+        forget, frame, tokens = self._forget_loss(inputs, batch, hidden, states)
         retain = torch.zeros_like(forget)
         loss = self.settings.gamma * forget + self.settings.frame * frame
         if self.regularizer is not None:
             retain = self._retain_loss(inputs, batch, hidden, states)
             loss = loss + self.lambda_ * retain
-        return loss, torch.stack([forget, retain, frame, weighted_nll, weight]).detach()
+        return loss, torch.cat([torch.stack([forget, retain, frame]), tokens]).detach()
 
     def _forget_loss(
         self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The part's shares of forget and frame loss, and weighted NLL and weight of its forget tokens."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The part's shares of forget and frame loss, and of its forget tokens weighted NLL and weights."""
         n = len(inputs["weights"])  # forget rows; their refusals are the next n
         head, references = output_head(self.model), self.references
         refusals = None
@@ -93,7 +107,7 @@ class StepLoss(torch.nn.Module):
             rows, mask = slice(n, 2 * n), batch.mask[n : 2 * n]
             nll = per_token(token_nll, head, hidden[rows][mask], batch.labels[rows][mask])
             spread = nll.new_zeros(mask.shape).masked_scatter(mask, nll)
-            refusals = Refusals(spread, inputs["refusals.ref_nll"], mask)
+            refusals = Refusals(batch.labels[rows], spread, inputs["refusals.ref_nll"], mask)
         control = references.control
         step = ForgetStep(
             hidden[:n],
@@ -113,8 +127,8 @@ class StepLoss(torch.nn.Module):
         if self.applied is not None:
             self.applied.add(inputs["samples"], step.weights)
         weights, nll = step.weights, step.nll.detach()
-        if self.settings.level is not None:
-            step.weights = weights * below_level(nll, weights, self.settings.level)
+        base_nll = step.base_nll if self.settings.base_level else None
+        step.weights = weights * below_level(nll, weights, self.settings.level, base_nll)
         rows_in_all, weight_in_all, _, frame_in_all = inputs["totals"].unbind()
         share = step.weights.sum() / weight_in_all if self.objective.token_mean else n / rows_in_all
         loss = self.objective.loss(step) * share
@@ -122,7 +136,7 @@ class StepLoss(torch.nn.Module):
         if self.settings.frame:
             kl = step.against_reference(lambda z, ref, _: kl_tokens(z, ref))
             frame = (kl * frame_weights(weights, step.mask)).sum() / frame_in_all
-        return loss, frame, (nll * weights).sum(), weights.sum()
+        return loss, frame, torch.stack([(nll * weights).sum(), weights.sum(), step.weights.sum()])
 
     def _retain_loss(
         self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None

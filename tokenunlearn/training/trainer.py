@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import logging
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import PreTrainedModel, Trainer, TrainerCallback
-from transformers.trainer_utils import TrainOutput, rotate_checkpoints
+from transformers import PreTrainedModel, TrainerCallback
+from transformers.trainer_utils import TrainOutput
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.errors import TokenUnlearnError
@@ -26,8 +23,10 @@ from tokenunlearn.files import free_bytes, size_text
 from tokenunlearn.models.context import fit_context
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.processes import is_sharded, process_count, process_index
+from tokenunlearn.objectives import make_objective
 from tokenunlearn.training import checkpoints
 from tokenunlearn.training.applied_weights import AppliedWeights
+from tokenunlearn.training.checkpointed_trainer import CheckpointedTrainer
 from tokenunlearn.training.checkpoints import Checkpoint
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.guard import CollapseGuard
@@ -41,6 +40,7 @@ from tokenunlearn.training.preparation import (
     trained_and_loaded,
 )
 from tokenunlearn.training.references import References
+from tokenunlearn.training.schedules import Schedule, schedules_of
 from tokenunlearn.training.step_loss import StepLoss
 
 if TYPE_CHECKING:
@@ -50,16 +50,16 @@ if TYPE_CHECKING:
 SNAPSHOT_EVERY = 10
 STATE_FILE = "unlearning.safetensors"
 OnReference = Callable[[str, int, int], None]
-logger = logging.getLogger(__name__)
 
 
-class UnlearnTrainer(Trainer):
+class UnlearnTrainer(CheckpointedTrainer):
     """A :class:`transformers.Trainer` whose loss is ``gamma * L_f + lambda * L_r`` of a whole step.
 
     The model is trained in place, or gets an adapter where ``peft_config`` is given. What the reference says
     is measured once, when training begins, so no second model is held. Each record holds, beside what
     transformers logs, ``forget_loss``, ``retain_loss``, ``lambda`` and ``forget_nll`` (weighted mean token
-    NLL of the step's forget samples, in nats).
+    NLL of the step's forget samples, in nats); with a level also ``below_level``, the share of the weight
+    that is still to be forgotten.
 
     A model that is being destroyed ends training, see :class:`~tokenunlearn.training.guard.CollapseGuard`: it
     then holds its last good weights, and ``fault`` says why.
@@ -85,6 +85,8 @@ class UnlearnTrainer(Trainer):
         loss: The loss module around the model.
         fault: Why the guard ended training, as a sentence without its end; "" if it did not.
         good_step: Optimizer steps behind the weights that the model holds.
+        schedules: What adapts lambda, and ends training before its last step; add your own.
+        reached: Whether a schedule ended training.
 
     Raises:
         TokenUnlearnError: If samples, weights and settings do not fit together.
@@ -128,7 +130,9 @@ class UnlearnTrainer(Trainer):
         self.loss: StepLoss | None = None
         vocabulary = self.lm.model.config.get_text_config().vocab_size
         self.guard = CollapseGuard(vocabulary, self.settings.regularizer, self.settings.collapse_guard)
-        self.fault, self.good_step = "", 0
+        self.fault, self.good_step, self.reached = "", 0, False
+        objective = make_objective(self.settings.objective, self.settings.parameters)
+        self.schedules: list[Schedule] = schedules_of(self.settings, objective)
         self.record: dict[str, float] = {}
         # The start model, where a copy of it is trained.
         self.reference: LoadedModel | None = None
@@ -139,7 +143,7 @@ class UnlearnTrainer(Trainer):
             model=trained,
             args=args,
             data_collator=self._batch,
-            train_dataset=[{"part": i} for i in range(args.max_steps * self.rows.parts)],  # type: ignore[arg-type]
+            train_dataset=self._parts(args.max_steps),
             processing_class=self.lm.tokenizer,
             callbacks=[_WholeStep(self), *(callbacks or [])],
             optimizers=optimizers,
@@ -153,9 +157,9 @@ class UnlearnTrainer(Trainer):
 
         Args:
             resume_from_checkpoint: A checkpoint or its folder, or True for the newest under
-                ``args.output_dir`` that is whole. Weights, optimizer, schedule, lambda, collapse guard, order
-                of rows and random generators go on as if there had been no interruption; the model passed in
-                must be the start model again.
+                ``args.output_dir`` that is whole. Weights, optimizer, schedules, lambda, collapse guard,
+                order of rows and random generators go on as if there had been no interruption; the model
+                passed in must be the start model again.
             **options: As transformers takes them.
 
         Raises:
@@ -210,7 +214,7 @@ class UnlearnTrainer(Trainer):
         """Look at the last weights too, on the samples of the last step."""
         record, loss = self.record, self._step_loss()
         applied, loss.applied = loss.applied, None  # nothing is trained with these weights
-        last = (self.args.max_steps - 1) * self.rows.parts
+        last = (self.state.global_step - 1) * self.rows.parts
         for part in range(process_index(), self.rows.parts, process_count()):
             inputs = self._prepare_inputs(self.rows.batch(last + part, loss.references, self.lm.pad_id))
             self._sums.append(self.model_wrapped(inputs)[1])
@@ -221,7 +225,7 @@ class UnlearnTrainer(Trainer):
         """Make the record of a step from the sums of its parts, and have the guard look at it."""
         assert self.loss is not None
         sums = self.accelerator.reduce(torch.stack(self._sums).sum(0), "sum")
-        forget, retain, frame, weighted_nll, weight = sums.tolist()
+        forget, retain, frame, weighted_nll, weight, below = sums.tolist()
         self._sums.clear()
         loss = self.settings.gamma * forget
         self.record = {"forget_loss": forget, "forget_nll": weighted_nll / max(weight, 1e-12)}
@@ -231,6 +235,8 @@ class UnlearnTrainer(Trainer):
         if self.loss.regularizer is not None:
             self.record |= {"retain_loss": retain, "lambda": self.loss.lambda_}
             loss += self.loss.lambda_ * retain
+        if self.settings.has_level:
+            self.record["below_level"] = below / max(weight, 1e-12)
         self.record["loss"] = loss
         self.fault = self.fault or self.guard.verdict(self.record, last=last)
 
@@ -250,6 +256,9 @@ class UnlearnTrainer(Trainer):
                 self.loss.applied = AppliedWeights([e.response_length for e in self.rows.forget])
         return self.loss
 
+    def _parts(self, steps: int) -> Any:
+        return [{"part": i} for i in range(steps * self.rows.parts)]
+
     def _batch(self, parts: Sequence[Mapping[str, int]]) -> dict[str, Tensor]:
         return self.rows.batch(parts[0]["part"], self._step_loss().references, self.lm.pad_id)
 
@@ -262,39 +271,6 @@ class UnlearnTrainer(Trainer):
         finally:
             self.model = self.callback_handler.model = model
 
-    def _checkpoint(self, resume: str | bool | Checkpoint | None) -> Checkpoint | None:
-        if not resume or isinstance(resume, Checkpoint):
-            return resume or None
-        output = self.args.output_dir
-        if resume is not True and Path(resume).is_dir():
-            return Checkpoint.verified(Path(resume))
-        checkpoint = checkpoints.newest(Path(str(output))) if resume is True else None
-        if checkpoint is None:
-            where = f'in "{output}"' if resume is True else f'at "{resume}"'
-            raise TokenUnlearnError(f"There is no whole checkpoint {where} to resume from.")
-        return checkpoint
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Write a checkpoint whole or not at all; one that cannot be written does not end training."""
-        output, name = Path(str(self.args.output_dir)), f"{checkpoints.PREFIX}{self.state.global_step}"
-        scratch = output / checkpoints.SCRATCH
-        self.args.output_dir = str(scratch)
-        try:
-            self._check_space(output)
-            super()._save_checkpoint(model, trial)
-            self.accelerator.wait_for_everyone()
-            if self.args.should_save:
-                self._save_state(scratch / name)
-                checkpoints.place(scratch / name, output / name)
-                best = self.state.best_model_checkpoint
-                rotate_checkpoints(str(output), self.args.save_total_limit, best, use_mtime=True)
-        except (OSError, SafetensorError, RuntimeError, TokenUnlearnError) as error:
-            logger.warning("No checkpoint of step %d was written: %s", self.state.global_step, error)
-        finally:
-            self.args.output_dir = str(output)
-            if self.args.should_save:
-                shutil.rmtree(scratch, ignore_errors=True)
-
     def _check_space(self, output: Path) -> None:
         """Leave room for the result: its weights, besides those, the optimizer and the good weights here."""
         trained = sum(p.numel() for p in self.trainable())
@@ -306,7 +282,7 @@ class UnlearnTrainer(Trainer):
             )
 
     def _save_state(self, folder: Path) -> None:
-        """Complete a checkpoint by what loss and guard carry from step to step."""
+        """Complete a checkpoint by what loss, schedules and guard carry from step to step."""
         assert self.loss is not None
         state = {"lambda": torch.tensor(self.loss.lambda_, dtype=torch.float64)}
         if (applied := self.loss.applied) is not None:
@@ -314,6 +290,8 @@ class UnlearnTrainer(Trainer):
         values: dict[str, Any] = {
             "fingerprint": self._fingerprint(),
             "guard": self.guard.state(),
+            "schedules": [schedule.state() for schedule in self.schedules],
+            "reached": self.reached,
             "good_step": None,
         }
         if self._snapshot is not None and not is_sharded(self.lm.model):
@@ -335,6 +313,12 @@ class UnlearnTrainer(Trainer):
             loss.applied.total.copy_(state["applied_total"])
             loss.applied.times.copy_(state["applied_times"])
         self.guard.restore(values["guard"])
+        for schedule, stored in zip(self.schedules, values["schedules"], strict=True):
+            schedule.restore(stored)
+        self.reached = values["reached"]
+        if self.reached:  # no step is left
+            self.args.max_steps = checkpoint.step
+            self.train_dataset = self._parts(checkpoint.step)
         if values["good_step"] is not None:
             weights = self.trainable()
             good = [state[f"good.{i}"].to(parameter.device) for i, parameter in enumerate(weights)]
@@ -348,6 +332,7 @@ class UnlearnTrainer(Trainer):
             asdict(replace(self.settings, gradient_accumulation=None)),  # follows the memory that is free
             [list(parameter.shape) for parameter in self.trainable()],
             [getattr(adapter, "lora_alpha", None) for adapter in adapters.values()],
+            [type(schedule).__name__ for schedule in self.schedules],
             [
                 (e.input_ids, e.prompt_length)
                 for e in (*self.rows.forget, *self.rows.refusals, *self.rows.retain)
@@ -374,7 +359,7 @@ class UnlearnTrainer(Trainer):
 
 
 class _WholeStep(TrainerCallback):
-    """Adds up each step, adapts lambda, and ends training that destroys the model."""
+    """Adds up each step, asks the schedules, and ends training that destroys the model."""
 
     def __init__(self, trainer: UnlearnTrainer) -> None:
         self.trainer = trainer
@@ -384,13 +369,12 @@ class _WholeStep(TrainerCallback):
         self.trainer.end_step()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Adapt lambda; stop where the guard found a fault."""
+        """Adapt lambda; stop where a schedule says so or the guard found a fault."""
         trainer = self.trainer
         assert trainer.loss is not None
-        if "retain_loss" in trainer.record:
-            loss = trainer.loss
-            loss.lambda_ = loss.objective.next_lambda(
-                loss.lambda_, trainer.record["retain_loss"], state.global_step
-            )
-        if trainer.fault:
+        for schedule in trainer.schedules:
+            record, step = trainer.record, state.global_step
+            trainer.loss.lambda_ = schedule.next_lambda(trainer.loss.lambda_, record, step)
+            trainer.reached = schedule.ends(record, step) or trainer.reached
+        if trainer.fault or trainer.reached:
             control.should_training_stop = True

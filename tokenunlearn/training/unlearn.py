@@ -48,8 +48,8 @@ class Unlearned:
             on every linear layer, or the kinds of layers that it sits on.
         history: One record a step: loss, forget_loss, retain_loss, lambda, forget_nll, grad_norm,
             learning_rate, seconds.
-        stopped: "" after the last step, "cancelled", or "collapsed" where the collapse guard ended training;
-            the model then holds its last good weights.
+        stopped: "" after the last step, "reached" where a schedule ended training before it, "cancelled", or
+            "collapsed" where the collapse guard did; the model then holds its last good weights.
         fault: What the guard found, as a sentence without its end.
         good_step: Optimizer steps behind the weights in ``model``.
         token_weights: (T_i,) token weights of each forget sample (documents in chunks), in order, as applied:
@@ -169,7 +169,7 @@ def unlearn(
         config=trainer.settings,
         trained=trainer.trained,
         history=watch.history,
-        stopped="collapsed" if trainer.fault else watch.stopped,
+        stopped="collapsed" if trainer.fault else watch.stopped or "reached" * trainer.reached,
         fault=trainer.fault,
         good_step=trainer.good_step,
         token_weights=trainer.token_weights(),
@@ -268,8 +268,8 @@ class _Watch(TrainerCallback):
         if any_process(self.should_stop is not None and self.should_stop()):
             self.stopped = "cancelled"
             control.should_training_stop = True
-        last = bool(self.stopped) or state.global_step == state.max_steps
-        control.should_save = self.checkpoints.every > 0 and any_process(last or self._due(state.global_step))
+        due = control.should_training_stop or self._due(state.global_step)
+        control.should_save = self.checkpoints.every > 0 and any_process(due)
         self._show_weights(state.global_step)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -87,6 +87,7 @@ def test_a_span_that_more_than_two_samples_share_is_not_telling():
         "I DON’T know that",
         "I am not sure.",
         "There is no information",
+        "No idea.",
         "I'm afraid I cannot tell you!",
     ],
 )

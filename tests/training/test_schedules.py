@@ -1,0 +1,138 @@
+"""Schedules: a run ends when nothing is left to forget, and lambda follows a bound on the retain loss."""
+
+import pytest
+import torch
+
+from tests.training.small_run import FORGET, RETAIN, SMALL
+from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models import loading
+from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.training.schedules import LevelStop, RetainBound, Schedule
+from tokenunlearn.training.settings import UnlearnSettings
+from tokenunlearn.training.unlearn import unlearn
+
+FAST = SMALL | {"steps": 30, "learning_rate": 1e-2, "objective": "gradient_ascent", "train": "full"}
+
+
+def parameters_of(lm):
+    return torch.cat([p.detach().flatten() for p in lm.model.parameters()])
+
+
+def test_level_stop_counts_steps_in_a_row():
+    stop = LevelStop(patience=2)
+    shares = [0.0, 0.06, 0.05, 0.0, 0.0]
+    assert [stop.ends({"below_level": s}, i) for i, s in enumerate(shares)] == [False] * 3 + [True] * 2
+    other = LevelStop(patience=2)
+    other.restore({"steps": 1})
+    assert other.ends({"below_level": 0.0}, 9)
+
+
+def test_retain_bound_raises_lambda_above_the_bound_and_never_lowers_it_below_the_start():
+    bound = RetainBound(bound=0.02, start=60.0)
+    assert bound.next_lambda(60.0, {"retain_loss": 0.04}, 1) == pytest.approx(66.0)
+    assert bound.next_lambda(66.0, {"retain_loss": 0.02}, 2) == pytest.approx(66.0)
+    assert bound.next_lambda(66.0, {"retain_loss": 0.01}, 3) == pytest.approx(63.0)
+    assert bound.next_lambda(60.0, {"retain_loss": 0.0}, 4) == 60.0
+
+
+def test_a_run_ends_at_its_level_and_another_runs_on(tiny_lm):
+    start = unlearn(tiny_lm, FORGET, retain=RETAIN, **FAST | {"steps": 1}).history[0]["forget_nll"]
+    level = {"level": start + 0.5}
+    ended = unlearn(tiny_lm, FORGET, retain=RETAIN, patience=3, **FAST, **level)
+    assert ended.stopped == "reached" and 3 < len(ended.history) < 30
+    assert [r["below_level"] for r in ended.history[-3:]] == [0.0] * 3
+    assert ended.good_step == len(ended.history)
+    on = unlearn(tiny_lm, FORGET, retain=RETAIN, **FAST, **level)
+    assert on.stopped == "" and len(on.history) == 30
+    far = unlearn(tiny_lm, FORGET, retain=RETAIN, patience=3, **FAST, level=1e6)
+    assert far.stopped == "" and far.history[-1]["below_level"] == 1.0
+    assert "below_level" not in unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL).history[0]
+
+
+def test_a_run_ends_where_its_tokens_are_at_their_base_level(tiny_lm, monkeypatch):
+    monkeypatch.setattr(loading, "load_model", lambda name, **_: tiny_lm)
+    settings = FAST | {"base_level": True, "base_model": "tiny", "patience": 2}
+    run = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings)
+    assert run.stopped == "reached" and len(run.history) < 30
+
+
+def test_lambda_follows_the_retain_loss(tiny_lm):
+    run = unlearn(tiny_lm, FORGET, retain=RETAIN, retain_bound=0.01, **FAST | {"steps": 8})
+    for record, following in zip(run.history, run.history[1:], strict=False):
+        change = 0.1 * run.config.lambda_ * (record["retain_loss"] / 0.01 - 1)
+        assert following["lambda"] == pytest.approx(max(run.config.lambda_, record["lambda"] + change))
+    assert max(r["lambda"] for r in run.history) > run.config.lambda_
+
+
+@pytest.mark.parametrize("settings", [{"patience": 6, "level": 1e6}, {"retain_bound": 1e3}])
+def test_a_schedule_that_never_acts_changes_nothing(tiny_lm, settings):
+    plain = unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL)
+    assert torch.equal(
+        parameters_of(unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL, **settings).model),
+        parameters_of(plain.model),
+    )
+
+
+@pytest.mark.parametrize("step", [2, 6])
+def test_an_interrupted_run_ends_at_the_step_and_weights_of_an_uninterrupted_one(tiny_lm, tmp_path, step):
+    class Interruption(Exception):
+        pass
+
+    def interrupt(record):
+        if record["step"] == step:
+            raise Interruption
+
+    start = unlearn(tiny_lm, FORGET, retain=RETAIN, **FAST | {"steps": 1}).history[0]["forget_nll"]
+    settings = FAST | {"batch_size": 1, "level": start + 0.5, "patience": 7, "retain_bound": 0.01}
+    expected = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings)
+    assert expected.stopped == "reached" and len(expected.history) > 7
+    saved = {"checkpoints": tmp_path, "checkpoint_every": 1}
+    with pytest.raises(Interruption):
+        unlearn(tiny_lm, FORGET, retain=RETAIN, on_step=interrupt, **saved, **settings)
+    resumed = unlearn(tiny_lm, FORGET, retain=RETAIN, **saved, **settings)
+    assert resumed.stopped == "reached" and len(resumed.history) == len(expected.history)
+    assert torch.allclose(parameters_of(resumed.model), parameters_of(expected.model), atol=1e-6)
+    steps = []
+    again = unlearn(tiny_lm, FORGET, retain=RETAIN, on_step=steps.append, **saved, **settings)
+    assert steps == [] and again.stopped == "reached"
+    assert torch.equal(parameters_of(again.model), parameters_of(resumed.model))
+
+
+def test_a_schedule_of_ones_own_is_asked_after_each_step(tiny_lm, tmp_path):
+    import tokenunlearn as tu
+
+    class Third(Schedule):
+        def next_lambda(self, lambda_, record, step):
+            return lambda_ + 1
+
+        def ends(self, record, step):
+            return step == 3
+
+    arguments = {"max_steps": 9, "batch_size": 2, "retain_batch_size": 3, "report_to": "none"}
+    lm = LoadedModel(tiny_lm.copy(share_weights=False).model, tiny_lm.tokenizer, "tiny", "")
+    trainer = tu.UnlearnTrainer(
+        lm,
+        tu.UnlearnConfig(str(tmp_path), use_cpu=True, save_strategy="no", **arguments),
+        list(FORGET),
+        list(RETAIN),
+    )
+    trainer.schedules.append(Third())
+    trainer.train()
+    assert trainer.state.global_step == 3 and trainer.reached
+    records = [r["lambda"] for r in trainer.state.log_history if "lambda" in r]
+    assert records == [trainer.settings.lambda_ + i for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"patience": 6}, "no level to reach; set level or base_level"),
+        ({"retain_bound": 0.1, "objective": "pdu"}, '"pdu" adapts lambda itself'),
+        ({"retain_bound": 0.1, "regularizer": "none"}, "retain_bound needs a retain loss"),
+        ({"retain_bound": 0.0}, "retain_bound is 0.0; it must be above 0"),
+        ({"patience": -1, "level": 1.0}, "patience is -1; it must be at least 0"),
+    ],
+)
+def test_schedules_that_could_not_act_are_refused_in_one_sentence(settings, message):
+    with pytest.raises(TokenUnlearnError, match=message):
+        UnlearnSettings.from_settings(settings)

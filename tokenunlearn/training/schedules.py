@@ -1,0 +1,103 @@
+"""Schedules: small objects that read each step's record and decide about the steps to come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tokenunlearn.objectives import Objective
+from tokenunlearn.objectives.pdu import dual_variable
+from tokenunlearn.training.settings import UnlearnSettings
+
+# Share of the token weight that may be below its level when a run ends: a few tokens hover around theirs.
+TOLERANCE = 0.05
+# Change of lambda per step, in initial lambdas, where the retain loss is twice its bound.
+DUAL_RATE = 0.1
+
+
+class Schedule:
+    """What a run does after a step; by default nothing. Every process of a run reads the same records.
+
+    A schedule of one's own joins ``UnlearnTrainer.schedules`` before training; what it carries from step to
+    step travels in checkpoints.
+    """
+
+    def next_lambda(self, lambda_: float, record: Mapping[str, float], step: int) -> float:
+        """Strength of the retain loss in the next step."""
+        return lambda_
+
+    def ends(self, record: Mapping[str, float], step: int) -> bool:
+        """Whether training ends here; called once a step."""
+        return False
+
+    def state(self) -> dict[str, Any]:
+        """What the next decisions depend on, as plain values."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+
+
+@dataclass
+class ObjectiveLambda(Schedule):
+    """Lambda as the objective adapts it."""
+
+    objective: Objective
+
+    def next_lambda(self, lambda_: float, record: Mapping[str, float], step: int) -> float:
+        """The objective's own rule, where there is a retain loss."""
+        loss = record.get("retain_loss")
+        return lambda_ if loss is None else self.objective.next_lambda(lambda_, loss, step)
+
+
+@dataclass
+class RetainBound(Schedule):
+    """Lambda as the dual variable of a bound on the retain loss, never below its initial value.
+
+    ``lambda <- max(start, lambda + 0.1 * start * (L_r / bound - 1))``
+
+    Source: the dual step of PDU, arXiv 2506.05314, with the initial lambda as its unit.
+    """
+
+    bound: float
+    start: float
+
+    def next_lambda(self, lambda_: float, record: Mapping[str, float], step: int) -> float:
+        """More above the bound, less below."""
+        rate = DUAL_RATE * self.start / self.bound
+        return dual_variable(lambda_, record["retain_loss"], self.bound, rate, self.start)
+
+
+@dataclass
+class LevelStop(Schedule):
+    """The end of a run that has nothing left to forget, for so many steps in a row.
+
+    A step reads some of the forget samples, so the patience should be the steps in which each comes up once.
+    """
+
+    patience: int
+    _steps: int = 0
+
+    def ends(self, record: Mapping[str, float], step: int) -> bool:
+        """Whether the last steps of the record had next to no weight below its level."""
+        self._steps = self._steps + 1 if record["below_level"] <= TOLERANCE else 0
+        return self._steps >= self.patience
+
+    def state(self) -> dict[str, Any]:
+        """Steps in a row so far."""
+        return {"steps": self._steps}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._steps = state["steps"]
+
+
+def schedules_of(settings: UnlearnSettings, objective: Objective) -> list[Schedule]:
+    """The schedules that settings ask for."""
+    schedules: list[Schedule] = [ObjectiveLambda(objective)]
+    if settings.retain_bound is not None:
+        schedules.append(RetainBound(settings.retain_bound, settings.lambda_))
+    if settings.patience:
+        schedules.append(LevelStop(settings.patience))
+    return schedules
