@@ -46,7 +46,8 @@ STYLE = """<style>
 .pc .lane, .pc .who { position: relative; display: grid; grid-template-columns: minmax(0, 1fr) 4rem;
   gap: .6rem; align-items: center; min-height: 2.4rem; border-top: 1px solid rgba(128, 128, 128, .2); }
 .pc .who { grid-template-columns: minmax(0, 1fr); }
-.pc .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; unicode-bidi: isolate; }
+.pc .name { padding-left: .15rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  unicode-bidi: isolate; }
 .pc .lane .name { position: absolute; clip-path: inset(50%); width: 1px; }
 .pc .track { position: relative; height: 1.1rem; margin: 0 .4rem; }
 .pc .track i { position: absolute; }
