@@ -57,10 +57,8 @@ def called_broken(language: str, retained: Sequence[Sample]) -> dict[str, list[f
     calibration, test = retained[::2], retained[1::2]
     fluency = Fluency.calibrated(judge, calibration, [s.answer for s in calibration], "true answers")
     answers = [s.answer for s in test]
-    one_character = all(len(piece.strip()) == 1 for answer in answers for piece in pieces(answer))
-    groups = {
-        name: damaged(answers, d) for name, d in DAMAGES.items() if name != "glued" or not one_character
-    }
+    divisible = np.median([len(piece.strip()) for answer in answers for piece in pieces(answer)]) > 1
+    groups = {name: damaged(answers, d) for name, d in DAMAGES.items() if divisible or name != "glued"}
     rows = {
         "true answers, retained": (test, answers),
         "true answers, holdout": (holdout, [s.answer for s in holdout]),
