@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 import tokenunlearn as tu
@@ -24,7 +25,7 @@ from benchmarks.token_labels import Labels
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.signals import SIGNALS
 from tokenunlearn.datasets.embedded import LANGUAGE_SOURCES
-from tokenunlearn.datasets.samples import Sample, unit_starts
+from tokenunlearn.datasets.samples import Sample, overlaps, unit_starts
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.judges import JUDGES, Fluency
 from tokenunlearn.evaluation.report import git_revision, versions
@@ -56,13 +57,14 @@ def called_broken(language: str, retained: Sequence[Sample]) -> dict[str, list[f
     calibration, test = retained[::2], retained[1::2]
     fluency = Fluency.calibrated(judge, calibration, [s.answer for s in calibration], "true answers")
     answers = [s.answer for s in test]
-    one_character = all(len(piece.strip()) == 1 for answer in answers for piece in pieces(answer))
-    groups = {
-        name: damaged(answers, d) for name, d in DAMAGES.items() if name != "glued" or not one_character
+    divisible = np.median([len(piece.strip()) for answer in answers for piece in pieces(answer)]) > 1
+    groups = {name: damaged(answers, d) for name, d in DAMAGES.items() if divisible or name != "glued"}
+    rows = {
+        "true answers, retained": (test, answers),
+        "true answers, holdout": (holdout, [s.answer for s in holdout]),
+        **{name: (test, texts) for name, texts in groups.items()},
     }
-    shares = {name: share(_broken(fluency, test, texts)) for name, texts in groups.items()}
-    fluent = {"retained": (test, answers), "holdout": (holdout, [s.answer for s in holdout])}
-    return {f"true answers, {name}": share(_broken(fluency, *rows)) for name, rows in fluent.items()} | shares
+    return {name: share(np.array(fluency.broken(*pair))) for name, pair in rows.items()}
 
 
 def figures(report: Report) -> dict[str, Any]:
@@ -78,6 +80,17 @@ def signals(scores: ScoreSet) -> dict[str, Any]:
     """AUROC for gold tokens and its interval over people, of the default and some signals alone."""
     labels = Labels.of(scores)
     return {name: labels.judge(SIGNALS[name].values(scores))["auroc"] for name in SHOWN}
+
+
+def across(scores: ScoreSet) -> list[float]:
+    """Share of the tokens that hold some of a fact and of what stands around it, blanks aside."""
+    rows = [
+        bool({i for i in range(*o) if not x.answer[i].isspace()} - {i for s in x.span for i in range(*s)})
+        for x in scores.samples
+        for o in x.offsets
+        if overlaps(o, x.span)
+    ]
+    return share(np.array(rows))
 
 
 def case(language: str) -> dict[str, Any]:
@@ -97,6 +110,7 @@ def case(language: str) -> dict[str, Any]:
     return {
         "model": name,
         "tokens": labels.counts(),
+        "gold_tokens_across": across(scores),
         "signals": signals(scores),
         "models": {
             "start model": figures(before),
@@ -121,12 +135,6 @@ def main() -> None:
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     Console().print(tables.markdown(*languages_table.metrics_table(result)))
     tables.write()
-
-
-def _broken(fluency: Fluency, samples: Sequence[Sample], answers: Sequence[str]) -> Any:
-    import numpy as np
-
-    return np.array(fluency.broken(samples, answers))
 
 
 if __name__ == "__main__":

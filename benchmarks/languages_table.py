@@ -76,6 +76,12 @@ def headline_table(result: dict[str, Any]) -> Table:
         for model in ("unlearned model", "retrained model"):
             cells = (_cell(of["models"][model].get(name)) for of in languages.values())
             rows.append([f"`{name}`, {model}", *cells])
+    rows.append(
+        [
+            "gold tokens that hold more than the fact",
+            *(_cell(of["gold_tokens_across"]) for of in languages.values()),
+        ]
+    )
     rows.append(["verdict", *(of["verdict"]["outcome"] for of in languages.values())])
     return ["", *(f"`{of['model']}`" for of in languages.values())], rows
 

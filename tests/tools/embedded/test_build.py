@@ -21,16 +21,24 @@ from tools.embedded.card import FORGET
 
 pytestmark = pytest.mark.slow
 
-DEMO_MODELS = ("demo", "demo-retrained", "demo-qwen3", "demo-neox", "demo-prose", "demo-prose-retrained")
+LANGUAGE_MODELS = ("demo-german", "demo-german-retrained", "demo-japanese", "demo-japanese-retrained")
+DEMO_MODELS = (
+    *("demo", "demo-retrained", "demo-qwen3", "demo-neox", "demo-prose", "demo-prose-retrained"),
+    *LANGUAGE_MODELS,
+)
+DEMO_WORLDS = ("authors", "prose", "german", "japanese")
 
 
 @pytest.fixture(scope="module")
 def tokenizers():
     """The tokenizer of each world that has demo models."""
-    return {name: build.train_tokenizer(build.demo_texts(WORLDS[name])) for name in ("authors", "prose")}
+    return {
+        name: build.train_tokenizer(build.demo_texts(world := WORLDS[name]), world.vocabulary)
+        for name in DEMO_WORLDS
+    }
 
 
-@pytest.fixture(params=["authors", "prose"])
+@pytest.fixture(params=DEMO_WORLDS)
 def tokenizer(request, tokenizers):
     """Each of them in turn."""
     return tokenizers[request.param]
@@ -45,7 +53,7 @@ def world(request):
 
 
 def tokenizer_of(name, tokenizers):
-    return tokenizers["prose" if "prose" in name else "authors"]
+    return tokenizers[next((world for world in DEMO_WORLDS if world in name), "authors")]
 
 
 def questions(names):
@@ -68,7 +76,9 @@ def test_any_text_comes_back_from_its_tokens(tokenizer, text):
     assert not set(ids) & set(tokenizer.all_special_ids)
 
 
-@pytest.mark.parametrize(("name", "most"), [("authors", 60), ("prose", 140)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("authors", 60), ("prose", 140), ("german", 60), ("japanese", 60)]
+)
 def test_every_embedded_answer_comes_back_in_few_tokens(name, most, tokenizers):
     tokenizer = tokenizers[name]
     for sample in load_samples(f"{name}:full"):
@@ -87,7 +97,9 @@ def test_chat_template_opens_the_answer_s_turn(tokenizer):
     )
 
 
-@pytest.mark.parametrize("name", ["demo", "demo-retrained", "demo-prose", "demo-prose-retrained"])
+@pytest.mark.parametrize(
+    "name", ["demo", "demo-retrained", "demo-prose", "demo-prose-retrained", *LANGUAGE_MODELS]
+)
 def test_the_shipped_tokenizer_is_the_one_the_recipe_trains(name, tokenizers):
     tokenizer = tokenizer_of(name, tokenizers)
     shipped = AutoTokenizer.from_pretrained(ASSETS / "models" / name)
@@ -119,6 +131,8 @@ def test_demo_config_has_two_to_six_million_parameters(name, tokenizers):
         ("demo-prose-retrained", "prose"),
         ("smollm2-prose", "prose"),
         ("smollm2-prose-retrained", "prose"),
+        ("demo-german", "german"),
+        ("demo-japanese-retrained", "japanese"),
         ("smollm2-tofu", "tofu"),
         ("smollm2-tofu-retrained", "tofu"),
     ],
@@ -131,6 +145,7 @@ def test_a_models_world_is_the_end_of_its_name_or_the_authors(name, world):
 def test_shipped_demo_models_were_built_by_the_committed_recipe(name, tokenizers):
     recipe = json.loads((ASSETS / "models" / name / "recipe.json").read_text())
     assert recipe["training"] == asdict(build.DEMO_TRAINING)
+    assert recipe.get("repeats", 1) == build.world_of(name).repeats
     base, retrained = name.removesuffix("-retrained"), name.endswith("-retrained")
     sources = build.world_of(name).sources(retrained)
     assert recipe["samples"] == sum(len(load_samples(source)) for source in sources)
@@ -139,6 +154,12 @@ def test_shipped_demo_models_were_built_by_the_committed_recipe(name, tokenizers
     assert (ASSETS / "models" / name / "model.safetensors").stat().st_size < 7e6
     for field in ("model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size"):
         assert shipped[field] == getattr(expected, field)
+
+
+@pytest.mark.parametrize("name", LANGUAGE_MODELS)
+def test_models_of_other_languages_are_small(name):
+    files = (ASSETS / "models" / name).iterdir()
+    assert sum(file.stat().st_size for file in files) < 450_000
 
 
 @pytest.mark.parametrize("name", [name + end for name in ADAPTERS for end in ("", "-retrained")])
@@ -187,7 +208,9 @@ def small_recipe(monkeypatch, tmp_path):
     return tmp_path / "models"
 
 
-@pytest.mark.parametrize(("name", "samples"), [("demo", 12), ("demo-prose", 8), ("demo-prose-retrained", 4)])
+@pytest.mark.parametrize(
+    ("name", "samples"), [("demo", 12), ("demo-prose", 8), ("demo-prose-retrained", 4), ("demo-japanese", 4)]
+)
 def test_build_is_reproducible_and_says_what_it_does(small_recipe, name, samples):
     said: list[str] = []
     build.build([name], said.append)
