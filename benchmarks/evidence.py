@@ -38,12 +38,13 @@ under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this pa
 - *Questions*: figures are of the other half. Training sees the whole forget set in either case.
 - *Distance*: mean over questions of the absolute difference between a model's and the retrained model's
   probability of the gold tokens (geometric mean of each question's tokens). 0: the retrained model's level.
-- *At equal utility*: a run is measured every few steps; of the models that keep {floor:.0f} % of the start
-  model's utility (harmonic mean of probability and truth ratio over the retained parts) the one closest to
-  the retrained model counts. The start model is one of them, so there always is one. Under uniform weights it
-  is chosen in the same way, on the same questions.
-- *Area under the front*: 1 minus that distance as a share of the start model's, mean over all levels of
-  utility from {lowest:.0f} % to 100 %. 1: the retrained model's level at no cost.
+- *At equal utility*: a run is measured every few steps, and between two measurements utility and distance are
+  taken to change in proportion. At each level of utility, a share of the start model's, the model counts that
+  keeps so much and is closest to the retrained one (the start model always keeps it); figures are means over
+  the levels from {lowest:.0f} % to 100 %. Utility is here the harmonic mean of probability and truth ratio
+  over the retained parts.
+- *Area under the front*: 1 minus that distance as a share of the start model's. 1: the retrained model's
+  level at no cost.
 - *Differences* are paired with uniform weights by seed and question; in parentheses the 95 % bootstrap
   interval over seeds and questions. With one seed it covers questions alone. Bold: the interval excludes 0.
   Intervals are not corrected for the number of comparisons; about one in twenty excludes 0 by chance.

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
 
-from benchmarks.study_plan import FLOOR, RULES, STUDIED, Row
+from benchmarks.study_plan import RULES, STUDIED, Row
 from tokenunlearn.evaluation.result import draw_interval
 
 DRAWS, SEED = 1000, 0
-# Shares of the start model's utility over which the area under the front is taken.
-LEVELS = np.linspace(0.9, 1.0, 21)
+# Shares of the start model's utility at which methods are compared; their mean counts.
+LEVELS = np.linspace(0.95, 1.0, 21)
 BASELINE = "uniform"
 
 
@@ -43,7 +44,7 @@ class Gap:
 
 
 class Front:
-    """The models that a run passes through, from the start model on.
+    """The models that a run passes through, from the start model on, and those in proportion between two.
 
     Args:
         cell: The cell's row.
@@ -52,30 +53,35 @@ class Front:
 
     def __init__(self, cell: Row, head: Row) -> None:
         points = [head["start"], *cell["curve"]]
-        self.p = np.array([point["p"] for point in points], float)  # (points, n)
-        self.ratio = np.array([point["ratio"] for point in points], float)
+        self.ratio = np.array([point["ratio"] for point in points], float)  # (points, n)
         self.utility = np.array([point["utility"] for point in points]) / head["start"]["utility"]
-        self.gaps = np.abs(self.p - np.array(head["retrained"]["p"], float))
+        p = np.array([point["p"] for point in points], float)
+        self.gaps = np.abs(p - np.array(head["retrained"]["p"], float))  # (points, n)
 
-    def at(self, level: float) -> int:
-        """The point closest to the retrained model among those that keep a share of the utility."""
-        distances = np.where(self.utility >= level, np.nanmean(self.gaps, axis=1), np.inf)
-        return int(distances.argmin())
+    def at(self, level: float) -> np.ndarray:
+        """(points,) shares of the points in the closest model to the retrained one that keeps some utility.
+
+        Args:
+            level: Share of the start model's utility to keep, at most 1.
+        """
+        size = len(self.utility)
+        candidates = [np.eye(size)[i] for i in np.flatnonzero(self.utility >= level)]
+        for i, (before, after) in enumerate(pairwise(self.utility)):
+            if (before - level) * (after - level) < 0:
+                share = (before - level) / (before - after)
+                candidates.append((1 - share) * np.eye(size)[i] + share * np.eye(size)[i + 1])
+        return min(candidates, key=lambda shares: shares @ np.nanmean(self.gaps, axis=1))
 
     @cached_property
-    def at_floor(self) -> int:
-        """The point at equal utility."""
-        return self.at(FLOOR)
-
-    @cached_property
-    def area_rows(self) -> np.ndarray:
-        """(n,) gap of each question, mean over the levels."""
-        return np.mean([self.gaps[self.at(level)] for level in LEVELS], axis=0)
+    def shares(self) -> np.ndarray:
+        """(points,) shares of the points, mean over the levels."""
+        return np.mean([self.at(level) for level in LEVELS], axis=0)
 
     @property
     def area(self) -> float:
         """Area under the front, 0..1: 1 where the retrained model is reached at no cost."""
-        return 1 - float(np.nanmean(self.area_rows) / np.nanmean(self.gaps[0]))
+        distances = np.nanmean(self.gaps, axis=1)
+        return 1 - float(self.shares @ distances / distances[0])
 
 
 def ks_statistics(own: np.ndarray, other: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -137,20 +143,22 @@ class World:
         drawn = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), DRAWS)
         return np.concatenate([np.ones((1, n), int), drawn])
 
-    def _distances(self, cell: Row, area: bool) -> np.ndarray:
-        """(1 + draws,) mean gap to the retrained model."""
+    def _distance(self, cell: Row) -> np.ndarray:
+        """(1 + draws,) distance from the retrained model at equal utility."""
         front = self.front(cell)
-        gaps = front.area_rows if area else front.gaps[front.at_floor]
+        gaps = front.shares @ front.gaps
         known = ~np.isnan(gaps)
         counts = self._counts[:, known]
         return counts @ gaps[known] / counts.sum(1).clip(1)
 
     def _ks(self, cell: Row) -> np.ndarray:
-        """(1 + draws,) statistic of forget quality against the retrained model."""
-        front = self.front(cell)
-        own, other = front.ratio[front.at_floor], np.array(self.head["retrained"]["ratio"], float)
-        known = ~np.isnan(own) & ~np.isnan(other)
-        return ks_statistics(own[known], other[known], self._counts[:, known])
+        """(1 + draws,) statistic of forget quality at equal utility."""
+        front, other = self.front(cell), np.array(self.head["retrained"]["ratio"], float)
+        known = ~np.isnan(front.ratio).any(0) & ~np.isnan(other)
+        counts = self._counts[:, known]
+        return front.shares @ np.stack(
+            [ks_statistics(own[known], other[known], counts) for own in front.ratio]
+        )
 
     def gap(self, objective: str, rule: str, measure: str) -> Gap | None:
         """Difference of a method from uniform weights, over seeds and questions; None where one is missing.
@@ -158,16 +166,14 @@ class World:
         Args:
             objective: The objective of both.
             rule: The rule.
-            measure: "distance" or "ks" at equal utility, or "area".
+            measure: "distance" or "ks", both at equal utility.
         """
         own, uniform = self.of(objective, rule), self.of(objective, BASELINE)
         seeds = sorted(own.keys() & uniform.keys())
         if not seeds or rule == BASELINE:
             return None
 
-        def values(cell: Row) -> np.ndarray:
-            return self._ks(cell) if measure == "ks" else self._distances(cell, measure == "area")
-
+        values = {"distance": self._distance, "ks": self._ks}[measure]
         gaps = np.stack([values(own[seed]) - values(uniform[seed]) for seed in seeds])  # (S, 1 + draws)
         drawn = np.random.default_rng(SEED + 1).integers(0, len(seeds), (DRAWS, len(seeds)))
         spread = gaps[drawn, np.arange(1, DRAWS + 1)[:, None]].mean(1)

@@ -56,11 +56,17 @@ def test_the_statistic_is_the_one_of_forget_quality_for_every_resample():
 
 
 def test_a_front_takes_the_closest_model_that_keeps_the_utility():
-    assert Front(cell("hard", 0.1), head()).at_floor == 2
-    assert Front(cell("hard", 0.1, utility=0.5), head()).at_floor == 1  # the closer one lost too much
-    alone = cell("hard", 0.1, utility=0.5)
+    near = Front(cell("hard", 0.1, utility=0.597), head())  # 99.5 %
+    assert near.at(0.98).tolist() == [0, 0, 1]
+    assert near.at(1.0).tolist() == [0, 1, 0]
+
+
+def test_between_two_measurements_a_front_is_in_proportion():
+    costly = Front(cell("hard", 0.1, utility=0.576), head())  # 96 %
+    assert costly.at(0.98) == pytest.approx([0, 0.5, 0.5])
+    alone = cell("hard", 0.1, utility=0.576)
     alone["curve"] = alone["curve"][1:]
-    assert Front(alone, head()).at_floor == 0
+    assert Front(alone, head()).at(0.99) == pytest.approx([0.75, 0.25])
 
 
 def test_the_area_is_one_where_the_retrained_model_is_reached_at_no_cost():
@@ -70,8 +76,8 @@ def test_the_area_is_one_where_the_retrained_model_is_reached_at_no_cost():
     nothing = cell("hard", 0.1)
     nothing["curve"] = []
     assert Front(nothing, head()).area == pytest.approx(0.0)
-    costly = cell("hard", 0.0, utility=0.57)  # 95 %
-    assert 0.4 < Front(costly, head()).area < 0.7
+    costly = cell("hard", 0.0, utility=0.585)  # 97.5 %
+    assert 0.6 < Front(costly, head()).area < 0.9
 
 
 def world(*cells):
