@@ -20,11 +20,12 @@ def parameters_of(lm):
 
 def test_level_stop_counts_steps_in_a_row():
     stop = LevelStop(patience=2)
-    shares = [0.0, 0.06, 0.05, 0.0, 0.0]
-    assert [stop.ends({"below_level": s}, i) for i, s in enumerate(shares)] == [False] * 3 + [True] * 2
+    nlls = [4.1, 3.9, 4.0, 5.0, 4.2]
+    ends = [stop.ends({"forget_nll": nll, "level": 4.0}, i) for i, nll in enumerate(nlls)]
+    assert ends == [False] * 3 + [True] * 2
     other = LevelStop(patience=2)
     other.restore({"steps": 1})
-    assert other.ends({"below_level": 0.0}, 9)
+    assert other.ends({"forget_nll": 4.0, "level": 4.0}, 9)
 
 
 def test_retain_bound_raises_lambda_above_the_bound_and_never_lowers_it_below_the_start():
@@ -40,13 +41,14 @@ def test_a_run_ends_at_its_level_and_another_runs_on(tiny_lm):
     level = {"level": start + 0.5}
     ended = unlearn(tiny_lm, FORGET, retain=RETAIN, patience=3, **FAST, **level)
     assert ended.stopped == "reached" and 3 < len(ended.history) < 30
-    assert [r["below_level"] for r in ended.history[-3:]] == [0.0] * 3
+    reached = [r["forget_nll"] >= r["level"] == level["level"] for r in ended.history]
+    assert all(reached[-3:]) and not reached[-4]
     assert ended.good_step == len(ended.history)
     on = unlearn(tiny_lm, FORGET, retain=RETAIN, **FAST, **level)
     assert on.stopped == "" and len(on.history) == 30
     far = unlearn(tiny_lm, FORGET, retain=RETAIN, patience=3, **FAST, level=1e6)
-    assert far.stopped == "" and far.history[-1]["below_level"] == 1.0
-    assert "below_level" not in unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL).history[0]
+    assert far.stopped == "" and far.history[-1]["level"] == 1e6
+    assert "level" not in unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL).history[0]
 
 
 def test_a_run_ends_where_its_tokens_are_at_their_base_level(tiny_lm, monkeypatch):
@@ -54,6 +56,7 @@ def test_a_run_ends_where_its_tokens_are_at_their_base_level(tiny_lm, monkeypatc
     settings = FAST | {"base_level": True, "base_model": "tiny", "patience": 2}
     run = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings)
     assert run.stopped == "reached" and len(run.history) < 30
+    assert run.history[0]["level"] == pytest.approx(run.history[0]["forget_nll"], abs=1e-5)
 
 
 def test_lambda_follows_the_retain_loss(tiny_lm):

@@ -10,8 +10,6 @@ from tokenunlearn.objectives import Objective
 from tokenunlearn.objectives.pdu import dual_variable
 from tokenunlearn.training.settings import UnlearnSettings
 
-# Share of the token weight that may be below its level when a run ends: a few tokens hover around theirs.
-TOLERANCE = 0.05
 # Change of lambda per step, in initial lambdas, where the retain loss is twice its bound.
 DUAL_RATE = 0.1
 
@@ -71,17 +69,18 @@ class RetainBound(Schedule):
 
 @dataclass
 class LevelStop(Schedule):
-    """The end of a run that has nothing left to forget, for so many steps in a row.
+    """The end of a run whose forget NLL has been at its level for so many steps in a row.
 
     A step reads some of the forget samples, so the patience should be the steps in which each comes up once.
+    Of a model that never saw them, too, some samples are below the mean; not every one is to be above it.
     """
 
     patience: int
     _steps: int = 0
 
     def ends(self, record: Mapping[str, float], step: int) -> bool:
-        """Whether the last steps of the record had next to no weight below its level."""
-        self._steps = self._steps + 1 if record["below_level"] <= TOLERANCE else 0
+        """Whether the weighted mean NLL has been high enough for long enough."""
+        self._steps = self._steps + 1 if record["forget_nll"] >= record["level"] else 0
         return self._steps >= self.patience
 
     def state(self) -> dict[str, Any]:

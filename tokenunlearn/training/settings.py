@@ -114,8 +114,8 @@ class UnlearnSettings(Settings):
     )
     patience: int = setting(
         0,
-        "End the run once at most 5 % of the token weight was below its level (level, base_level) for this "
-        "many steps in a row; 0: the steps decide.",
+        "End the run once the selected tokens' NLL has been at their level (level, base_level) for this many "
+        "steps in a row; 0: the steps decide.",
         minimum=0,
         maximum=1_000_000,
     )

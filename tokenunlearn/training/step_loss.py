@@ -82,7 +82,7 @@ class StepLoss(torch.nn.Module):
         """The part's contribution to the total loss, and what a step's record is summed up from.
 
         Detached: forget, retain and frame loss, weighted sum of the forget tokens' NLL, sum of weights, and
-        sum of the weights of tokens that are still to be forgotten.
+        weighted sum of their levels of their own.
         """
         batch = Batch(**{name: inputs[name] for name in Batch.FIELDS})
         with layer_states(self.model, self.settings.layer, batch) as collected:
@@ -99,7 +99,7 @@ class StepLoss(torch.nn.Module):
     def _forget_loss(
         self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The part's shares of forget and frame loss, and of its forget tokens weighted NLL and weights."""
+        """The part's shares of forget and frame loss; weighted NLL, weight and level of its forget tokens."""
         n = len(inputs["weights"])  # forget rows; their refusals are the next n
         head, references = output_head(self.model), self.references
         refusals = None
@@ -136,7 +136,8 @@ class StepLoss(torch.nn.Module):
         if self.settings.frame:
             kl = step.against_reference(lambda z, ref, _: kl_tokens(z, ref))
             frame = (kl * frame_weights(weights, step.mask)).sum() / frame_in_all
-        return loss, frame, torch.stack([(nll * weights).sum(), weights.sum(), step.weights.sum()])
+        level = nll.new_tensor(0.0) if base_nll is None else (base_nll * weights).sum()
+        return loss, frame, torch.stack([(nll * weights).sum(), weights.sum(), level])
 
     def _retain_loss(
         self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None

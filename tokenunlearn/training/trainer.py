@@ -58,8 +58,7 @@ class UnlearnTrainer(CheckpointedTrainer):
     The model is trained in place, or gets an adapter where ``peft_config`` is given. What the reference says
     is measured once, when training begins, so no second model is held. Each record holds, beside what
     transformers logs, ``forget_loss``, ``retain_loss``, ``lambda`` and ``forget_nll`` (weighted mean token
-    NLL of the step's forget samples, in nats); with a level also ``below_level``, the share of the weight
-    that is still to be forgotten.
+    NLL of the step's forget samples, in nats); with a level also ``level``, which that is to reach.
 
     A model that is being destroyed ends training, see :class:`~tokenunlearn.training.guard.CollapseGuard`: it
     then holds its last good weights, and ``fault`` says why.
@@ -225,7 +224,7 @@ class UnlearnTrainer(CheckpointedTrainer):
         """Make the record of a step from the sums of its parts, and have the guard look at it."""
         assert self.loss is not None
         sums = self.accelerator.reduce(torch.stack(self._sums).sum(0), "sum")
-        forget, retain, frame, weighted_nll, weight, below = sums.tolist()
+        forget, retain, frame, weighted_nll, weight, weighted_level = sums.tolist()
         self._sums.clear()
         loss = self.settings.gamma * forget
         self.record = {"forget_loss": forget, "forget_nll": weighted_nll / max(weight, 1e-12)}
@@ -235,8 +234,10 @@ class UnlearnTrainer(CheckpointedTrainer):
         if self.loss.regularizer is not None:
             self.record |= {"retain_loss": retain, "lambda": self.loss.lambda_}
             loss += self.loss.lambda_ * retain
-        if self.settings.has_level:
-            self.record["below_level"] = below / max(weight, 1e-12)
+        levels = [self.settings.level] if self.settings.level is not None else []
+        levels += [weighted_level / max(weight, 1e-12)] if self.settings.base_level else []
+        if levels:
+            self.record["level"] = min(levels)
         self.record["loss"] = loss
         self.fault = self.fault or self.guard.verdict(self.record, last=last)
 

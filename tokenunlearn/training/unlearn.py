@@ -169,7 +169,7 @@ def unlearn(
         config=trainer.settings,
         trained=trainer.trained,
         history=watch.history,
-        stopped="collapsed" if trainer.fault else watch.stopped or "reached" * trainer.reached,
+        stopped="collapsed" if trainer.fault else watch.stopped or ("reached" if trainer.reached else ""),
         fault=trainer.fault,
         good_step=trainer.good_step,
         token_weights=trainer.token_weights(),
