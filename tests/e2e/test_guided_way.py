@@ -26,6 +26,6 @@ def test_a_newcomer_reaches_a_verdict_in_at_most_six_clicks(app: str, page: Page
     expect(page.get_by_text(re.compile("^(Starting|Reference|Training)[:,]"))).to_be_visible()
     expect(page.get_by_text("Waiting for the runs before it")).to_have_count(0)
     click("link", "Next compare the result")
-    expect(page.locator(".vd .head")).to_be_visible()
+    expect(page.locator(".vd.heads .head")).to_be_visible()
     assert len(clicks) <= 6
     expect(page.get_by_role("link", name="Next present it")).to_be_visible()
