@@ -18,8 +18,8 @@ CHUNK_TOKENS = 128
 # without blanks, as in the word boundaries of Unicode (UAX 29).
 _KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff"
 _UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
+    f"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u309f{_KATAKANA}\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _WORD = re.compile(rf"[{_KATAKANA}]+|[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 ZERO_WIDTH_JOINER = "\u200d"

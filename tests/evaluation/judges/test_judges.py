@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.judges import Fluency, Perplexity, WordForms, check_judge
@@ -53,6 +54,16 @@ def test_oddness_is_the_surprise_of_the_faults_per_word(words):
     cut = "Ada 3 was born in Oslo, a town by the sea"
     assert words.oddness([SAMPLES[3]], [cut]) == pytest.approx([expected])
     assert words.oddness([SAMPLES[3]], [SAMPLES[4].answer]) == [0.0]
+
+
+@pytest.mark.parametrize("language", ["german", "japanese"])
+def test_another_language_is_judged_by_its_own_texts(language):
+    retained, holdout = (list(load_samples(f"{language}:{split}")) for split in ("retain", "holdout"))
+    judge = WordForms([*retained, *holdout])
+    fluency = Fluency.calibrated(judge, retained, [s.answer for s in retained], "true answers")
+    assert not any(fluency.broken(holdout, [s.answer for s in holdout]))
+    assert all(fluency.broken(holdout, [s.answer[::-1] for s in holdout]))
+    assert all(fluency.broken(holdout, [3 * s.answer for s in holdout]))
 
 
 def test_repeats_count_runs_of_three():

@@ -37,6 +37,11 @@ def test_words_ignore_case_and_punctuation():
     assert not states("anything", "?!")
 
 
+def test_a_text_without_blanks_states_what_it_holds_but_no_part_of_a_katakana_word():
+    assert states("ペットは三毛猫です。", "三毛猫") and states("名前はココ。", "ココ")
+    assert not states("名前はココア。", "ココ") and not states("番号40715。", "4071")
+
+
 @pytest.mark.parametrize(
     ("answer", "leaked"),
     [
