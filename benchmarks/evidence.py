@@ -77,8 +77,8 @@ By forget quality (Kolmogorov-Smirnov statistic of the truth ratios against the 
 SECTION = """## {name}
 
 `{model}` forgets `{suite}:{forget}` and retains `{suite}:{retain}`; {n} forget questions are measured.
-{stand_in}Each method has {trials} trials, then a run per seed of {steps} steps with {batch_size} forget and
-{retain_batch_size} retained samples.
+`hard` selects {selected} of {tokens} tokens. Each method has {trials} trials, then a run per seed: {steps}
+steps of {batch_size} forget and {retain_batch_size} retained samples.{stand_in}
 
 **{done} of {expected} cells done** ({begun} of {seeds} seeds begun). Go on with
 `python -m benchmarks.study {options}`.
@@ -97,8 +97,9 @@ At the tuned step, mean over seeds (± standard deviation); utility is a share o
 
 {measures}
 """
-STAND_IN = """It has no retrained model of its own: `{retrained}`, of another architecture and trained on the
-same data, stands in for it. """
+STAND_IN = """
+It has no retrained model of its own: `{retrained}`, of another architecture and trained on the
+same data, stands in for it."""
 OWN = "--model {model} --suite {suite} --forget {forget}"
 NAMES = {"distance": "closer to the retrained model", "ks": "better in forget quality"}
 OPPOSITE = {"distance": "farther from the retrained model", "ks": "worse in forget quality"}
@@ -169,6 +170,7 @@ def section(world: World) -> str:
         **{name: plan[name] for name in ("name", "model", "suite", "forget", "retain")},
         **{name: plan["budget"][name] for name in ("trials", "steps", "batch_size", "retain_batch_size")},
         n=len(world.head["forget_ids"]),
+        **{name: world.head["selection"][name] for name in ("selected", "tokens")},
         stand_in=STAND_IN.format(**plan) if plan["stand_in"] else "",
         done=len(world.cells),
         expected=world.expected,

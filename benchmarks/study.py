@@ -128,12 +128,13 @@ class Study:
     def case(self) -> Case:
         """The world with its model; its row is stored when it is first needed."""
         case = Case(self.world)
+        basis = {"revision": case.model.revision, "selection": Rules(case).selection}
         if not self.store.rows:
-            self.store.add({**case.head(), "versions": versions(), "git_revision": git_revision()})
-        elif self.store.rows[0]["revision"] != case.model.revision:
+            self.store.add({**case.head(), **basis, "versions": versions(), "git_revision": git_revision()})
+        elif any(self.store.rows[0][name] != value for name, value in basis.items()):
             raise TokenUnlearnError(
-                f'"{self.store.path}" was made with other weights of "{self.world.model}"; '
-                "choose another folder with --out."
+                f'"{self.store.path}" was made with other weights of "{self.world.model}" or another default '
+                "selection; choose another folder with --out."
             )
         return case
 

@@ -229,7 +229,6 @@ class Case:
         """The world, its questions, and the start and retrained model on the test half."""
         return {
             "world": self.world.described(),
-            "revision": self.model.revision,
             "forget_ids": [s.id for s in self.test.parts["forget"].samples],
             "questions": {name: len(part.samples) for name, part in self.test.parts.items()},
             **{

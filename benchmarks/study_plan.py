@@ -15,8 +15,8 @@ FOLDER = RESULTS / "study"
 # The first four come first in the study; "hard" is the default.
 LEADING = ("uniform", "hard", "soft", "gold")
 RULES = (*LEADING, "selector", "paper", "wga", "satimp", "etw", "su", "atwu", "random", "inverted")
-# Objectives of benchmarks.methods that the study leaves out.
-ELSEWHERE = ("gradient_ascent", "wga", "dpo", "ceu", "pdu", "tpo")
+# What the study leaves out: rivals that benchmarks.methods compares, and refusals of whole answers.
+ELSEWHERE = ("gradient_ascent", "wga", "ceu", "pdu", "tpo", "dpo", "idk")
 FIRST = ("graddiff", "npo", "simnpo", "rmu", "undial")
 STUDIED = (*FIRST, *(name for name in OBJECTIVES if name not in (*ELSEWHERE, *FIRST)))
 # Share of the start model's utility that a tuned run is to keep, and where methods are compared.

@@ -42,6 +42,11 @@ class Rules:
     def _default(self) -> TokenWeights:
         return self._scores.weights()
 
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What the default selects: its rule, and tokens selected and in all."""
+        return {**self._default.rule, "selected": self._default.selected, "tokens": self._default.tokens}
+
     @cached_property
     def _as_many(self) -> tu.HardSelection:
         """Selects as many tokens as the default does, the highest."""

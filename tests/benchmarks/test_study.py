@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -136,3 +137,7 @@ def test_a_cell_is_tuned_measured_and_stored_once(tmp_path, capsys):
     before = (tmp_path / "demo.jsonl").read_bytes()
     tiny(tmp_path)
     assert (tmp_path / "demo.jsonl").read_bytes() == before
+    assert head["selection"]["selection"] == "hard"
+    (tmp_path / "demo.jsonl").write_text(json.dumps(head | {"selection": {"threshold": 0.1}}) + "\n")
+    with pytest.raises(TokenUnlearnError, match="another default selection"):
+        tiny(tmp_path)

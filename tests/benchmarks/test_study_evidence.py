@@ -35,6 +35,7 @@ def head(name="demo"):
     return {
         "world": WORLDS[name].described(),
         "forget_ids": [f"authors-054-{i:02d}" for i in range(N)],
+        "selection": {"selection": "hard", "selected": 90, "tokens": 600},
         "start": point(np.ones(N)),
         "retrained": point(RETRAINED),
     }
@@ -130,6 +131,7 @@ def test_the_page_counts_what_is_missing_and_says_how_to_go_on():
     assert "python -m benchmarks.study --worlds demo" in text
     assert "| `hard` | 1 closer, 0 farther of 1 |" in text
     assert "| npo | `hard` | 1 |" in text
+    assert "`hard` selects 90 of 600 tokens." in text
     assert all(len(line) <= 110 for line in text.splitlines() if not line.startswith(("|", "- At equal")))
 
 
