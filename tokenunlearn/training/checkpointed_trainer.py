@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class CheckpointedTrainer(Trainer):
-    """Writes each checkpoint beside its place, has it completed and sealed, and puts it there."""
+    """Writes each checkpoint in a scratch folder, has it completed and sealed, and puts it into place."""
 
     @abstractmethod
     def _check_space(self, output: Path) -> None:
