@@ -12,7 +12,7 @@ import streamlit as st
 from app import background, controls, services, tasks
 from app.controls import Source
 from app.errors import show_error
-from app.markdown import code
+from app.markdown import plain
 from app.token_view import visible
 from app.tokens.prediction_view import Moment, moments_html
 from tokenunlearn.attribution.sample_scores import SampleScores
@@ -86,8 +86,8 @@ def show(source: Source, scores: ScoreSet, index: int) -> None:
         for box, label, default in zip(boxes, ("Run or model", "Beside it"), defaults, strict=True)
     ]
     st.caption(
-        f"The most probable tokens in place of {code(visible(sample.labels[position]))}, given the question "
-        "and the answer up to there. Amber: the true token."
+        f'The most probable tokens in place of "{plain(visible(sample.labels[position]))}", given the '
+        "question and the answer up to there. Amber: the true token."
     )
     names = list(dict.fromkeys(filter(None, chosen)))
     if not names or not controls.is_requested(source):

@@ -10,7 +10,7 @@ import streamlit as st
 from app import access, background, charts, services, state, token_view
 from app.controls import Source
 from app.errors import show_error
-from app.markdown import code
+from app.markdown import plain
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -82,7 +82,7 @@ def agreement(sample: SampleScores, left: np.ndarray, right: np.ndarray) -> str:
     """
 
     def named(inside: np.ndarray) -> str:
-        texts = [code(sample.labels[t]) for t in np.flatnonzero(inside)]
+        texts = [f'"{plain(sample.labels[t])}"' for t in np.flatnonzero(inside)]
         return ", ".join(texts) or "none"
 
     return (

@@ -150,6 +150,7 @@ def test_a_link_opens_the_same_view_in_a_fresh_context(page, server, browser):
     open_tokens(page, server, query)
     texts = drawn(page)
     other = browser.new_context(viewport={"width": 1360, "height": 1000}).new_page()
+    other.set_default_timeout(150_000)
     open_tokens(other, server, page.url.partition("?")[2])
     again = drawn(other)
     other.context.close()

@@ -67,4 +67,4 @@ def test_scores_that_are_missing_are_offered():
 def test_agreement_names_the_tokens_that_one_side_selects():
     one = sample([1] * 4, [1] * 4)
     text = agreement(one, np.array([1, 1, 0, 0], bool), np.array([0, 1, 1, 0], bool))
-    assert text == "1 of 4 tokens are selected on both sides. Only left: `wa`. Only right: `wc`."
+    assert text == '1 of 4 tokens are selected on both sides. Only left: "wa". Only right: "wc".'
