@@ -63,7 +63,7 @@ def open_page(address: str, query: str = "", page: str = "tokens") -> tuple[floa
 
 
 class Visitors:
-    """Visitors who open one page after the other until they are told to leave."""
+    """Visitors who open one page after the other until they are asked to leave."""
 
     def __init__(self, address: str, number: int) -> None:
         self.seconds: list[float] = []

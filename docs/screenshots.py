@@ -1,13 +1,15 @@
-"""Takes the pictures of the docs from the running app: ``python docs/screenshots.py [--all FOLDER]``.
+"""Takes the pictures of the docs from the running app: ``python docs/screenshots.py [FOLDER]``.
 
-Compare shows the newest runs of the folder ``runs`` (or ``TOKENUNLEARN_RUNS``), else the shipped one.
-With ``--all`` every page is taken, wide and narrow, light and dark, into a folder of its own.
+Compare shows the newest runs of the folder ``runs`` (or ``TOKENUNLEARN_RUNS``), else the shipped one. Every
+page is taken at 1920 and 400 pixels, light and dark, with few colors so that the files stay small, and
+``docs/gallery.md`` is written, which shows them. Into another folder only the pictures are written.
 
 Needs the packages of requirements-dev.txt and a Chromium (``CHROMIUM`` or on the PATH).
 """
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import socket
@@ -15,18 +17,27 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZES = {"wide": (1360, 900), "narrow": (400, 860)}
-SCHEMES = ("light", "dark")
-PAGES = ("overview", "tokens", "unlearn", "compare", "data", "present", "system")
-# Pictures that the docs show; the others are for looking at.
-SHOWN = ("tokens", "tokens-dark", "tokens-narrow", "unlearn", "compare", "present")
+IMAGES = ROOT / "docs" / "images"
+# The pictures of README and guide, and those of the gallery
+SIZES = {"": (1360, 900), "1920": (1920, 1080), "400": (400, 860)}
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+PAGES = ("overview", "data", "tokens", "unlearn", "compare", "present", "system")
+SHOWN = ("tokens", "compare")
+COLORS = 128
+HEAD = """# Every page in pictures
+
+Taken by `python docs/screenshots.py` from a fresh checkout, with the example run.
+"""
 
 
 def free_port() -> int:
@@ -41,37 +52,45 @@ def settled(page: Page, address: str) -> None:
     page.goto(address)
     page.wait_for_selector("h1", timeout=60_000)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
-    page.wait_for_timeout(12_000)
+    page.wait_for_timeout(6_000)
+
+
+def take(
+    browser: Browser, address: str, folder: Path, size: str, scheme: Scheme, pages: Sequence[str]
+) -> None:
+    """Take pictures of pages of an app that is served at an address."""
+    width, height = SIZES[size]
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})
+    for name in pages:
+        page = context.new_page()
+        settled(page, f"{address}/{'' if name == 'overview' else name}")
+        with Image.open(io.BytesIO(page.screenshot())) as picture:
+            picture.convert("RGB").quantize(COLORS).save(
+                folder / picture_name(name, size, scheme), optimize=True
+            )
+        page.close()
+    context.close()
 
 
 def picture_name(page: str, size: str, scheme: str) -> str:
-    """Name of a picture; what is usual, wide and light, is left out."""
-    return "-".join([page, *([size] if size != "wide" else []), *([scheme] if scheme != "light" else [])])
+    """File name of a picture."""
+    return "-".join(filter(None, [page, size, scheme if size else ""])) + ".png"
 
 
-def take(address: str, folder: Path, wanted: Callable[[str], bool]) -> None:
-    """Take the wanted pictures of an app that is served at an address."""
-    browser_path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        for scheme, (size, (width, height)), name in product(SCHEMES, SIZES.items(), PAGES):
-            picture = picture_name(name, size, scheme)
-            if not wanted(picture):
-                continue
-            context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})
-            page = context.new_page()
-            settled(page, f"{address}/{'' if name == 'overview' else name}")
-            page.screenshot(path=folder / f"{picture}.png")
-            context.close()
-        browser.close()
+def gallery() -> str:
+    """The page with all pictures, in Markdown."""
+    parts = [HEAD]
+    for name in PAGES:
+        parts.append(f"## {name.capitalize()}\n")
+        for size, scheme in product(("1920", "400"), SCHEMES):
+            picture = f"images/{picture_name(name, size, scheme)}"
+            parts.append(f"![{name.capitalize()}, {size} pixels wide, {scheme}]({picture})\n")
+    return "\n".join(parts)
 
 
 def main() -> None:
     """Start the app and take the pictures."""
-    everything = len(sys.argv) == 3 and sys.argv[1] == "--all"
-    folder = Path(sys.argv[2]) if everything else ROOT / "docs" / "images"
+    folder = Path(sys.argv[1]) if len(sys.argv) == 2 else IMAGES
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
@@ -84,9 +103,19 @@ def main() -> None:
                 break
             except OSError:
                 time.sleep(0.5)
-        take(address, folder, lambda picture: everything or picture in SHOWN)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
+                args=["--no-sandbox", "--disable-gpu"],
+            )
+            take(browser, address, folder, "", "light", SHOWN)
+            for size, scheme in product(("1920", "400"), SCHEMES):
+                take(browser, address, folder, size, scheme, PAGES)
+            browser.close()
     finally:
         server.terminate()
+    if folder == IMAGES:
+        (ROOT / "docs" / "gallery.md").write_text(gallery(), encoding="utf-8")
 
 
 if __name__ == "__main__":

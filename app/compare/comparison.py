@@ -49,7 +49,7 @@ class Contender:
         color: Its color in every chart.
         label: What a person calls it.
         run: The run, None for a model as it is.
-        mark: Its mark beside its name and in every chart.
+        mark: Its mark next to its name and in every chart.
     """
 
     name: str

@@ -74,7 +74,7 @@ def load_authors(split: str) -> SampleSet:
 
 
 def load_language(language: str, split: str) -> SampleSet:
-    """A split of the fictional people told of in another language.
+    """A split of the fictional people described in another language.
 
     "forget" holds nine of the 27 people that the language's model is trained on, "retain" the other eighteen,
     "full" all; "holdout" holds three in no training set.

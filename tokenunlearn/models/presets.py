@@ -84,7 +84,7 @@ PRESETS: dict[str, ModelPreset] = {
         None,
         None,
         "demo-german-retrained",
-        "Llama with 0.3 M parameters, trained on people told of in German",
+        "Llama with 0.3 M parameters, trained on people described in German",
         "german",
     ),
     "demo-german-retrained": ModelPreset(
@@ -95,7 +95,7 @@ PRESETS: dict[str, ModelPreset] = {
         None,
         None,
         "demo-japanese-retrained",
-        "Llama with 0.3 M parameters, trained on people told of in Japanese",
+        "Llama with 0.3 M parameters, trained on people described in Japanese",
         "japanese",
     ),
     "demo-japanese-retrained": ModelPreset(
