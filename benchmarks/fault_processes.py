@@ -57,10 +57,13 @@ def started(
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and all that it has started, at once."""
-    for one in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
+    """Kill a process and all that it has started, at once, and wait until they are gone."""
+    parent = psutil.Process(process.pid)
+    everyone = [*parent.children(recursive=True), parent]
+    for one in everyone:
         one.kill()
     process.wait()
+    psutil.wait_procs(everyone)
 
 
 def work(root: Path, owner: str, fault: str, phase: str) -> None:

@@ -1,4 +1,4 @@
-"""The page *Reliability* of the docs, from the results of ``benchmarks.faults`` and ``benchmarks.load``."""
+"""The page *Reliability* of the docs, from what the benchmarks have measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ where it did.
 
 {table}
 
-Kills come at uniformly random moments of a run that takes {seconds_alone:g} s alone, starting and loading
+Kills come at uniformly random moments of a run that took {seconds_alone:g} s undisturbed, starting and loading
 included, and take the whole tree of processes. They meet, in turn, a run of the command line, of a server's
 worker and of a process of its own. In a restarted container the process that goes on has the number of the
 killed one. Disk, memory and store fail from the start of a phase on, and the clock jumps from then on: the
@@ -31,6 +31,14 @@ Not tried here: network file systems, Windows, GPUs. Liveness does not depend on
 since whoever carries out a run holds a lock on it.
 """
 
+RESUME = """## Resumed, and beside other work
+
+`python -m benchmarks.resume`: largest absolute difference to a training of {steps} steps that nothing
+disturbed. *Resumed* was interrupted twice and went on from its checkpoints; *beside scoring* served a request
+for scores after every step, as the app does for visitors. 0 is equal to the bit.
+
+{table}
+"""
 LOAD = """## Beside visitors
 
 `python -m benchmarks.load` starts the same run on a server of its own each time, alone and beside
@@ -52,13 +60,24 @@ def write_page() -> None:
     rows = [[count.pop("fault"), *map(str, count.values())] for count in map(dict, result["faults"])]
     table = tables.markdown(["fault", "tried", "wrong", "lost", "recovered"], rows)
     text = TEXT.format(table=table, seconds_alone=result["seconds_alone"])
-    load = RESULTS / "load.json"
-    if load.exists():
-        text += "\n" + load_table(json.loads(load.read_text(encoding="utf-8")))
+    for name, section in (("resume", resume_section), ("load", load_section)):
+        file = RESULTS / f"{name}.json"
+        if file.exists():
+            text += "\n" + section(json.loads(file.read_text(encoding="utf-8")))
     PAGE.write_text(text, encoding="utf-8")
 
 
-def load_table(result: dict[str, Any]) -> str:
+def resume_section(result: dict[str, Any]) -> str:
+    """The section on runs that go on."""
+    names = ("resumed_weights", "resumed_losses", "beside_weights", "beside_losses")
+    rows = [
+        [row["kind"], *(f"{row[name]:.1e}" if row[name] else "0" for name in names)] for row in result["rows"]
+    ]
+    head = ["training", "resumed: weights", "losses", "beside scoring: weights", "losses"]
+    return RESUME.format(table=tables.markdown(head, rows), steps=result["steps"])
+
+
+def load_section(result: dict[str, Any]) -> str:
     """The section on visitors beside a run."""
     alone = result["alone"]["step"]
     rows = [["none", f"{alone:.2f}", "1.00", "", "", "", "", ""]]

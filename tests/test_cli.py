@@ -335,6 +335,7 @@ def test_long_samples_are_cut_when_asked(call, model, tmp_path):
     assert refused.code == 2 and 'long is "cut"' in refused.sentence
 
 
+@pytest.mark.slow
 def test_every_assistant_turn_is_a_sample_on_request(call, model, tmp_path):
     turns = ("user", "Who are you?"), ("assistant", "I am Bo."), ("user", "Where?"), ("assistant", "In Rill.")
     row = {"messages": [{"role": role, "content": text} for role, text in turns]}
@@ -460,6 +461,7 @@ def test_a_run_waits_for_the_device_and_says_for_whom(call, model, samples, tmp_
     assert said.count("Waiting for the run 20260101-100000-npo-hard-0001, which uses cpu.") == 1
 
 
+@pytest.mark.slow
 def test_runs_cancel_stops_a_run_of_another_thread(call, model, samples, tmp_path):
     config = {"objective": "npo", "steps": 9000, "batch_size": 2, "retain_batch_size": 2}
     rest = tmp_path / "rest.jsonl"

@@ -87,6 +87,7 @@ def test_fit_learns_what_the_library_learns(call, model, samples, tmp_path):
     assert f"{row['auroc']:.3f}" in shown and selector.hash in shown
 
 
+@pytest.mark.slow
 def test_several_samples_are_learned_from_together(call, model, samples, tmp_path):
     others = write_rows(tmp_path / "others.jsonl", ROWS[:5])
     path = tmp_path / "s.json"

@@ -131,6 +131,7 @@ def test_a_grid_prints_its_runs_as_one_list(arguments, tmp_path):
     assert all(row["last_step"]["step"] == 1 for row in shown)
 
 
+@pytest.mark.slow
 def test_a_run_of_a_grid_that_fails_leaves_the_others(arguments, tmp_path):
     extra = ["--selection", "uniform", "--train", "full", "--learning-rate", "1e38,1e-3", "--steps", "3"]
     result = CliRunner().invoke(app, [*arguments, *extra], env={"COLUMNS": "400"})

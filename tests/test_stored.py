@@ -54,6 +54,7 @@ def test_fields_of_newer_versions_do_no_harm():
 
 
 @given(JSON, st.sampled_from([RunSpec, RunState, ReportValues, Watched, StepRecord, list[int | None], Point]))
+@pytest.mark.slow
 def test_any_json_is_of_the_type_or_refused(value, kind):
     try:
         fitted(value, kind, "x")

@@ -73,6 +73,7 @@ def is_sign_in(at: AppTest) -> bool:
     return [title.value for title in at.title] == ["Sign in"]
 
 
+@pytest.mark.slow
 def test_alone_on_the_own_machine_nobody_signs_in(home):
     assert "Forget the secret" in visit("overview").title[0].value
 

@@ -78,6 +78,7 @@ def test_every_page_opens_without_a_model(open_page, page):
 
 
 @pytest.mark.parametrize("page", PAGES)
+@pytest.mark.slow
 def test_every_page_opens_from_any_folder(open_page, tmp_path, monkeypatch, page):
     monkeypatch.chdir(tmp_path)
     assert open_page(page).title[0].value.startswith(PAGES[page])
@@ -121,6 +122,7 @@ def test_tokens_shows_the_answer_token_by_token_and_a_heatmap(open_page, demo_sc
     assert demo_scores.hash[:12] in everything
 
 
+@pytest.mark.slow
 def test_the_examples_of_overview_open_on_tokens(open_page, demo_scores):
     links = [link.proto for link in open_page("overview").get("page_link")]
     addresses = [dict(parse_qsl(link.query_string)) for link in links if link.query_string]
@@ -143,6 +145,7 @@ def test_the_threshold_of_the_address_acts_without_a_model(open_page):
     assert no_model_was_used()
 
 
+@pytest.mark.slow
 def test_unlearn_counts_the_tokens_that_the_threshold_selects(open_page, demo_scores):
     for threshold in (0.2, 0.9):
         weights = demo_scores.weights(HardSelection(threshold=threshold))
@@ -278,6 +281,7 @@ def start(at: AppTest) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_unlearn_starts_a_run_in_the_background_and_shows_its_end(open_page, unlearn_page, scored, samples):
     at = unlearn_page
     set_up(at)

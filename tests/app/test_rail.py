@@ -110,6 +110,7 @@ def test_samples_being_scored_are_waited_for(enter, model, samples):
         task.future.set_result(None)
 
 
+@pytest.mark.slow
 def test_a_run_leads_to_its_verdict_and_slides(enter, home):
     run = write_run(home, "20260101-100000-npo-hard-0001", "a run")
     run.set_state(status="completed")
@@ -121,6 +122,7 @@ def test_a_run_leads_to_its_verdict_and_slides(enter, home):
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
+@pytest.mark.slow
 def test_a_run_without_a_result_is_to_be_started_again(enter, home, status):
     run = write_run(home, "20260101-100000-npo-hard-0001", "a run")
     (run.folder / "report.json").unlink()

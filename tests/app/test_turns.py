@@ -44,6 +44,7 @@ def test_pages_are_drawn_one_after_the_other(monkeypatch):
     assert second - first < 0.1
 
 
+@pytest.mark.slow
 def test_beside_a_run_the_next_page_waits_as_long_as_the_last_one_took(monkeypatch):
     at_work(monkeypatch, "a run")
     (_, first), (second, _) = drawn(2, 0.2)

@@ -139,6 +139,7 @@ def clusters(seed):
 
 @pytest.mark.parametrize("budget", [0.1, 0.2, 0.4])
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_the_selected_share_nears_the_budget(seed, budget):
     forget, nll, retain, retain_nll, apart = clusters(seed)
     settings = AtwuSettings(budget=budget)
@@ -168,6 +169,7 @@ def test_the_forget_term_raises_tokens_with_something_to_forget():
     assert known < unknown - 0.01
 
 
+@pytest.mark.slow
 def test_the_same_tokens_give_the_same_scorer_whatever_the_seed(tokens):
     scorers = []
     for seed in (0, 1):

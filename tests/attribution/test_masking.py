@@ -48,6 +48,7 @@ def settings_with(mask, **changes):
 
 @pytest.mark.parametrize("pass_cost", [0.0, 30.0, 1e9])
 @pytest.mark.parametrize("operator", ["attention", "token", "embedding"])
+@pytest.mark.slow
 def test_equals_a_pass_per_context_for_every_family_operator_and_mask(
     family_lm, family, operator, pass_cost, monkeypatch
 ):

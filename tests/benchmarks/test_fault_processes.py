@@ -18,6 +18,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_a_kill_takes_the_children_along():
     process = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     child = psutil.Process(int(process.stdout.readline()))

@@ -44,3 +44,10 @@ def test_speed_is_that_of_the_run_alone_over_that_beside_visitors(page, tmp_path
     assert "| 10 | 4.00 | 0.25 | 50 | 1.00 | 2.50 | 3 | different |" in text
     assert "220 MiB after its first page" in text
     assert "230, 241 MiB" in text
+
+
+def test_equal_to_the_bit_is_0_and_nothing_else_is(page, tmp_path):
+    row = {"kind": "hard, full", "resumed_weights": 0.0, "resumed_losses": 2.5e-7}
+    row |= {"beside_weights": 1e-9, "beside_losses": 0.0}
+    (tmp_path / "resume.json").write_text(json.dumps({"steps": 12, "rows": [row]}))
+    assert "| hard, full | 0 | 2.5e-07 | 1.0e-09 | 0 |" in page()

@@ -62,6 +62,7 @@ def test_gold_weights_are_on_gold_tokens_alone(case):
     assert weights.rule == {"selection": "gold"}
 
 
+@pytest.mark.slow
 def test_controls_and_the_paper_weight_as_many_tokens_as_the_default(case):
     default = case.weights("default", 0)
     for rule in ("random", "inverted"):

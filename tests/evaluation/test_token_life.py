@@ -56,6 +56,7 @@ def test_a_watched_run_traces_its_forget_samples_from_the_start_model_to_the_end
         assert record["samples"] == {s.id: p for s, p in zip(watched, expected, strict=True)}
 
 
+@pytest.mark.slow
 def test_they_are_stored_with_the_run(tiny_folder, samples, tmp_path, short_answers):
     settings = {"steps": 2, "batch_size": 2, "regularizer": "none"}
     spec = RunSpec.new(

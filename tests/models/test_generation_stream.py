@@ -23,6 +23,7 @@ def text_of(pieces):
 @pytest.mark.parametrize(
     "family", ["llama", "gemma3_text", "gpt2", "opt", "rwkv", "mamba", "recurrent_gemma", "qwen3_next"]
 )
+@pytest.mark.slow
 def test_the_pieces_are_the_greedy_answer(family_lm, family):
     lm = family_lm(family, **ARCHITECTURES.get(family, {}))
     pieces = [list(stream(lm, question, max_new_tokens=12)) for question in QUESTIONS]

@@ -64,6 +64,7 @@ TEXT = st.text(
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.slow
 def test_ids_are_the_templates(chats, name):
     chat = chats[name]
 

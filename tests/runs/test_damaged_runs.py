@@ -311,6 +311,7 @@ def test_no_damage_to_a_file_is_more_than_a_sentence(whole, name):
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_a_state_reads_back_as_it_was_written(whole, data):
     done = data.draw(st.integers(0, 2**31))
     message = data.draw(st.text())

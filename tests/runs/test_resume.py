@@ -165,6 +165,7 @@ def test_a_failed_run_goes_on_once_the_fault_is_gone(store, samples, tiny_lm, mo
     assert_same(run, expected)
 
 
+@pytest.mark.slow
 def test_a_collapsed_a_cancelled_and_a_completed_run_cannot_be_resumed(store, samples, tiny_lm):
     config = {"steps": 20, "learning_rate": 1e20, "warmup_steps": 0, "train": "full"}
     collapsed = store.create(new_spec(samples, config=config, checkpoints={"every": 1, "minutes": 0}))
@@ -187,6 +188,7 @@ def test_a_run_that_others_go_on_from_is_not_resumed(store, samples, tiny_lm):
         store.resume(run.id)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_that_is_cancelled_before_it_goes_on_stays_stopped(
     store, samples, tiny_lm, monkeypatch
 ):

@@ -74,6 +74,7 @@ def test_the_same_recipe_gives_the_same_weights(base, sets, tmp_path):
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_an_adapter_is_merged_into_a_whole_model(base, sets, tmp_path):
     tu.retrain(base, sets[0], tmp_path / "twin", train="lora", **QUICK)
     files = {path.name for path in (tmp_path / "twin").iterdir()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.runs.new_runs import new_spec
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.run import Run
@@ -12,6 +14,7 @@ def shipped():
     return next(Run(path.parent) for path in (ASSETS / "runs").glob("*/spec.json"))
 
 
+@pytest.mark.slow
 def test_a_run_shows_verdict_curves_answers_and_figures(tmp_path):
     run = shipped()
     view = run.show()

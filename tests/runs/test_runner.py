@@ -49,6 +49,7 @@ def test_a_run_leaves_scores_metrics_adapter_and_generations(store, samples, tin
     assert run.state.started <= run.state.ended
 
 
+@pytest.mark.slow
 def test_token_changes_show_the_weights_that_were_applied(store, samples, tiny_lm):
     run = store.create(new_spec(samples, config={"weighting": "satimp", "steps": 4}))
     execute(run, lambda name: tiny_lm)
@@ -59,6 +60,7 @@ def test_token_changes_show_the_weights_that_were_applied(store, samples, tiny_l
         assert selected is None or change.weights.tolist() != selected[number].tolist()
 
 
+@pytest.mark.slow
 def test_a_threshold_that_the_scores_chose_is_recorded_and_shown(store, samples, tiny_lm, monkeypatch):
     run = store.create(new_spec(samples, rule={"selection": "hard"}))
     assert run.rule == {"selection": "hard"}
@@ -177,6 +179,7 @@ def test_a_request_that_waits_says_for_what_and_in_which_place(store, samples):
     wait_until(lambda: not worker.doing())
 
 
+@pytest.mark.slow
 def test_a_request_that_waits_for_a_run_says_which_and_how_far_it_is(store, samples, tiny_lm, monkeypatch):
     monkeypatch.setattr(ModelSource, "load", lambda self: tiny_lm)
     worker, said = Worker(), []
@@ -188,6 +191,7 @@ def test_a_request_that_waits_for_a_run_says_which_and_how_far_it_is(store, samp
     assert all(text.startswith("my run, step ") and text.endswith(" of 20") for text in steps)
 
 
+@pytest.mark.slow
 def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(
     store, samples, tiny_lm, monkeypatch
 ):
@@ -213,6 +217,7 @@ def test_worker_serves_requests_between_steps_and_cancel_works_within_a_step(
     assert waiting.state.status == "completed"
 
 
+@pytest.mark.slow
 def test_a_waiting_run_is_cancelled_at_once_and_a_discarded_one_leaves_nothing(
     store, samples, tiny_lm, monkeypatch
 ):
@@ -266,6 +271,7 @@ def test_worker_keeps_the_models_used_last(monkeypatch):
     assert worker_module.MODELS_HELD == 3
 
 
+@pytest.mark.slow
 def test_a_run_on_a_file_is_evaluated_on_the_file_and_its_retained_samples(store, samples, tiny_lm, tmp_path):
     rows = [row | {"answer": "Nobody does."} for row in ROWS]
     (tmp_path / "keep.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -36,6 +36,7 @@ def test_retain_bound_raises_lambda_above_the_bound_and_never_lowers_it_below_th
     assert bound.next_lambda(60.0, {"retain_loss": 0.0}, 4) == 60.0
 
 
+@pytest.mark.slow
 def test_a_run_ends_at_its_level_and_another_runs_on(tiny_lm):
     start = unlearn(tiny_lm, FORGET, retain=RETAIN, **FAST | {"steps": 1}).history[0]["forget_nll"]
     level = {"level": start + 0.5}
@@ -77,6 +78,7 @@ def test_a_schedule_that_never_acts_changes_nothing(tiny_lm, settings):
 
 
 @pytest.mark.parametrize("step", [2, 6])
+@pytest.mark.slow
 def test_an_interrupted_run_ends_at_the_step_and_weights_of_an_uninterrupted_one(tiny_lm, tmp_path, step):
     class Interruption(Exception):
         pass

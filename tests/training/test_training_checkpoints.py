@@ -101,6 +101,7 @@ def test_two_checkpoints_stay_and_a_finished_training_is_not_repeated(tiny_lm, t
     assert_same(again, first)
 
 
+@pytest.mark.slow
 def test_a_half_written_checkpoint_is_passed_over(tiny_lm, tmp_path):
     expected = unlearn(tiny_lm, FORGET, retain=RETAIN, **SETTINGS)
     interrupted(tiny_lm, tmp_path, 6, checkpoint_every=2, **SETTINGS)

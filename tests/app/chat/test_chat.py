@@ -39,6 +39,7 @@ def asked(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_streamed_answers_are_the_greedy_ones(model):
     source = ModelSource(model)
     streamed_answers.ask([source], PROMPT).future.result(timeout=120)
@@ -153,6 +154,7 @@ def test_a_run_without_weights_says_so_and_shows_its_stored_answer(home, open_pa
     assert "This run has no weights, so it cannot be asked." in shown(at)
 
 
+@pytest.mark.slow
 def test_of_many_models_four_are_asked(home, open_page, asked):
     ids = [f"2026010{i}-100000-npo-hard-000{i}" for i in range(1, 5)]
     for run_id in ids:

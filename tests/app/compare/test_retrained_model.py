@@ -54,6 +54,7 @@ def buttons(at: AppTest) -> list[str]:
     return [button.label for button in at.button]
 
 
+@pytest.mark.slow
 def test_a_retrained_model_is_offered_for_own_samples_only(open_page, own_run, home):
     at = open_page("compare", view="Outcome", runs=RUN_ID)
     assert {

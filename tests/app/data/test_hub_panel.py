@@ -41,6 +41,7 @@ def load(at, hub_id, columns=""):
     return at.run()
 
 
+@pytest.mark.slow
 def test_a_set_is_loaded_by_its_id_and_becomes_the_forget_set(asked):
     at = load(visit("tokens"), "ada/set[small]:test", "question=frage, answer=antwort")
     name = "hf:ada/set[small]:test?question=frage&answer=antwort"
@@ -70,6 +71,7 @@ def test_it_is_opened_on_the_data_page(asked):
         ("ada/set", "The columns of ada/set are frage, antwort; map them"),
     ],
 )
+@pytest.mark.slow
 def test_what_cannot_be_loaded_is_one_sentence_and_not_offered(asked, hub_id, sentence):
     at = load(visit("tokens"), hub_id)
     assert not at.exception

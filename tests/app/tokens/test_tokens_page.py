@@ -80,6 +80,7 @@ TABS = {
 
 @pytest.mark.parametrize("tab", list(TABS))
 @pytest.mark.parametrize("query", [{}, {"weights": "soft"}, {"threshold": "1"}, {"weights": "uniform"}])
+@pytest.mark.slow
 def test_every_tab_draws_and_says_what_to_see(tab, query):
     app = visit("tokens", **query)
     app.session_state["charts"] = tab
@@ -106,6 +107,7 @@ def said(app) -> str:
     return "\n".join(element.value for element in (*app.caption, *app.info, *app.warning))
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_said_below_the_text(shipped):
     weights = shipped.weights().weights
     check = check_selection(shipped, weights)
@@ -121,6 +123,7 @@ def test_what_does_not_fit_is_said_below_the_text(shipped):
     assert "only partly selected" not in said(app)
 
 
+@pytest.mark.slow
 def test_the_panel_shows_what_the_model_reads_of_the_sample_in_view(shipped):
     third = shipped.samples[2]
     app = visit("tokens", model_input="true", sample=f"3. {third.question}")
@@ -138,6 +141,7 @@ def test_a_folded_panel_needs_no_model():
     assert not tasks.known()
 
 
+@pytest.mark.slow
 def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
     app = visit("tokens")
     assert app.selectbox(key="importance_from").value == ""
@@ -206,6 +210,7 @@ def test_unlearn_takes_the_importance_of_the_selector(shipped, monkeypatch):
     assert run.scores.selector == learned.selector
 
 
+@pytest.mark.slow
 def test_unlearn_launches_exactly_those_weights_overrides_included(shipped, monkeypatch):
     submitted = []
     monkeypatch.setattr(tasks, "worker", lambda: idle_worker(submitted))

@@ -100,6 +100,7 @@ def test_a_run_that_failed_is_started_again_without_asking(open_page, scored):
     wait_for_all()
 
 
+@pytest.mark.slow
 def test_a_run_that_begins_loads_its_model_and_waits_for_none(open_page, scored, monkeypatch):
     at = open_page("unlearn", **scored | {"steps": "9000"})
     press(at, "Start")

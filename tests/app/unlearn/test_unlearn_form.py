@@ -97,6 +97,7 @@ def start(at: AppTest):
     return next(button for button in at.button if button.label == "Start")
 
 
+@pytest.mark.slow
 def test_an_error_disables_start_with_its_sentence_beside_it(open_page, scored):
     at = open_page("unlearn", **scored | {"retain": scored["samples"]})
     wait_for_checks(at)
@@ -213,6 +214,7 @@ def test_a_discarded_run_is_gone(open_page, scored):
     wait_until(lambda: not runs())
 
 
+@pytest.mark.slow
 def test_a_run_that_waits_for_the_device_says_for_whom_and_can_be_cancelled(open_page, scored, home):
     home.mkdir(exist_ok=True)
     lock = device_lock(home, default_device())
@@ -261,6 +263,7 @@ def test_an_ended_run_is_discarded_after_asking_once_more(open_page, home, statu
     assert "This cannot be undone" not in shown(at)
 
 
+@pytest.mark.slow
 def test_removing_a_run_that_is_gone_already_is_no_fault(open_page, home):
     run = write_run(home, "20260101-100000-npo-hard-0001", "a run")
     at = open_page("unlearn")
@@ -287,6 +290,7 @@ def test_what_cannot_be_a_grid_is_one_sentence_without_start(open_page, fields, 
     assert not any(label.startswith("Start") for label in buttons(at))
 
 
+@pytest.mark.slow
 def test_a_link_brings_the_form_back(open_page):
     at = open_page("unlearn", objective="simnpo", steps="5,6", controls="true", weighting="wga", lambda_="3")
     assert at.multiselect(key="objective").value == ["simnpo"]

@@ -34,6 +34,7 @@ def problem(signal, samples=40, options=3, dim=6, seed=0):
     return states, vectors, present
 
 
+@pytest.mark.slow
 def test_the_dual_solves_the_primal_regression(monkeypatch):
     monkeypatch.setattr(module, "LENS_PRIOR", 4.0)
     states, vectors, present = problem(1.0, samples=12, dim=4)
@@ -57,6 +58,7 @@ def test_the_dual_solves_the_primal_regression(monkeypatch):
 
 
 @pytest.mark.parametrize(("signal", "low", "high"), [(4.0, 0.85, 1.0), (0.0, 0.1, 0.6)])
+@pytest.mark.slow
 def test_a_probe_finds_what_is_there_and_nothing_else(signal, low, high):
     states, vectors, present = problem(signal, samples=160)
     fitted = LinearProbe(states[:80], vectors[:80], present[:80])

@@ -34,6 +34,7 @@ def target(tiny_lm, town_samples):
     return Target(tiny_lm, town_samples[:6], lambda phase, done, total: None)
 
 
+@pytest.mark.slow
 def test_relearning_raises_what_is_shown_and_leaves_the_model(target):
     before = [p.clone() for p in target.lm.model.parameters()]
     config = RelearningConfig(shares=(0.5,), steps=(2, 6), learning_rate=1e-2)
@@ -56,6 +57,7 @@ def test_relearning_raises_what_is_shown_and_leaves_the_model(target):
     }
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_curve(target):
     config = RelearningConfig(shares=(0.2,), steps=(2,))
     assert relearning(target, config) == relearning(target, config)

@@ -62,6 +62,7 @@ def _samples(report, part):
     return [Sample(row["sample_id"], row["question"], row["answer"]) for row in report.generations[part]]
 
 
+@pytest.mark.slow
 def test_what_a_part_lacks_is_noted_or_passed_over(tiny_lm, towns_suite, monkeypatch):
     def absent(compared):
         raise LeftOut("No dream, because nobody slept.")

@@ -66,6 +66,7 @@ def test_depth_is_refused_in_one_sentence(tiny_lm, suite, retrained, sentence):
         evaluate(tiny_lm, suite, retrained, depth=tiny_lm)
 
 
+@pytest.mark.slow
 def test_a_model_of_another_size_is_refused(tiny_lm, tiny_tokenizer, retrained, forget_only, short_answers):
     start = build_lm("llama", tiny_tokenizer, num_hidden_layers=3)
     with pytest.raises(TokenUnlearnError, match="models of the same size"):

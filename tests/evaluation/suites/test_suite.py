@@ -202,6 +202,7 @@ def test_the_model_beside_itself_is_indistinguishable(other_lm, towns_suite, ret
     assert report["privacy_leakage"].value == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_limit_is_matched_row_by_row_with_a_report_of_more_rows(tiny_lm, towns_suite, retrained_path):
     report = evaluate(tiny_lm, towns_suite, retrained_path, limit=3)
     assert report["forget_quality"].n == 3
@@ -235,6 +236,7 @@ def bare(part: Part) -> Part:
     return replace(part, samples=SampleSet(part.samples.name, rows))
 
 
+@pytest.mark.slow
 def test_missing_wrong_answers_are_named_and_the_rest_runs(tiny_lm, towns_suite, retrained_path, monkeypatch):
     plain = SUITES[towns_suite]
     monkeypatch.setitem(
