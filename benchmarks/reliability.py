@@ -18,8 +18,8 @@ where it did.
 
 {table}
 
-Kills come at uniformly random moments of a run that took {seconds_alone:g} s undisturbed, starting and loading
-included, and take the whole tree of processes. They meet, in turn, a run of the command line, of a server's
+Kills come at uniformly random moments of a run that took {seconds_alone:g} s undisturbed, starting and
+loading included, and take the whole tree of processes. They meet, in turn, a run of the command line, of a server's
 worker and of a process of its own. In a restarted container the process that goes on has the number of the
 killed one. Disk, memory and store fail from the start of a phase on, and the clock jumps from then on: the
 operating system refuses every byte written, every page of memory, every change of the store; the clock goes
