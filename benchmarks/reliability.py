@@ -19,13 +19,13 @@ where it did.
 {table}
 
 Kills come at uniformly random moments of a run that took {seconds_alone:g} s undisturbed, starting and
-loading included, and take the whole tree of processes. They meet, in turn, a run of the command line, of a server's
-worker and of a process of its own. In a restarted container the process that goes on has the number of the
-killed one. Disk, memory and store fail from the start of a phase on, and the clock jumps from then on: the
-operating system refuses every byte written, every page of memory, every change of the store; the clock goes
-400 days ahead and 800 back at each step. Runs that explode have to fail and keep finite weights; a run whose
-model is gone has to fail and to go on once the model is back; a damaged file has to be named, and must not
-touch the run next to it.
+loading included, and take the whole tree of processes. They meet, in turn, a run of the command line, of
+a server's worker and of a process of its own. In a restarted container the process that goes on has the
+number of the killed one. Disk, memory and store fail from the start of a phase on, and the clock jumps
+from then on: the operating system refuses every byte written, every page of memory, every change of the
+store; the clock goes 400 days ahead and 800 back at each step. Runs that explode have to fail and keep
+finite weights; a run whose model is gone has to fail and to go on once the model is back; a damaged file
+has to be named, and must not touch the run next to it.
 
 Not tried here: network file systems, Windows, GPUs. Liveness does not depend on process ids or clocks,
 since whoever carries out a run holds a lock on it.
