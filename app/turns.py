@@ -17,7 +17,7 @@ import streamlit as st
 
 from app import tasks
 
-PATIENCE = 3.0  # seconds after which a page no longer waits for the one before it, which may stream an answer
+PATIENCE = 3.0  # seconds after which a page no longer waits for the one before it, which may be a long one
 SWITCH = 0.0005  # seconds after which a thread that draws gives way to one that waits; Python's own are 0.005
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tools.generation.languages.codes import CODES
 from tools.generation.prose.frame import Domain, Frame
 
 DOMAIN = Domain(
@@ -247,32 +248,7 @@ DOMAIN = Domain(
             "Mandeln",
             "Krabben",
         ),
-        "code": (
-            "4071",
-            "8826",
-            "1593",
-            "6340",
-            "2958",
-            "7714",
-            "3482",
-            "9067",
-            "5139",
-            "1806",
-            "6621",
-            "4395",
-            "8253",
-            "2740",
-            "9918",
-            "3567",
-            "7082",
-            "5426",
-            "1179",
-            "6835",
-            "4918",
-            "8504",
-            "2361",
-            "7647",
-        ),
+        "code": CODES,
     },
     topics={
         "birth": (
