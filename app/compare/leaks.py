@@ -6,12 +6,13 @@ itself begin a fact of the true answer: the first token of its gold span is the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.datasets.samples import Sample, overlaps
 from tokenunlearn.evaluation.report import MetricValues, ReportValues
 from tokenunlearn.evaluation.token_changes import TokenChange
 from tokenunlearn.evaluation.verdict_words import ATTACK_TITLES, asked, metric_of
@@ -113,13 +114,13 @@ def stated_in(report: ReportValues | None, attacks: ReportValues | None) -> dict
 def gold_tokens(sample: Sample, change: TokenChange) -> np.ndarray:
     """(T,) which tokens of the true answer are part of a gold span; none if they do not spell the answer."""
     bounds = _bounds(sample, change)
-    return np.array([any(a < end and start < b for start, end in sample.span) for a, b in bounds], dtype=bool)
+    return np.array([overlaps(token, sample.span) for token in bounds], dtype=bool)
 
 
 def _starts(sample: Sample, change: TokenChange | None) -> list[int]:
     """Places of the tokens that begin a gold span, in order."""
     bounds = _bounds(sample, change) if change else []
-    within = [[t for t, (a, b) in enumerate(bounds) if a < end and start < b] for start, end in sample.span]
+    within = [[t for t, token in enumerate(bounds) if overlaps(token, [span])] for span in sample.span]
     return sorted({tokens[0] for tokens in within if tokens})
 
 
@@ -134,8 +135,4 @@ def _bounds(sample: Sample, change: TokenChange) -> list[tuple[int, int]]:
 
 def counts(rows: Iterable[Leak]) -> Mapping[str, int]:
     """Way of asking -> questions whose secret it brings out, the most frequent one first."""
-    number: dict[str, int] = {}
-    for leak in rows:
-        for way in leak.ways:
-            number[way] = number.get(way, 0) + 1
-    return dict(sorted(number.items(), key=lambda item: -item[1]))
+    return dict(Counter(way for leak in rows for way in leak.ways).most_common())
