@@ -1,10 +1,10 @@
-"""What keeps the sentence around the secret: runs with and without frame loss and level, and by default.
+"""What keeps the sentence around the secret: frame loss, level, objectives that push towards something.
 
     python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2]
 
-The default takes its threshold from the scores; every other run selects at 0.8 and differs in ``frame`` and
-``level`` (of the holdout) alone. Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes
-that file and the tables of ``docs/results.md``.
+The default and the other objectives take their threshold from the scores; every other run selects at 0.8 and
+differs in ``frame`` and ``level`` (of the holdout) alone. Runs that ``benchmarks/results/frame.json`` holds
+are not done again. Writes that file and the tables of ``docs/results.md``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rich.console import Console
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
+from benchmarks.frame_table import TOWARDS
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
 from tokenunlearn.evaluation import Report
@@ -32,6 +33,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "frame": {"frame": 5.0},
         "frame, level": {"frame": 5.0, "level": True},
         "default": {},
+        **{name: {"objective": name} for name in TOWARDS},
     },
     "prose": {"no frame": {"frame": 0.0}, "frame": {"frame": 5.0}, "default": {}},
 }
@@ -60,7 +62,7 @@ def run(suite: str, variant: str, seed: int, limit: int | None) -> dict[str, Any
     settings = dict(VARIANTS[suite][variant])
     if settings.get("level"):
         settings["level"] = tu.score(model, tu.load_samples(f"{suite}:holdout")).level(RULES["hard"])
-    weights = scores.weights(None if variant == "default" else RULES["hard"])
+    weights = scores.weights(None if variant in ("default", *TOWARDS) else RULES["hard"])
     done = tu.unlearn(model, samples, weights, retain=f"{suite}:{known.retain}", seed=seed, **settings)
     before = Report.load(ASSETS / "reports" / f"{start}.json")
     report = tu.evaluate(done.model, suite, retrained, start=before, limit=limit)

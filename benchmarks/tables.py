@@ -369,7 +369,8 @@ faults of a word or two.
 
 
 def _frame_section(result: dict[str, Any]) -> str:
-    return frame_table.SECTION.format(table=markdown(*frame_table.frame_table(result)))
+    tables = {name: markdown(*table) for name, table in frame_table.tables_of(result).items()}
+    return frame_table.SECTION.format(**tables)
 
 
 def _depth_section(result: dict[str, Any]) -> str:

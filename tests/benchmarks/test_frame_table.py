@@ -1,6 +1,6 @@
 """The table of frame loss and level."""
 
-from benchmarks.frame_table import frame_table
+from benchmarks.frame_table import frame_table, tables_of
 
 
 def run(suite, variant, seed, broken):
@@ -28,3 +28,20 @@ def test_seeds_are_one_column_with_their_range_and_what_is_missing_is_a_dash():
         "0.125 (n = 72)",
         "–",
     ]
+
+
+def test_objectives_that_push_towards_something_stand_beside_the_default_of_their_suite():
+    runs = [
+        run("authors", "default", 0, 0.25),
+        run("authors", "frame", 0, 0.125),
+        run("authors", "idk", 0, 0.5),
+        run("prose", "default", 0, 0.75),
+    ]
+    retrained = {"authors": {}, "prose": {}}
+    tables = tables_of({"runs": runs, "retrained": retrained})
+    assert tables["towards"][0][1:] == [
+        "authors: default, 1 seed",
+        "authors: idk, 1 seed",
+        "authors: retrained",
+    ]
+    assert not any("idk" in column for column in tables["table"][0])
