@@ -21,8 +21,11 @@ def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None
         settings: The committed settings.
     """
 
+    files = ["", *selectors.files()]
+    box = f"{KEY} {settings.selector}"  # a browser that still shows the last selector has chosen nothing
+
     def take() -> None:
-        state.take_selector(source, scores, settings, st.session_state[KEY])
+        state.take_selector(source, scores, settings, st.session_state[box])
 
     def fit() -> None:
         try:
@@ -31,11 +34,11 @@ def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None
             st.session_state[state.FAULTS] = [str(error)]
 
     with st.expander("Learned selector"):
-        st.session_state[KEY] = settings.selector
         st.selectbox(
             "Importance from",
-            ["", *selectors.files()],
-            key=KEY,
+            files,
+            index=files.index(settings.selector),
+            key=box,
             format_func=label,
             on_change=take,
             help="A selector is fitted on gold spans and combines entropy, masking and text features. "

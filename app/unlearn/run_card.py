@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import access, background, controls, input_panel, services
 from app.glossary import GLOSSARY, meaning
 from app.unlearn.run_plan import Plan
-from app.unlearn.unlearn_form import EVALUATE, OWN
+from app.unlearn.unlearn_form import EVALUATE, OWN, PRESET
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.files import size_text
 from tokenunlearn.runs.check import Inspection
@@ -64,7 +64,7 @@ def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
 def _title(plan: Plan) -> str:
     if len(plan.configs) > 1:
         return f"{len(plan.configs)} runs, one after another"
-    preset = st.session_state["preset"]
+    preset = st.session_state[PRESET]
     return {RECOMMENDED: "Recommended run", OWN: "Custom run"}.get(preset, f"Preset {preset}")
 
 

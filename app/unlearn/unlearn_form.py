@@ -59,6 +59,8 @@ WORDS = {
 SEVERAL = " Enter several values, separated by commas, to run a grid."
 BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 OWN = "custom"
+# Where the session keeps the name of the preset that the fields equal.
+PRESET = "preset"
 
 
 def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan:
@@ -208,15 +210,20 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _show_preset(top: Any, values: Mapping[str, Any]) -> None:
-    """The box of presets above the form; it names the preset that the fields equal."""
+    """The box of presets above the form; it names the preset that the fields equal.
+
+    Each name is a box of its own: a browser that still shows the last one has chosen nothing.
+    """
     names = [OWN, *RUN_PRESETS]
     equal = (name for name, preset in RUN_PRESETS.items() if _filled(preset, values) == dict(values))
-    st.session_state["preset"] = next(equal, OWN)
+    shown = st.session_state[PRESET] = next(equal, OWN)
     chosen = top.selectbox(
         "Preset",
         names,
-        key="preset",
+        index=names.index(shown),
+        key=f"{PRESET} {shown}",
         on_change=_fill,
+        args=(shown,),
         help="Fills in the form; you can still change every field. Blank fields take the values recommended "
         "for the objective.",
     )
@@ -235,9 +242,11 @@ def _filled(preset: RunPreset, values: Mapping[str, Any]) -> dict[str, Any]:
     return blanks | ({"objective": []} if plain else {})
 
 
-def _fill() -> None:
-    """Put the chosen preset into the form."""
-    preset = RUN_PRESETS.get(st.session_state["preset"])
+def _fill(shown: str) -> None:
+    """Put the preset chosen in a box into the form; the box goes back to what it showed."""
+    box = f"{PRESET} {shown}"
+    preset = RUN_PRESETS.get(st.session_state[box])
+    st.session_state[box] = shown
     if preset is None:
         return
     names = [*LISTS, *NUMBERS, "train", "published_scale", "base_level", "base_model"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Dataframe
+from streamlit.testing.v1.element_tree import Dataframe, Selectbox
 
 from app import services, tasks
 from tests.launch import ROOT
@@ -35,6 +35,12 @@ def visit(page: str, /, **parameters: str | list[str]) -> AppTest:
     at.switch_page(f"pages/{page}.py").run()
     assert not at.exception
     return at
+
+
+def labeled_box(at: AppTest, label: str) -> Selectbox:
+    """The select box under a label."""
+    (box,) = (box for box in at.selectbox if box.label == label)
+    return box
 
 
 def texts_of(message) -> Iterator[str]:

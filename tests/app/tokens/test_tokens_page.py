@@ -11,7 +11,7 @@ import pytest
 
 from app import selectors, services, tasks
 from app.tokens import token_notices
-from tests.app.app_pages import shown, start_anew, visit
+from tests.app.app_pages import labeled_box, shown, start_anew, visit
 from tests.app.scores import sample, score_set
 from tests.stored_run import write_run
 from tests.waiting import wait_until
@@ -144,12 +144,12 @@ def test_a_folded_panel_needs_no_model():
 @pytest.mark.slow
 def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
     app = visit("tokens")
-    assert app.selectbox(key="importance_from").value == ""
+    assert labeled_box(app, "Importance from").value == ""
     known = set(selectors.files())
     next(button for button in app.button if button.label == "Fit selector").click().run()
     assert not app.exception
     (name,) = set(selectors.files()) - known
-    assert app.selectbox(key="importance_from").value == name
+    assert labeled_box(app, "Importance from").value == name
     learned = replace(shipped, selector=selectors.find(name))
     sent = data(app)
     assert sent["setKey"] == learned.hash
@@ -158,7 +158,7 @@ def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
     assert app.query_params["selector"] == name
     assert "threshold" not in app.query_params
     assert "Importance comes from a selector fitted on `demo authors:forget10 (72 samples)`." in said(app)
-    app.selectbox(key="importance_from").set_value("").run()
+    labeled_box(app, "Importance from").set_value("").run()
     assert data(app)["setKey"] == shipped.hash
     assert "selector" not in app.query_params
     linked = visit("tokens", selector=name, threshold="0.5")

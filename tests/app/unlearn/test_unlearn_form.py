@@ -15,7 +15,7 @@ from app.unlearn import run_view
 from app.unlearn.run_plan import Plan
 from app.unlearn.run_view import weights_text
 from app.unlearn.unlearn_form import OWN
-from tests.app.app_pages import shown
+from tests.app.app_pages import labeled_box, shown
 from tests.app.unlearn.form import buttons, press, runs, wait_for_all, wait_for_checks
 from tests.runs.new_runs import new_spec
 from tests.stored_run import HOSTILE, write_run
@@ -302,17 +302,28 @@ def test_a_link_brings_the_form_back(open_page):
 @pytest.mark.slow
 def test_a_preset_fills_the_form_and_a_change_makes_it_ones_own(open_page):
     at = open_page("unlearn", steps="7")
-    assert at.selectbox(key="preset").value == OWN
-    at.selectbox(key="preset").set_value("npo, recommended").run()
+    assert labeled_box(at, "Preset").value == OWN
+    labeled_box(at, "Preset").set_value("npo, recommended").run()
     assert at.text_input(key="steps").value == ""
     for name, preset in RUN_PRESETS.items():
-        at.selectbox(key="preset").set_value(name).run()
+        labeled_box(at, "Preset").set_value(name).run()
         assert not at.exception
-        assert at.selectbox(key="preset").value == name
+        assert labeled_box(at, "Preset").value == name
         assert at.multiselect(key="objective").value in ([preset.settings["objective"]], [])
         assert "Start" in buttons(at)
     at.text_input(key="steps").set_value("3").run()
-    assert at.selectbox(key="preset").value == OWN
+    assert labeled_box(at, "Preset").value == OWN
+
+
+@pytest.mark.slow
+def test_a_browser_that_still_shows_the_last_preset_has_chosen_none(open_page):
+    at = open_page("unlearn", objective="npo")
+    last = labeled_box(at, "Preset").id
+    at.text_input(key="steps").set_value("3").run()
+    assert labeled_box(at, "Preset").id != last
+    labeled_box(at, "Preset").set_value("npo, recommended").run()
+    labeled_box(at, "Preset").set_value(OWN).run()
+    assert labeled_box(at, "Preset").value == "npo, recommended"  # choosing it changes nothing
 
 
 def test_the_command_lines_say_exactly_what_is_started(home, demo_scores, tmp_path):
