@@ -20,7 +20,6 @@ def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None
         scores: The score set as stored, before settings and overrides.
         settings: The committed settings.
     """
-
     files = ["", *selectors.files()]
     box = f"{KEY} {settings.selector}"  # a browser that still shows the last selector has chosen nothing
 
