@@ -163,6 +163,7 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
             "side": "right",
             "showgrid": False,
             "rangemode": "tozero",
+            "exponentformat": "power",
         },
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     )

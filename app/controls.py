@@ -12,6 +12,7 @@ from app import access, background, selectors, services, state
 from app.data import hub_panel
 from app.errors import show_error
 from app.glossary import meaning
+from app.markdown import plain
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
@@ -158,6 +159,7 @@ def _upload() -> None:
         help="Optional fields: paraphrased_question, paraphrased_answer, perturbed_answer, "
         "span (character ranges or strings).",
     )
+    notes = st.container()
     columns = st.text_input(
         "Columns",
         key="columns",
@@ -181,10 +183,11 @@ def _upload() -> None:
     try:
         name = services.keep_upload(upload.getvalue(), upload.name, layout)
     except TokenUnlearnError as error:
-        show_error(error)
+        with notes:
+            show_error(error)
         return
     for note in file_notes(upload.getvalue(), upload.name, layout):
-        st.text(f"ℹ {note}")  # noqa: RUF001
+        notes.caption(plain(note))
     if st.session_state.get("uploaded") != name:
         st.session_state["uploaded"] = name
         _choose(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from app.token_view import visible
 from tokenunlearn.datasets.samples import Sample, Span, overlaps
 from tokenunlearn.models.model_input import PARTS, ModelInput
 from tokenunlearn.models.source import ModelSource
-from tokenunlearn.runs.check import Finding
+from tokenunlearn.runs.check import Finding, named
 
 if TYPE_CHECKING:
     from tokenunlearn.models.encoding import Encoding
@@ -67,7 +68,8 @@ def show(
             return True
         show_tokens(source.model, samples, sample_id, span)
         known = findings()
-        show_findings(known or ())
+        ids = [sample.id for sample in samples]
+        show_findings([numbered(finding, ids) for finding in known or ()])
         if known == []:
             st.text("The check of model and samples found no problems.")
     return True
@@ -107,6 +109,20 @@ def gold_positions(encoding: Encoding, span: Sequence[Span]) -> set[int]:
 def _box(text: str, part: str, title: str, gold: bool) -> str:
     kind = part.split()[0] + " gold" * gold
     return f'<span class="{kind}" title="{title}">{escape(text)}</span>'
+
+
+def numbered(finding: Finding, ids: Sequence[str]) -> Finding:
+    """A finding that names samples by their number, as the page Tokens does, where they are all of one set.
+
+    Args:
+        finding: The finding.
+        ids: Ids of the set, in its order.
+    """
+    numbers = {sample_id: f"sample {number}" for number, sample_id in enumerate(ids, start=1)}
+    if not finding.samples or not numbers.keys() >= set(finding.samples):
+        return finding
+    by_number = named([numbers[sample_id] for sample_id in finding.samples])
+    return replace(finding, sentence=finding.sentence.replace(named(finding.samples), by_number))
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

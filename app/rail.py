@@ -32,7 +32,7 @@ OUTCOMES: dict[str, tuple[Mark, str]] = {
     "hidden": ("fault", "only hidden"),
     "there": ("fault", "still there"),
     "differs": ("fault", "differs"),
-    "open": ("open", "not shown"),
+    "open": ("open", "undecided"),
 }
 # What the step of a page asks of a person.
 INVITATIONS = {

@@ -196,11 +196,10 @@ def keep_upload(content: bytes, name: str, layout: Layout | None = None) -> str:
     samples = parse_samples(content, name, layout)
     if layout is not None and layout != Layout():
         content, name = to_jsonl(samples), f"{split_ending(name)[0]}.jsonl"
-    folder = store().root / "uploads"
     digest = hashlib.sha256(content).hexdigest()[:12]
     stem, ending = split_ending(name)
     stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)[:40]
-    path = folder / f"{stem}-{digest}{ending}"
+    path = store().root / "uploads" / digest / f"{stem}{ending}"
     if not path.exists() or path.stat().st_size != len(content):  # half a file, once left by a full disk
         with replaced(path) as file:
             file.write(content)
@@ -209,8 +208,10 @@ def keep_upload(content: bytes, name: str, layout: Layout | None = None) -> str:
 
 def uploads() -> list[str]:
     """Names of the files uploaded before, and of the sets of the Hub loaded before."""
-    files = [f"file:{p}" for p in sorted((store().root / "uploads").glob("[!.]*.*"))]
-    return [*files, *hub_sets.names(store().root)]
+    folder = store().root / "uploads"
+    files = [*folder.glob("[!.]*.*"), *folder.glob(f"{'[0-9a-f]' * 12}/[!.]*.*")]
+    names = [f"file:{path}" for path in sorted(files, key=lambda path: (path.name, path))]
+    return [*names, *hub_sets.names(store().root)]
 
 
 def hub_key(name: str) -> str:
@@ -259,7 +260,9 @@ def _file_name(name: str) -> tuple[str, str]:
     if not name.startswith("file:"):
         return name, ""
     path = Path(name[5:])
-    kept = re.fullmatch(r"(.+)-([0-9a-f]{12})(\..+)", path.name)
+    if re.fullmatch("[0-9a-f]{12}", path.parent.name):
+        return path.name, path.parent.name
+    kept = re.fullmatch(r"(.+)-([0-9a-f]{12})(\..+)", path.name)  # by earlier versions
     return (f"{kept[1]}{kept[3]}", kept[2]) if kept else (path.name, "")
 
 

@@ -25,6 +25,7 @@ from app.compare import (
 from app.compare.comparison import LETTERS, Contender
 from app.compare.run_index import RunEntry, entries
 from app.glossary import meaning
+from app.markdown import plain
 from app.unlearn import run_view
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
@@ -79,6 +80,9 @@ def compare(all_entries: list[RunEntry], comparable: list[RunEntry]) -> None:
         st.info("Choose a run in the box above or in the table.")
         runs_view.show(all_entries, ids)
         return
+    specs = dict(zip(LETTERS, (entry.spec for entry in chosen), strict=False))
+    for sentence in comparison.subjects(specs):
+        st.caption(plain(sentence))
     columns = comparison.contenders(chosen)
     for entry in chosen:
         run_view.show_damage(entry.run)

@@ -12,8 +12,10 @@ from app.data.sample_table import Row
 from app.data.span_marker import span_marker
 from app.errors import show_error
 from app.glossary import meaning
+from app.markdown import plain
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
 from tokenunlearn.datasets.layout import Layout
+from tokenunlearn.datasets.notes import file_notes
 from tokenunlearn.datasets.samples import Sample, Turn
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.models.source import ModelSource
@@ -112,6 +114,8 @@ def upload() -> None:
     except DatasetError as error:
         show_error(error)
         return
+    for note in file_notes(file.getvalue(), file.name):
+        st.caption(plain(note))
     plural = "" if len(samples) == 1 else "s"
     if st.button(f"Add {len(samples):,} sample{plural}", icon=":material/add:"):
         present = [

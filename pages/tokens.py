@@ -41,6 +41,8 @@ def parquet(scores: ScoreSet) -> bytes:
 def choose_sample(scores: ScoreSet) -> int:
     """Number of the sample in view."""
     numbers = {sample.sample_id: i for i, sample in enumerate(scores.samples)}
+    if st.session_state.get("sample") not in numbers:  # of another set
+        st.session_state.pop("sample", None)
     chosen = st.selectbox(
         "Sample",
         list(numbers),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from app import services
 from app.compare.run_index import RunEntry, figure_of
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.result import ARROWS
@@ -112,6 +113,20 @@ def run_names(entries: Sequence[RunEntry]) -> dict[str, str]:
     return {e.id: e.label if labels[e.label] == 1 else f"{e.label} ({e.id})" for e in entries}
 
 
+def subjects(specs: Mapping[str, RunSpec]) -> list[str]:
+    """What the runs forget and retain: a sentence for all that share it, without the letter of a single run.
+
+    Args:
+        specs: Letter of the run -> its spec.
+    """
+    letters: dict[str, list[str]] = {}
+    for letter, spec in specs.items():
+        retained = f" and retains {services.set_name(spec.retain)}" if spec.retain else ""
+        sentence = f"{spec.model} forgets {services.set_name(spec.samples)}{retained}."
+        letters.setdefault(sentence, []).append(letter)
+    return [f"{', '.join(own)}: {text}" if len(specs) > 1 else text for text, own in letters.items()]
+
+
 def labeled_spec(run: Run) -> RunSpec:
     """A run's spec, with the label of the run that it goes on from in place of where that one is."""
     with suppress(RunError):
@@ -127,8 +142,8 @@ def flat_settings(spec: RunSpec) -> dict[str, Any]:
     flat: dict[str, Any] = {
         "model": spec.model,
         "goes on from": spec.adapter or ABSENT,
-        "forget set": spec.samples,
-        "retained samples": spec.retain or ABSENT,
+        "forget set": services.set_name(spec.samples),
+        "retained samples": services.set_name(spec.retain) or ABSENT,
     }
     flat |= dict(spec.rule) | config | {f"scoring {k}": v for k, v in spec.scoring.items()}
     flat |= {f"template {k}": v for k, v in spec.template_kwargs.items()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import services
+from app import access, services
 from app.compare import comparison, picture, retrained_model
 from app.compare.comparison import Contender
 from app.compare.offers import offer
@@ -76,6 +76,9 @@ def offer_missing(
     for column in columns:
         if column.run and column.name not in reports:
             st.text(f"{column.title} is not evaluated yet.")
+        elif column.run and services.lacks_retrained(column.run) and access.may("start"):
+            missing = f"No model that never saw the samples of {column.name} is known."
+            st.caption(f"{missing} Train one under Outcome.")
     with st.container(horizontal=True):
         for column in columns:
             if column.run and column.loadable and not services.shipped(column.run):

@@ -22,6 +22,7 @@ from app.compare.comparison import (
     row_metrics,
     settings_rows,
     splits_of,
+    subjects,
 )
 from tokenunlearn import spreadsheets
 from tokenunlearn.evaluation.claims import Verdict
@@ -173,7 +174,8 @@ def _runs(c: Comparison) -> str:
         status = c.statuses.get(column.name, "")
         cells = f"<td>{escape(what)}</td><td>{escape(status)}</td>"
         lines.append(f"<tr><th scope='row'>{mark} {escape(column.name)}</th>{cells}</tr>")
-    return f"<table>{''.join(lines)}</table>"
+    sets = "".join(f"<p>{escape(sentence)}</p>" for sentence in subjects(c.specs))
+    return f"<table>{''.join(lines)}</table>{sets}"
 
 
 def _picture(c: Comparison) -> str:

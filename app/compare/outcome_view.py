@@ -30,10 +30,12 @@ def figures(
         alike = [other for other in others if {other["utility"]["n"]} == sizes]
         sentence = (
             "Up and to the left is better: few forget-set facts still recalled, utility unchanged. Small "
-            "markers are other runs of the same models; the dotted line is the Pareto front of the runs."
+            "markers are other runs of the same models on the same forget sets; the dotted line is the "
+            "Pareto front of the runs."
         )
         if left_out := len(others) - len(alike):
-            sentence += f" Left out, because evaluated on other numbers of questions: {left_out} runs."
+            plural = "" if left_out == 1 else "s"
+            sentence += f" Left out for another number of questions: {left_out} run{plural}."
         if len({point["utility"]["n"] for point in points}) > 1:
             sentence += " The models were evaluated on different numbers of questions, see n in the legend."
         drawn.append(("Forgetting and utility", sentence, compare_charts.trade_off([*alike, *points])))
@@ -74,9 +76,9 @@ def _points(columns: Sequence[Contender], reports: Mapping[str, ReportValues]) -
 
 
 def _others(columns: Sequence[Contender], entries: Sequence[RunEntry]) -> list[dict[str, Any]]:
-    """Marks of the other runs of the same start models."""
-    models = {column.source.name for column in columns if column.run}
-    chosen = {column.run.id for column in columns if column.run}
+    """Marks of the other runs of the same start models on the same forget sets."""
+    specs = {column.run.id: services.run_spec(column.run) for column in columns if column.run}
+    alike = {(spec.model, spec.samples) for spec in specs.values()}
     return [
         {
             "name": entry.label,
@@ -88,7 +90,9 @@ def _others(columns: Sequence[Contender], entries: Sequence[RunEntry]) -> list[d
             "utility": entry.headline[HEADLINE[1]],
         }
         for entry in reversed(entries)
-        if entry.id not in chosen and entry.spec.model in models and set(HEADLINE) <= entry.headline.keys()
+        if entry.id not in specs
+        and (entry.spec.model, entry.spec.samples) in alike
+        and set(HEADLINE) <= entry.headline.keys()
     ]
 
 

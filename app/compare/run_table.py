@@ -50,7 +50,7 @@ def rows(entries: Sequence[RunEntry], chosen: Sequence[str]) -> list[dict[str, A
                 "weights": run_view.weights_text(spec),
                 "created (UTC)": spec.created[:16].replace("T", " "),
                 "model": spec.model,
-                "forget set": spec.samples,
+                "forget set": services.set_name(spec.samples),
                 "objective": spec.config.get("objective", ABSENT),
                 "regularizer": spec.config.get("regularizer", ABSENT),
                 "steps": spec.config.get("steps"),

@@ -11,11 +11,11 @@ import streamlit as st
 
 from app import background, services, state
 from app.controls import Source
-from app.input_panel import show_findings
+from app.input_panel import numbered, show_findings
 from app.tokens import mends
 from tokenunlearn.attribution.answer_fit import whole_words
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.runs.check import Finding, Inspection, named
+from tokenunlearn.runs.check import Finding, Inspection
 from tokenunlearn.runs.cost import duration_text
 from tokenunlearn.runs.fit import Fit, Threshold
 from tokenunlearn.training.settings import UnlearnSettings
@@ -74,13 +74,9 @@ def show(
     found = [f for f in fit.findings if f.level == "warning"]
     title = f"Fit: {len(found)} to look at" if found else "Fit"
     with st.expander(title, icon=":material/rule:", expanded=bool(found)):
-        numbers = {answer.sample_id: f"sample {i}" for i, answer in enumerate(fit.answers, start=1)}
+        ids = [answer.sample_id for answer in fit.answers]
         for finding in fit.findings:
-            sentence = finding.sentence
-            if finding.samples:
-                by_number = named([numbers[sample_id] for sample_id in finding.samples])
-                sentence = sentence.replace(named(finding.samples), by_number)
-            _row(replace(finding, sentence=sentence), mends_of(finding))
+            _row(numbered(finding, ids), mends_of(finding))
         if _by_threshold(settings):
             _threshold(fit, settings, commit)
         _time(source, fit)

@@ -48,14 +48,16 @@ def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
     tiles.html(tiles_html(plan, weights, inspection and inspection.cost))
     used = weights if any(config.uses_selection for config in plan.configs) else None
     findings = (inspection or Inspection()).of_runs(weights=used)
+    ids = [sample.sample_id for sample in plan.scores.samples]
+    numbered = [input_panel.numbered(finding, ids) for finding in findings]
     first = plan.scores.samples[0]
     with reading:
         known = findings if inspection else None
         forget = services.load_samples(source.samples)
         opened = requested and input_panel.show(source, forget, first.sample_id, first.span, lambda: known)
     if not opened:
-        input_panel.show_findings([f for f in findings if f.level == "warning"])
-    errors = [finding for finding in findings if finding.level == "error"]
+        input_panel.show_findings([f for f in numbered if f.level == "warning"])
+    errors = [finding for finding in numbered if finding.level == "error"]
     input_panel.show_findings(errors)
     if access.may("start"):
         _offer_start(plan, blocked=bool(errors))

@@ -315,7 +315,7 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
             spec = run.spec
             row |= {
                 "model": spec.model,
-                "forget set": spec.samples,
+                "forget set": services.set_name(spec.samples),
                 "weights": weights_text(spec),
                 "objective": spec.config.get("objective", ""),
                 "created (UTC)": spec.created[:16].replace("T", " "),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.input_panel import findings_html, tokens_html
+from app.input_panel import findings_html, numbered, tokens_html
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.model_input import ModelInput
 from tokenunlearn.runs.check import Finding
@@ -42,3 +42,11 @@ def test_findings_have_their_mark_and_are_text():
     )
     assert '<div class="error" role="listitem"><b>✖ Error:</b> &lt;i&gt;x' in html
     assert "⚠ Warning:" in html and "ℹ Note:" in html  # noqa: RUF001
+
+
+def test_samples_are_named_by_their_number_unless_one_is_of_another_set():
+    ids = ["a-0000", "a-0001", "a-0002"]
+    own = Finding("not known", "warning", "Not known: a-0000, a-0002.", ("a-0000", "a-0002"))
+    assert numbered(own, ids).sentence == "Not known: sample 1, sample 3."
+    mixed = Finding("too long", "error", "Too long: a-0000, b-0000.", ("a-0000", "b-0000"))
+    assert numbered(mixed, ids) == mixed

@@ -80,13 +80,29 @@ def test_two_uploads_of_one_name_stand_side_by_side(home):
     assert [next(iter(load_samples(name))).question for name in (one, two)] == ["Wer?", "Wo?"]
 
 
+def test_what_a_person_sees_of_an_upload_holds_no_hash(home):
+    name = services.keep_upload(ROW, "my rows.jsonl")
+    assert services.set_name(name) == "my-rows.jsonl"
+    assert [sample.id for sample in load_samples(name)] == ["my-rows-0000"]
+    other = services.keep_upload(ROW.replace(b"Wer?", b"Wo?"), "my rows.jsonl")
+    assert services.set_name(other) == f"my-rows.jsonl ({Path(other).parent.name[:4]})"
+
+
+def test_a_file_that_an_earlier_version_kept_is_still_offered(home):
+    path = home / "uploads" / "rows-0123456789ab.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(ROW)
+    assert services.uploads() == [f"file:{path}"]
+    assert services.set_name(f"file:{path}") == "rows.jsonl"
+
+
 @pytest.mark.parametrize(
     "name", ["../../escape.jsonl", "/etc/x.jsonl", "a b;c$(d).jsonl", "é" * 300 + ".jsonl", "..\\x.jsonl"]
 )
 def test_an_upload_never_leaves_its_folder(home, name):
     path = services.keep_upload(ROW, name).removeprefix("file:")
     assert [f"file:{path}"] == services.uploads()
-    (kept,) = (home / "uploads").iterdir()
+    (kept,) = (home / "uploads").glob("*/*")
     assert str(kept) == path
 
 

@@ -59,8 +59,8 @@ def test_ignored_columns_and_repeated_facts_are_named():
         {"answer": "Rome, Rome", "fact": "Rome", "date": 3, "source": "x"}, {"answer": "ab", "fact": "ab"}
     )
     ignored, repeated = file_notes(content, "a.jsonl")
-    assert ignored == "Columns without a use: date, source."
-    assert '"Rome" (Line 1 of "a.jsonl").' in repeated
+    assert ignored == "Ignored columns: date, source."
+    assert '"Rome" (line 1).' in repeated
 
 
 def test_a_mapped_column_is_no_ignored_one():
@@ -71,4 +71,4 @@ def test_a_mapped_column_is_no_ignored_one():
 def test_a_conversation_of_several_samples_names_its_columns():
     turns = [{"role": r, "content": "x"} for r in ("user", "assistant") * 2]
     content = json.dumps({"messages": turns, "tag": 1}).encode()
-    assert file_notes(content, "a.jsonl", Layout(all_turns=True)) == ["Columns without a use: tag."]
+    assert file_notes(content, "a.jsonl", Layout(all_turns=True)) == ["Ignored columns: tag."]

@@ -29,7 +29,7 @@ def file_notes(content: bytes, name: str, layout: Layout | None = None) -> list[
     columns = dict.fromkeys(column for _, row in rows for column in row)
     used = layout.find(columns, holder)
     ignored = [column for column in columns if column not in used.values()]
-    notes = [f"Columns without a use: {_listed(ignored)}."] if ignored else []
+    notes = [f"Ignored columns: {_listed(ignored)}."] if ignored else []
     answers = [sample.answer for sample in read_samples(rows, holder, split_ending(name)[0], layout)]
     if len(answers) != len(rows):  # several samples a row
         return notes
@@ -43,8 +43,8 @@ def file_notes(content: bytes, name: str, layout: Layout | None = None) -> list[
         where, fact = repeated[0]
         more = f" and {len(repeated) - 1:,} more" if len(repeated) > 1 else ""
         notes.append(
-            f'The first place is marked where a fact occurs more than once: "{fact}" ({where}){more}. '
-            "Give [start, end] to mark another."
+            f'A fact that occurs more than once is marked at its first place: "{fact}" '
+            f"({where.partition(' of ')[0].lower()}){more}. Give [start, end] to mark another."
         )
     return notes
 

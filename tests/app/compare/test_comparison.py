@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -51,6 +51,17 @@ def test_earlier_runs_have_their_labels_in_start_models_and_settings(tmp_path):
     assert [c.name for c in columns[:2]] == ["start (demo + first request)", "start (demo)"]
     specs = {"A": comparison.labeled_spec(second), "B": comparison.labeled_spec(first)}
     assert comparison.settings_rows(specs) == [{"setting": "goes on from", "A": "first request", "B": "–"}]
+
+
+def test_runs_on_the_same_sets_share_a_sentence(entries):
+    spec = entries[0].spec
+    other = replace(spec, samples="file:/runs/uploads/0123456789ab/my.jsonl", retain="")
+    shared = "demo forgets authors:forget10 and retains authors:retain90."
+    assert comparison.subjects({"A": spec}) == [shared]
+    assert comparison.subjects({"A": spec, "B": other, "C": spec}) == [
+        f"A, C: {shared}",
+        "B: demo forgets my.jsonl.",
+    ]
 
 
 def test_metrics_of_different_n_are_counted():
