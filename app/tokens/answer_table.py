@@ -8,6 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from app.markdown import plain
 from app.tokens.sample_notes import SampleNote
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.runs.fit import Fit
@@ -74,7 +75,7 @@ def show(scores: ScoreSet, fit: Fit, notes: Mapping[str, SampleNote]) -> None:
             open_sample(scores, int(shown["no."].iloc[rows[0]]) - 1)
 
     if shown.empty:
-        st.info(f"No sample has all the words {search}.")
+        st.info(f"No sample has all the words {plain(search)}.")
         return
     st.dataframe(
         shown,
@@ -89,7 +90,7 @@ def show(scores: ScoreSet, fit: Fit, notes: Mapping[str, SampleNote]) -> None:
     known = sum(answer.known for answer in fit.answers)
     st.caption(
         f"{len(shown):,} of {len(scores):,} samples; the model knows {known:,}. Click a column to sort, "
-        "select a row to open its sample."
+        "select a row to open its sample above."
     )
 
 

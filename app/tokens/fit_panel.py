@@ -76,7 +76,8 @@ def show(
     with st.expander(title, icon=":material/rule:", expanded=bool(found)):
         ids = [answer.sample_id for answer in fit.answers]
         for finding in fit.findings:
-            _row(numbered(finding, ids), mends_of(finding))
+            shown = _chosen(finding, fit) if finding.name == "retained set" else numbered(finding, ids)
+            _row(shown, mends_of(finding))
         if _by_threshold(settings):
             _threshold(fit, settings, commit)
         _time(source, fit)
@@ -87,6 +88,16 @@ def _row(finding: Finding, buttons: Sequence[Mend]) -> None:
         show_findings([finding])
         for label, action, arguments in buttons:
             st.button(label, on_click=action, args=arguments, key=f"mend-{label}")
+
+
+def _chosen(finding: Finding, fit: Fit) -> Finding:
+    """The finding on the retained set, with the set that is chosen where it is another one."""
+    name = st.session_state.get("retain", fit.retained.name)
+    if name == fit.retained.name:
+        return finding
+    chosen = services.set_name(name) or "none"
+    sentence = f"Retained set: {chosen}. Suggested: {fit.retained.name}. {fit.retained.reason}"
+    return replace(finding, sentence=sentence)
 
 
 def _by_threshold(settings: state.TokenSettings) -> bool:

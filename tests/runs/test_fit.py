@@ -41,7 +41,7 @@ def sentences(own) -> str:
 def test_unknown_answers_and_missed_facts_are_told_apart():
     own = fit(SCORES, HardSelection(threshold=0.7))
     assert (own.unknown, own.unreached, own.half_reached) == (("unknown",), ("unreached",), ())
-    assert "does not know 1 of 3 answers (unknown): their facts cost it 7.0 to 7.0" in sentences(own)
+    assert "1 of 3 answers (unknown): its facts cost the model 7.0 nats a token" in sentences(own)
     assert "1 of 2 known facts has no selected token (unreached)" in sentences(own)
     assert own.covering.value <= own.reaching.value < 0.7
     assert fit(SCORES, HardSelection(threshold=own.reaching.value)).unreached == ()

@@ -156,8 +156,10 @@ def _unknown(fit: Fit) -> str:
     by_fact = [a for a in fit.answers if not a.known and a.fact_nll is not None]
     values = [a.nll if a.fact_nll is None else a.fact_nll for a in fit.answers if not a.known]
     what, limit = ("facts", UNKNOWN_FACT_NLL) if by_fact else ("tokens", UNKNOWN_NLL)
+    ends = dict.fromkeys(f"{value:.1f}" for value in (min(values), max(values)))
+    its, it = ("its", "it") if len(fit.unknown) == 1 else ("their", "them")
     return (
         f"The model does not know {len(fit.unknown):,} of {len(fit.answers):,} answers "
-        f"({named(fit.unknown)}): their {what} cost it {min(values):.1f} to {max(values):.1f} nats a token "
-        f"(limit: {limit:g}), so there is nothing to forget in them."
+        f"({named(fit.unknown)}): {its} {what} cost the model {' to '.join(ends)} nats a token "
+        f"(limit: {limit:g}), so there is nothing to forget in {it}."
     )
