@@ -22,8 +22,9 @@ from tokenunlearn.commands.app import LOCAL, SHORTEST_TOKEN, TOKENS
 from tokenunlearn.errors import AccessError
 
 Role = Literal["runner", "viewer"]
-# ask: answers and tokens of models at hand; open: models and files by name; save: sets, selectors.
-Action = Literal["ask", "start", "cancel", "delete", "rename", "upload", "save", "open"]
+# ask: answers and tokens of models at hand; open: models and files by name; save: sets, selectors; push: to
+# the Hub, with the token of the machine.
+Action = Literal["ask", "start", "cancel", "delete", "rename", "upload", "save", "open", "push"]
 
 MAY: dict[Role, frozenset[str]] = {"runner": frozenset(get_args(Action)), "viewer": frozenset({"ask"})}
 ACCOUNTS: dict[Role, str] = {"runner": "TOKENUNLEARN_RUNNERS", "viewer": "TOKENUNLEARN_VIEWERS"}

@@ -16,8 +16,10 @@ from tokenunlearn.errors import Cancelled, TokenUnlearnError
 BEAT = 0.5  # seconds between two looks at a task
 
 
-def wait_for(key: str, draw: Callable[[], None] = lambda: None, beat: float = BEAT) -> None:
+def wait_for(key: str, draw: Callable[[], None] = lambda: None, beat: float = BEAT) -> Any:
     """Show the progress of the task of a key, if there is one, until it ends; then run the page again.
+
+    Its result, once there is one; else None, and where it failed its error is shown.
 
     Args:
         key: The task's key.
@@ -27,10 +29,9 @@ def wait_for(key: str, draw: Callable[[], None] = lambda: None, beat: float = BE
     task = tasks.known().get(key)
     if task is not None and task.running:
         st.fragment(_poll, run_every=beat)(task, draw)
-        return
+        return None
     draw()
-    if task is not None:
-        _outcome(task)
+    return None if task is None else _outcome(task)
 
 
 def result(task: tasks.Task) -> Any:
@@ -80,7 +81,7 @@ def _poll(task: tasks.Task, draw: Callable[[], None] = lambda: None) -> None:
                 "Cancel",
                 key=f"cancel-{task.key}",
                 icon=":material/cancel:",
-                disabled=task.cancelled,
+                disabled=task.cancelled or task.final,
                 on_click=tasks.cancel,
                 args=(task,),
                 help="A model that is being loaded, or a file that is being written, is finished first.",

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -410,6 +411,38 @@ def export_model(run: Run) -> Callable[[Task], None]:
         export_run(run, export_folder(run), merge=True)
 
     return work
+
+
+def push_key(run: Run) -> str:
+    """Key of the task that pushes the model of a run."""
+    return f"push {run.id}"
+
+
+def push_model(run: Run, repository: str, *, private: bool = True) -> Task:
+    """Push the whole model of a run to a repository of the Hub; the result is the address of the commit.
+
+    The worker writes the model; the upload waits for nobody and keeps nobody waiting. The token is the one
+    that huggingface_hub finds on this machine.
+
+    Raises:
+        AccessError: If the visitor may not do this.
+        RunError: If the repository's id is not valid.
+    """
+    from tokenunlearn.runs.export import check_repository, export_run, hub_client, upload
+
+    def work(task: Task) -> str:
+        client = hub_client()
+        with TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "model"
+            export = partial(export_run, run, folder, merge=True, address=repository)
+            tasks.on_worker(task, "writing the model", export)
+            task.phase, task.final = "uploading", True
+            return upload(client, folder, repository, private=private)
+
+    access.require("push")
+    check_repository(repository)
+    label = f"Pushing {run.label} to {repository}"
+    return tasks.start(push_key(run), label, work, "push", aside=True)
 
 
 def _evaluate(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -18,6 +18,9 @@ from tokenunlearn.runs.launch import RunProcess, end_process, launch
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.worker import Worker
 
+T = TypeVar("T")
+
+POLL = 0.1  # seconds between two looks at work that the worker does for a task aside
 DEMO_TASKS = 8  # tasks that may wait at once in the demo
 
 
@@ -32,6 +35,8 @@ class Task:
         done: Units done.
         total: Units in all; 0 while unknown.
         cancelled: Whether someone asked it to stop.
+        phase: What it does where it has no units, or "".
+        final: Whether it can no longer be cancelled.
     """
 
     key: str
@@ -40,6 +45,8 @@ class Task:
     done: int = 0
     total: int = 0
     cancelled: bool = False
+    phase: str = ""
+    final: bool = False
     started: float = field(default_factory=time.monotonic)
 
     def progress(self, done: int, total: int) -> None:
@@ -54,6 +61,8 @@ class Task:
 
     def cancel(self) -> None:
         """End it: at once while it waits for the device, else at its next unit of progress."""
+        if self.final:
+            return
         self.cancelled = True
         if self.future is not None:
             self.future.cancel()
@@ -63,6 +72,8 @@ class Task:
         """What it is, and how far it is or what it waits for."""
         if self.cancelled:
             return f"{self.label}: stopping"
+        if self.phase:
+            return f"{self.label}: {self.phase}"
         if self.total:
             return f"{self.label}: {self.done:,} of {self.total:,}"
         if self.future is None or self.future.running():
@@ -89,8 +100,17 @@ def known() -> dict[str, Task]:
     return {}
 
 
-def start(key: str, label: str, work: Callable[[Task], Any], action: access.Action = "start") -> Task:
+def start(
+    key: str, label: str, work: Callable[[Task], Any], action: access.Action = "start", *, aside: bool = False
+) -> Task:
     """Hand work to the worker unless the same key is running already.
+
+    Args:
+        key: What it is found by.
+        label: What it is.
+        work: What to do; its result is the task's.
+        action: What the visitor must be allowed to do.
+        aside: Do it in a thread of its own: it waits for the network, not for the device.
 
     Raises:
         AccessError: If the visitor may not do this.
@@ -102,9 +122,44 @@ def start(key: str, label: str, work: Callable[[Task], Any], action: access.Acti
     if access.is_demo() and sum(task.running for task in known().values()) >= DEMO_TASKS:
         raise AccessError("The demo is busy; try again in a minute.")
     task = Task(key, label)
-    task.future = worker().ask(lambda: work(task), lambda: task.text)
+    if aside:
+        task.future = _in_thread(lambda: work(task))
+    else:
+        task.future = worker().ask(lambda: work(task), lambda: task.text)
     known()[key] = task
     return task
+
+
+def _in_thread(work: Callable[[], T]) -> Future[T]:
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:  # it is the task's, whoever looks at it
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="tokenunlearn-aside", daemon=True).start()
+    return future
+
+
+def on_worker(task: Task, phase: str, work: Callable[[], T]) -> T:
+    """The result of work that a task aside leaves to the worker; cancelled at once while that is busy.
+
+    Raises:
+        Cancelled: If someone asked the task to stop before this work ended.
+    """
+    future = worker().ask(work, lambda: task.text)
+    while not wait([future], POLL).done:
+        waiting = f"waiting for: {worker().doing() or 'the device'}"
+        task.phase = phase if future.running() else waiting
+        if task.cancelled and future.cancel():
+            raise Cancelled
+    result = future.result()
+    if task.cancelled:
+        raise Cancelled
+    return result
 
 
 def started(key: str, label: str, work: Callable[[Task], Any], action: access.Action = "start") -> Task:

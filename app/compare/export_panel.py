@@ -8,13 +8,15 @@ from typing import Any
 
 import streamlit as st
 
-from app import services
+from app import access, background, services, tasks
 from app.compare import compare_answers, comparison, evaluations, export, tokens_view
 from app.compare.comparison import LETTERS, Contender
 from app.compare.offers import offer
 from app.compare.run_index import RunEntry
+from app.errors import show_error
 from app.markdown import code
 from app.unlearn import command_line
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.runs.run import Run
 
@@ -95,9 +97,11 @@ def show(
             key="image",
             bind="query-params",
         )
-        for column in columns:
-            if column.run and column.loadable:
-                _offer_model(column.name, column.run)
+        models = {column.name: column.run for column in columns if column.run and column.loadable}
+        for name, run in models.items():
+            _offer_model(name, run)
+        if models and access.may("push"):
+            _offer_push(models)
         for letter, entry in zip(LETTERS, chosen, strict=False):
             st.caption(f"Reproduce {letter} on the command line")
             st.code(
@@ -120,3 +124,43 @@ def _offer_model(name: str, run: Run) -> None:
             icon=":material/deployed_code:",
             text=f"Merged weights, tokenizer and model card, into {code(str(folder))}",
         )
+
+
+def _offer_push(models: Mapping[str, Run]) -> None:
+    """Push the whole model of one of the runs to the Hub, and say where it is.
+
+    Args:
+        models: Letter of a run -> run, those whose weights are stored.
+    """
+    st.caption("Push a model to the Hugging Face Hub")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = next(iter(models))
+        if len(models) > 1:
+            name = st.selectbox("Model", list(models), key="push_model", width=110) or name
+        repository = st.text_input(
+            "Repository", key="push_repository", placeholder="owner/name", max_chars=100, width=320
+        ).strip()
+        pressed = st.button(
+            f"Push model of {name}",
+            key="push",
+            icon=":material/cloud_upload:",
+            help="Merged weights, tokenizer and model card. Cancel stops it until the upload has begun.",
+        )
+    public = st.toggle(
+        "Public", key="push_public", help="Everybody can download the model. Otherwise it is private."
+    )
+    st.caption(
+        "The Hub token is the one that this machine has, from HF_TOKEN or hf auth login. It is never shown, "
+        "logged or stored by this app."
+    )
+    if pressed:
+        ended = tasks.known().get(services.push_key(models[name]))
+        if ended and not ended.running:
+            tasks.forget(ended)
+        try:
+            services.push_model(models[name], repository, private=not public)
+        except TokenUnlearnError as error:
+            show_error(error)
+    for letter, run in models.items():
+        if address := background.wait_for(services.push_key(run)):
+            st.text(f"✓ Model of {letter} pushed: {address}")

@@ -220,6 +220,7 @@ DENIED = {
     "upload": lambda run: services.keep_upload(b'{"question": "a", "answer": "b"}', "a.jsonl"),
     "save": lambda run: services.save_set(tuple(load_samples("authors:forget10"))[:1], "name"),
     "fit a selector": lambda run: selectors.fit(None),
+    "push": lambda run: services.push_model(run, "ada/forgotten"),
     "open a model": lambda run: services.tokenize(ModelSource("some/model"), (), "a"),
     "open scores": lambda run: services.score_path(ModelSource("some/model"), "authors:forget10", {}),
     "ask a model": lambda run: services.ask_models("key", [ModelSource("/tmp")], ["Who?"]),

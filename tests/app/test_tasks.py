@@ -53,3 +53,49 @@ def test_a_task_is_cancelled_at_its_next_unit_and_at_once_while_it_waits(home):
     with pytest.raises(Cancelled):
         running.future.result(timeout=30)
     assert units == [0, 1]
+
+
+def test_work_aside_keeps_nobody_waiting_and_leaves_the_device_to_the_worker(home):
+    gate = threading.Event()
+    busy = tasks.start("busy", "Scoring", lambda task: gate.wait(30))
+    wait_until(lambda: busy.future.running())
+    aside = tasks.start(
+        "aside", "Pushing", lambda task: tasks.on_worker(task, "writing", lambda: "written"), aside=True
+    )
+    wait_until(lambda: aside.phase)
+    assert aside.text == "Pushing: waiting for: Scoring: starting"
+    other = tasks.start("other", "Pushing", lambda task: "uploaded", aside=True)
+    assert other.future.result(timeout=30) == "uploaded" and busy.running
+    gate.set()
+    assert aside.future.result(timeout=30) == "written"
+
+
+def test_work_aside_is_cancelled_at_once_while_the_worker_is_busy(home):
+    gate, ran = threading.Event(), []
+    busy = tasks.start("busy", "Scoring", lambda task: gate.wait(30))
+    wait_until(lambda: busy.future.running())
+    aside = tasks.start(
+        "aside", "Pushing", lambda task: tasks.on_worker(task, "writing", lambda: ran.append(1)), aside=True
+    )
+    aside.cancel()
+    with pytest.raises(Cancelled):
+        aside.future.result(timeout=30)
+    gate.set()
+    busy.future.result(timeout=30)
+    assert ran == []
+
+
+def test_what_can_no_longer_be_cancelled_says_what_it_does_and_ends(home):
+    gate = threading.Event()
+
+    def work(task):
+        task.phase, task.final = "uploading", True
+        gate.wait(30)
+        return "uploaded"
+
+    task = tasks.start("key", "Pushing", work, aside=True)
+    wait_until(lambda: task.final)
+    task.cancel()
+    assert task.text == "Pushing: uploading"
+    gate.set()
+    assert task.future.result(timeout=30) == "uploaded"

@@ -1,9 +1,10 @@
 """A run's model as a folder: what is in it, what it says, what is refused."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.hub import Hub
@@ -243,12 +244,33 @@ def test_nothing_is_made_on_the_hub_for_a_run_that_cannot_be_exported(runs):
     assert hub.private is None
 
 
-@pytest.mark.parametrize("error", [HFValidationError("Repo id must be\nname"), Exception("no\nroute")])
-def test_a_hub_that_refuses_or_is_out_of_reach_is_one_sentence(runs, error):
+def refusal(status: int) -> HfHubHTTPError:
+    return HfHubHTTPError(
+        "Client error", response=SimpleNamespace(status_code=status, headers={}, request=None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (Exception("no\nroute for hf_secret"), "no route for ...$"),
+        (OfflineModeIsEnabled("Cannot reach\nhttps://..."), "the Hub could not be reached.$"),
+        (refusal(401), "the Hub does not accept the token"),
+        (refusal(403), "the token may not write to it"),
+        (refusal(500), "Client error"),
+    ],
+)
+def test_a_hub_that_refuses_or_is_out_of_reach_is_one_sentence_without_the_token(runs, error, text):
     hub = Hub(error=error)
-    text = " ".join(str(error).split())
     with pytest.raises(RunError, match=f'could not be uploaded to "a/b": {text}'):
         push_run(runs[0], "a/b", client=hub.client("hf_secret"))
+
+
+@pytest.mark.parametrize("repository", ["", "name", "a/b/c", "a b/c", "a/..", "a/b\nc", "https://hf.co/a/b"])
+def test_what_is_no_id_of_a_repository_is_refused_before_anything_is_written(runs, repository, monkeypatch):
+    monkeypatch.setattr(export, "export_run", None)
+    with pytest.raises(RunError, match="is not the id of a repository; use OWNER/NAME"):
+        push_run(runs[0], repository, client=Hub().client("hf_secret"))
 
 
 def test_the_token_is_that_of_the_environment_or_of_the_login(monkeypatch, tmp_path):

@@ -159,10 +159,32 @@ def push_run(
         RunError: If there is no such model or no token, the Hub refuses, or the repository is public against
             the wish.
     """
+    check_repository(repository)
     client = client or hub_client()
     with tempfile.TemporaryDirectory() as scratch:
         folder = export_run(run, Path(scratch) / "model", merge=merge, dtype=dtype, address=repository)
-        return _upload(client, folder, repository, private)
+        return upload(client, folder, repository, private=private)
+
+
+def check_repository(repository: str) -> None:
+    """Refuse what is no id of a repository.
+
+    Raises:
+        RunError: If it is not OWNER/NAME.
+    """
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repository)
+        valid = repository.count("/") == 1
+    except HFValidationError:
+        valid = False
+    if not valid:
+        raise RunError(
+            f'"{repository[:100]}" is not the id of a repository; use OWNER/NAME (letters, digits, hyphens, '
+            "underscores and dots)."
+        )
 
 
 def hub_client() -> HfApi:
@@ -181,14 +203,44 @@ def hub_client() -> HfApi:
     return HfApi(token=token)
 
 
-def _upload(client: HfApi, folder: Path, repository: str, private: bool) -> str:
+def upload(client: HfApi, folder: Path, repository: str, *, private: bool = True) -> str:
+    """Upload a folder to a model repository, which is made if it is not there.
+
+    Args:
+        client: Of the Hub, see :func:`hub_client`.
+        folder: What to upload.
+        repository: "OWNER/NAME" on the Hub.
+        private: Make the repository private, and refuse one that is public.
+
+    Returns:
+        Address of the commit.
+
+    Raises:
+        RunError: If the Hub refuses or cannot be reached, or the repository is public against the wish.
+    """
     try:
         client.create_repo(repository, private=private, exist_ok=True)
         if private and not client.repo_info(repository).private:
-            raise RunError(f'The repository "{repository}" is public; choose another one, or use --public.')
+            raise RunError(
+                f'The repository "{repository}" is public; choose another one, or allow it (--public).'
+            )
         return str(client.upload_folder(repo_id=repository, folder_path=folder))
     except RunError:
         raise
     except Exception as error:  # the client raises its own kinds and those of its HTTP library
-        text = " ".join(str(error).split())[:300]
-        raise RunError(f'The model could not be uploaded to "{repository}": {text}') from error
+        why = _why_not_uploaded(error).replace(str(client.token), "...")
+        raise RunError(f'The model could not be uploaded to "{repository}": {why}') from error
+
+
+def _why_not_uploaded(error: Exception) -> str:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+    if status == 401:
+        return "the Hub does not accept the token; run hf auth login again."
+    if status == 403:
+        return "the token may not write to it; use a token with write access, or a repository of your own."
+    network = isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.startswith("httpx")
+    if status is None and network:
+        return "the Hub could not be reached."
+    return " ".join(str(error).split())[:300]

@@ -11,9 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from app import services, tasks
 from app.compare import run_index, run_table
-from tests.app.app_pages import ended_task, start_anew, visit
+from tests.app.app_pages import ended_task, shown, start_anew, visit
+from tests.hub import Hub
 from tests.launch import imported_by
 from tests.stored_run import ROWS, write_run
+from tests.waiting import wait_until
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.ledger import Request
@@ -292,6 +294,75 @@ def test_the_model_of_a_run_is_exported_whole_beside_the_runs(three, monkeypatch
     at.run()
     assert any(str(three / "exports" / IDS[0]) in code.value for code in at.code)
     assert [run.id for run in services.store().runs()] == IDS[::-1]
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A Hub in memory, a token, and exports that write a card only."""
+
+    def export_run(run, folder, *, merge, address):
+        folder.mkdir()
+        (folder / "README.md").write_text(f"{run.id} {merge} {address}")
+
+    memory = Hub()
+    monkeypatch.setattr("huggingface_hub.HfApi", memory.client)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_secret")
+    monkeypatch.setattr("tokenunlearn.runs.export.export_run", export_run)
+    return memory
+
+
+def push(at: AppTest, repository: str, model: str = "A", *, public: bool = False) -> AppTest:
+    """Push a model and wait for the end."""
+    if model != "A":
+        at.selectbox(key="push_model").set_value(model)
+    at.text_input(key="push_repository").set_value(repository)
+    at.toggle(key="push_public").set_value(public).run()
+    at.button(key="push").click().run()
+    assert not at.exception
+    wait_until(lambda: not any(task.running for task in tasks.known().values()))
+    return at.run() if tasks.known() else at
+
+
+def test_a_model_is_pushed_to_a_private_repository_and_the_token_is_nowhere(three, hub):
+    at = push(opened(runs=IDS[:2]), " ada/forgotten ", "B")
+    assert "Model of B pushed: https://huggingface.co/ada/forgotten/commit/1" in texts(at)
+    assert hub.uploads == {"ada/forgotten": {"README.md": f"{IDS[1]} True ada/forgotten".encode()}}
+    assert (hub.token, hub.private) == ("hf_secret", True)
+    assert "the one that this machine has" in texts(at)
+    assert "hf_secret" not in shown(at)
+    stored = (path for path in three.rglob("*") if path.is_file())
+    assert not any(b"hf_secret" in path.read_bytes() for path in stored)
+
+
+def test_a_public_repository_is_made_only_on_request(three, hub):
+    push(opened(runs=IDS[0]), "ada/forgotten", public=True)
+    assert hub.private is False
+
+
+@pytest.mark.parametrize(
+    ("repository", "token", "error", "sentence"),
+    [
+        ("forgotten", "hf_secret", None, '"forgotten" is not the id of a repository; use OWNER/NAME'),
+        ("", "hf_secret", None, '"" is not the id of a repository; use OWNER/NAME'),
+        ("ada/forgotten", None, None, "There is no Hub token; run hf auth login"),
+        ("ada/forgotten", "hf_secret", ConnectionError("x"), "the Hub could not be reached."),
+    ],
+)
+def test_a_push_that_fails_is_one_sentence(three, hub, monkeypatch, repository, token, error, sentence):
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: token)
+    hub.error = error
+    at = push(opened(runs=IDS[0]), repository)
+    (line,) = [text.value for text in at.text if text.value.startswith("⚠")]
+    assert sentence in line and "\n" not in line
+    assert hub.uploads == {} and "pushed:" not in texts(at)
+
+
+def test_a_demo_has_no_field_for_pushing(three, monkeypatch):
+    monkeypatch.setenv("TOKENUNLEARN_DEMO", "1")
+    at = opened(runs=IDS[0])
+    assert "Push" not in shown(at) and not [
+        field for field in at.text_input if field.key == "push_repository"
+    ]
 
 
 @pytest.mark.slow
