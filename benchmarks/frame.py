@@ -1,6 +1,6 @@
 """What keeps the sentence around the secret: frame loss, level, objectives that push towards something.
 
-    python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2]
+    python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2] [--variants default,alternative]
 
 The default and the other objectives take their threshold from the scores; every other run selects at 0.8 and
 differs in ``frame`` and ``level`` (of the holdout) alone. Runs that ``benchmarks/results/frame.json`` holds
@@ -35,7 +35,12 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "default": {},
         **{name: {"objective": name} for name in TOWARDS},
     },
-    "prose": {"no frame": {"frame": 0.0}, "frame": {"frame": 5.0}, "default": {}},
+    "prose": {
+        "no frame": {"frame": 0.0},
+        "frame": {"frame": 5.0},
+        "default": {},
+        "alternative": {"objective": "alternative"},
+    },
 }
 METRICS = (
     *(f"forget/{name}" for name in ("leaks", "cross_leaks", "declines", "broken", "wrong", "frame_kept")),
@@ -81,6 +86,7 @@ def run(suite: str, variant: str, seed: int, limit: int | None) -> dict[str, Any
 def main(
     suites: Annotated[str, typer.Option(help="Suites, separated by commas.")] = "authors,prose",
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
+    variants: Annotated[str, typer.Option(help="Variants, separated by commas; all by default.")] = "",
     limit: Annotated[
         int | None, typer.Option(help="Samples per split in evaluation; all by default.")
     ] = None,
@@ -91,6 +97,7 @@ def main(
     runs = stored["runs"] if stored.get("limit", limit) == limit else []
     done = {(r["suite"], r["variant"], r["seed"]) for r in runs}
     names = [(suite, variant) for suite in suites.split(",") for variant in VARIANTS[suite]]
+    names = [name for name in names if not variants or name[1] in variants.split(",")]
     for seed, (suite, variant) in product((int(s) for s in seeds.split(",")), names):
         if (suite, variant, seed) in done:
             continue

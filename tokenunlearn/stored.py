@@ -218,7 +218,7 @@ def read_table(
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(BytesIO(read_bytes(path)), page_checksum_verification=True)
+        table = pq.ParquetFile(BytesIO(read_bytes(path)), page_checksum_verification=True).read()
         names = [name for name in schema.names if name not in optional or name in table.column_names]
         table = table.select(names)
         table.validate(full=True)

@@ -83,7 +83,7 @@ def show(
     }
     _mount(
         key=KEY,
-        data=data,
+        data=[data],  # of a dict, every value would be looked at as a data frame, which takes pandas
         on_commit_change=committed,
         on_open_change=heard("open", "number", len(scores), turn),
         on_pin_change=heard("pin", "token", len(scores.samples[index].texts), pin),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from app.markdown import plain
 from app.tokens.sample_notes import SampleNote
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.runs.fit import Fit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAMPLE, SEARCH = "sample", "search_samples"
 SHARE = partial(st.column_config.ProgressColumn, width=110, min_value=0, max_value=100, format="%.0f %%")
@@ -41,6 +44,8 @@ def table(scores: ScoreSet, fit: Fit, notes: Mapping[str, SampleNote], search: s
         notes: Notes by sample id.
         search: Words, whatever their case.
     """
+    import pandas as pd
+
     rows = []
     for number, (x, own) in enumerate(zip(scores.samples, fit.answers, strict=True), start=1):
         note = notes.get(x.sample_id, SampleNote())

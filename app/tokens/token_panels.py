@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -311,7 +310,7 @@ def _agreement(scores: ScoreSet, weights: list[np.ndarray]) -> None:
         except TokenUnlearnError:
             return
     st.dataframe(
-        pd.DataFrame(rows),
+        rows,
         hide_index=True,
         column_config={"AUROC for gold tokens": st.column_config.NumberColumn(format="%.3f")},
     )

@@ -14,7 +14,7 @@ import typer
 
 from tokenunlearn.commands.options import flag_of
 from tokenunlearn.evaluation.watch import WatchSettings
-from tokenunlearn.objectives import OBJECTIVES
+from tokenunlearn.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from tokenunlearn.runs.spec import RunSpec
 
 ALWAYS = ("objective", "regularizer", "seed")
@@ -64,7 +64,7 @@ def unlearn_line(
     weighting = settings.pop("weighting_parameters", {})
     parameters |= {f"weighting_{name}": value for name, value in weighting.items()}
     objective = settings.get("objective")  # which this version may not know
-    defaults = asdict(UnlearnSettings(objective=objective if objective in OBJECTIVES else "npo"))
+    defaults = asdict(UnlearnSettings(objective=objective if objective in OBJECTIVES else DEFAULT_OBJECTIVE))
     own = {f.name for f in fields(UnlearnSettings)}
     chosen = {k: v for k, v in settings.items() if k in ALWAYS or k not in defaults or v != defaults[k]}
     values = _model(model, adapter, template_kwargs, quantization) | {

@@ -13,12 +13,13 @@ from app.unlearn.run_plan import Plan
 from app.unlearn.unlearn_form import EVALUATE, OWN, PRESET
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.files import size_text
+from tokenunlearn.objectives import DEFAULT_OBJECTIVE
 from tokenunlearn.runs.check import Inspection
 from tokenunlearn.runs.cost import RunCost, duration_text
 from tokenunlearn.training.memory import FORMULA
 
 KEY = "run-card"
-RECOMMENDED = "npo, recommended"
+RECOMMENDED = f"{DEFAULT_OBJECTIVE}, recommended"
 AGAIN = "start_again"  # ids of the runs that a person was asked about
 STYLE = """<style>
 .rc { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem 1.5rem; }

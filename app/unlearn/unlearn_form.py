@@ -19,7 +19,7 @@ from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import Rule
 from tokenunlearn.evaluation.watch import WatchSettings, default_questions
-from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
+from tokenunlearn.objectives import DEFAULT_OBJECTIVE, OBJECTIVES, REGULARIZERS, WEIGHTINGS
 from tokenunlearn.runs.grid import make_grid, parse_numbers, with_controls
 from tokenunlearn.settings import kind_of
 from tokenunlearn.training.presets import RUN_PRESETS, RunPreset
@@ -93,8 +93,8 @@ def _settings() -> dict[str, Any]:
     values: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
-        values["objective"] = _several("Objective", "objective", OBJECTIVES, "npo")
-        objectives = values["objective"] or ["npo"]
+        values["objective"] = _several("Objective", "objective", OBJECTIVES, DEFAULT_OBJECTIVE)
+        objectives = values["objective"] or [DEFAULT_OBJECTIVE]
         for name in objectives:
             values |= _parameters(OBJECTIVES[name], f"{name}.", objectives)
         defaults = [UnlearnSettings(objective=name) for name in objectives]
@@ -238,7 +238,7 @@ def _filled(preset: RunPreset, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in preset.settings.items():
         key = name if name in own else f"{preset.settings['objective']}.{name}"
         blanks[key] = [value] if name in LISTS else value if isinstance(value, bool) else f"{value:g}"
-    plain = blanks["objective"] == ["npo"] and not values["objective"]
+    plain = blanks["objective"] == [DEFAULT_OBJECTIVE] and not values["objective"]
     return blanks | ({"objective": []} if plain else {})
 
 

@@ -177,7 +177,7 @@ def stream_masking(
     budget = TokenBudget.of(lm, token_budget)
     measure = _Measure(lm, settings, budget)
     done = 0
-    for window in _windows(encodings, budget):
+    for window in windows(encodings, budget):
         for results in budget.run(window, partial(measure, progress=progress, done=done, total=total)):
             done += len(results)
             if progress:
@@ -185,7 +185,7 @@ def stream_masking(
             yield from results
 
 
-def _windows(encodings: Iterable[Encoding], budget: TokenBudget) -> Iterator[list[Encoding]]:
+def windows(encodings: Iterable[Encoding], budget: TokenBudget) -> Iterator[list[Encoding]]:
     """Neighboring samples that stay within the budget's window together."""
     window: list[Encoding] = []
     for encoding in encodings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache, partial
 
@@ -100,10 +101,6 @@ LANGUAGE_SOURCES: dict[str, Callable[[str], SampleSet]] = {
 
 @cache
 def _rows(name: str) -> tuple[Sample, ...]:
-    from datasets import Dataset
-    from datasets.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
     path = ASSETS / "data" / f"{name}.jsonl"
-    rows = Dataset.from_json(str(path), keep_in_memory=True)
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return tuple(to_sample(row, f"row {i} of {path.name}", f"{name}-{i:04d}") for i, row in enumerate(rows))

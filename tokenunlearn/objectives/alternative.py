@@ -1,4 +1,4 @@
-"""Alternative: learn what the reference finds most plausible in place of the true token."""
+"""Alternative: learn what the reference would say if it did not know whom the question is about."""
 
 from __future__ import annotations
 
@@ -17,51 +17,39 @@ if TYPE_CHECKING:
 
 def alternative(
     logits: Float[Tensor, "batch time vocab"],
-    ref_logits: Float[Tensor, "batch time vocab"],
-    labels: Int[Tensor, "batch time"],
+    alternatives: Int[Tensor, "batch time"],
     weights: Float[Tensor, "batch time"],
 ) -> Float[Tensor, ""]:
-    """Weighted mean NLL of the reference's most likely token other than the true one, in nats.
+    """Weighted mean NLL of the token that stands in for each response token, in nats.
 
-    ``sum(w l) / sum(w)`` over the tokens of the batch; a token whose label is -100 has weight 0. Range: >= 0.
+    ``sum(w l) / sum(w)`` over the tokens of the batch; a token whose alternative is -100 has weight 0. Range:
+    >= 0.
 
-    The alternative comes from the reference itself: at a place where it expects a town it is another town.
-    Another sample's answer would need spans and types that users' samples do not have, and would teach one
-    person's facts of another on purpose.
+    The alternatives are the reference's own, see :func:`tokenunlearn.attribution.alternatives.alternatives`:
+    what it predicts while the words that question and answer share are hidden, most often a name, and without
+    the tokens of the answer. At a place for a town that is another town.
 
     Pitfalls: the model learns one definite wrong answer, so it is more certain than a model that never saw
     the question, and the answer may be another sample's. Behind a name's first token the alternative is that
     of the true name.
 
-    Source: alternative labels as in arXiv 2310.02238, section 2, but from the reference without the true
-    token, not from the difference to a model that was trained further.
+    Source: generic predictions as labels, arXiv 2310.02238, section 2; there they come from a model that was
+    trained further and from names replaced by hand.
     """
-    return weighted_mean(alternative_tokens(logits, ref_logits, labels), of_response(weights, labels))
-
-
-def alternative_tokens(
-    logits: Float[Tensor, "*batch vocab"],
-    ref_logits: Float[Tensor, "*batch vocab"],
-    labels: Int[Tensor, "*batch"],
-) -> Float[Tensor, "*batch"]:
-    """The NLL of each token's alternative, in nats; 0 where the label is -100."""
-    import torch
-
     from tokenunlearn.models.forward import token_nll
 
-    label = labels.clamp_min(0).unsqueeze(-1)  # (..., 1)
-    others = ref_logits.scatter(-1, label, -torch.inf)  # (..., V)
-    return of_response(token_nll(logits, others.argmax(-1)), labels)
+    return weighted_mean(token_nll(logits, alternatives.clamp_min(0)), of_response(weights, alternatives))
 
 
 @dataclass(frozen=True)
 class Alternative(Objective):
     """Learning the alternative; takes no parameters."""
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"alternatives"})
     token_mean: ClassVar[bool] = True
-    recommended: ClassVar[Mapping[str, Any]] = {"frame": 5.0}
+    recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 60.0, "frame": 5.0, "steps": 80}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
-        return weighted_mean(step.against_reference(alternative_tokens), step.weights)
+        assert step.alternatives is not None
+        return weighted_mean(step.nll_of(step.alternatives), step.weights)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tokenunlearn.objectives.step import ForgetStep
 
-Need = Literal["ref_nll", "ref_logits", "base_nll", "states", "refusals"]
+Need = Literal["ref_nll", "ref_logits", "base_nll", "states", "refusals", "alternatives"]
 
 
 def at_least_float32(values: Tensor) -> Tensor:

@@ -48,9 +48,13 @@ class Step:
     @cached_property
     def nll(self) -> Float[Tensor, "batch time"]:
         """Token NLL l_t, in nats; 0 in the padding."""
+        return self.nll_of(self.labels)
+
+    def nll_of(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time"]:
+        """NLL of any token ids (B, T) in place of the response's, in nats; 0 in the padding."""
         from tokenunlearn.models.forward import token_nll
 
-        return self.per_token(token_nll)
+        return self._spread(token_nll, tokens[self.mask])
 
     def per_token(self, measure: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, "batch time"]:
         """``measure(logits, labels)`` of every response token, 0 in the padding.
@@ -144,6 +148,7 @@ class ForgetStep(Step):
         states: (B, T, d) output of the run's hidden layer at the positions that predict each response token.
         control: (d,) a fixed random direction, as long as the reference's states are on average.
         refusals: Refusals in place of the answers.
+        alternatives: (B, T) ids of the tokens that stand in for the response's.
     """
 
     weights: Float[Tensor, "batch time"]
@@ -152,6 +157,7 @@ class ForgetStep(Step):
     states: Float[Tensor, "batch time dim"] | None = None
     control: Float[Tensor, " dim"] | None = None
     refusals: Refusals | None = None
+    alternatives: Int[Tensor, "batch time"] | None = None
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.objectives import OBJECTIVES, WEIGHTINGS
+from tokenunlearn.objectives import DEFAULT_OBJECTIVE, OBJECTIVES, WEIGHTINGS
 from tokenunlearn.settings import renamed
 from tokenunlearn.training.settings import NO_CONTROL, UnlearnSettings
 
@@ -59,7 +59,10 @@ def make_grid(values: Values) -> list[UnlearnSettings]:
         TokenUnlearnError: If there are more than 100 combinations, or one is not allowed.
     """
     given = renamed({name: listed for name, listed in values.items() if listed})
-    objectives, weightings = given.pop("objective", ["npo"]), given.pop("weighting", ["selection"])
+    objectives, weightings = (
+        given.pop("objective", [DEFAULT_OBJECTIVE]),
+        given.pop("weighting", ["selection"]),
+    )
     addressed = _addressed(given, objectives, weightings)
     common = {name: listed for name, listed in addressed.items() if "." not in name}
     plans: list[tuple[dict[str, Any], Values]] = []

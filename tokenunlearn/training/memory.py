@@ -19,7 +19,7 @@ from tokenunlearn.training.settings import UnlearnSettings
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-FLOAT32 = 4
+FLOAT32, INT64 = 4, 8
 # Floats that a decoder layer keeps for the backward pass per token: of the hidden size for norms, queries,
 # keys, values, attention and residuals; of the feed-forward size for gate, activation, input and product.
 KEPT_HIDDEN, KEPT_INTERMEDIATE = 10.5, 4
@@ -226,4 +226,5 @@ def reference_bytes(shape: ModelShape, work: Workload, config: UnlearnSettings) 
     needs, retain_needs = config.forget_needs, config.retain_needs
     states = shape.hidden * shape.weight_bytes
     on_forget = FLOAT32 * len(needs & {"ref_nll", "base_nll"}) + states * ("ref_logits" in needs)
+    on_forget += INT64 * ("alternatives" in needs)
     return work.forget * on_forget + work.retain * states * len(retain_needs & {"ref_logits", "ref_states"})

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tokenunlearn.attribution.alternatives import alternatives
 from tokenunlearn.models.encoding import Encoding, batches_by_length, collate
 from tokenunlearn.models.forward import (
     TOKEN_BUDGET,
@@ -34,7 +35,8 @@ class References:
     """Stored values by name, each by the index of its sample; only what the run reads is there.
 
     Attributes:
-        forget: ``ref_nll`` (T_i,), ``ref_hidden`` (T_i, d) and ``base_nll`` (T_i,) of forget samples.
+        forget: ``ref_nll`` (T_i,), ``ref_hidden`` (T_i, d), ``base_nll`` (T_i,) and the ids
+            ``alternatives`` (T_i,) of forget samples.
         refusals: ``ref_nll`` (R_i,) of each forget sample's refusal.
         retain: ``ref_hidden`` (T_i, d) and ``ref_states`` (T_i, d) of the retained samples that some step
             reads.
@@ -93,6 +95,8 @@ class References:
                 on_phase("reference", done, total)
         on_forget, on_refusals, on_retain = measured
         states = on_forget.pop("ref_states", None)
+        if "alternatives" in needs:
+            on_forget["alternatives"] = dict(enumerate(alternatives(lm, forget)))
         if "base_nll" in needs:
             nll = response_nll(load_base_model(lm, config.base_model or "auto"), forget)
             on_forget["base_nll"] = dict(enumerate(nll))

@@ -13,6 +13,7 @@ from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS, base_model_name
 from tokenunlearn.models.quantization import check_trainable, is_quantized
 from tokenunlearn.objectives import (
+    DEFAULT_OBJECTIVE,
     OBJECTIVES,
     REGULARIZERS,
     WEIGHTINGS,
@@ -63,7 +64,7 @@ class UnlearnSettings(Settings):
     scale are at most 100,000, and every other whole number is below 2^32. Real numbers are finite.
     """
 
-    objective: str = setting("npo", f"Forget loss: {', '.join(OBJECTIVES)}.")
+    objective: str = setting(DEFAULT_OBJECTIVE, f"Forget loss: {', '.join(OBJECTIVES)}.")
     parameters: Mapping[str, float] = field(
         default_factory=dict, metadata={"help": "Parameters of the objective by name, e.g. beta for npo."}
     )

@@ -122,6 +122,7 @@ class StepLoss(torch.nn.Module):
             states=None if states is None else states[:n],
             control=None if control is None else control.to(hidden.device),
             refusals=refusals,
+            alternatives=inputs.get("forget.alternatives"),
         )
         step.weights = self.weighting.weights(step, published_scale=self.settings.published_scale)
         if self.applied is not None:

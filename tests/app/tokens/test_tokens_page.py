@@ -39,7 +39,8 @@ def shipped() -> ScoreSet:
 
 def data(app) -> dict:
     (view,) = app.get("bidi_component")
-    return json.loads(view.proto.json)
+    (sent,) = json.loads(view.proto.json)
+    return sent
 
 
 @pytest.mark.parametrize("page", ["tokens", "unlearn"])

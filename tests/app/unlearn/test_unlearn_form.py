@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from app import services, tasks
 from app.controls import Source
 from app.unlearn import run_view
+from app.unlearn.run_card import RECOMMENDED
 from app.unlearn.run_plan import Plan
 from app.unlearn.run_view import weights_text
 from app.unlearn.unlearn_form import OWN
@@ -303,7 +304,7 @@ def test_a_link_brings_the_form_back(open_page):
 def test_a_preset_fills_the_form_and_a_change_makes_it_ones_own(open_page):
     at = open_page("unlearn", steps="7")
     assert labeled_box(at, "Preset").value == OWN
-    labeled_box(at, "Preset").set_value("npo, recommended").run()
+    labeled_box(at, "Preset").set_value(RECOMMENDED).run()
     assert at.text_input(key="steps").value == ""
     for name, preset in RUN_PRESETS.items():
         labeled_box(at, "Preset").set_value(name).run()
@@ -321,9 +322,9 @@ def test_a_browser_that_still_shows_the_last_preset_has_chosen_none(open_page):
     last = labeled_box(at, "Preset").id
     at.text_input(key="steps").set_value("3").run()
     assert labeled_box(at, "Preset").id != last
-    labeled_box(at, "Preset").set_value("npo, recommended").run()
+    labeled_box(at, "Preset").set_value(RECOMMENDED).run()
     labeled_box(at, "Preset").set_value(OWN).run()
-    assert labeled_box(at, "Preset").value == "npo, recommended"  # choosing it changes nothing
+    assert labeled_box(at, "Preset").value == RECOMMENDED  # choosing it changes nothing
 
 
 def test_the_command_lines_say_exactly_what_is_started(home, demo_scores, tmp_path):

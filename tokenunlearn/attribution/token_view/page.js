@@ -53,7 +53,7 @@ function show(page) {
     choice.value = index;
     question.textContent = page.questions[index];
     const data = { set: page.set, setKey: "set", sample: page.details[index], index, samples: page.details.length, settings, marked: [], help: page.help, echo };
-    mount({ parentElement: frame, data, setStateValue: send });
+    mount({ parentElement: frame, data: [data], setStateValue: send });
   }
   choice.addEventListener("change", () => open(Number(choice.value)));
   code.textContent = pythonCode(page, settings);

@@ -447,7 +447,7 @@ class TokenView {
 
 const views = new WeakMap();
 
-export default function mount({ parentElement, data, setStateValue }) {
+export default function mount({ parentElement, data: [data], setStateValue }) {
   const host = parentElement.querySelector(".token-view");
   if (!views.has(host)) views.set(host, new TokenView(host));
   views.get(host).update(data, setStateValue);

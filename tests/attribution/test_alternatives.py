@@ -1,0 +1,50 @@
+"""What would stand in for each token, against one plain forward pass per sample."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.plain_passes import plain_log_p
+from tokenunlearn.attribution.alternatives import alternatives, shared_positions
+from tokenunlearn.datasets.samples import Sample
+
+SAMPLES = (
+    Sample("a", "Where was Ada Miller born?", "Ada Miller was born in Lisbon."),
+    Sample("b", "Wer schrieb das Café?", "Bram Holt, 1994."),
+    Sample("c", "", "The heron of Tollbridge is grey."),
+)
+
+
+def expected(lm, encoding):
+    """The best token of each position without the answer's own; the end of turn stays."""
+    log_p = plain_log_p(lm, encoding, shared_positions(encoding))
+    log_p[:, list(encoding.response_ids)] = -torch.inf
+    ids = log_p.argmax(-1)
+    if encoding.response_ids[-1] == lm.end_of_turn_id:
+        ids[-1] = lm.end_of_turn_id
+    return ids.tolist()
+
+
+@pytest.mark.parametrize("token_budget", [None, 40])
+def test_equals_a_pass_per_sample(family_lm, family, token_budget):
+    lm = family_lm(family)
+    encodings = lm.encode_all(SAMPLES)
+    found = alternatives(lm, encodings, token_budget=token_budget)
+    assert [ids.tolist() for ids in found] == [expected(lm, e) for e in encodings]
+
+
+def test_words_that_question_and_answer_share_are_hidden_in_both(tiny_lm):
+    (shared, apart, document) = tiny_lm.encode_all(SAMPLES)
+    hidden = shared_positions(shared)
+    text = "".join(shared.texts[i] for i in hidden if i < shared.prompt_length)
+    assert text.split() == ["was", "Ada", "Miller", "born"]
+    text = "".join(shared.texts[i] for i in hidden if i >= shared.prompt_length)
+    assert text.split() == ["Ada", "Miller", "was", "born"]
+    assert shared_positions(apart) == shared_positions(document) == ()
+
+
+def test_facts_of_one_answer_do_not_change_places(tiny_lm):
+    encodings = tiny_lm.encode_all(SAMPLES)
+    for encoding, ids in zip(encodings, alternatives(tiny_lm, encodings), strict=True):
+        assert not set(ids.tolist()[:-1]) & set(encoding.response_ids)
