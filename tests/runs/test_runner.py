@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from app.chat import chat_view
 from tests.runs.new_runs import ROWS, new_spec
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
@@ -265,10 +266,10 @@ def test_worker_keeps_the_models_used_last(monkeypatch):
     loaded = []
     monkeypatch.setattr(ModelSource, "load", lambda self: loaded.append(self.name))
     worker = Worker()
-    for source in map(ModelSource, "abcadab"):
+    for source in map(ModelSource, "abcdaebc"):
         worker.ask(lambda source=source: worker.model(source)).result(timeout=10)
-    assert loaded == ["a", "b", "c", "d", "b"]
-    assert worker_module.MODELS_HELD == 3
+    assert loaded == ["a", "b", "c", "d", "e", "b", "c"]
+    assert worker_module.MODELS_HELD == chat_view.MODELS == 4
 
 
 @pytest.mark.slow

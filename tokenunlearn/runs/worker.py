@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 About = Callable[[], str]
-MODELS_HELD = 3
+MODELS_HELD = 4  # as many as a chat asks at once
 
 
 class Worker:
