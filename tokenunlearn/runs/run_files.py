@@ -23,6 +23,7 @@ SHIPPED_FILES = (
     "state.json",
     "metrics.jsonl",
     "watched.jsonl",
+    "predictions.jsonl",
     "scores.parquet",
     "resolved.json",
     "tokens.parquet",

@@ -45,7 +45,7 @@ def embedded_build(
 
 @app.command("run")
 def embedded_run() -> None:
-    """Carry out the shipped run again and put it in assets/runs, without its weights."""
+    """Carry out the shipped run again and put it in assets/runs, with its weights."""
     from tools.embedded.stored_run import make_stored_run
 
     with bars() as phase:

@@ -29,11 +29,30 @@ from tokenunlearn.training.settings import UnlearnSettings
 from tools.embedded.card import FORGET
 
 LABEL = "Forget six authors"
-EVERY_SAMPLE = 100_000
+# Samples per split that a real language model is evaluated on, and forget samples that it is attacked on: on
+# a processor each takes a quarter of an hour.
+EVALUATED, ATTACKED = 72, 24
+
+
+def shipped_spec() -> RunSpec:
+    """What the shipped run does: it forgets six authors in SmolLM2 and trains a small adapter."""
+    settings = {"objective": "alternative", "steps": 40, "lora_r": 8, "lora_alpha": 16}
+    return RunSpec.new(
+        label=LABEL,
+        model="smollm2-authors",
+        samples=FORGET["authors"],
+        retain="authors:retain90",
+        rule=describe_rule(HardSelection()),
+        config=asdict(UnlearnSettings.from_settings(settings)),
+        scoring={"preset": "default"},
+        evaluate=EVALUATED,
+        watch=WatchSettings(every=10, samples=12).described(),
+        versions=versions(),
+    )
 
 
 def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -> Path:
-    """Carry out the shipped run with the defaults, evaluate and attack it, and put it in ``assets/runs``.
+    """Carry out the shipped run, evaluate and attack it, and put it in ``assets/runs``; about an hour.
 
     Args:
         watch: Calls its second argument, which executes a run, on the first, and shows progress meanwhile.
@@ -41,24 +60,12 @@ def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -
     Raises:
         RunError: If the run did not complete; the one shipped before stays then.
     """
-    spec = RunSpec.new(
-        label=LABEL,
-        model="demo",
-        samples=FORGET["authors"],
-        retain="authors:retain90",
-        rule=describe_rule(HardSelection()),
-        config=asdict(UnlearnSettings.from_settings({"objective": "npo"})),
-        scoring={"preset": "default"},
-        evaluate=EVERY_SAMPLE,
-        watch=WatchSettings(every=5, samples=36).described(),
-        versions=versions(),
-    )
     with tempfile.TemporaryDirectory() as scratch:
-        run = RunStore(scratch).create(spec)
+        run = RunStore(scratch).create(shipped_spec())
         watch(run, execute)
         if run.state.status != "completed":
             raise RunError(f'The run to be shipped is {run.state.status}: "{run.state.message}".')
-        samples = load_samples(spec.samples).spread(EVERY_SAMPLE)
+        samples = load_samples(run.spec.samples).spread(ATTACKED)
         attack(run.result.load(), samples, retrained_for(run)).save(run.folder / ATTACKS_REPORT)
         save_verdict(run)
         return ship(run, ASSETS / "runs")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
-from app import services, tasks
+from app import tasks
 from app.tokens import pinned_token, prediction_view
 from app.tokens.prediction_view import Moment, moments_html, percent
 from tests.app.app_pages import shown, start_anew, visit
 from tests.app.test_token_view import HOSTILE, Page
 from tests.stored_run import write_run
 from tests.waiting import wait_until
+from tokenunlearn.folders import ASSETS
 
 TOP = [("Lisbon", 0.6), (" Rome", 0.2), ("\ufffd", 0.1), ("\n", 0.05), ("a", 0.01)]
 
@@ -98,8 +101,9 @@ def test_the_tab_shows_a_recorded_run_beside_another_model(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_that_recorded_nothing_is_computed_from_its_models():
-    (run,) = services.shipped_store().runs()
+def test_a_run_that_recorded_nothing_is_computed_from_its_models(tmp_path):
+    run = write_run(tmp_path / "runs", "20260101-100000-npo-hard-0001", "with weights")
+    shutil.copytree(ASSETS / "models" / "demo-retrained", run.folder / "adapter", dirs_exist_ok=True)
     at = visit("tokens", charts=pinned_token.TAB, sample="2.")
     for _ in range(4):
         wait_until(lambda: not any(task.running for task in tasks.known().values()))
