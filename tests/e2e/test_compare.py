@@ -123,12 +123,12 @@ def test_the_page_begins_with_the_verdict_and_one_picture(fresh, width, scheme):
 
 
 def test_a_run_that_is_not_evaluated_is_evaluated_with_one_click_and_then_alike(fresh, store):
-    (shipped,) = RunStore(ASSETS / "runs", read_only=True).runs()
-    folder = store.root / UNMEASURED
-    shutil.copytree(shipped.folder, folder, ignore=shutil.ignore_patterns("report.json", "verdict.json"))
+    folder = write_run(store.root, UNMEASURED, "weights alone").folder
+    (folder / "report.json").unlink()
+    shutil.copytree(ASSETS / "models" / "demo-retrained", folder / "adapter", dirs_exist_ok=True)
     try:
         page = fresh(f"runs={UNMEASURED}")
-        page.get_by_text("A: Forget six authors is not evaluated yet.").wait_for()
+        page.get_by_text("A: weights alone is not evaluated yet.").wait_for()
         expect(page.locator(".pc .panel").first.locator(".lane").nth(1)).to_contain_text("not evaluated")
         page.get_by_role("button", name="Evaluate A (24 samples per split)").click()
         page.locator(".vd.heads").wait_for(timeout=300_000)

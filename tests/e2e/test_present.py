@@ -41,8 +41,10 @@ def address(app_folder, app):
     asked = app_folder / "runs" / ASKED
     shutil.copytree(shipped, asked)
     (asked / "report.json").unlink()
-    (asked / "spec.json").write_text(json.dumps(spec | {"id": ASKED, "label": "With weights"}))
-    shutil.copytree(ASSETS / "models" / "demo-retrained", asked / "adapter", dirs_exist_ok=True)
+    named = {"id": ASKED, "label": "With weights", "model": "demo"}
+    (asked / "spec.json").write_text(json.dumps(spec | named))
+    shutil.rmtree(asked / "adapter")
+    shutil.copytree(ASSETS / "models" / "demo-retrained", asked / "adapter")
     return app
 
 

@@ -52,8 +52,8 @@ def report(rows, revision="r0", forget="forget10", **more):
 def shipped():
     """The story of the run that is shipped."""
     run = RunStore(ASSETS / "runs").runs()[0]
-    read = {name: json.loads((ASSETS / "reports" / f"{name}.json").read_text()) for name in ("demo",)}
-    return Story(run.spec, run.generations, run.report, run.scores, read["demo"], run_verdict(run))
+    before = json.loads((ASSETS / "reports" / f"{run.spec.model}.json").read_text())
+    return Story(run.spec, run.generations, run.report, run.scores, before, run_verdict(run))
 
 
 @pytest.fixture
