@@ -28,13 +28,14 @@ def test_a_run_by_folder_or_id_has_its_stored_verdict(call, run):
         shown = call("verdict", *words)
         assert shown.code == 0
         assert shown.out.rstrip("\n") == str(run_verdict(run))
-        assert "Kept\n- Of 648 retained questions" in shown.out
+        assert "Kept\n- Of 49 retained questions" in shown.out
 
 
 @pytest.mark.slow
 def test_reports_give_the_same_as_the_run(call, run):
     report, attacks = run.folder / "report.json", run.folder / ATTACKS_REPORT
-    models = ("--start", "demo", "--retrained", "demo-retrained", "--attacks", attacks)
+    start = run.spec.model
+    models = ("--start", start, "--retrained", f"{start}-retrained", "--attacks", attacks)
     assert json.loads(call("verdict", report, *models, "--json").out) == run_verdict(run).to_json()
 
 
@@ -56,8 +57,9 @@ def test_attacks_in_the_folder_of_a_run_count(run):
 
 
 def test_a_wider_margin_is_taken(call, run):
-    shown = json.loads(call("verdict", run.folder, "--margin", "0.5", "--json").out)
-    assert (shown["margin"], shown["outcome"]) == (0.5, "gone")
+    shown = json.loads(call("verdict", run.folder, "--margin", "0.9", "--json").out)
+    assert (shown["margin"], shown["outcome"]) == (0.9, "open")
+    assert run_verdict(run).outcome == "hidden"
 
 
 @pytest.mark.parametrize(

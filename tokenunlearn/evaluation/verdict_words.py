@@ -12,7 +12,7 @@ AFTER = "_after_"  # before the steps of a point on the way of relearning
 # Attack -> how it is called in the list of what was not run; test_verdict compares it with ATTACKS.
 ATTACK_TITLES = {
     "paraphrase": "reworded questions",
-    "prefix": "given beginnings of the answer",
+    "prefix": "answers begun for it",
     "sampling": "many random answers",
     "quantization": "rounded weights",
     "probe": "a probe of its hidden states",

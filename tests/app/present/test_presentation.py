@@ -126,7 +126,7 @@ def test_the_check_claims_what_the_verdict_claims(shipped, story):
     assert plain.title == "The original questions"
     assert plain.now.count == sum(row > 0 for row in report["forget/gold_span"]["rows"])
     assert plain.unseen.label == UNSEEN and plain.unseen.n == plain.now.n
-    claims = [*shipped.verdict.there, *shipped.verdict.untested]
+    claims = [*shipped.verdict.there, *shipped.verdict.hidden, *shipped.verdict.untested]
     for attempt in (plain, *others):
         figure = f"in {attempt.now.count:,} of {attempt.now.n:,}, {UNSEEN[0].lower()}{UNSEEN[1:]} in "
         said = [c.sentence for c in claims if f"{figure}{attempt.unseen.count:,}" in c.sentence]

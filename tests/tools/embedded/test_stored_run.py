@@ -111,7 +111,7 @@ def test_the_shipped_run_is_what_its_command_does_now():
     assert [getattr(run.scores, name) for name in whole] == [getattr(own, name) for name in whole]
     for scored, other in zip(run.scores.samples, own.samples, strict=True):
         for name, value in vars(scored).items():
-            if name in ("nll", "entropy", "losses"):  # another processor rounds another way
+            if np.asarray(value).dtype.kind == "f":  # another processor rounds another way
                 assert value == pytest.approx(getattr(other, name), abs=1e-3)
             else:
                 assert np.array_equal(value, getattr(other, name))
