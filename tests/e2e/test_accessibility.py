@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import GROUND
 from tests.stored_run import write_run
 
 pytestmark = pytest.mark.browser
-GROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 31)"}
 # Page -> what is there once it is drawn. The panel What the model reads is open on Tokens, closed on Unlearn.
 PAGES = {
     "": "h1",
