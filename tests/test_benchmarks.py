@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import performance, tables
+from benchmarks import contest, performance, scaling, tables
 from benchmarks.contest import alternate
 from benchmarks.scaling import exponent
 from benchmarks.served_app import find_chromium
@@ -19,13 +23,29 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def quick(name, out, *more):
     command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--out", str(out), *more]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = contest.subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(out.read_text())
 
 
+@pytest.fixture
+def in_process(monkeypatch):
+    """Contenders are called in the process of their benchmark, which has imported torch."""
+
+    def run(command, **_):
+        _, _, module, *words = command
+        with monkeypatch.context() as patch, redirect_stdout(io.StringIO()) as out:
+            patch.setattr(sys, "argv", [module, *words])
+            import_module(module).main()
+        return subprocess.CompletedProcess(command, 0, out.getvalue(), "")
+
+    for benchmark in (contest, scaling):
+        monkeypatch.setattr(benchmark, "subprocess", SimpleNamespace(run=run))
+
+
 @pytest.mark.slow
-def test_contenders_of_masking_measure_the_same(tmp_path):
+@pytest.mark.filterwarnings("ignore::UserWarning:captum")
+def test_contenders_of_masking_measure_the_same(in_process, tmp_path):
     (row,) = quick("masking", tmp_path / "masking.json")["rows"]
     differences = {
         name: found["largest_difference"]
@@ -37,7 +57,7 @@ def test_contenders_of_masking_measure_the_same(tmp_path):
 
 
 @pytest.mark.slow
-def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(tmp_path, monkeypatch):
+def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(in_process, tmp_path, monkeypatch):
     (row,) = quick("steps", tmp_path / "steps.json", "--train", "lora")["rows"]
     assert row["loss_difference"] < 1e-4
     assert set(row["contenders"]) == {"ours", "textbook", "bare"}

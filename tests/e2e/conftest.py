@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.served_app import ARGUMENTS, find_chromium, served
 
+GROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 31)"}  # the page's, by theme
+
 
 @pytest.fixture(scope="module")
 def app_folder(tmp_path_factory):

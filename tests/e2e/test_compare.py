@@ -96,10 +96,9 @@ def test_only_settings_that_differ_until_all_are_asked_for(fresh):
     assert rows - 1 > len(names) > 5  # of a long table only the rows in view are drawn
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 420])
-def test_the_page_begins_with_the_verdict_and_one_picture(fresh, width, scheme):
-    page = fresh(f"runs={IDS[2]}&runs={IDS[0]}", size=(width, 900), color_scheme=scheme)
+def test_the_page_begins_with_the_verdict_and_one_picture(fresh, width):
+    page = fresh(f"runs={IDS[2]}&runs={IDS[0]}", size=(width, 900))
     tops = [page.locator(css).bounding_box()["y"] for css in (".vd.heads", ".pc", "[data-testid=stTabs]")]
     assert tops == sorted(tops)
     expect(page.locator(".vd.heads .head")).to_have_count(2)

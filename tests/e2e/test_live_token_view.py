@@ -32,7 +32,7 @@ TRAPS = [
 
 @pytest.fixture(scope="module")
 def server(app, app_folder) -> str:
-    """Address of the app, with one scored upload whose tokens are traps; the door has run once."""
+    """Address of the app, with one scored upload whose tokens are traps."""
     upload = app_folder / "runs" / "uploads" / "traps.jsonl"
     upload.parent.mkdir(parents=True)
     upload.write_text(json.dumps({"question": "Q?", "answer": "".join(TRAPS[:-1])}) + "\n", encoding="utf-8")
@@ -53,9 +53,7 @@ def sent(page) -> list:
 
 
 def open_tokens(page, server, query=""):
-    """Open the page Tokens, by way of the door."""
-    page.goto(server)
-    page.get_by_text("Overview").first.wait_for()
+    """Open the page Tokens and wait until it rests."""
     page.goto(f"{server}/tokens?{query}")
     page.locator(".token").first.wait_for()
     page.get_by_test_id("stPlotlyChart").first.wait_for()
@@ -174,11 +172,8 @@ def test_tokens_are_text_and_nothing_else(page, server):
     assert page.locator(".token script, .token strong, .token .katex").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_narrow_screen(server, browser, scheme):
-    context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme)
-    context.set_default_timeout(150_000)
-    page = context.new_page()
+def test_nothing_is_wider_than_a_narrow_screen(server, page):
+    page.set_viewport_size({"width": 400, "height": 800})
     open_tokens(page, server)
     page.locator(".token").nth(6).hover()
     inside = page.evaluate(
@@ -189,5 +184,4 @@ def test_nothing_is_wider_than_a_narrow_screen(server, browser, scheme):
           return boxes.length > 3 && boxes.every((box) => box.left >= 0 && box.right <= 400);
         }"""
     )
-    context.close()
     assert inside

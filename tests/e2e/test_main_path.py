@@ -15,17 +15,17 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browser, page: Page):
-    page.goto(f"{app}/unlearn?advanced=true")
+    page.goto(f"{app}/unlearn?advanced=true&evaluate=no")
     steps = page.get_by_label("Steps", exact=True)
     expect(steps).to_have_attribute("placeholder", "40")
     page.wait_for_selector(IDLE)  # what is typed while the page is still built may be lost
-    steps.fill("12")
+    steps.fill("6")
     steps.press("Tab")
     page.get_by_label("Label", exact=True).fill("<b>first</b> $x$")
     page.get_by_label("Label", exact=True).press("Tab")
     page.wait_for_timeout(500)
     page.wait_for_selector(IDLE)
-    expect(steps).to_have_value("12")
+    expect(steps).to_have_value("6")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_text(re.compile(r"\d-npo-hard-")).first).to_be_visible(timeout=150_000)
     page.close()
@@ -39,14 +39,12 @@ def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browse
 
     (run,) = RunStore(app_folder / "runs").runs()
     assert run.state.status == "completed"
-    assert len(run.metrics) == 12
+    assert len(run.metrics) == 6
     assert run.spec.label == "<b>first</b> $x$"
 
     page.goto(f"{app}/compare?view=Answers")
     row = run.generations["forget"][0]
     expect(page.get_by_text(row["question"], exact=True).first).to_be_visible(timeout=150_000)
     expect(page.get_by_text("◆ retrained").nth(1)).to_be_visible()
-    page.get_by_role("tab", name="Outcome").click()
-    expect(page.get_by_role("heading", name="All metrics")).to_be_visible()
     expect(page.get_by_text("Traceback")).to_have_count(0)
     visitor.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import GROUND
 from tokenunlearn.folders import ASSETS
 
 pytestmark = pytest.mark.browser
@@ -171,14 +172,9 @@ MEASURE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
-def test_slides_fill_a_projector_and_nothing_overflows(browser, address, width, height, scheme):
-    context = browser.new_context(
-        base_url=address, viewport={"width": width, "height": height}, color_scheme=scheme
-    )
-    page = context.new_page()
-    page.set_default_timeout(150_000)
+def test_slides_fill_a_projector_and_nothing_overflows(page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
     page.goto("/present")
     for title in TITLES:
         heading(page, title)
@@ -190,13 +186,10 @@ def test_slides_fill_a_projector_and_nothing_overflows(browser, address, width, 
         assert (measured["outside"], measured["cut"]) == ([], []), (title, measured)
         assert measured["scrolls"] == [False, False], (title, measured)
         page.keyboard.press("ArrowRight")
-    context.close()
 
 
-def test_on_a_phone_slides_are_read_by_scrolling(browser, address):
-    context = browser.new_context(base_url=address, viewport={"width": 420, "height": 860})
-    page = context.new_page()
-    page.set_default_timeout(150_000)
+def test_on_a_phone_slides_are_read_by_scrolling(page):
+    page.set_viewport_size({"width": 420, "height": 860})
     page.goto("/present")
     for title in TITLES:
         heading(page, title)
@@ -205,27 +198,22 @@ def test_on_a_phone_slides_are_read_by_scrolling(browser, address):
         assert measured["smallest"] >= 14, (title, measured)
         assert not measured["scrolls"][1], (title, measured)
         page.keyboard.press("ArrowRight")
-    context.close()
 
 
-def test_marked_words_fade_unless_motion_is_unwanted(browser, address):
+def test_marked_words_fade_unless_motion_is_unwanted(page):
+    page.goto("/present?slide=marked")
+    heading(page, "What was marked")
     for wish, animation in (("no-preference", "vanish"), ("reduce", "none")):
-        context = browser.new_context(base_url=address, reduced_motion=wish)
-        page = context.new_page()
-        page.set_default_timeout(150_000)
-        page.goto("/present?slide=marked")
-        heading(page, "What was marked")
+        page.emulate_media(reduced_motion=wish)
         expect(page.locator(".sl .vanish").first).to_have_css("animation-name", animation)
-        context.close()
 
 
-def test_the_deck_is_printed_one_page_a_slide_in_either_theme(browser, address):
-    for scheme in ("light", "dark"):
-        context = browser.new_context(base_url=address, color_scheme=scheme)
-        page = context.new_page()
-        page.set_default_timeout(150_000)
-        page.goto("/present?slide=marked&title=Ours")
-        heading(page, "What was marked")
+def test_the_deck_is_printed_one_page_a_slide_in_either_theme(page):
+    page.goto("/present?slide=marked&title=Ours")
+    heading(page, "What was marked")
+    for scheme, ground in GROUND.items():
+        page.emulate_media(media="null", color_scheme=scheme)
+        expect(page.locator("[data-testid=stApp]")).to_have_css("background-color", ground)
         pdf = page.pdf(prefer_css_page_size=True, print_background=True)
         assert len(re.findall(rb"/Type /Page\b", pdf)) == len(TITLES)
         assert {*re.findall(rb"/MediaBox \[([\d. ]+)\]", pdf)} == {b"0 0 960 540"}
@@ -234,7 +222,6 @@ def test_the_deck_is_printed_one_page_a_slide_in_either_theme(browser, address):
         expect(page.locator(".paper")).to_have_css("color", "rgb(3, 7, 18)")
         expect(page.locator("html")).to_have_css("background-color", "rgb(255, 255, 255)")
         expect(page.locator(".st-key-present-controls")).to_be_hidden()
-        context.close()
 
 
 def test_the_button_opens_the_print_dialog(page):

@@ -33,7 +33,9 @@ def test_machines_that_share_a_folder_have_locks_of_their_own(tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_a_grid_on_a_local_cluster_is_what_this_process_makes_of_it(store, samples, tiny_folder):
+def test_a_grid_on_a_local_cluster_is_what_this_process_makes_of_it_and_a_failed_run_says_why(
+    store, samples, tiny_folder
+):
     pytest.importorskip("ray")
     specs = [
         new_spec(samples, model=str(tiny_folder), config={"learning_rate": rate}) for rate in (1e-4, 1e-3)
@@ -41,16 +43,11 @@ def test_a_grid_on_a_local_cluster_is_what_this_process_makes_of_it(store, sampl
     here = [store.create(spec) for spec in specs]
     assert [execute(run).status for run in here] == ["completed", "completed"]
     there = [store.create(new_spec(samples, model=str(tiny_folder), config=dict(s.config))) for s in specs]
-    assert list(carry_out(there, "local")) == there
+    failing = store.create(new_spec(samples, model="./gone"))
+    assert list(carry_out([*there, failing], "local")) == [*there, failing]
     for run, other in zip(there, here, strict=True):
         assert run.state.status == "completed"
         assert RunProcess.of(run) != RunProcess.present()
         np.testing.assert_allclose(nll_after(run.token_changes), nll_after(other.token_changes), atol=1e-6)
-
-
-@pytest.mark.slow
-def test_a_run_that_fails_there_says_why_here(store, samples):
-    pytest.importorskip("ray")
-    (run,) = carry_out([store.create(new_spec(samples, model="./gone"))], "local")
-    assert run.state.status == "failed"
-    assert "./gone" in run.state.message
+    assert failing.state.status == "failed"
+    assert "./gone" in failing.state.message

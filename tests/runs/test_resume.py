@@ -232,8 +232,7 @@ def test_damaged_checkpoints_never_stop_a_resume(store, samples, tiny_lm):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("train", ["full", "lora"])
-def test_a_run_of_the_command_line_after_sigkill_ends_with_the_same_weights(tmp_path, call, train):
+def test_a_run_of_the_command_line_after_sigkill_ends_with_the_same_weights(tmp_path, call):
     words = [
         "unlearn",
         "--samples",
@@ -244,7 +243,7 @@ def test_a_run_of_the_command_line_after_sigkill_ends_with_the_same_weights(tmp_
         "default",
     ]
     words += ["--selection", "uniform", "--steps", "8", "--batch-size", "4", "--retain-batch-size", "8"]
-    words += ["--train", train, "--checkpoint-every", "2", "--checkpoint-minutes", "0"]
+    words += ["--checkpoint-every", "2", "--checkpoint-minutes", "0"]
     assert call(*words, "--out", tmp_path / "whole").code == 0
     command = [sys.executable, "-m", "tokenunlearn", *words, "--out", str(tmp_path / "cut")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

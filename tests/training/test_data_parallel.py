@@ -8,11 +8,29 @@ import pytest
 
 from tests.launch import ACCELERATE, ALONE, TORCHRUN, launch
 
+RUNS = {
+    "npo": {},
+    "npo in two passes": {"gradient_accumulation": 2, "gradient_checkpointing": True},
+    "pdu with an adapter": {"objective": "pdu", "train": "lora"},
+}
 
-def launched(tmp_path, name, launcher, **settings):
-    """What each process of a run wrote, in the order of their numbers."""
-    launch(launcher, "tests.workers.unlearn", tmp_path / name, json.dumps(settings))
-    return [json.loads(path.read_text()) for path in sorted(tmp_path.glob(f"{name}.[0-9]"))]
+
+def launched(folder, launcher):
+    """What each process of each run wrote, in the order of their numbers."""
+    launch(launcher, "tests.workers.unlearn", folder, json.dumps(RUNS))
+    return {name: [json.loads(p.read_text()) for p in sorted(folder.glob(f"{name}.[0-9]"))] for name in RUNS}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The runs in one process."""
+    return launched(tmp_path_factory.mktemp("alone"), ALONE)
+
+
+@pytest.fixture(scope="module", params=[TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate"])
+def together(request, tmp_path_factory):
+    """The runs in two processes of a launcher."""
+    return launched(tmp_path_factory.mktemp("together"), request.param)
 
 
 def curve(result):
@@ -21,18 +39,9 @@ def curve(result):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("launcher", "settings"),
-    [
-        (TORCHRUN, {}),
-        (ACCELERATE, {"gradient_accumulation": 2, "gradient_checkpointing": True}),
-        (ACCELERATE, {"objective": "pdu", "train": "lora"}),
-    ],
-    ids=["npo", "npo in two passes", "pdu with an adapter"],
-)
-def test_two_processes_have_the_loss_curve_of_one(tmp_path, launcher, settings):
-    (alone,) = launched(tmp_path, "one", ALONE, **settings)
-    both = launched(tmp_path, "two", launcher, **settings)
+@pytest.mark.parametrize("name", RUNS)
+def test_two_processes_have_the_loss_curve_of_one(alone, together, name):
+    (alone,), both = alone[name], together[name]
     assert len(both) == 2
     for process in both:
         assert curve(process) == pytest.approx(curve(alone), rel=2e-3, abs=2e-4)

@@ -1,10 +1,11 @@
-"""Unlearns in each of several processes and writes what each read."""
+"""Carries out runs in each of several processes and writes what each read."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from pathlib import Path
 
 import tokenunlearn as tu
 from tests.tiny_models import build_lm, build_tokenizer
@@ -16,6 +17,7 @@ lm = build_lm("llama", build_tokenizer())
 forget = [Sample(f"f{i}", "Who is Bo?" * (1 + i % 3), f"Bo {i} bakes.") for i in range(8)]
 retain = [Sample(f"r{i}", "Why?", "Because" + " of it" * i) for i in range(12)]
 read, batch = [], StepRows.batch
+folder, rank = Path(sys.argv[1]), os.environ.get("RANK", "0")
 
 
 def watched(rows, number, *others):
@@ -24,10 +26,12 @@ def watched(rows, number, *others):
 
 
 StepRows.batch = watched
-settings = dict(json.loads(sys.argv[2]), steps=4, batch_size=4, retain_batch_size=6, learning_rate=1e-3)
-run = tu.unlearn(lm, forget, retain=retain, **settings)
-folder = run.save_adapter(sys.argv[1] + ".adapter") if os.environ.get("RANK", "0") == "0" else ""
-with open(sys.argv[1] + "." + os.environ.get("RANK", "0"), "w") as file:
-    json.dump({"history": run.history, "read": read, "passes": run.config.gradient_accumulation}, file)
+for name, settings in json.loads(sys.argv[2]).items():
+    read.clear()
+    settings |= {"steps": 4, "batch_size": 4, "retain_batch_size": 6, "learning_rate": 1e-3}
+    run = tu.unlearn(lm, forget, retain=retain, **settings)
+    if rank == "0":
+        run.save_adapter(folder / f"{name}.adapter")
+    (folder / f"{name}.{rank}").write_text(json.dumps({"history": run.history, "read": read}))
 
 leave()
