@@ -211,15 +211,15 @@ def test_suite_faults(tiny_lm, tiny_suite):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suite", ["wmdp", "mmlu"])
-def test_smollm2_on_six_questions_of_each_part(data_folder, suite):
+def test_smollm2_on_two_questions_of_each_part(data_folder, suite):
     from tokenunlearn.models.smollm2 import smollm2_available
 
     if not smollm2_available():
         pytest.skip("SmolLM2 is not installed")
-    report = tu.evaluate(tu.load_model("smollm2", device="cpu"), suite, limit=6)
+    report = tu.evaluate(tu.load_model("smollm2", device="cpu"), suite, limit=2)
     assert len(report.metrics) == {"wmdp": 3, "mmlu": 6}[suite]
     for result in report.metrics.values():
-        assert result.n == 6 and result.chance == 0.25 and 0 <= result.value <= 1
+        assert result.n == 2 and result.chance == 0.25 and 0 <= result.value <= 1
         low, high = result.interval
         assert low < high and low <= result.value <= high
 

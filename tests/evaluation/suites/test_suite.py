@@ -308,23 +308,23 @@ def test_the_tofu_suite_runs_on_the_published_files(tiny_lm, data_folder):
 
 
 @pytest.mark.slow
-def test_smollm2_on_four_rows_of_each_part_of_tofu(data_folder):
+def test_smollm2_on_two_rows_of_each_part_of_tofu(data_folder):
     if not smollm2_available():
         pytest.skip("SmolLM2 is not installed")
     try:
         load_samples("tofu:forget10")
     except TokenUnlearnError as error:
         pytest.skip(str(error))
-    report = evaluate(load_model("smollm2", device="cpu"), "tofu", limit=4)
+    report = evaluate(load_model("smollm2", device="cpu"), "tofu", limit=2)
     assert report.notes == []
     for part in ("forget", "retain", "real_authors", "world_facts", "holdout"):
         rows = report[f"{part}/probability"].rows
-        assert len(rows) == 4 and all(0 < row < 1 for row in rows)
+        assert len(rows) == 2 and all(0 < row < 1 for row in rows)
     for part in ("forget", "retain", "real_authors", "world_facts"):
-        assert len(report.generations[part]) == 4
+        assert len(report.generations[part]) == 2
         assert 0 <= report[f"{part}/rouge_l"].value < 0.9
     assert report["forget/rouge_l"].value > 0  # it never saw the authors, and repeats words of the question
-    assert report["retain/truth_ratio"].n == 4
+    assert report["retain/truth_ratio"].n == 2
     assert 0 <= report["model_utility"].value < 1  # 0 where no answer to a part has a word in common
     assert 0 <= report["membership_loss"].value <= 1
 
