@@ -83,22 +83,37 @@ def _cards(slide: Slide) -> str:
 
 def _card(exchange: Exchange, width: float, height: float, fades: bool) -> str:
     """A card whose type is as large as its texts allow; what does not fit even so is cut."""
-    labels = sum(1 + SMALLEST * LINE * (bool(q.label) + bool(q.verdict)) for q in exchange.quotes)
+    labels = sum(1 + SMALLEST * LINE * bool(q.label or q.verdict) for q in exchange.quotes)
     said = len(exchange.question) + sum(quote.length for quote in exchange.quotes)
     size = type_size(said, width, height - labels)
     lines, letters = round((height - labels) / (LINE * size) - 0.4), width / (LETTER * size)
     asked = min(ceil(len(exchange.question) / letters), max(lines // 2, 1))
-    each = max((lines - asked) // len(exchange.quotes), 1)
-    quotes = "".join(_quote(quote, each, fades) for quote in exchange.quotes)
+    shares = _shares([ceil(quote.length / letters) for quote in exchange.quotes], lines - asked)
+    quotes = "".join(_quote(quote, n, fades) for quote, n in zip(exchange.quotes, shares, strict=True))
     question = f'<p class="q clamped" style="-webkit-line-clamp: {asked}">{escape(exchange.question)}</p>'
     return f'<div class="card typed" style="{_type(size)}">{question}{quotes}</div>'
 
 
+def _shares(needs: Sequence[int], lines: int) -> list[int]:
+    """Lines for each of some texts: at most what each needs, and the longest takes what the others leave.
+
+    >>> _shares([2, 4], 5), _shares([9, 9], 5), _shares([4, 1, 2], 8)
+    ([2, 3], [2, 3], [5, 1, 2])
+    """
+    shares = [1] * len(needs)
+    shortest_first = sorted(range(len(needs)), key=needs.__getitem__)
+    for left, i in zip(range(len(needs), 0, -1), shortest_first, strict=True):
+        share = max(lines // left, 1)
+        shares[i] = min(needs[i], share) if left > 1 else share
+        lines -= shares[i]
+    return shares
+
+
 def _quote(quote: Quote, lines: int, fades: bool) -> str:
     said = "".join(_piece(piece, fades) for piece in quote.pieces) or "(empty)"
-    judged = f'<p class="judged">→ {escape(quote.verdict)}</p>' if quote.verdict else ""
-    who = f'<p class="who">{escape(quote.label)}</p>' if quote.label else ""
-    return f'<div>{who}<p class="said clamped" style="-webkit-line-clamp: {lines}">{said}</p>{judged}</div>'
+    judged = f" <b>→ {escape(quote.verdict)}</b>" if quote.verdict else ""
+    who = f'<p class="who"><span>{escape(quote.label)}</span>{judged}</p>' if quote.label or judged else ""
+    return f'<div>{who}<p class="said clamped" style="-webkit-line-clamp: {lines}">{said}</p></div>'
 
 
 def _piece(piece: Piece, fades: bool) -> str:
