@@ -8,6 +8,7 @@ import torch
 from tests.plain_passes import plain_log_p
 from tokenunlearn.attribution.alternatives import alternatives, shared_positions
 from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.errors import Cancelled
 
 SAMPLES = (
     Sample("a", "Where was Ada Miller born?", "Ada Miller was born in Lisbon."),
@@ -16,9 +17,9 @@ SAMPLES = (
 )
 
 
-def expected(lm, encoding):
+def expected(lm, encoding, operator="attention"):
     """The best token of each position without the answer's own; the end of turn stays."""
-    log_p = plain_log_p(lm, encoding, shared_positions(encoding))
+    log_p = plain_log_p(lm, encoding, shared_positions(encoding), operator)
     log_p[:, list(encoding.response_ids)] = -torch.inf
     ids = log_p.argmax(-1)
     if encoding.response_ids[-1] == lm.end_of_turn_id:
@@ -32,6 +33,27 @@ def test_equals_a_pass_per_sample(family_lm, family, token_budget):
     encodings = lm.encode_all(SAMPLES)
     found = alternatives(lm, encodings, token_budget=token_budget)
     assert [ids.tolist() for ids in found] == [expected(lm, e) for e in encodings]
+
+
+def test_a_model_that_ignores_the_attention_mask_has_the_words_replaced(tiny_lm, monkeypatch):
+    monkeypatch.setitem(vars(tiny_lm), "ignores_mask", True)
+    encodings = tiny_lm.encode_all(SAMPLES)
+    with pytest.warns(UserWarning, match="ignores the attention mask"):
+        found = alternatives(tiny_lm, encodings)
+    assert [ids.tolist() for ids in found] == [expected(tiny_lm, e, "token") for e in encodings]
+
+
+def test_progress_is_said_after_every_pass_and_may_stop_it(tiny_lm):
+    encodings = tiny_lm.encode_all(SAMPLES)
+    calls = []
+    alternatives(tiny_lm, encodings, token_budget=40, progress=lambda *call: calls.append(call))
+    assert calls[-1] == (3, 3) and len(calls) > 1
+
+    def stop(done, total):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        alternatives(tiny_lm, encodings, progress=stop)
 
 
 def test_words_that_question_and_answer_share_are_hidden_in_both(tiny_lm):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import compress
 
 import torch
@@ -13,7 +14,7 @@ from tokenunlearn.attribution.masking import copied_tokens, effective_settings, 
 from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.models.encoding import Encoding
-from tokenunlearn.models.forward import output_head
+from tokenunlearn.models.forward import Progress, output_head
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.token_budget import TokenBudget, rows_at_once
 
@@ -34,7 +35,11 @@ def shared_positions(encoding: Encoding) -> tuple[int, ...]:
 
 @torch.no_grad()
 def alternatives(
-    lm: LoadedModel, encodings: Sequence[Encoding], *, token_budget: int | None = None
+    lm: LoadedModel,
+    encodings: Sequence[Encoding],
+    *,
+    token_budget: int | None = None,
+    progress: Progress | None = None,
 ) -> list[Int[Tensor, " time"]]:
     """The most likely token in place of each response token, as the model predicts behind what was there.
 
@@ -46,21 +51,26 @@ def alternatives(
         lm: The model.
         encodings: Samples encoded for it.
         token_budget: Most tokens in one forward pass; by default what suits the device.
+        progress: Called after every pass with samples done and samples in all.
 
     Returns:
         Token ids (T_i,) of each sample, on the CPU.
     """
     budget = TokenBudget.of(lm, token_budget)
     engine = MaskingEngine(lm, effective_settings(lm, MaskingSettings()).operator, budget)
-    return [ids for window in windows(encodings, budget) for ids in _of_window(engine, window)]
+    say = progress or (lambda done, total: None)
+    found: list[Int[Tensor, " time"]] = []
+    for window in windows(encodings, budget):
+        found += _of_window(engine, window, partial(say, len(found), len(encodings)))
+    say(len(found), len(encodings))
+    return found
 
 
-def _of_window(engine: MaskingEngine, window: Sequence[Encoding]) -> list[Int[Tensor, " time"]]:
-    lm = engine.lm
-    head, chunk = (
-        output_head(lm.model),
-        rows_at_once(lm.model.config.get_text_config().vocab_size, lm.device.type),
-    )
+def _of_window(
+    engine: MaskingEngine, window: Sequence[Encoding], after_pass: Callable[[], None]
+) -> list[Int[Tensor, " time"]]:
+    lm, head = engine.lm, output_head(engine.lm.model)
+    chunk = rows_at_once(lm.model.config.get_text_config().vocab_size, lm.device.type)
     ids = [torch.tensor(e.response_ids) for e in window]
     ends = [row == lm.end_of_turn_id for row in ids]
     masks = [[positions] if (positions := shared_positions(e)) else [] for e in window]
@@ -72,5 +82,5 @@ def _of_window(engine: MaskingEngine, window: Sequence[Encoding]) -> list[Int[Te
             ids[v.sample][v.skip :] = torch.cat(best).cpu()
 
     for _ in engine.run(window, masks, read):
-        pass
+        after_pass()
     return [row.masked_fill(end, lm.end_of_turn_id) for row, end in zip(ids, ends, strict=True)]

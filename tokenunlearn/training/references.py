@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -72,7 +73,7 @@ class References:
             forget: The forget set.
             refusals: One for each forget sample, or none.
             retain: The retained samples that some step reads, by index.
-            on_phase: Called with "reference", samples done and samples in all.
+            on_phase: Called after every pass with "reference", samples done and samples in all.
         """
         needs, retain_needs = config.forget_needs, config.retain_needs
         names = {"ref_nll": "ref_nll", "ref_logits": "ref_hidden", "states": "ref_states"}
@@ -95,10 +96,12 @@ class References:
                 on_phase("reference", done, total)
         on_forget, on_refusals, on_retain = measured
         states = on_forget.pop("ref_states", None)
+        progress = partial(on_phase, "reference")
         if "alternatives" in needs:
-            on_forget["alternatives"] = dict(enumerate(alternatives(lm, forget)))
+            on_forget["alternatives"] = dict(enumerate(alternatives(lm, forget, progress=progress)))
         if "base_nll" in needs:
-            nll = response_nll(load_base_model(lm, config.base_model or "auto"), forget)
+            base = load_base_model(lm, config.base_model or "auto")
+            nll = response_nll(base, forget, progress=progress)
             on_forget["base_nll"] = dict(enumerate(nll))
         control = None if states is None else _control(list(states.values()), config.seed)
         return cls(on_forget, on_refusals, on_retain, output_head(lm.model), control)
