@@ -24,6 +24,7 @@ from app.compare import (
 )
 from app.compare.comparison import LETTERS, Contender
 from app.compare.run_index import RunEntry, entries
+from app.compare.run_table import CHOSEN
 from app.glossary import meaning
 from app.markdown import plain
 from app.unlearn import run_view
@@ -32,16 +33,18 @@ from tokenunlearn.evaluation.report import ReportValues
 
 
 def choose(comparable: list[RunEntry]) -> list[RunEntry]:
-    """The runs to compare, A first; by default the newest. The address names them by id."""
+    """The runs to compare, A first: those of the address, those chosen before on this page, or the newest."""
     by_id, names = {entry.id: entry for entry in comparable}, comparison.run_names(comparable)
     if "runs" not in st.session_state:
         asked = [run_id for run_id in st.query_params.get_all("runs") if run_id in by_id]
-        st.session_state["runs"] = asked[: len(LETTERS)] or [comparable[0].id]
+        kept = [run_id for run_id in st.session_state.get(CHOSEN, []) if run_id in by_id]
+        st.session_state["runs"] = asked[: len(LETTERS)] or kept or [comparable[0].id]
     st.session_state["runs"] = [run_id for run_id in st.session_state["runs"] if run_id in by_id]
     chosen = st.multiselect(
         "Runs to compare, in the order A, B, …",
         list(by_id),
         key="runs",
+        on_change=lambda: st.session_state.update({CHOSEN: st.session_state["runs"]}),
         format_func=names.__getitem__,
         max_selections=len(LETTERS),
         placeholder="Choose one or more runs",

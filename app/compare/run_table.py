@@ -14,6 +14,8 @@ from app.compare.run_index import RunEntry
 from app.glossary import meaning
 from app.unlearn import run_view
 
+# Where the session keeps the runs that a person has chosen, for the next visit of the page.
+CHOSEN = "chosen_runs"
 PAGE_SIZE = 10
 SHOWN = (
     "compare",
@@ -120,5 +122,5 @@ def _apply(editor: str, part: Sequence[RunEntry]) -> None:
             chosen = [*chosen[: len(LETTERS) - 1], entry.id]
         elif changes.get("compare") is False and entry.id in chosen:
             chosen.remove(entry.id)
-    st.session_state["runs"] = chosen
+    st.session_state["runs"] = st.session_state[CHOSEN] = chosen
     st.session_state["edits"] = st.session_state.get("edits", 0) + 1

@@ -138,6 +138,15 @@ def test_the_newest_run_is_chosen_at_first(three):
     assert "Select a second run" in texts(at)
 
 
+def test_runs_that_were_chosen_are_compared_again_on_the_next_visit(three):
+    at = opened(view="Settings")
+    at.multiselect(key="runs").set_value([IDS[0], IDS[1]]).run()
+    at.switch_page("pages/overview.py").run()
+    at.query_params.clear()
+    at.switch_page("pages/compare.py").run()
+    assert at.multiselect(key="runs").value == [IDS[0], IDS[1]]
+
+
 def test_an_address_opens_its_runs_in_order_and_only_what_differs(three):
     at = opened(view="Settings", runs=[IDS[1], IDS[0]])
     assert at.multiselect(key="runs").value == [IDS[1], IDS[0]]
