@@ -65,16 +65,17 @@ def turn(run: str, slides: tuple[Slide, ...], number: int) -> None:
 def choose(runs: dict[str, Run]) -> tuple[str, str]:
     """The run to present, and a title of one's own or ""."""
     linked = st.query_params.get("run", "")
-    if linked in runs:
-        st.session_state["run"] = linked
-    elif linked:
+    chosen = linked if linked in runs else next(iter(runs))
+    box = f"run {chosen}"  # a browser that still shows the last run has chosen nothing
+    if linked and linked != chosen:
         st.text(f'There is no stored run "{linked}"; another one is shown.')
     with st.container(width=260):
-        chosen = st.selectbox(
+        st.selectbox(
             "Run",
             list(runs),
-            key="run",
-            on_change=lambda: go(st.session_state["run"], "start"),
+            index=list(runs).index(chosen),
+            key=box,
+            on_change=lambda: go(st.session_state[box], "start"),
             format_func=names(runs).__getitem__,
             label_visibility="collapsed",
         )
