@@ -19,10 +19,11 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.attack_prompts import Prompt, attack_prompts
 from tokenunlearn.evaluation.metrics.gold_span import gold_span_accuracy
 from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.worker import MODELS_HELD
 
 ASKED, WANTED = "chat_asked", "chat_wanted"  # exchanges of this session, the newest first; one to start
 EXCHANGES = 5
-MODELS = 4
+MODELS = MODELS_HELD
 BEAT = 0.25  # seconds between two looks at what is being said
 
 

@@ -269,7 +269,7 @@ def test_worker_keeps_the_models_used_last(monkeypatch):
     for source in map(ModelSource, "abcdaebc"):
         worker.ask(lambda source=source: worker.model(source)).result(timeout=10)
     assert loaded == ["a", "b", "c", "d", "e", "b", "c"]
-    assert worker_module.MODELS_HELD == chat_view.MODELS == 4
+    assert chat_view.MODELS == worker_module.MODELS_HELD == 4
 
 
 @pytest.mark.slow
