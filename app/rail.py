@@ -11,7 +11,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import access, controls, services, state, tasks
+from app import access, controls, run_reader, services, state, tasks
 from app.controls import Source
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.source import ModelSource
@@ -142,7 +142,7 @@ def steps() -> list[Step]:
     scores = services.find_scores(path) if path else None
     unlearned, status = _run_state(run)
     ended = run if unlearned == "done" else None
-    slides = "ready" if ended and services.run_generations(ended) else "example"
+    slides = "ready" if ended and run_reader.run_generations(ended) else "example"
     return [
         Step("data", "Data", "done", f"{len(scores):,} samples" if scores else "chosen"),
         Step("tokens", "Tokens", *_tokens(bool(scores), bool(run))),
@@ -188,11 +188,11 @@ def _run_state(run: Run | None) -> tuple[Mark, str]:
     now = services.run_state(run)
     if now.active:
         return "busy", now.status
-    return "done" if run.adapter or services.run_report(run) else "fault", now.status
+    return "done" if run.adapter or run_reader.run_report(run) else "fault", now.status
 
 
 def _verdict(run: Run | None) -> tuple[Mark, str]:
     if run is None:
         return "open", "example"
-    verdict = services.run_verdict(run)
+    verdict = run_reader.run_verdict(run)
     return OUTCOMES[verdict.outcome] if verdict else ("open", "not evaluated")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import access, services
+from app import access, run_reader, services
 from app.chat import chat_view
 from app.compare import comparison, run_index
 from app.compare.comparison import START_COLOR
@@ -26,9 +26,9 @@ def stored_runs() -> dict[str, Run]:
     finished = []
     for run in [*services.store().runs(), *services.shipped_store().runs()]:
         state = run.state
-        if not state.active and state.status != "damaged" and services.run_generations(run):
+        if not state.active and state.status != "damaged" and run_reader.run_generations(run):
             finished.append(run)
-    evaluated_first = sorted(finished, key=lambda run: not services.run_report(run))
+    evaluated_first = sorted(finished, key=lambda run: not run_reader.run_report(run))
     return {run.id: run for run in evaluated_first}
 
 

@@ -9,7 +9,7 @@ from html import escape
 
 import streamlit as st
 
-from app import background, services, tasks
+from app import background, run_reader, services, tasks
 from app.chat import answer_view, streamed_answers
 from app.compare.comparison import Contender
 from app.errors import show_error
@@ -61,10 +61,10 @@ def known_samples(run: Run) -> dict[str, Sample]:
 
 def suggested_questions(run: Run) -> list[str]:
     """Questions to begin with: two of the forget set, a retained one and an everyday fact, where stored."""
-    stored = services.run_generations(run)
+    stored = run_reader.run_generations(run)
     forget = [row["question"] for row in stored.get("forget", ())]
     others = [row["question"] for row in stored.get("retain", ())]
-    report = services.run_report(run)
+    report = run_reader.run_report(run)
     facts = [row["question"] for row in report["generations"].get("world_facts", ())] if report else []
     chosen = [*forget[:: max(len(forget) // 2, 1)][:2], *others[:1], *facts[:1]]
     return [question for question in dict.fromkeys(chosen) if question]

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import background, services, tasks
+from app import background, run_reader, services, tasks
 from app.chat.chat_view import name_html
 from app.compare import answer_diff
 from app.compare.comparison import Contender
@@ -25,7 +25,7 @@ def keep_stored(columns: Sequence[Contender], reports: Mapping[str, ReportValues
     answers = services.answers()
     for column in columns:
         start = replace(column.source, adapters=column.source.adapters[:-1])
-        for rows in services.run_generations(column.run).values() if column.run else ():
+        for rows in run_reader.run_generations(column.run).values() if column.run else ():
             for row in rows:
                 answers.setdefault((start, row["question"]), row["before"])
                 answers.setdefault((column.source, row["question"]), row["after"])
@@ -39,7 +39,7 @@ def stored_rows(columns: Sequence[Contender]) -> dict[str, list[dict[str, Any]]]
     answers = services.answers()
     splits: dict[str, dict[str, dict[str, Any]]] = {}
     for column in columns:
-        for split, rows in services.run_generations(column.run).items() if column.run else ():
+        for split, rows in run_reader.run_generations(column.run).items() if column.run else ():
             for row in rows:
                 replies = {
                     c.name: answers[key] for c in columns if (key := (c.source, row["question"])) in answers

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import access, services
+from app import access, run_reader, services
 from app.compare import comparison, picture, retrained_model
 from app.compare.comparison import Contender
 from app.compare.offers import offer
@@ -23,14 +23,14 @@ ALL = 10_000  # from this limit on an evaluation is called one of all samples
 def reports_of(columns: Sequence[Contender]) -> dict[str, ReportValues]:
     """Contender's name -> its report, where there is one."""
     runs = [column.run for column in columns if column.run]
-    measured = {run: report for run in runs if (report := services.run_report(run))}
+    measured = {run: report for run in runs if (report := run_reader.run_report(run))}
     suites = {report["suite"] for report in measured.values()}
     reports = {}
     for column in columns:
         if column.run:
             report = measured.get(column.run)
         else:
-            report = services.shipped_report(column.source.name)
+            report = run_reader.shipped_report(column.source.name)
             if report is None or (suites and report["suite"] not in suites):
                 report = _beside(column, measured)
         if report:
@@ -41,7 +41,7 @@ def reports_of(columns: Sequence[Contender]) -> dict[str, ReportValues]:
 def _beside(column: Contender, measured: Mapping[Run, ReportValues]) -> ReportValues | None:
     """The report of a start or retrained model that was measured together with a run on own samples."""
     for run, report in measured.items():
-        if column.source == comparison.start_of(run) and (start := services.start_report(run)):
+        if column.source == comparison.start_of(run) and (start := run_reader.start_report(run)):
             return start
         if column.source.name == report["settings"].get("retrained"):
             return retrained_model.retrained_figures(report)
@@ -51,7 +51,7 @@ def _beside(column: Contender, measured: Mapping[Run, ReportValues]) -> ReportVa
 def verdicts_of(columns: Sequence[Contender]) -> dict[str, Verdict]:
     """Letter of a run -> the verdict on it, where it was evaluated."""
     runs = {column.name: column.run for column in columns if column.run}
-    return {name: verdict for name, run in runs.items() if (verdict := services.run_verdict(run))}
+    return {name: verdict for name, run in runs.items() if (verdict := run_reader.run_verdict(run))}
 
 
 def limit_of(

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import services
+from app import run_reader, services
 from app.charts import decimate
 from app.compare import compare_charts, comparison, evaluations, retrained_model
 from app.compare.chart_panel import chart
@@ -41,7 +41,7 @@ def figures(
         drawn.append(("Forgetting and utility", sentence, compare_charts.trade_off([*alike, *points])))
     curves = {}
     for column in columns:
-        records = services.run_records(column.run) if column.run else []
+        records = run_reader.run_records(column.run) if column.run else []
         values = [(r["step"], nll) for r in records if (nll := r.get("forget_nll")) is not None]
         if values:
             shown = [values[i] for i in decimate([nll for _, nll in values])]
@@ -77,7 +77,7 @@ def _points(columns: Sequence[Contender], reports: Mapping[str, ReportValues]) -
 
 def _others(columns: Sequence[Contender], entries: Sequence[RunEntry]) -> list[dict[str, Any]]:
     """Marks of the other runs of the same start models on the same forget sets."""
-    specs = {column.run.id: services.run_spec(column.run) for column in columns if column.run}
+    specs = {column.run.id: run_reader.run_spec(column.run) for column in columns if column.run}
     alike = {(spec.model, spec.samples) for spec in specs.values()}
     return [
         {

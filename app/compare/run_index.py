@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import services
+from app import run_reader
 from app.charts import decimate
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.report import MetricValues
@@ -65,7 +65,7 @@ def entries(runs: Sequence[Run]) -> list[RunEntry]:
     oldest_first = []
     for place, run in enumerate(reversed(runs)):
         try:
-            entry = _entry(run.folder, tuple(services.stamp(run.folder / name) for name in FILES))
+            entry = _entry(run.folder, tuple(run_reader.stamp(run.folder / name) for name in FILES))
         except RunError:
             continue
         settled = not entry.state.active and entry.state.status != "interrupted"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from app import services
+from app import run_reader, services
 from app.chat.chat_view import name_html
 from app.compare import answer_diff, compare_charts, comparison
 from app.compare.chart_panel import chart
@@ -27,7 +27,7 @@ def changes_of(columns: Sequence[Contender]) -> dict[str, list[TokenChange]]:
     by_run = {}
     for column in columns:
         try:
-            changes = services.token_changes(column.run) if column.run else None
+            changes = run_reader.token_changes(column.run) if column.run else None
         except TokenUnlearnError as error:
             show_error(error)
             continue

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from app import background, controls, services, tasks
+from app import background, controls, run_reader, services, tasks
 from app.controls import Source
 from app.errors import show_error
 from app.markdown import plain
@@ -108,7 +108,7 @@ def runs_of(source: Source) -> Mapping[str, Run]:
     runs = {}
     for run in (*services.store().runs()[: services.RECENT], *services.shipped_store().runs()):
         with suppress(RunError):
-            spec = services.run_spec(run)
+            spec = run_reader.run_spec(run)
             if (spec.model, spec.samples) == (source.model.name, source.samples):
                 runs[run.id] = run
     return runs

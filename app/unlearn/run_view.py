@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import access, charts, services, tasks
+from app import access, charts, run_reader, services, tasks
 from app.errors import show_error
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
@@ -155,7 +155,7 @@ def show_interrupted(runs: Sequence[Run]) -> None:
 
 def show_damage(run: Run) -> None:
     """Which files of a run are damaged and count as not there."""
-    for sentence in services.run_damage(run):
+    for sentence in run_reader.run_damage(run):
         st.text(f"⚠ {run.label}: {sentence}")
 
 

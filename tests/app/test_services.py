@@ -254,9 +254,3 @@ def test_models_that_cannot_be_loaded_are_not_offered(home, monkeypatch):
         assert names[:2] == ["demo", "demo-retrained"]
     monkeypatch.setitem(presets.PRESETS, "unbuilt", presets.ModelPreset("unbuilt", None, None, None, ""))
     assert "unbuilt" not in services.model_names()
-
-
-def test_shipped_reports(home):
-    assert services.shipped_report("demo")["model"] == "demo"
-    assert services.shipped_report("../demo") is None
-    assert services.shipped_report("somewhere/else") is None

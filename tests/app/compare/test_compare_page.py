@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import services, tasks
+from app import run_reader, services, tasks
 from app.compare import run_index, run_table
 from tests.app.app_pages import ended_task, shown, start_anew, visit
 from tests.hub import Hub
@@ -58,7 +58,7 @@ SHIPPED = RunStore(ASSETS / "runs", read_only=True).runs()[0]
 @pytest.mark.slow
 def test_compare_begins_with_the_verdict_of_the_chosen_run(runs):
     shown = " ".join(element.proto.body for element in opened().get("html"))
-    verdict = services.run_verdict(SHIPPED)
+    verdict = run_reader.run_verdict(SHIPPED)
     assert verdict is not None
     assert verdict.headline in shown
     assert shown.index(verdict.headline) < shown.index("Secret ↓") < shown.index("Retained samples ↑")

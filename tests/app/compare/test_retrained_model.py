@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import services, tasks
+from app import run_reader, services, tasks
 from app.compare import comparison, export, retrained_model, run_index
 from app.compare.evaluations import reports_of
 from tests.stored_run import HOSTILE, report, write_run
@@ -168,12 +168,12 @@ def test_the_retrained_model_is_trained_and_the_run_evaluated_beside_it(trained_
     task.future.result(timeout=120)
     assert retrained_for(trained_run) == services.twin_key(trained_run)
     assert not services.lacks_retrained(trained_run)
-    stored = services.run_report(trained_run)
+    stored = run_reader.run_report(trained_run)
     assert stored["suite"] == "own" and stored["settings"]["retrained"] == services.twin_key(trained_run)
     assert stored["metrics"]["forget_quality"]["n"] == 4
     start = tasks.start("start", "Evaluating", services.evaluate_start(trained_run, 2))
     start.future.result(timeout=60)
-    assert services.start_report(trained_run)["metrics"]["forget/probability"]["n"] == 2
+    assert run_reader.start_report(trained_run)["metrics"]["forget/probability"]["n"] == 2
 
 
 def test_a_cancelled_training_stores_nothing_and_serves_others_meanwhile(trained_run, model):
