@@ -97,7 +97,10 @@ def main(
     runs = stored["runs"] if stored.get("limit", limit) == limit else []
     done = {(r["suite"], r["variant"], r["seed"]) for r in runs}
     names = [(suite, variant) for suite in suites.split(",") for variant in VARIANTS[suite]]
-    names = [name for name in names if not variants or name[1] in variants.split(",")]
+    wanted = variants.split(",") if variants else [variant for _, variant in names]
+    if unknown := set(wanted) - {variant for _, variant in names}:
+        raise typer.BadParameter(f"There is no variant {', '.join(sorted(unknown))} on {suites}.")
+    names = [name for name in names if name[1] in wanted]
     for seed, (suite, variant) in product((int(s) for s in seeds.split(",")), names):
         if (suite, variant, seed) in done:
             continue
