@@ -1,8 +1,8 @@
-"""Gone or hidden inside? Unlearning depth of the default run beside uniform NPO, several seeds.
+"""Gone or hidden inside? Unlearning depth of the default, other objectives and uniform NPO, several seeds.
 
     python -m benchmarks.depth [--seeds 0,1,2]
 
-Both forget ``authors:forget10`` in ``demo`` with all other settings at their defaults. Runs that
+They forget ``authors:forget10`` in ``demo`` with all other settings at their defaults. Runs that
 ``benchmarks/results/depth.json`` holds are not done again. Writes that file and
 ``docs/results.md``.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from itertools import product
 from typing import Annotated, Any
 
@@ -28,7 +29,13 @@ from tokenunlearn.evaluation.result import MetricResult, mean_result
 PATH = RESULTS / "depth.json"
 MODEL, RETRAINED = "demo", "demo-retrained"
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
-RULES = {"default": None, "uniform": tu.Uniform()}
+# Name -> rule and settings of a run.
+VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
+    "default": (None, {}),
+    "alternative": (None, {"objective": "alternative"}),
+    "npo": (None, {"objective": "npo"}),
+    "npo, uniform": (tu.Uniform(), {"objective": "npo"}),
+}
 
 
 def figures(maps: list[DepthMap]) -> dict[str, Any]:
@@ -47,15 +54,16 @@ def _figure(result: MetricResult | None) -> list[float] | None:
     return None if result is None else [result.value, *(result.interval or ()), result.n]
 
 
-def run(rule: str, seed: int) -> dict[str, Any]:
+def run(variant: str, seed: int) -> dict[str, Any]:
     """One run and its depth."""
     model, samples = tu.load_model(MODEL), tu.load_samples(FORGET)
-    weights = tu.score(model, samples, cache=True).weights(RULES[rule])
-    done = tu.unlearn(model, samples, weights, retain=RETAIN, seed=seed)
+    rule, settings = VARIANTS[variant]
+    weights = tu.score(model, samples, cache=True).weights(rule)
+    done = tu.unlearn(model, samples, weights, retain=RETAIN, seed=seed, **settings)
     retrained, started = tu.load_model(RETRAINED), time.monotonic()
     maps = unlearning_depth(done.model, model, retrained, samples)
     return {
-        "rule": rule,
+        "variant": variant,
         "weights": dict(weights.rule),
         "seed": seed,
         "config": vars(done.config),
@@ -68,11 +76,11 @@ def run(rule: str, seed: int) -> dict[str, Any]:
 def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2") -> None:
     """Do the runs that are missing, write the result after each."""
     runs = json.loads(PATH.read_text(encoding="utf-8"))["runs"] if PATH.exists() else []
-    done = {(r["rule"], r["seed"]) for r in runs}
-    for seed, rule in product((int(s) for s in seeds.split(",")), RULES):
-        if (rule, seed) in done:
+    done = {(r["variant"], r["seed"]) for r in runs}
+    for seed, variant in product((int(s) for s in seeds.split(",")), VARIANTS):
+        if (variant, seed) in done:
             continue
-        runs.append(run(rule, seed))
+        runs.append(run(variant, seed))
         result = {"model": MODEL, "retrained": RETRAINED, "forget": FORGET, "runs": runs}
         result |= {"versions": versions(), "git_revision": git_revision()}
         PATH.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")

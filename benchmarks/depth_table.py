@@ -1,4 +1,4 @@
-"""The table and section of ``benchmarks/results/depth.json``: how deep the default run and uniform NPO go."""
+"""The table and section of ``benchmarks/results/depth.json``: how deep several objectives go."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from typing import Any
 
 SECTION = """## Unlearning depth
 
-`python -m benchmarks.depth`: `{model}` forgets `{forget}` with default settings, and with uniform weights and
-all else at its default; see [metrics.md](metrics.md#depth). 0: the start model's upper layers read the fact
-from the hidden states as before; 1: they find no more of it than in `{retrained}`. Mean over seeds, in
-parentheses the smallest and the largest seed's mean, and n questions. Measuring takes {seconds:.0f} s for
-{n} questions, median over runs, on 2 cores under other load.
+`python -m benchmarks.depth`: `{model}` forgets `{forget}` with default settings, with other objectives, and
+with uniform weights; all else is at its default; see [metrics.md](metrics.md#depth). 0: the start model's
+upper layers read the fact from the hidden states as before; 1: they find no more of it than in `{retrained}`.
+Mean over seeds, in parentheses the smallest and the largest seed's mean, and n questions. Measuring takes
+{seconds:.0f} s for {n} questions, median over runs, on 2 cores under other load.
 
 {table}
 """
 
 
 def depth_table(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: all layers together and each alone as rows, the runs' rules as columns."""
+    """Header and rows: all layers together and each alone as rows, the variants as columns."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for run in result["runs"]:
-        groups.setdefault(run["rule"], []).append(run)
-    header = ["", *(f"{rule}, {len(runs)} seed{'s' * (len(runs) > 1)}" for rule, runs in groups.items())]
+        groups.setdefault(run["variant"], []).append(run)
+    header = [
+        "",
+        *(f"{variant}, {len(runs)} seed{'s' * (len(runs) > 1)}" for variant, runs in groups.items()),
+    ]
     rows = [["all layers", *(_cell([run["depth"] for run in runs]) for runs in groups.values())]]
     for layer in result["runs"][0]["layers"]:
         cells = (_cell([run["layers"][layer] for run in runs]) for runs in groups.values())

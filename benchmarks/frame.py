@@ -1,15 +1,16 @@
-"""What keeps the sentence around the secret: frame loss, level, objectives that push towards something.
+"""What keeps the sentence around the secret: frame loss, level, learning rate, the objective.
 
     python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2] [--variants default,alternative]
 
-The default and the other objectives take their threshold from the scores; every other run selects at 0.8 and
-differs in ``frame`` and ``level`` (of the holdout) alone. Runs that ``benchmarks/results/frame.json`` holds
-are not done again. Writes that file and the tables of ``docs/results.md``.
+Objectives take their threshold from the scores; the runs of NPO that differ in ``frame`` and ``level`` (of
+the holdout) alone select at 0.8. Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes
+that file and the tables of ``docs/results.md``.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import product
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from rich.console import Console
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
-from benchmarks.frame_table import TOWARDS
+from benchmarks.frame_table import OBJECTIVES
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
 from tokenunlearn.evaluation import Report
@@ -26,18 +27,23 @@ from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
 
-# Suite -> what is added to the default settings; a level of True stands for that of the holdout part.
-VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+NPO = {"objective": "npo"}
+# Suite -> settings of a run; a level of True stands for that of the holdout part.
+VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
-        "no frame": {"frame": 0.0},
-        "frame": {"frame": 5.0},
-        "frame, level": {"frame": 5.0, "level": True},
+        "no frame": NPO | {"frame": 0.0},
+        "frame": NPO | {"frame": 5.0},
+        "frame and level": NPO | {"frame": 5.0, "level": True},
+        "npo": NPO,
+        "npo linear": NPO | {"lr_scheduler_type": "linear"},
         "default": {},
-        **{name: {"objective": name} for name in TOWARDS},
+        **{name: {"objective": name} for name in ("alternative", "idk", "jensun")},
     },
     "prose": {
-        "no frame": {"frame": 0.0},
-        "frame": {"frame": 5.0},
+        "no frame": NPO | {"frame": 0.0},
+        "frame": NPO | {"frame": 5.0},
+        "npo": NPO,
+        "npo linear": NPO | {"lr_scheduler_type": "linear"},
         "default": {},
         "alternative": {"objective": "alternative"},
     },
@@ -67,7 +73,7 @@ def run(suite: str, variant: str, seed: int, limit: int | None) -> dict[str, Any
     settings = dict(VARIANTS[suite][variant])
     if settings.get("level"):
         settings["level"] = tu.score(model, tu.load_samples(f"{suite}:holdout")).level(RULES["hard"])
-    weights = scores.weights(None if variant in ("default", *TOWARDS) else RULES["hard"])
+    weights = scores.weights(None if variant in OBJECTIVES else RULES["hard"])
     done = tu.unlearn(model, samples, weights, retain=f"{suite}:{known.retain}", seed=seed, **settings)
     before = Report.load(ASSETS / "reports" / f"{start}.json")
     report = tu.evaluate(done.model, suite, retrained, start=before, limit=limit)

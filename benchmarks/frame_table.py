@@ -25,19 +25,18 @@ were not tuned:
 
 {towards}
 """
-# Objectives that push towards something; idk and jensun towards a refusal
-TOWARDS = ("complement", "alternative", "idk", "jensun")
+# Variants that differ in objective or learning rate; idk and jensun push towards a refusal.
+OBJECTIVES = ("npo", "npo linear", "default", "alternative", "idk", "jensun")
 
 
 def tables_of(result: dict[str, Any]) -> dict[str, tuple[list[str], list[list[str]]]]:
     """Header and rows of the two tables of the section, by their names in it."""
     runs = result["runs"]
-    suites = {run["suite"] for run in runs if run["variant"] in TOWARDS}
-    frame = [run for run in runs if run["variant"] not in TOWARDS]
-    towards = [run for run in runs if run["suite"] in suites and run["variant"] in ("default", *TOWARDS)]
+    objectives = [run for name in OBJECTIVES for run in runs if run["variant"] == name]
+    frame = [run for run in runs if run not in objectives or run["variant"] == "npo"]
     return {
         "table": frame_table(result | {"runs": frame}),
-        "towards": frame_table(result | {"runs": towards}),
+        "objectives": frame_table(result | {"runs": objectives}),
     }
 
 

@@ -51,7 +51,7 @@ from tokenunlearn.files import replaced
 from tokenunlearn.models.checkpoints import RETAINED
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, check_known
-from tokenunlearn.training.settings import UnlearnSettings
+from tokenunlearn.training.settings import CONSTANT, UnlearnSettings
 from tokenunlearn.training.unlearn import Unlearned
 
 TUNING_SEED = 1000
@@ -149,12 +149,16 @@ class Study:
         return {name: float(getattr(settings, name)) for name in RANGES}
 
     def unlearn(self, method: Method, seed: int, tuned: Mapping[str, float], on_weights: Any) -> Unlearned:
-        """One run; frame loss off, so that the token weights are the only thing that differs."""
+        """One run; frame loss off, so that the token weights are the only thing that differs.
+
+        The learning rate stays after warmup, so that a measurement on the way is as good as one at the end.
+        """
         case, budget = self.case, self.budget
         settings = {
             "objective": method.objective,
             "seed": seed,
             "frame": 0.0,
+            "lr_scheduler_type": CONSTANT,
             "steps": budget.steps,
             "batch_size": budget.batch_size,
             "retain_batch_size": budget.retain_batch_size,

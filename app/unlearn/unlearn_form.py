@@ -23,11 +23,11 @@ from tokenunlearn.objectives import DEFAULT_OBJECTIVE, OBJECTIVES, REGULARIZERS,
 from tokenunlearn.runs.grid import make_grid, parse_numbers, with_controls
 from tokenunlearn.settings import kind_of
 from tokenunlearn.training.presets import RUN_PRESETS, RunPreset
-from tokenunlearn.training.settings import LEARNING_RATES, NO_CONTROL, UnlearnSettings
+from tokenunlearn.training.settings import LEARNING_RATES, NO_CONTROL, SCHEDULERS, UnlearnSettings
 
 HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnSettings)}
 EVALUATE = {0: "no", 24: "24 samples per split", 72: "72 samples per split", 100_000: "all samples"}
-LISTS = ("objective", "regularizer", "weighting", "control")
+LISTS = ("objective", "regularizer", "weighting", "control", "lr_scheduler_type")
 NUMBERS = {
     "gamma": "γ (forget)",
     "lambda_": "λ (retain)",
@@ -120,6 +120,11 @@ def _settings() -> dict[str, Any]:
         for i, name in enumerate(rest):
             with columns[i % 3]:
                 values[name] = _number(name, defaults)
+        with columns[0]:
+            shown = _common(defaults, "lr_scheduler_type")
+            values["lr_scheduler_type"] = _several(
+                "Learning rate schedule", "lr_scheduler_type", SCHEDULERS, shown
+            )
         with columns[1]:
             values["train"] = st.selectbox(
                 "Trainable weights", ["auto", "lora", "full"], key="train", help=HELP["train"], **BOUND

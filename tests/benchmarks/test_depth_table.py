@@ -3,8 +3,8 @@
 from benchmarks.depth_table import depth_table
 
 
-def run(rule, seed, depth, layer):
-    return {"rule": rule, "seed": seed, "depth": [depth, 0, 1, 72], "layers": {"0": layer, "5": None}}
+def run(variant, seed, depth, layer):
+    return {"variant": variant, "seed": seed, "depth": [depth, 0, 1, 72], "layers": {"0": layer, "5": None}}
 
 
 def test_rules_are_columns_over_seeds_and_layers_are_rows():

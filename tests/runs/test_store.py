@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 
 import pytest
 
@@ -12,6 +13,7 @@ from tokenunlearn.runs.locks import release
 from tokenunlearn.runs.run import UNREADABLE
 from tokenunlearn.runs.spec import RunSpec, make_rule
 from tokenunlearn.runs.store import RunStore
+from tokenunlearn.training.settings import UnlearnSettings
 
 
 def spec(**changes):
@@ -31,12 +33,19 @@ def store(tmp_path):
 
 
 def test_a_new_run_is_queued_and_its_spec_reads_back_equal(store):
-    made = spec(label="first")
+    made = spec(label="first", config=asdict(UnlearnSettings(objective="npo", steps=3)))
     run = store.create(made)
     assert run.spec == made
     assert run.state.status == "queued"
     assert [r.id for r in store.runs()] == [made.id]
     assert store.get(made.id[:20]).id == made.id
+
+
+def test_a_spec_from_before_a_setting_keeps_what_its_run_did(store):
+    config = asdict(UnlearnSettings(objective="complement"))
+    assert config["lr_scheduler_type"] == "linear"
+    made = spec(config={k: v for k, v in config.items() if k != "lr_scheduler_type"})
+    assert store.create(made).spec.config["lr_scheduler_type"] == "constant_with_warmup"
 
 
 def test_runs_are_listed_newest_first_and_half_made_ones_not_at_all(store):

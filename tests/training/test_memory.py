@@ -135,7 +135,9 @@ def test_activations_follow_the_passes_of_a_step():
 
 
 def test_large_models_get_an_adapter_and_small_ones_are_trained_whole():
-    large = estimate_memory(SHAPE, Workload(100, 100, 10, 5), UnlearnSettings(lora_r=8, frame=0.0))
+    large = estimate_memory(
+        SHAPE, Workload(100, 100, 10, 5), UnlearnSettings(objective="npo", lora_r=8, frame=0.0)
+    )
     assert large.gradients == 4 * 8 * SHAPE.linear
     assert large.weights == 4 * (SHAPE.parameters + 8 * SHAPE.linear)
     whole = estimate_memory(SHAPE, Workload(100, 100, 10, 5), UnlearnSettings(train="full"))

@@ -28,7 +28,15 @@ RETAIN = SampleSet(
     "retain",
     tuple(Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}, " + "of course " * i) for i in range(6)),
 )
-SMALL = {"lambda_": 10.0, "batch_size": 4, "retain_batch_size": 5, "steps": 3, "warmup_steps": 0, "lora_r": 4}
+SMALL = {
+    "objective": "npo",
+    "lambda_": 10.0,
+    "batch_size": 4,
+    "retain_batch_size": 5,
+    "steps": 3,
+    "warmup_steps": 0,
+    "lora_r": 4,
+}
 
 
 def textbook_step(model, reference, forget, retain, beta, lambda_):

@@ -22,7 +22,14 @@ from tokenunlearn.training.trainer import UnlearnTrainer
 
 FORGET = [Sample(f"f{i}", f"Who is Bo {i}?", f"Bo {i} is the baker of Rill.") for i in range(5)]
 RETAIN = [Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}.") for i in range(6)]
-SMALL = {"batch_size": 4, "retain_batch_size": 5, "warmup_steps": 0, "learning_rate": 1e-3, "use_cpu": True}
+SMALL = {
+    "objective": "npo",
+    "batch_size": 4,
+    "retain_batch_size": 5,
+    "warmup_steps": 0,
+    "learning_rate": 1e-3,
+    "use_cpu": True,
+}
 QUIET = {"report_to": "none", "disable_tqdm": True}
 LORA = {"r": 4, "lora_alpha": 8, "task_type": "CAUSAL_LM"}
 SERIES = {"loss", "forget_loss", "retain_loss", "lambda", "forget_nll", "grad_norm", "learning_rate"}

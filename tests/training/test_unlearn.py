@@ -27,7 +27,7 @@ FORGET = SampleSet(
 RETAIN = SampleSet(
     "retain", tuple(Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}, of course.") for i in range(4))
 )
-SMALL = {"batch_size": 3, "retain_batch_size": 4, "steps": 3, "learning_rate": 1e-3}
+SMALL = {"objective": "npo", "batch_size": 3, "retain_batch_size": 4, "steps": 3, "learning_rate": 1e-3}
 
 
 def parameters_of(lm):

@@ -71,7 +71,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "idk": IDK,
     "jensun": JensUn,
 }
-DEFAULT_OBJECTIVE = "npo"
+DEFAULT_OBJECTIVE = "complement"
 WEIGHTINGS: dict[str, type[Weighting]] = {
     "selection": Weighting,
     "wga": WGAWeighting,

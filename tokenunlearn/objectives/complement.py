@@ -45,7 +45,7 @@ class Complement(Objective):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
     token_mean: ClassVar[bool] = True
-    recommended: ClassVar[Mapping[str, Any]] = {"frame": 5.0}
+    recommended: ClassVar[Mapping[str, Any]] = {"frame": 5.0, "steps": 80, "lr_scheduler_type": "linear"}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict
@@ -16,6 +16,9 @@ from tokenunlearn.attribution.selection import RULES, Rule
 from tokenunlearn.errors import FileError, RunError
 from tokenunlearn.settings import shortened
 from tokenunlearn.stored import fitted, read_json
+
+# What a run did whose spec was written before the setting was there.
+FORMERLY: Mapping[str, Any] = {"lr_scheduler_type": "constant_with_warmup", "frame": 0.0}
 
 
 class _Rule(TypedDict):
@@ -111,7 +114,7 @@ class RunSpec:
 
     @classmethod
     def read(cls, path: Path) -> RunSpec:
-        """The spec in a file; what a newer version has added is left out.
+        """The spec in a file; what a newer version has added is left out, what an older one did is filled in.
 
         Raises:
             FileError: If the file cannot be read, or holds something else.
@@ -125,7 +128,7 @@ class RunSpec:
             datetime.fromisoformat(spec.created)
         except ValueError:
             raise FileError(f'"created" in {path.name} must be a time.') from None
-        return spec
+        return replace(spec, config={**FORMERLY, **spec.config})
 
     def to_json(self) -> dict[str, Any]:
         """The spec as plain values."""

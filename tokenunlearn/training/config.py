@@ -10,7 +10,7 @@ from transformers import TrainingArguments
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.devices import default_device
-from tokenunlearn.training.settings import UnlearnSettings
+from tokenunlearn.training.settings import SCHEDULERS, UnlearnSettings
 
 _SETTINGS = {f.name: f for f in fields(UnlearnSettings)}
 # Settings that TrainingArguments knows under a name of its own.
@@ -48,6 +48,7 @@ class UnlearnConfig(TrainingArguments):
         gradient_accumulation_steps: Micro-batches of a step in each process; None for as few as the device's
             memory allows.
         bf16: Multiply in bfloat16; None for yes on a GPU.
+        lr_scheduler_type: Any schedule of transformers; None for what the objective recommends.
 
     Raises:
         TokenUnlearnError: If a setting of unlearning is not allowed.
@@ -82,9 +83,7 @@ class UnlearnConfig(TrainingArguments):
     gradient_accumulation_steps: int | None = _of("gradient_accumulation")  # type: ignore[assignment]
     bf16: bool | None = _of("bf16")  # type: ignore[assignment]
     seed: int = _of("seed")
-    lr_scheduler_type: str = field(
-        default="constant_with_warmup", metadata={"help": "Learning rate schedule."}
-    )
+    lr_scheduler_type: str | None = _of("lr_scheduler_type")  # type: ignore[assignment]
     per_device_train_batch_size: int = field(
         default=1,
         metadata={"help": "Not used: batch_size and retain_batch_size set the size of a whole step."},
@@ -112,7 +111,9 @@ class UnlearnConfig(TrainingArguments):
             )
         settings = self.settings()
         self.max_steps = settings.steps
-        for name in ("regularizer", "gamma", "lambda_", "batch_size", "retain_batch_size"):
+        filled = ["regularizer", "gamma", "lambda_", "batch_size", "retain_batch_size"]
+        filled += ["lr_scheduler_type"] if self.lr_scheduler_type is None else []
+        for name in filled:
             setattr(self, name, getattr(settings, name))
         if 1 <= self.warmup_steps >= settings.steps:
             self.warmup_steps = settings.steps - 1
@@ -135,6 +136,8 @@ class UnlearnConfig(TrainingArguments):
         }
         if self.max_steps < 1:
             values["steps"] = None
+        # What only the trainer knows is its own matter.
+        values["lr_scheduler_type"] = next((s for s in SCHEDULERS if s == self.lr_scheduler_type), None)
         if self.warmup_steps < 1:  # transformers reads it as a share of the steps
             values["warmup_steps"] = 0
         values["warmup_steps"] = int(values["warmup_steps"])

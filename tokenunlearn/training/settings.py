@@ -26,6 +26,8 @@ from tokenunlearn.objectives import (
 from tokenunlearn.settings import Settings, renamed, setting, shortened
 
 Parameterization = Literal["auto", "lora", "full"]
+CONSTANT = "constant_with_warmup"
+SCHEDULERS = ("linear", "cosine", CONSTANT)
 # Settings of every objective that recommends no others; a recommended learning rate is one for each
 # parameterization.
 DEFAULTS: Mapping[str, Any] = {
@@ -34,6 +36,7 @@ DEFAULTS: Mapping[str, Any] = {
     "lambda_": 10.0,
     "frame": 0.0,
     "steps": 40,
+    "lr_scheduler_type": CONSTANT,
     "batch_size": 12,
     "retain_batch_size": 36,
 }
@@ -50,15 +53,15 @@ class UnlearnSettings(Settings):
     gamma, lambda_, frame, layer.
     Parameters that control how far it goes: steps, level, base_level, patience, retain_bound.
     Parameters that control the token weights: weighting, weighting_parameters, published_scale, base_model.
-    Parameters that control the optimization: batch sizes, learning_rate, warmup_steps, max_grad_norm,
-    seed.
+    Parameters that control the optimization: batch sizes, learning_rate, warmup_steps, lr_scheduler_type,
+    max_grad_norm, seed.
     Parameters that control what is trained: train, lora_r, lora_alpha.
     Parameters that control what is read: long.
     Parameters that control memory and speed: gradient_accumulation, gradient_checkpointing, bf16.
 
-    What is left open (None) among regularizer, gamma, lambda_, frame, steps and batch sizes is filled at once
-    with what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and base_model depend on
-    the model and are filled by :meth:`resolved`.
+    What is left open (None) among regularizer, gamma, lambda_, frame, steps, lr_scheduler_type and batch
+    sizes is filled at once with what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and
+    base_model depend on the model and are filled by :meth:`resolved`.
 
     A run takes at most 1,000,000 steps, and a step at most 100,000 samples of each kind; LoRA's rank and
     scale are at most 100,000, and every other whole number is below 2^32. Real numbers are finite.
@@ -142,6 +145,11 @@ class UnlearnSettings(Settings):
     warmup_steps: int = setting(
         4, "Number of warmup steps of the learning rate.", minimum=0, maximum=1_000_000
     )
+    lr_scheduler_type: str = setting(
+        AUTO,
+        f"Learning rate after warmup: {', '.join(SCHEDULERS)}. linear, cosine: it falls to 0 by the last "
+        "step, which gives retained answers back; the last: it stays. Default: recommended for the objective.",
+    )
     max_grad_norm: float = setting(1.0, "Maximum gradient norm, for clipping.", above=0)
     train: Parameterization = setting(
         "auto", "lora: a LoRA adapter; full: all weights; auto: full below 50 M parameters."
@@ -190,6 +198,7 @@ class UnlearnSettings(Settings):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, recommended.get(name, default))
         make_regularizer(self.regularizer)
+        check_known("lr_scheduler_type", self.lr_scheduler_type, SCHEDULERS)
         super().__post_init__()
         if self.patience and not self.has_level:
             raise TokenUnlearnError(
