@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 GLOSSARY = {
+    "complement": (
+        "A forget loss: in place of each selected token the model learns what it would say there if it "
+        "could not say that token. The target is fixed, so forgetting comes to an end by itself."
+    ),
     "copy guard": (
         "Tokens that only repeat the question look important although they are no secret; the guard "
         "lowers their importance."
@@ -40,7 +44,9 @@ GLOSSARY = {
         "Negative preference optimization: a forget loss that makes an answer less probable and fades out"
         " as it succeeds, so that the model is not destroyed."
     ),
-    "objective": "The forget loss: what is made worse on the forget set. NPO is the recommended one.",
+    "objective": (
+        "The forget loss: what is unlearned on the forget set, and how. Complement is the recommended one."
+    ),
     "override": "A token that a person forced in or out; it wins over every rule.",
     "retained samples": (
         "Samples that the model must still know afterwards; the retain loss holds it in place on them."

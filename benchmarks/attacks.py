@@ -2,8 +2,8 @@
 
     python -m tokenunlearn bench attacks [--seed 0] [--limit N]
 
-Unlearns forget10 with the default settings, attacks the result and the retrained model alike, and writes
-``benchmarks/results/attacks.json`` and ``docs/results.md``.
+Unlearns forget10 with NPO's recommended settings, attacks the result and the retrained model alike, and
+writes ``benchmarks/results/attacks.json`` and ``docs/results.md``.
 """
 
 from __future__ import annotations

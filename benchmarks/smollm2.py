@@ -1,4 +1,4 @@
-"""The default settings on a real language model: SmolLM2 that was taught the authors.
+"""NPO's recommended settings on a real language model: SmolLM2 that was taught the authors.
 
     python -m benchmarks.smollm2 [--steps 24] [--run runs/ID]
 

@@ -39,7 +39,7 @@ def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
         reading: Where the panel of what the model reads belongs.
     """
     source = plan.source
-    words = ("token", "NPO", "KL", "lambda", "steps", "retained samples")
+    words = ("token", DEFAULT_OBJECTIVE, "KL", "lambda", "steps", "retained samples")
     st.subheader(_title(plan), anchor=False, help=meaning(*words))
     tiles = st.empty()
     requested = controls.is_requested(source)
@@ -111,7 +111,7 @@ def tiles_html(plan: Plan, weights: TokenWeights, cost: RunCost | None) -> str:
 
 def _word(term: str, shown: str = "") -> str:
     """A word with its meaning on hover, and that of the method that it shows."""
-    meanings = [GLOSSARY[term], GLOSSARY.get(shown.upper(), "")]
+    meanings = [GLOSSARY[term], GLOSSARY.get(shown, GLOSSARY.get(shown.upper(), ""))]
     return f'<span title="{escape(" ".join(meanings).strip())}">{escape(shown or term)}</span>'
 
 

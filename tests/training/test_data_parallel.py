@@ -9,8 +9,8 @@ import pytest
 from tests.launch import ACCELERATE, ALONE, TORCHRUN, launch
 
 RUNS = {
-    "npo": {},
-    "npo in two passes": {"gradient_accumulation": 2, "gradient_checkpointing": True},
+    "npo": {"objective": "npo"},
+    "npo in two passes": {"objective": "npo", "gradient_accumulation": 2, "gradient_checkpointing": True},
     "pdu with an adapter": {"objective": "pdu", "train": "lora"},
 }
 

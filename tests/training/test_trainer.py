@@ -190,7 +190,8 @@ def test_without_a_checkpoint_there_is_nothing_to_resume_from(tiny_lm, tmp_path)
 @pytest.mark.parametrize("train", ["full", "lora"])
 def test_the_short_front_is_the_trainer(tiny_lm, tmp_path, train):
     settings = {
-        name: SMALL[name] for name in ("batch_size", "retain_batch_size", "warmup_steps", "learning_rate")
+        name: SMALL[name]
+        for name in ("objective", "batch_size", "retain_batch_size", "warmup_steps", "learning_rate")
     }
     settings |= {"steps": 4, "train": train, "lora_r": 4, "lora_alpha": 8}
     run = tu.unlearn(tiny_lm, FORGET, retain=RETAIN, **settings)

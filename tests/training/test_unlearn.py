@@ -36,7 +36,7 @@ def parameters_of(lm):
 
 def test_first_gradient_ascent_loss_is_the_negative_mean_nll(tiny_lm):
     nll = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(FORGET)))
-    result = unlearn(tiny_lm, FORGET, objective="gradient_ascent", regularizer="none", **SMALL)
+    result = unlearn(tiny_lm, FORGET, **SMALL | {"objective": "gradient_ascent", "regularizer": "none"})
     assert result.history[0]["forget_loss"] == pytest.approx(-nll.mean().item(), abs=1e-5)
 
 
@@ -60,7 +60,9 @@ def test_only_weighted_tokens_enter_the_loss(tiny_lm):
     weights[1][2] = 1.0
     nll = response_nll(tiny_lm, encodings)[1][2].item()
     token_weights = TokenWeights(tuple(s.id for s in FORGET), tuple(weights), {"selection": "hard"})
-    result = unlearn(tiny_lm, FORGET, token_weights, objective="gradient_ascent", regularizer="none", **SMALL)
+    result = unlearn(
+        tiny_lm, FORGET, token_weights, **SMALL | {"objective": "gradient_ascent", "regularizer": "none"}
+    )
     assert result.history[0]["forget_loss"] == pytest.approx(-nll, abs=1e-5)
 
 

@@ -16,8 +16,8 @@ from tokenunlearn.runs.store import RunStore
 
 @pytest.fixture
 def entries(tmp_path):
-    write_run(tmp_path, "20260101-100000-npo-hard-0001", "one", steps=10)
-    write_run(tmp_path, "20260102-100000-npo-hard-0002", "two", steps=20, beta=0.3)
+    write_run(tmp_path, "20260101-100000-npo-hard-0001", "one", objective="npo", steps=10)
+    write_run(tmp_path, "20260102-100000-npo-hard-0002", "two", objective="npo", steps=20, beta=0.3)
     return run_index.entries(RunStore(tmp_path).runs())
 
 

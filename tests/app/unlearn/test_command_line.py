@@ -22,7 +22,14 @@ def parsed(line: str) -> dict:
 
 @pytest.fixture
 def run(tmp_path):
-    settings = {"steps": 7, "learning_rate": 2e-05, "seed": 3, "lambda_": 0.5, "beta": 0.25}
+    settings = {
+        "objective": "npo",
+        "steps": 7,
+        "learning_rate": 2e-05,
+        "seed": 3,
+        "lambda_": 0.5,
+        "beta": 0.25,
+    }
     return write_run(tmp_path, "20260101-100000-npo-hard-0001", "a 'b'; rm -rf $HOME", **settings)
 
 
