@@ -28,6 +28,7 @@ from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
 
 NPO = {"objective": "npo"}
+SMALL_ADAPTER = {"lora_r": 8, "lora_alpha": 16}
 # Suite -> settings of a run; a level of True stands for that of the holdout part.
 VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
@@ -47,7 +48,28 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "default": {},
         "alternative": {"objective": "alternative"},
     },
+    "smollm2": {
+        "default": SMALL_ADAPTER,
+        "complement at temperature 1": {
+            "objective": "complement",
+            "parameters": {"temperature": 1.0},
+            "lambda_": 10.0,
+            "frame": 5.0,
+            "steps": 80,
+            **SMALL_ADAPTER,
+        },
+        "alternative": {"objective": "alternative", "steps": 40, **SMALL_ADAPTER},
+    },
 }
+# Where the world is not a small model: its suite, start and retrained model, and samples per part.
+LARGER = {"smollm2": ("authors", "smollm2-authors", "smollm2-authors-retrained", 72)}
+
+
+def world(name: str, limit: int | None) -> tuple[str, str, str, int | None]:
+    """Suite, start and retrained model, and samples per part in evaluation."""
+    return LARGER.get(name) or (name, *MODELS[name], limit)
+
+
 METRICS = (
     *(f"forget/{name}" for name in ("leaks", "cross_leaks", "declines", "broken", "wrong", "frame_kept")),
     *(f"forget/{name}" for name in ("probability", "exact_memorization", "extraction_strength", "rouge_l")),
@@ -65,12 +87,13 @@ def figures(report: Report) -> dict[str, list[float]]:
     }
 
 
-def run(suite: str, variant: str, seed: int, limit: int | None) -> dict[str, Any]:
+def run(name: str, variant: str, seed: int, limit: int | None) -> dict[str, Any]:
     """One run and its figures."""
-    known, (start, retrained) = SUITES[suite], MODELS[suite]
+    suite, start, retrained, limit = world(name, limit)
+    known = SUITES[suite]
     model, samples = tu.load_model(start), tu.load_samples(f"{suite}:{known.forget}")
     scores = tu.score(model, samples)
-    settings = dict(VARIANTS[suite][variant])
+    settings = dict(VARIANTS[name][variant])
     if settings.get("level"):
         settings["level"] = tu.score(model, tu.load_samples(f"{suite}:holdout")).level(RULES["hard"])
     weights = scores.weights(None if variant in OBJECTIVES else RULES["hard"])
@@ -78,7 +101,7 @@ def run(suite: str, variant: str, seed: int, limit: int | None) -> dict[str, Any
     before = Report.load(ASSETS / "reports" / f"{start}.json")
     report = tu.evaluate(done.model, suite, retrained, start=before, limit=limit)
     return {
-        "suite": suite,
+        "suite": name,
         "variant": variant,
         "settings": settings,
         "rule": weights.rule,
@@ -90,7 +113,9 @@ def run(suite: str, variant: str, seed: int, limit: int | None) -> dict[str, Any
 
 
 def main(
-    suites: Annotated[str, typer.Option(help="Suites, separated by commas.")] = "authors,prose",
+    suites: Annotated[
+        str, typer.Option(help="Worlds, separated by commas; smollm2 takes an hour a run.")
+    ] = "authors,prose",
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
     variants: Annotated[str, typer.Option(help="Variants, separated by commas; all by default.")] = "",
     limit: Annotated[
@@ -114,8 +139,8 @@ def main(
         result = {
             "limit": limit,
             "retrained": {
-                name: figures(Report.load(ASSETS / "reports" / f"{retrained}.json"))
-                for name, (_, retrained) in MODELS.items()
+                name: figures(Report.load(ASSETS / "reports" / f"{world(name, limit)[2]}.json"))
+                for name in VARIANTS
             },
             "runs": runs,
             "versions": versions(),

@@ -26,7 +26,7 @@ were not tuned:
 {towards}
 """
 # Variants that differ in objective or learning rate; idk and jensun push towards a refusal.
-OBJECTIVES = ("npo", "npo linear", "default", "alternative", "idk", "jensun")
+OBJECTIVES = ("npo", "npo linear", "default", "complement at temperature 1", "alternative", "idk", "jensun")
 
 
 def tables_of(result: dict[str, Any]) -> dict[str, tuple[list[str], list[list[str]]]]:
