@@ -45,7 +45,7 @@ GLOSSARY = {
         " as it succeeds, so that the model is not destroyed."
     ),
     "objective": (
-        "The forget loss: what is unlearned on the forget set, and how. Complement is the recommended one."
+        "The forget loss: what is unlearned on the forget set, and how. NPO is the recommended one."
     ),
     "override": "A token that a person forced in or out; it wins over every rule.",
     "retained samples": (

@@ -1,4 +1,4 @@
-"""Gone or hidden inside? Unlearning depth of the default, other objectives and uniform NPO, several seeds.
+"""Gone or hidden inside? Unlearning depth of the default, uniform weights and complement.
 
     python -m benchmarks.depth [--seeds 0,1,2]
 
@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import CONSTANT_NPO, RESULTS, tables
 from tokenunlearn.evaluation.depth_maps import DepthMap
 from tokenunlearn.evaluation.depth_patching import unlearning_depth
 from tokenunlearn.evaluation.metrics.depth import depth_score
@@ -32,9 +32,10 @@ FORGET, RETAIN = "authors:forget10", "authors:retain90"
 # Name -> rule and settings of a run.
 VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
     "default": (None, {}),
-    "alternative": (None, {"objective": "alternative"}),
-    "npo": (None, {"objective": "npo"}),
-    "npo, uniform": (tu.Uniform(), {"objective": "npo"}),
+    "uniform": (tu.Uniform(), {}),
+    "at a constant rate": (None, CONSTANT_NPO),
+    "uniform at a constant rate": (tu.Uniform(), CONSTANT_NPO),
+    "complement": (None, {"objective": "complement"}),
 }
 
 

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import CONSTANT_NPO, RESULTS, tables
 from benchmarks.frame_table import OBJECTIVES
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
@@ -27,37 +27,28 @@ from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
 
-NPO = {"objective": "npo"}
 SMALL_ADAPTER = {"lora_r": 8, "lora_alpha": 16}
 # Suite -> settings of a run; a level of True stands for that of the holdout part.
 VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
-        "no frame": NPO | {"frame": 0.0},
-        "frame": NPO | {"frame": 5.0},
-        "frame and level": NPO | {"frame": 5.0, "level": True},
-        "npo": NPO,
-        "npo linear": NPO | {"lr_scheduler_type": "linear"},
+        "no frame": {**CONSTANT_NPO, "frame": 0.0},
+        "frame": {**CONSTANT_NPO, "frame": 5.0},
+        "frame and level": {**CONSTANT_NPO, "frame": 5.0, "level": True},
+        "npo at a constant rate": CONSTANT_NPO,
         "default": {},
-        **{name: {"objective": name} for name in ("alternative", "idk", "jensun")},
+        **{name: {"objective": name} for name in ("complement", "alternative", "idk", "jensun")},
     },
     "prose": {
-        "no frame": NPO | {"frame": 0.0},
-        "frame": NPO | {"frame": 5.0},
-        "npo": NPO,
-        "npo linear": NPO | {"lr_scheduler_type": "linear"},
+        "no frame": {**CONSTANT_NPO, "frame": 0.0},
+        "frame": {**CONSTANT_NPO, "frame": 5.0},
+        "npo at a constant rate": CONSTANT_NPO,
         "default": {},
+        "complement": {"objective": "complement"},
         "alternative": {"objective": "alternative"},
     },
     "smollm2": {
         "default": SMALL_ADAPTER,
-        "complement at temperature 1": {
-            "objective": "complement",
-            "parameters": {"temperature": 1.0},
-            "lambda_": 10.0,
-            "frame": 5.0,
-            "steps": 80,
-            **SMALL_ADAPTER,
-        },
+        "complement": {"objective": "complement", **SMALL_ADAPTER},
         "alternative": {"objective": "alternative", "steps": 40, **SMALL_ADAPTER},
     },
 }

@@ -57,8 +57,6 @@ from tokenunlearn.training.unlearn import Unlearned
 TUNING_SEED = 1000
 # How far trials go from the recommended settings, as factors either way.
 RANGES = {"learning_rate": 3.0, "lambda_": 5.0}
-# Objective -> settings that differ from what it recommends.
-PLAIN: Mapping[str, Mapping[str, Any]] = {"complement": {"parameters": {"temperature": 1.0}, "lambda_": 10.0}}
 
 
 @dataclass
@@ -147,7 +145,7 @@ class Study:
 
     def recommended(self, objective: str) -> dict[str, float]:
         """Learning rate and lambda that are recommended for an objective on this model."""
-        settings = UnlearnSettings(objective=objective, **PLAIN.get(objective, {})).resolved(self.case.model)
+        settings = UnlearnSettings(objective=objective).resolved(self.case.model)
         return {name: float(getattr(settings, name)) for name in RANGES}
 
     def unlearn(self, method: Method, seed: int, tuned: Mapping[str, float], on_weights: Any) -> Unlearned:
@@ -161,7 +159,6 @@ class Study:
             "seed": seed,
             "frame": 0.0,
             "lr_scheduler_type": CONSTANT,
-            **PLAIN.get(method.objective, {}),
             "steps": budget.steps,
             "batch_size": budget.batch_size,
             "retain_batch_size": budget.retain_batch_size,

@@ -68,9 +68,9 @@ def test_a_run_of_rmu_under_a_rivals_weighting_needs_no_scores(arguments, tmp_pa
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--set", "coefficient=4"], 'no parameter "coefficient"; it takes temperature'),
+        (["--set", "coefficient=4"], 'no parameter "coefficient"; it takes beta'),
         (["--set", "steps=few"], 'steps is "few"; it must be a whole number'),
-        (["--set", "temperature=big"], 'temperature is "big"; it must be a number'),
+        (["--set", "beta=big"], 'beta is "big"; it must be a number'),
         (["--weighting", "nope"], "There is no weighting"),
     ],
 )
@@ -121,13 +121,13 @@ def test_a_cancelled_run_ends_its_grid(arguments, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_grid_prints_its_runs_as_one_list(arguments, tmp_path):
-    extra = ["--selection", "uniform", "--set", "temperature=0.1,0.2", "--seed", "3", "--json"]
+    extra = ["--selection", "uniform", "--set", "beta=0.1,0.2", "--seed", "3", "--json"]
     result = CliRunner().invoke(app, [*arguments, *extra])
     assert result.exit_code == 0, result.output
     shown = json.loads(result.stdout)
     assert [row["status"] for row in shown] == ["completed", "completed"]
     store = RunStore(tmp_path / "runs")
-    assert [store.get(row["run"]).spec.config["parameters"]["temperature"] for row in shown] == [0.1, 0.2]
+    assert [store.get(row["run"]).spec.config["parameters"]["beta"] for row in shown] == [0.1, 0.2]
     assert all(row["last_step"]["step"] == 1 for row in shown)
 
 

@@ -48,7 +48,7 @@ NUMBERS = {
 }
 # Words of the glossary that a setting's help explains.
 WORDS = {
-    "objective": ("objective", DEFAULT_OBJECTIVE),
+    "objective": ("objective", "NPO"),
     "regularizer": ("regularizer", "KL"),
     "weighting": ("weight",),
     "lambda_": ("lambda",),

@@ -71,7 +71,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "idk": IDK,
     "jensun": JensUn,
 }
-DEFAULT_OBJECTIVE = "complement"
+DEFAULT_OBJECTIVE = "npo"
 WEIGHTINGS: dict[str, type[Weighting]] = {
     "selection": Weighting,
     "wga": WGAWeighting,

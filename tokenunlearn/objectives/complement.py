@@ -12,7 +12,6 @@ from jaxtyping import Float, Int
 from tokenunlearn.objectives.objective import Need, Objective, weighted_mean
 from tokenunlearn.objectives.step import ForgetStep
 from tokenunlearn.objectives.undial import undial, undial_tokens
-from tokenunlearn.settings import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,49 +22,32 @@ def complement(
     ref_logits: Float[Tensor, "batch time vocab"],
     labels: Int[Tensor, "batch time"],
     weights: Float[Tensor, "batch time"],
-    temperature: float,
 ) -> Float[Tensor, ""]:
     """Weighted cross-entropy to the reference's prediction without the true token, in nats.
 
-    The target is ``softmax(ref_logits / temperature)`` with the true token's probability set to 0 and the
-    others scaled to sum 1. ``sum(w CE) / sum(w)`` over the tokens of the batch; a token whose label is -100
-    has weight 0. Bounded below by the entropy of the targets.
-
-    At temperature 1 the true token stays the likeliest until its probability has fallen below that of each
-    of many others; a small model may not get so far. At a low one the target is the reference's second
-    choice, and forgetting is done once that is the likelier.
+    The target is ``softmax(ref_logits)`` with the true token's probability set to 0 and the others scaled to
+    sum 1. ``sum(w CE) / sum(w)`` over the tokens of the batch; a token whose label is -100 has weight 0.
+    Bounded below by the entropy of the targets.
 
     Pitfalls: the true token's probability goes to 0, which is less than a model that never saw the answer
     gives it; a ``level`` ends that earlier. Where the reference is certain, little else was ever trained
     there, and the target is mostly noise. Other samples' answers are often what is left.
 
     Source: UNDIAL, arXiv 2402.10052, for beta -> infinity; CE-U, arXiv 2503.01224, with the reference's
-    prediction in place of the model's own. The temperature is this project's.
+    prediction in place of the model's own.
     """
-    return undial(logits, ref_logits / temperature, labels, weights, math.inf)
+    return undial(logits, ref_logits, labels, weights, math.inf)
 
 
 @dataclass(frozen=True)
 class Complement(Objective):
-    """Parameters of distillation from the complement."""
+    """Distillation from the complement; takes no parameters."""
 
-    temperature: float = setting(
-        0.5,
-        "Temperature of the target: 1 for the start model's prediction, lower for its second choice.",
-        above=0,
-    )
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
     token_mean: ClassVar[bool] = True
-    recommended: ClassVar[Mapping[str, Any]] = {
-        "lambda_": 15.0,
-        "frame": 20.0,
-        "steps": 100,
-        "lr_scheduler_type": "linear",
-    }
+    recommended: ClassVar[Mapping[str, Any]] = {"frame": 5.0, "steps": 80, "lr_scheduler_type": "linear"}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
-        entropy = step.against_reference(
-            lambda z, ref, labels: undial_tokens(z, ref / self.temperature, labels, math.inf)
-        )
+        entropy = step.against_reference(lambda z, ref, labels: undial_tokens(z, ref, labels, math.inf))
         return weighted_mean(entropy, step.weights)
