@@ -2,8 +2,8 @@
 
     python -m tokenunlearn bench attacks [--seed 0] [--limit N]
 
-Unlearns forget10 with NPO at a constant rate, attacks the result and the retrained model alike, and
-writes ``benchmarks/results/attacks.json`` and ``docs/results.md``.
+Unlearns forget10 with the default settings, attacks the result and the retrained model alike, and writes
+``benchmarks/results/attacks.json`` and ``docs/results.md``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import CONSTANT_NPO, RESULTS, tables
+from benchmarks import RESULTS, tables
 from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 
@@ -29,7 +29,7 @@ def main(
     """Unlearn, attack, write the result."""
     model, samples, rule = tu.load_model(MODEL), tu.load_samples(FORGET), RULES["hard"]
     weights = tu.score(model, samples, preset=PRESET).weights(rule)
-    run = tu.unlearn(model, samples, weights, retain=RETAIN, frame=0.0, seed=seed, **CONSTANT_NPO)
+    run = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", frame=0.0, seed=seed)
     report = tu.attack(run.model, samples.spread(limit), RETRAINED, seed=seed)
     result = {
         "model": MODEL,

@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import CONSTANT_NPO, RESULTS, tables
+from benchmarks import RESULTS, tables
 from tokenunlearn.evaluation.depth_maps import DepthMap
 from tokenunlearn.evaluation.depth_patching import unlearning_depth
 from tokenunlearn.evaluation.metrics.depth import depth_score
@@ -29,12 +29,13 @@ from tokenunlearn.evaluation.result import MetricResult, mean_result
 PATH = RESULTS / "depth.json"
 MODEL, RETRAINED = "demo", "demo-retrained"
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
+FALLING = {"steps": 80, "lr_scheduler_type": "linear"}
 # Name -> rule and settings of a run.
 VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
     "default": (None, {}),
     "uniform": (tu.Uniform(), {}),
-    "at a constant rate": (None, CONSTANT_NPO),
-    "uniform at a constant rate": (tu.Uniform(), CONSTANT_NPO),
+    "falling rate": (None, FALLING),
+    "uniform, falling rate": (tu.Uniform(), FALLING),
     "complement": (None, {"objective": "complement"}),
 }
 

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import CONSTANT_NPO, RESULTS, tables
+from benchmarks import RESULTS, tables
 from benchmarks.frame_table import OBJECTIVES
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
@@ -31,18 +31,18 @@ SMALL_ADAPTER = {"lora_r": 8, "lora_alpha": 16}
 # Suite -> settings of a run; a level of True stands for that of the holdout part.
 VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
-        "no frame": {**CONSTANT_NPO, "frame": 0.0},
-        "frame": {**CONSTANT_NPO, "frame": 5.0},
-        "frame and level": {**CONSTANT_NPO, "frame": 5.0, "level": True},
-        "npo at a constant rate": CONSTANT_NPO,
+        "no frame": {"frame": 0.0},
+        "frame": {"frame": 5.0},
+        "frame and level": {"frame": 5.0, "level": True},
         "default": {},
+        "falling rate": {"steps": 80, "lr_scheduler_type": "linear"},
         **{name: {"objective": name} for name in ("complement", "alternative", "idk", "jensun")},
     },
     "prose": {
-        "no frame": {**CONSTANT_NPO, "frame": 0.0},
-        "frame": {**CONSTANT_NPO, "frame": 5.0},
-        "npo at a constant rate": CONSTANT_NPO,
+        "no frame": {"frame": 0.0},
+        "frame": {"frame": 5.0},
         "default": {},
+        "falling rate": {"steps": 80, "lr_scheduler_type": "linear"},
         "complement": {"objective": "complement"},
         "alternative": {"objective": "alternative"},
     },

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, of_then, tables
+from benchmarks import RESULTS, tables
 from benchmarks.selection import PRESET, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
@@ -60,9 +60,10 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
             tu.load_samples(forget),
             scores[forget].weights(RULES[rule]),
             retain=SETS[forget],
+            objective=objective,
             seed=seed,
             frame=0.0,
-            **of_then(objective) | SETTINGS[objective],
+            **SETTINGS[objective],
         )
         result["runs"].append(
             {

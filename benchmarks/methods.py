@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import CONSTANT, of_then, tables
+from benchmarks import tables
 from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import TokenUnlearnError
@@ -63,10 +63,7 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
     path = tables.METHODS / f"{name}.json"
     result = _begun(path, model, limit, fresh)
     configs = {objective: _config(objective, model) for objective in objectives}
-    stored = {
-        name: _recorded(UnlearnSettings(**{**CONSTANT, **config}))
-        for name, config in result["configs"].items()
-    }
+    stored = {name: _recorded(UnlearnSettings(**config)) for name, config in result["configs"].items()}
     changed = {name for name, config in configs.items() if stored.get(name, config) != config}
     result["runs"] = [run for run in result["runs"] if run["objective"] not in changed]
     result["configs"] |= configs
@@ -75,7 +72,7 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
     for seed, objective, rule in track(plan, f"Unlearning {name}", console=Console(stderr=True)):
         started = time.monotonic()
         run = tu.unlearn(
-            model, samples, weights[rule], retain=RETAIN, seed=seed, frame=0.0, **of_then(objective)
+            model, samples, weights[rule], retain=RETAIN, objective=objective, seed=seed, frame=0.0
         )
         seconds = time.monotonic() - started
         figures_after = figures(tu.evaluate(run.model, "authors", limit=limit))
@@ -94,7 +91,7 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
 
 def _config(objective: str, model: tu.LoadedModel) -> dict[str, Any]:
     """The recommended settings of an objective as a result file holds them."""
-    return _recorded(UnlearnSettings(**of_then(objective)).resolved(model))
+    return _recorded(UnlearnSettings(objective=objective).resolved(model))
 
 
 def _recorded(settings: UnlearnSettings) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import CONSTANT, RESULTS, tables
+from benchmarks import RESULTS, tables
 from tokenunlearn.datasets.embedded import QUESTIONS_PER_AUTHOR
 from tokenunlearn.datasets.files import to_jsonl
 from tokenunlearn.datasets.samples import overlaps
@@ -58,9 +58,8 @@ def request_files(folder: Path) -> list[Path]:
 
 def unlearn(file: Path, adapter: str, out: Path, options: Sequence[str]) -> str:
     """Carry out one request as a command; the id of its run."""
-    words = ["unlearn", "--model", MODEL, "--samples", f"file:{file}", "--retain", RETAIN]
-    words += ["--frame", "0", "--objective", "npo", "--steps", "40"]
-    words += ["--lr-scheduler-type", CONSTANT["lr_scheduler_type"], *options]
+    words = ["unlearn", "--model", MODEL, "--samples", f"file:{file}", "--retain", RETAIN, "--frame", "0"]
+    words += options
     words += ["--adapter", adapter] if adapter else []
     command = [sys.executable, "-m", "tokenunlearn", *words, "--out", str(out), "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

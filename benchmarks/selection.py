@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, of_then, tables
+from benchmarks import RESULTS, tables
 from tokenunlearn.attribution.selection import DEFAULT_TEMPERATURE, describe_rule
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
@@ -73,7 +73,7 @@ def main(
     for name, seed in track(plan, "Unlearning and evaluating", console=Console(stderr=True)):
         weights = scores.weights(RULES[name])
         started = time.monotonic()
-        done = tu.unlearn(model, samples, weights, retain=RETAIN, seed=seed, frame=0.0, **of_then(objective))
+        done = tu.unlearn(model, samples, weights, retain=RETAIN, objective=objective, seed=seed, frame=0.0)
         seconds = time.monotonic() - started
         report = tu.evaluate(done.model, "authors", "demo-retrained", limit=limit)
         config = {k: v for k, v in vars(done.config).items() if k != "seed"}

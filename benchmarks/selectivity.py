@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import CONSTANT_NPO, RESULTS, tables
+from benchmarks import RESULTS, tables
 from benchmarks.token_labels import cluster
 from tokenunlearn.attribution import score_set as score_sets
 from tokenunlearn.attribution.controls import inverted_weights, random_weights
@@ -211,7 +211,7 @@ def top_quantile(selected: int, tokens: int) -> float:
 
 def run_case(case: Case, rules: Sequence[str], seeds: Sequence[int], settings: Mapping[str, Any]) -> None:
     """Run every rule with every seed, less what the file holds with equal settings, and store each result."""
-    settings = {**CONSTANT_NPO, "regularizer": "kl", **settings}
+    settings = {"objective": "npo", "regularizer": "kl", **settings}
     name, retrained_name = case.model.name, PRESETS[case.model.name].retrained
     if unknown := [rule for rule in rules if rule not in RULES]:
         raise TokenUnlearnError(f'There is no rule "{unknown[0]}"; use one of {", ".join(RULES)}.')

@@ -1,4 +1,4 @@
-"""NPO's recommended settings on a real language model: SmolLM2 that was taught the authors.
+"""The default settings on a real language model: SmolLM2 that was taught the authors.
 
     python -m benchmarks.smollm2 [--steps 24] [--run runs/ID]
 
@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import CONSTANT_NPO, RESULTS, tables
+from benchmarks import RESULTS, tables
 from benchmarks.selection import FORGET, METRICS, PRESET, RETAIN, RULES, figures
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
@@ -69,7 +69,7 @@ def main(
 def _unlearn(steps: int) -> tuple[tu.LoadedModel, list[dict[str, float]], dict[str, Any]]:
     model, samples = tu.load_model(MODEL), tu.load_samples(FORGET)
     weights = tu.score(model, samples, preset=PRESET, cache=True).weights(RULES["hard"])
-    done = tu.unlearn(model, samples, weights, retain=RETAIN, frame=0.0, **{**CONSTANT_NPO, "steps": steps})
+    done = tu.unlearn(model, samples, weights, retain=RETAIN, objective="npo", frame=0.0, steps=steps)
     return done.model, done.history, vars(done.config)
 
 

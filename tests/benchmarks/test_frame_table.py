@@ -30,24 +30,24 @@ def test_seeds_are_one_column_with_their_range_and_what_is_missing_is_a_dash():
     ]
 
 
-def test_objectives_stand_beside_the_former_default_which_is_in_both_tables():
+def test_objectives_stand_beside_the_default_which_is_in_both_tables():
     runs = [
         run("authors", "idk", 0, 0.5),
-        run("authors", "npo at a constant rate", 0, 0.25),
+        run("authors", "default", 0, 0.25),
         run("authors", "frame", 0, 0.125),
         run("prose", "default", 0, 0.75),
     ]
     retrained = {"authors": {}, "prose": {}}
     tables = tables_of({"runs": runs, "retrained": retrained})
     assert tables["objectives"][0][1:] == [
-        "authors: npo at a constant rate, 1 seed",
+        "authors: default, 1 seed",
         "authors: idk, 1 seed",
         "prose: default, 1 seed",
         "authors: retrained",
         "prose: retrained",
     ]
     assert tables["table"][0][1:] == [
-        "authors: npo at a constant rate, 1 seed",
+        "authors: default, 1 seed",
         "authors: frame, 1 seed",
         "authors: retrained",
     ]

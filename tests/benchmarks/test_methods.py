@@ -10,7 +10,7 @@ from statistics import mean
 import pytest
 
 import tokenunlearn as tu
-from benchmarks import methods, methods_figure, of_then, tables
+from benchmarks import methods, methods_figure, tables
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.objectives.npo import NPO
@@ -74,7 +74,7 @@ def test_recommended_settings_forget_and_keep_with_hard_selection_on_every_model
     assert {name for name, cell in found.items() if not cell.startswith("**")} == set()
     assert all(cell.endswith("(3)") for cell in found.values())
     assert {name: config["steps"] for name, config in measured.items()} == {
-        name: UnlearnSettings(**of_then(name)).steps for name in measured
+        name: UnlearnSettings(objective=name).steps for name in measured
     }
 
 

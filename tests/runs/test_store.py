@@ -42,7 +42,7 @@ def test_a_new_run_is_queued_and_its_spec_reads_back_equal(store):
 
 
 def test_a_spec_from_before_a_setting_keeps_what_its_run_did(store):
-    config = asdict(UnlearnSettings(objective="npo"))
+    config = asdict(UnlearnSettings(objective="complement"))
     assert config["lr_scheduler_type"] == "linear"
     made = spec(config={k: v for k, v in config.items() if k != "lr_scheduler_type"})
     assert store.create(made).spec.config["lr_scheduler_type"] == "constant_with_warmup"

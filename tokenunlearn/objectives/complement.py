@@ -31,7 +31,8 @@ def complement(
 
     Pitfalls: the true token's probability goes to 0, which is less than a model that never saw the answer
     gives it; a ``level`` ends that earlier. Where the reference is certain, little else was ever trained
-    there, and the target is mostly noise. Other samples' answers are often what is left.
+    there, and the target is mostly noise. Other samples' answers are often what is left. Where the target is
+    spread over many tokens, the true one stays the likeliest for long; very small models need more steps.
 
     Source: UNDIAL, arXiv 2402.10052, for beta -> infinity; CE-U, arXiv 2503.01224, with the reference's
     prediction in place of the model's own.

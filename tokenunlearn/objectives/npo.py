@@ -45,14 +45,8 @@ class NPO(Objective):
     beta: float = setting(0.2, "Inverse temperature; larger values stop forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll"})
     # At lambda 10 a small model keeps its other answers; SmolLM2-135M loses a third of them (docs/method.md).
-    # Without the frame loss twice as many forgotten answers are broken sentences, and at a rate that stays a
-    # fifth of long retained answers is lost (docs/results.md).
-    recommended: ClassVar[Mapping[str, Any]] = {
-        "lambda_": 60.0,
-        "frame": 5.0,
-        "steps": 80,
-        "lr_scheduler_type": "linear",
-    }
+    # Without the frame loss twice as many forgotten answers are broken sentences (docs/results.md).
+    recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 60.0, "frame": 5.0}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
