@@ -35,14 +35,14 @@ def test_objectives_stand_beside_the_default_which_is_in_both_tables():
         run("authors", "idk", 0, 0.5),
         run("authors", "default", 0, 0.25),
         run("authors", "frame", 0, 0.125),
-        run("prose", "default", 0, 0.75),
+        run("prose", "complement", 0, 0.75),
     ]
     retrained = {"authors": {}, "prose": {}}
     tables = tables_of({"runs": runs, "retrained": retrained})
     assert tables["objectives"][0][1:] == [
         "authors: default, 1 seed",
         "authors: idk, 1 seed",
-        "prose: default, 1 seed",
+        "prose: complement, 1 seed",
         "authors: retrained",
         "prose: retrained",
     ]
