@@ -118,6 +118,10 @@ def main(
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
     runs = stored["runs"] if stored.get("limit", limit) == limit else []
     done = {(r["suite"], r["variant"], r["seed"]) for r in runs}
+    if unknown := set(suites.split(",")) - VARIANTS.keys():
+        raise typer.BadParameter(
+            f"There is no world {', '.join(sorted(unknown))}; use {', '.join(VARIANTS)}."
+        )
     names = [(suite, variant) for suite in suites.split(",") for variant in VARIANTS[suite]]
     wanted = variants.split(",") if variants else [variant for _, variant in names]
     if unknown := set(wanted) - {variant for _, variant in names}:

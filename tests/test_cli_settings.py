@@ -69,6 +69,7 @@ def test_a_run_of_rmu_under_a_rivals_weighting_needs_no_scores(arguments, tmp_pa
     ("extra", "message"),
     [
         (["--set", "coefficient=4"], 'no parameter "coefficient"; it takes beta'),
+        (["--lr-scheduler-type", "steep"], "use one of linear, cosine, constant_with_warmup"),
         (["--set", "steps=few"], 'steps is "few"; it must be a whole number'),
         (["--set", "beta=big"], 'beta is "big"; it must be a number'),
         (["--weighting", "nope"], "There is no weighting"),

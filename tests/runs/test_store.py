@@ -46,6 +46,8 @@ def test_a_spec_from_before_a_setting_keeps_what_its_run_did(store):
     assert config["lr_scheduler_type"] == "linear"
     made = spec(config={k: v for k, v in config.items() if k != "lr_scheduler_type"})
     assert store.create(made).spec.config["lr_scheduler_type"] == "constant_with_warmup"
+    made = spec(config={k: v for k, v in config.items() if k != "frame"})
+    assert store.create(made).spec.config["frame"] == 0.0
 
 
 def test_runs_are_listed_newest_first_and_half_made_ones_not_at_all(store):

@@ -378,6 +378,9 @@ def test_arguments_and_settings_hold_the_same(tmp_path):
     arguments = tu.UnlearnConfig.from_settings(settings, output_dir=str(tmp_path), use_cpu=True)
     assert arguments.settings() == UnlearnSettings(**vars(settings) | {"bf16": False})
     assert arguments.max_steps == 7 and arguments.lr_scheduler_type == "constant_with_warmup"
+    own = tu.UnlearnConfig(str(tmp_path), use_cpu=True, lr_scheduler_type="polynomial")
+    assert own.lr_scheduler_type == "polynomial"
+    assert tu.UnlearnConfig(str(tmp_path), objective="complement").lr_scheduler_type == "linear"
     fresh = tu.UnlearnConfig(str(tmp_path), use_cpu=True)
     assert fresh.settings() == UnlearnSettings(bf16=False)
     assert fresh.learning_rate is None

@@ -48,6 +48,22 @@ def test_first_npo_loss_is_two_log_two_over_beta_and_first_kl_is_zero(tiny_lm):
     assert first["loss"] == pytest.approx(first["forget_loss"] + first["retain_loss"], abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("constant_with_warmup", [1.0, 1.0, 1.0, 1.0]),
+        ("linear", [1.0, 0.75, 0.5, 0.25]),
+        ("cosine", [1.0, 0.853553, 0.5, 0.146447]),
+    ],
+)
+def test_the_learning_rate_stays_or_is_zero_after_the_last_step(tiny_lm, schedule, rates):
+    settings = SMALL | {"steps": 4, "warmup_steps": 0, "lr_scheduler_type": schedule}
+    run = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings)
+    found = [record["learning_rate"] / SMALL["learning_rate"] for record in run.history]
+    assert found == pytest.approx(rates, abs=1e-6)
+    assert run.config.lr_scheduler_type == schedule
+
+
 def test_nll_regularizer_is_the_mean_nll_of_retained_responses(tiny_lm):
     nll = torch.cat(response_nll(tiny_lm, tiny_lm.encode_all(RETAIN)))
     result = unlearn(tiny_lm, FORGET, retain=RETAIN, regularizer="nll", **SMALL)

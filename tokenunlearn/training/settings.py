@@ -147,9 +147,9 @@ class UnlearnSettings(Settings):
     )
     lr_scheduler_type: str = setting(
         AUTO,
-        f"Learning rate after warmup: {', '.join(SCHEDULERS)}. linear, cosine: it falls to 0 by the last "
-        "step, which gives retained answers back; the last: it stays. Default: recommended for the "
-        "objective.",
+        f"Learning rate after warmup: {', '.join(SCHEDULERS)}. linear, cosine: it falls, to 0 after the "
+        "last step, which gives retained answers back; the last: it stays. Default: recommended for "
+        "the objective.",
     )
     max_grad_norm: float = setting(1.0, "Maximum gradient norm, for clipping.", above=0)
     train: Parameterization = setting(
