@@ -15,6 +15,7 @@ from tokenunlearn.objectives import (
     RetainStep,
     activation_distance,
     alternative,
+    altnpo,
     ceu,
     complement,
     dpo,
@@ -200,6 +201,32 @@ def test_alternative(case):
     assert found.item() == pytest.approx(case.token_mean(nll), abs=1e-6)
     step = replace(step_of(case), alternatives=ids)
     assert make_objective("alternative", {}).loss(step).item() == pytest.approx(found.item(), abs=1e-9)
+
+
+def test_altnpo(case):
+    ids = torch.arange(ROWS * TIME).reshape(ROWS, TIME) % VOCAB
+    towards = token_nll(case.t_logits, ids)
+    arguments = case.t_nll, case.t_ref_nll, towards, case.t_weights
+    away = npo(case.t_nll, case.t_ref_nll, case.t_weights, 0.3).item()
+    means = []
+    for b in range(ROWS):
+        nll = [-log_softmax(case.logits[b, t])[ids[b, t]] for t in range(LENGTHS[b])]
+        w = case.weights[b, : LENGTHS[b]]
+        means.append(sum(w * nll) / sum(w))
+    assert altnpo(*arguments, 0.3, 0.0).item() == pytest.approx(away, abs=1e-9)
+    assert altnpo(*arguments, 0.3, 0.7).item() == pytest.approx(away + 0.7 * np.mean(means), abs=1e-6)
+    step = replace(step_of(case), alternatives=ids)
+    loss = make_objective("altnpo", {"beta": 0.3, "alpha": 0.7}).loss(step)
+    assert loss.item() == pytest.approx(altnpo(*arguments, 0.3, 0.7).item(), abs=1e-9)
+
+
+def test_altnpo_of_a_row_without_weight_is_that_of_npo_alone(case):
+    left = case.t_weights
+    left[0] = 0
+    towards = token_nll(case.t_logits, case.t_labels)
+    rest = altnpo(*(x[1:] for x in (case.t_nll, case.t_ref_nll, towards, left)), 0.3, 0.7).item()
+    whole = altnpo(case.t_nll, case.t_ref_nll, towards, left, 0.3, 0.7).item()
+    assert whole == pytest.approx((2 * rest + 2 / 0.3 * math.log(2)) / 3, abs=1e-9)
 
 
 def test_idk(case):

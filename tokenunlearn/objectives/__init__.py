@@ -11,6 +11,7 @@ from typing import Any
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives.alternative import Alternative, alternative
+from tokenunlearn.objectives.altnpo import AltNPO, altnpo
 from tokenunlearn.objectives.ceu import CEU, ceu
 from tokenunlearn.objectives.complement import Complement, complement
 from tokenunlearn.objectives.dpo import DPO, dpo
@@ -56,6 +57,7 @@ from tokenunlearn.settings import shortened
 # A new objective is one file and one line here; a new regularizer or weighting is one class and one line.
 OBJECTIVES: dict[str, type[Objective]] = {
     "npo": NPO,
+    "altnpo": AltNPO,
     "gradient_ascent": GradientAscent,
     "graddiff": GradDiff,
     "wga": WGA,
@@ -161,6 +163,7 @@ __all__ = [
     "WGA",
     "WTNPO",
     "ActivationDistance",
+    "AltNPO",
     "Alternative",
     "Complement",
     "ForgetStep",
@@ -180,6 +183,7 @@ __all__ = [
     "Weighting",
     "activation_distance",
     "alternative",
+    "altnpo",
     "ceu",
     "complement",
     "dpo",
