@@ -1,4 +1,4 @@
-"""Gone or hidden inside? Unlearning depth of the default, uniform weights and complement.
+"""Gone or hidden inside? Unlearning depth of the default, of uniform weights and of other objectives.
 
     python -m benchmarks.depth [--seeds 0,1,2]
 
@@ -29,14 +29,18 @@ from tokenunlearn.evaluation.result import MetricResult, mean_result
 PATH = RESULTS / "depth.json"
 MODEL, RETRAINED = "demo", "demo-retrained"
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
-FALLING = {"steps": 80, "lr_scheduler_type": "linear"}
+NPO = {"objective": "npo"}
+FALLING = {**NPO, "steps": 80, "lr_scheduler_type": "linear"}
 # Name -> rule and settings of a run.
 VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
     "default": (None, {}),
-    "uniform": (tu.Uniform(), {}),
-    "falling rate": (None, FALLING),
-    "uniform, falling rate": (tu.Uniform(), FALLING),
+    "uniform weights": (tu.Uniform(), {}),
+    "npo": (None, NPO),
+    "npo, uniform weights": (tu.Uniform(), NPO),
+    "npo, falling rate": (None, FALLING),
+    "npo, falling rate, uniform weights": (tu.Uniform(), FALLING),
     "complement": (None, {"objective": "complement"}),
+    "alternative": (None, {"objective": "alternative"}),
 }
 
 

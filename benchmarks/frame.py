@@ -28,21 +28,23 @@ from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
 
 SMALL_ADAPTER = {"lora_r": 8, "lora_alpha": 16}
+OF_NPO: Mapping[str, Mapping[str, Any]] = {
+    "no frame": {"objective": "npo", "frame": 0.0},
+    "frame": {"objective": "npo", "frame": 5.0},
+    "npo": {"objective": "npo"},
+    "npo, falling rate": {"objective": "npo", "steps": 80, "lr_scheduler_type": "linear"},
+}
 # Suite -> settings of a run; a level of True stands for that of the holdout part.
 VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
-        "no frame": {"frame": 0.0},
-        "frame": {"frame": 5.0},
-        "frame and level": {"frame": 5.0, "level": True},
+        **OF_NPO,
+        "frame and level": {"objective": "npo", "frame": 5.0, "level": True},
         "default": {},
-        "falling rate": {"steps": 80, "lr_scheduler_type": "linear"},
         **{name: {"objective": name} for name in ("complement", "alternative", "idk", "jensun")},
     },
     "prose": {
-        "no frame": {"frame": 0.0},
-        "frame": {"frame": 5.0},
+        **OF_NPO,
         "default": {},
-        "falling rate": {"steps": 80, "lr_scheduler_type": "linear"},
         "complement": {"objective": "complement"},
         "alternative": {"objective": "alternative"},
     },

@@ -28,14 +28,14 @@ seed 0 of `authors`; `idk` and `jensun` were not tuned. `smollm2` is `smollm2-au
 {objectives}
 """
 # Variants that differ in objective or learning rate; idk and jensun push towards a refusal.
-OBJECTIVES = ("default", "falling rate", "complement", "alternative", "idk", "jensun")
+OBJECTIVES = ("default", "npo", "npo, falling rate", "complement", "alternative", "idk", "jensun")
 
 
 def tables_of(result: dict[str, Any]) -> dict[str, tuple[list[str], list[list[str]]]]:
     """Header and rows of the two tables of the section, by their names in it."""
     runs = result["runs"]
     objectives = [run for name in OBJECTIVES for run in runs if run["variant"] == name]
-    frame = [run for run in runs if run not in objectives or run["variant"] == "default"]
+    frame = [run for run in runs if run not in objectives or run["variant"] == "npo"]
     return {
         "table": frame_table(result | {"runs": frame}),
         "objectives": frame_table(result | {"runs": objectives}),

@@ -58,7 +58,8 @@ def request_files(folder: Path) -> list[Path]:
 
 def unlearn(file: Path, adapter: str, out: Path, options: Sequence[str]) -> str:
     """Carry out one request as a command; the id of its run."""
-    words = ["unlearn", "--model", MODEL, "--samples", f"file:{file}", "--retain", RETAIN, "--frame", "0"]
+    words = ["unlearn", "--model", MODEL, "--samples", f"file:{file}", "--retain", RETAIN]
+    words += ["--objective", "npo", "--frame", "0"]
     words += options
     words += ["--adapter", adapter] if adapter else []
     command = [sys.executable, "-m", "tokenunlearn", *words, "--out", str(out), "--json"]

@@ -73,9 +73,9 @@ def step_seconds(lm: Any, encodings: list[Any]) -> float:
 
     half = len(encodings) // 2
     forget, retain = encodings[:half], encodings[half:]
-    config = UnlearnSettings(train="full", steps=1, batch_size=half, retain_batch_size=len(retain)).resolved(
-        lm
-    )
+    config = UnlearnSettings(
+        objective="npo", train="full", steps=1, batch_size=half, retain_batch_size=len(retain)
+    ).resolved(lm)
     plan = StepPlan.draw(config, half, len(retain))
     rows = StepRows(config, forget, [], retain, [torch.ones(e.response_length) for e in forget], plan)
     rows = StepRows(**vars(rows) | {"parts": passes_of_step(lm, config, rows)})

@@ -31,7 +31,7 @@ def forms(model: str) -> dict[str, Step]:
     lm = tu.load_model(model)
     config, nll = (
         UnlearnSettings(
-            train="full", steps=1, batch_size=12, retain_batch_size=36, regularizer=name
+            objective="npo", train="full", steps=1, batch_size=12, retain_batch_size=36, regularizer=name
         ).resolved(lm)
         for name in ("kl", "nll")
     )

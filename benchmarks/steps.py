@@ -150,7 +150,9 @@ def contend(contender: str, model: str, train: str, forget: int, retain: int, re
     empty = resident_mb()
     lm = tu.load_model(model)
     cuda = lm.device.type == "cuda"
-    config = UnlearnSettings(train=train, steps=1, batch_size=forget, retain_batch_size=retain).resolved(lm)
+    config = UnlearnSettings(
+        objective="npo", train=train, steps=1, batch_size=forget, retain_batch_size=retain
+    ).resolved(lm)
     torch.manual_seed(0)
     target, _, _ = trainable_copy(lm, config)
     target.model.train()

@@ -19,7 +19,7 @@ def test_a_single_run_has_its_label_alone():
     (spec,) = plan_of({}, label="mine").specs()
     assert spec.label == "mine"
     assert plan_of({}).differences == [""]
-    assert plan_of({}).specs()[0].label == "npo-hard"
+    assert plan_of({}).specs()[0].label == "altnpo-hard"
 
 
 def test_specs_share_all_but_their_configuration():

@@ -15,10 +15,10 @@ def test_open_settings_come_from_the_objective_and_given_ones_stay():
     assert UnlearnSettings(objective="graddiff").regularizer == "nll"
     assert UnlearnSettings(objective="graddiff", regularizer="kl").regularizer == "kl"
     assert UnlearnSettings(lambda_=0.0).lambda_ == 0.0
-    assert UnlearnSettings().lr_scheduler_type == "constant_with_warmup"
+    assert UnlearnSettings(objective="npo").lr_scheduler_type == "constant_with_warmup"
     assert UnlearnSettings(objective="complement").lr_scheduler_type == "linear"
     assert UnlearnSettings(objective="complement", lr_scheduler_type="cosine").lr_scheduler_type == "cosine"
-    npo = UnlearnSettings()
+    npo = UnlearnSettings(objective="npo")
     assert (npo.regularizer, npo.lambda_, npo.retain_batch_size, npo.steps) == ("kl", 60.0, 36, 40)
 
 

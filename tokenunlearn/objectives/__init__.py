@@ -56,8 +56,8 @@ from tokenunlearn.settings import shortened
 
 # A new objective is one file and one line here; a new regularizer or weighting is one class and one line.
 OBJECTIVES: dict[str, type[Objective]] = {
-    "npo": NPO,
     "altnpo": AltNPO,
+    "npo": NPO,
     "gradient_ascent": GradientAscent,
     "graddiff": GradDiff,
     "wga": WGA,
@@ -73,7 +73,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "idk": IDK,
     "jensun": JensUn,
 }
-DEFAULT_OBJECTIVE = "npo"
+DEFAULT_OBJECTIVE = "altnpo"
 WEIGHTINGS: dict[str, type[Weighting]] = {
     "selection": Weighting,
     "wga": WGAWeighting,

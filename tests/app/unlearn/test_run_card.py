@@ -26,7 +26,7 @@ def test_memory_and_time_of_a_run_are_shown_before_it_starts(open_page, scored):
     assert card(at).count("not measured yet") == 2
     wait_for_checks(at)
     assert re.search(
-        r"<b>about \d+ s</b><small>of training: 2 <span>steps</span> of <span>npo</span>", card(at)
+        r"<b>about \d+ s</b><small>of training: 2 <span>steps</span> of <span>altnpo</span>", card(at)
     )
     assert re.search(r"<b>[\d,]+ MB</b><small>of <span>memory</span>", card(at))
     at.toggle(key="controls").set_value(True).run()

@@ -281,7 +281,7 @@ def test_removing_a_run_that_is_gone_already_is_no_fault(open_page, home):
         ({"steps": "10, ten"}, 'Steps has "ten"; use whole numbers separated by commas'),
         ({"learning_rate": "1e-3; 2"}, 'Learning rate has "1e-3; 2"; use numbers'),
         ({"seed": "0,1,2,3,4,5,6,7,8,9,10", "steps": "1,2,3,4,5,6,7,8,9,10"}, "The grid has 110 runs"),
-        ({"npo.beta": "-1"}, "beta is -1.0; it must be above 0"),
+        ({"altnpo.beta": "-1"}, "beta is -1.0; it must be above 0"),
     ],
 )
 def test_what_cannot_be_a_grid_is_one_sentence_without_start(open_page, fields, sentence):
