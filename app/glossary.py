@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 GLOSSARY = {
+    "alternative": (
+        "What the model would say in place of a token if it did not know whom the question is about: "
+        "another town in the place of a town. A forget loss can teach it, so that whole sentences are left."
+    ),
+    "AltNPO": (
+        "NPO together with the alternative: the answer becomes less probable, and something of the same "
+        "kind takes its place."
+    ),
     "complement": (
         "A forget loss: in place of each selected token the model learns what it would say there if it "
         "could not say that token. The target is fixed, so forgetting comes to an end by itself."
@@ -45,7 +53,7 @@ GLOSSARY = {
         " as it succeeds, so that the model is not destroyed."
     ),
     "objective": (
-        "The forget loss: what is unlearned on the forget set, and how. NPO is the recommended one."
+        "The forget loss: what is unlearned on the forget set, and how. AltNPO is the recommended one."
     ),
     "override": "A token that a person forced in or out; it wins over every rule.",
     "retained samples": (

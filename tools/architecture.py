@@ -44,7 +44,8 @@ PATH = (
     ("tokenunlearn.training.trainer:UnlearnTrainer.compute_loss", "torch calls the module"),
     ("tokenunlearn.training.step_loss:StepLoss.forward", ""),
     ("tokenunlearn.training.step_loss:StepLoss._forget_loss", ""),
-    ("tokenunlearn.objectives.npo:NPO.loss", ""),
+    ("tokenunlearn.objectives.altnpo:AltNPO.loss", ""),
+    ("tokenunlearn.objectives.altnpo:altnpo", ""),
     ("tokenunlearn.objectives.npo:npo", ""),
 )
 

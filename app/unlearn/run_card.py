@@ -39,7 +39,7 @@ def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
         reading: Where the panel of what the model reads belongs.
     """
     source = plan.source
-    words = ("token", "NPO", "KL", "lambda", "steps", "retained samples")
+    words = ("token", "AltNPO", "NPO", "KL", "lambda", "steps", "retained samples")
     st.subheader(_title(plan), anchor=False, help=meaning(*words))
     tiles = st.empty()
     requested = controls.is_requested(source)

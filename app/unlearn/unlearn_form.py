@@ -48,7 +48,7 @@ NUMBERS = {
 }
 # Words of the glossary that a setting's help explains.
 WORDS = {
-    "objective": ("objective", "NPO"),
+    "objective": ("objective", "AltNPO", "NPO"),
     "regularizer": ("regularizer", "KL"),
     "weighting": ("weight",),
     "lambda_": ("lambda",),
