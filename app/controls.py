@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import access, background, selectors, services, state
+from app import access, background, sample_sets, score_sets, selectors, services, state
 from app.data import hub_panel
 from app.errors import show_error
 from app.glossary import meaning
@@ -70,7 +70,7 @@ def choose_source() -> Source:
         )
     with st.expander("Model options"):
         adapter, source = _start_from(str(model or "demo"))
-    options = services.forget_sets(source.name)
+    options = sample_sets.forget_sets(source.name)
     samples = st.selectbox(
         "Forget set",
         options,
@@ -106,7 +106,7 @@ def _start_from(model: str) -> tuple[str, ModelSource]:
     )
     if adapter:
         run = runs[adapter]
-        st.text(f"{run.label}: forgets {services.set_name(run.spec.samples)}")
+        st.text(f"{run.label}: forgets {sample_sets.set_name(run.spec.samples)}")
     text = st.text_input(
         "Chat template variables",
         key="template",
@@ -134,10 +134,10 @@ def sample_name(scores: ScoreSet, index: int) -> str:
 def _keep_what_fits() -> None:
     """Choose sets of the model just chosen in place of those that another model had."""
     model = str(st.session_state["model"])
-    forget = services.forget_sets(model)
+    forget = sample_sets.forget_sets(model)
     if st.session_state["samples"] not in forget:
         st.session_state["samples"] = forget[0]
-    retain = services.retain_sets(model, st.session_state["samples"])
+    retain = sample_sets.retain_sets(model, st.session_state["samples"])
     if st.session_state.get("retain") not in retain:
         st.session_state["retain"] = retain[0]
 
@@ -145,11 +145,11 @@ def _keep_what_fits() -> None:
 def _retain_what_matches() -> None:
     """Choose the retained set that goes with the forget set just chosen."""
     model, samples = st.session_state["model"], st.session_state["samples"]
-    st.session_state["retain"] = services.retain_sets(str(model), str(samples))[0]
+    st.session_state["retain"] = sample_sets.retain_sets(str(model), str(samples))[0]
 
 
 def _set_name(name: str) -> str:
-    return services.set_name(name)
+    return sample_sets.set_name(name)
 
 
 def _upload() -> None:
@@ -181,7 +181,7 @@ def _upload() -> None:
     if upload is None:
         return
     try:
-        name = services.keep_upload(upload.getvalue(), upload.name, layout)
+        name = sample_sets.keep_upload(upload.getvalue(), upload.name, layout)
     except TokenUnlearnError as error:
         with notes:
             show_error(error)
@@ -270,12 +270,12 @@ def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
     st.session_state.setdefault(LINKED, source if access.is_linked(*NAMES) else None)
     st.session_state[CHOSEN] = source, None
     try:
-        path = services.score_path(source.model, source.samples, source.masking)
+        path = score_sets.score_path(source.model, source.samples, source.masking)
     except TokenUnlearnError as error:
         show_error(error)
         return source, None, None
     st.session_state[CHOSEN] = source, path
-    return source, services.find_scores(path), path
+    return source, score_sets.find_scores(path), path
 
 
 def is_requested(source: Source) -> bool:
@@ -296,5 +296,5 @@ def offer_scoring(source: Source) -> None:
     """Say that the samples have no scores yet, and score them on request."""
     st.info("These samples are not scored yet for this model and these settings.")
     if access.may("start") and st.button("Score samples", type="primary", icon=":material/search_insights:"):
-        services.score_in_background(source.model, source.samples, source.masking)
-    background.wait_for(services.scoring_key(source.model, source.samples, source.masking))
+        score_sets.score_in_background(source.model, source.samples, source.masking)
+    background.wait_for(score_sets.scoring_key(source.model, source.samples, source.masking))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import background, controls, services
+from app import background, controls, model_work
 from app.token_view import visible
 from tokenunlearn.datasets.samples import Sample, Span, overlaps
 from tokenunlearn.models.model_input import PARTS, ModelInput
@@ -77,7 +77,7 @@ def show(
 
 def show_tokens(model: ModelSource, samples: Sequence[Sample], sample_id: str, span: Sequence[Span]) -> None:
     """The tokens of one sample, once the worker has encoded it."""
-    read = background.result(services.tokenize(model, samples, sample_id))
+    read = background.result(model_work.tokenize(model, samples, sample_id))
     if read is not None:
         st.html(tokens_html(read, span))
 

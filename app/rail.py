@@ -11,7 +11,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import access, controls, run_reader, services, state, tasks
+from app import access, controls, run_reader, sample_sets, score_sets, services, state, tasks
 from app.controls import Source
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.source import ModelSource
@@ -139,7 +139,7 @@ def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
 def steps() -> list[Step]:
     """The five steps with their states, for the model and forget set at hand."""
     path, run = _subject()
-    scores = services.find_scores(path) if path else None
+    scores = score_sets.find_scores(path) if path else None
     unlearned, status = _run_state(run)
     ended = run if unlearned == "done" else None
     slides = "ready" if ended and run_reader.run_generations(ended) else "example"
@@ -167,14 +167,14 @@ def _subject() -> tuple[Path | None, Run | None]:
         return chosen[1], None
     model = services.model_names()[0]
     with suppress(TokenUnlearnError):
-        return services.score_path(ModelSource(model), services.forget_sets(model)[0], {}), None
+        return score_sets.score_path(ModelSource(model), sample_sets.forget_sets(model)[0], {}), None
     return None, None
 
 
 def _tokens(scored: bool, used: bool) -> tuple[Mark, str]:
     if chosen := st.session_state.get(controls.CHOSEN):
         source = chosen[0]
-        task = tasks.known().get(services.scoring_key(source.model, source.samples, source.masking))
+        task = tasks.known().get(score_sets.scoring_key(source.model, source.samples, source.masking))
         if task is not None and task.running:
             return "busy", "scoring"
     if used or (scored and state.SESSION in st.session_state):

@@ -149,7 +149,7 @@ def long_scores() -> ScoreSet:
 
 def keep_scores(folder: Path, name: str, scores: ScoreSet) -> None:
     """Put a score set where the app looks for it: as samples that were uploaded and scored."""
-    from app import services
+    from app import score_sets
     from tokenunlearn.datasets.files import to_jsonl
     from tokenunlearn.datasets.samples import Sample
     from tokenunlearn.models.source import ModelSource
@@ -158,7 +158,7 @@ def keep_scores(folder: Path, name: str, scores: ScoreSet) -> None:
     upload.parent.mkdir(parents=True, exist_ok=True)
     upload.write_bytes(to_jsonl([Sample(s.sample_id, s.question, s.answer, s.span) for s in scores.samples]))
     os.environ["TOKENUNLEARN_CACHE"] = str(folder / "cache")
-    scores.save(services.score_path(ModelSource("demo"), f"file:{upload}", {}))
+    scores.save(score_sets.score_path(ModelSource("demo"), f"file:{upload}", {}))
 
 
 def keep_runs(folder: Path, count: int) -> None:

@@ -6,7 +6,7 @@ import hashlib
 
 import streamlit as st
 
-from app import access, input_panel, services
+from app import access, input_panel, sample_sets, services
 from app.data import hub_panel, sample_table
 from app.data.sample_table import Row
 from app.data.span_marker import span_marker
@@ -51,15 +51,15 @@ def put(rows: list[Row], name: str | None = None) -> None:
 
 def read_set(name: str) -> list[Row]:
     """The rows of a set; one empty row for a new one."""
-    return [sample_table.empty_row()] if name == NEW else sample_table.to_rows(services.load_samples(name))
+    return [sample_table.empty_row()] if name == NEW else sample_table.to_rows(sample_sets.load_samples(name))
 
 
 def choose_set() -> None:
     """Which set is in the table; unsaved changes are given up only when asked to."""
     if "pending_set" in st.session_state:
         st.session_state["set"] = st.session_state.pop("pending_set")
-    own = services.uploads()
-    embedded = services.SETS["authors"]
+    own = sample_sets.uploads()
+    embedded = sample_sets.SETS["authors"]
     options = dict.fromkeys([NEW, *own, *embedded, *embedded.values()])
     name = st.selectbox(
         "Open",
@@ -67,7 +67,7 @@ def choose_set() -> None:
         key="set",
         bind="query-params",
         persist_state="session",
-        format_func=lambda n: "New set" if n == NEW else services.set_name(n),
+        format_func=lambda n: "New set" if n == NEW else sample_sets.set_name(n),
     )
     opened = st.session_state.get("opened")
     if name == opened:
@@ -97,7 +97,7 @@ def open_hub_set(name: str) -> None:
 
 def title(name: str) -> str:
     """What the set in the table is called."""
-    return "the new set" if name == NEW else services.set_name(name)
+    return "the new set" if name == NEW else sample_sets.set_name(name)
 
 
 def upload() -> None:
@@ -201,7 +201,7 @@ def save(rows: list[Row]) -> None:
     dirty = rows != st.session_state["kept_rows"]
     line = st.container(horizontal=True, vertical_alignment="center")
     pressed = access.may("save") and line.button("Save", type="primary", icon=":material/save:")
-    stem = name if services.SET_NAME.fullmatch(name) else "samples"
+    stem = name if sample_sets.SET_NAME.fullmatch(name) else "samples"
     for ending, content in (("jsonl", to_jsonl), ("csv", to_csv)):
         line.download_button(
             f"Download as {ending.upper()}",
@@ -217,7 +217,7 @@ def save(rows: list[Row]) -> None:
         st.caption(f"{len(samples):,} sample{plural}" + (", unsaved changes" if dirty else ""))
     if pressed and not faults:
         try:
-            saved_name = services.save_set(samples, name)
+            saved_name = sample_sets.save_set(samples, name)
         except TokenUnlearnError as error:
             show_error(error)
             return
@@ -241,14 +241,14 @@ if "saved" in st.session_state:
     saved = st.session_state.pop("saved")
     with st.container(border=True):
         st.text(
-            f"Saved as {services.set_name(saved)}. Choose it as a forget set or as retained samples on the "
-            "Tokens and Unlearn pages."
+            f"Saved as {sample_sets.set_name(saved)}. Choose it as a forget set or as retained samples on "
+            "the Tokens and Unlearn pages."
         )
         st.page_link(
             "pages/tokens.py",
             label="Open on the Tokens page",
             icon=":material/search_insights:",
-            query_params={"samples": services.set_name(saved)},
+            query_params={"samples": sample_sets.set_name(saved)},
         )
 rows_now = edit()
 mark(rows_now)

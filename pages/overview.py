@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from app import access, controls, services, token_view
+from app import access, controls, score_sets, services, token_view
 from app.errors import show_error
 from app.glossary import meaning
 from app.unlearn import run_view
@@ -40,8 +40,8 @@ STARTS = (
 def show_examples() -> None:
     """Three scored answers that open on the page Tokens."""
     try:
-        path = services.score_path(ModelSource("demo"), "authors:forget10", {})
-        scores = services.find_scores(path)
+        path = score_sets.score_path(ModelSource("demo"), "authors:forget10", {})
+        scores = score_sets.find_scores(path)
     except TokenUnlearnError as error:
         show_error(error)
         return

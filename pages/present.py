@@ -12,7 +12,7 @@ from app.chat import chat_view
 from app.compare import comparison, run_index
 from app.compare.comparison import START_COLOR
 from app.errors import show_error
-from app.present import slide_view
+from app.present import slide_view, stories
 from app.present.deck_keys import deck_keys, print_button
 from app.present.presentation import BEFORE, LONGEST_TITLE, NOW, UNSEEN, make_slides
 from app.present.slides import Slide
@@ -108,7 +108,7 @@ def present(runs: dict[str, Run]) -> None:
         with controls:
             chosen, title = choose(runs)
         try:
-            slides = make_slides(services.story(runs[chosen]), title)
+            slides = make_slides(stories.story(runs[chosen]), title)
         except TokenUnlearnError as error:
             show_error(error)
             return

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import streamlit as st
 
-from app import access, background, controls, input_panel, services, state, token_view
+from app import access, background, controls, input_panel, model_work, sample_sets, state, token_view
 from app.errors import show_error
 from app.glossary import meaning
 from app.tokens import (
@@ -87,10 +87,10 @@ def show_input(sample: SampleScores) -> None:
     """What the model reads of a sample, and what a check of the forget set finds."""
 
     def findings() -> list[Finding] | None:
-        inspection = background.result(services.inspect(source.model, source.samples, measure=False))
+        inspection = background.result(model_work.inspect(source.model, source.samples, measure=False))
         return inspection and inspection.of_runs()
 
-    forget = services.load_samples(source.samples)
+    forget = sample_sets.load_samples(source.samples)
     input_panel.show(source, forget, sample.sample_id, sample.span, findings)
 
 
@@ -123,7 +123,7 @@ def explore(scores: ScoreSet, path: Path) -> None:
     show_tabs(mixed, weights, settings, index, own, notes)
     with st.expander("Score set"):
         st.text(
-            f"{len(mixed)} samples of {services.set_name(mixed.source)}, model {mixed.model} "
+            f"{len(mixed)} samples of {sample_sets.set_name(mixed.source)}, model {mixed.model} "
             f"{mixed.revision}\n"
             f"masking {mixed.masking}\nmix {mixed.settings}\nsha256 {mixed.hash}"
         )

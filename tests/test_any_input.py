@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app import services, state
+from app import score_sets, state
 from tests.app.scores import sample, score_set
 from tests.damage import JSON, damaged
 from tokenunlearn.attribution.selector import Selector
@@ -216,7 +216,7 @@ def test_any_name_of_a_model_has_a_folder_that_is_there_or_not(name):
     assert local_folder(name) is not None
     assert find_checkpoint(name) is None or name in CHECKPOINTS
     assert isinstance(ModelSource(name, (name,)).revision, str)
-    services.score_path(ModelSource(name), "authors:forget10", {})
+    score_sets.score_path(ModelSource(name), "authors:forget10", {})
 
 
 @pytest.mark.parametrize("name", [path for path in PATHS if path not in ("/", ".", "~")])

@@ -9,7 +9,7 @@ from html import escape
 
 import streamlit as st
 
-from app import background, run_reader, services, tasks
+from app import background, model_work, run_reader, sample_sets, tasks
 from app.chat import answer_view, streamed_answers
 from app.compare.comparison import Contender
 from app.errors import show_error
@@ -53,7 +53,7 @@ def known_samples(run: Run) -> dict[str, Sample]:
     samples: dict[str, Sample] = {}
     for name in filter(None, (run.spec.retain, run.spec.samples)):
         try:
-            samples |= {s.question: s for s in services.load_samples(name) if not s.document}
+            samples |= {s.question: s for s in sample_sets.load_samples(name) if not s.document}
         except TokenUnlearnError:
             continue
     return samples
@@ -98,7 +98,7 @@ def show(
             "Your question",
             key="ask",
             bind="query-params",
-            max_chars=services.QUESTION_CHARS,
+            max_chars=model_work.QUESTION_CHARS,
             placeholder="Ask all models the same question",
         )
         st.form_submit_button("Ask", type="primary", on_click=_take_typed, disabled=not models)
@@ -142,7 +142,7 @@ def _want(exchange: Exchange) -> None:
 
 
 def _take_typed() -> None:
-    question = st.session_state["ask"].strip()[: services.QUESTION_CHARS]
+    question = st.session_state["ask"].strip()[: model_work.QUESTION_CHARS]
     if question:
         _want(Exchange(question, Prompt(question)))
 
@@ -206,7 +206,7 @@ def _show_answers(columns: Sequence[Contender], prompt: Prompt, sample: Sample |
 
 def _show_stored(column: Contender, prompt: Prompt) -> None:
     """The stored answer of a run without weights, or that it cannot be asked."""
-    stored = None if prompt.prefix else services.answers().get((column.source, prompt.question))
+    stored = None if prompt.prefix else model_work.answers().get((column.source, prompt.question))
     if stored is not None:
         st.text(stored)
         st.caption("Stored answer. This run has no weights, so it cannot be asked.")

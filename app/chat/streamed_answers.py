@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import services, tasks
+from app import sample_sets, tasks
 from app.tasks import Task
 from tokenunlearn.evaluation.attack_prompts import Prompt
 from tokenunlearn.models.source import ModelSource
@@ -79,7 +79,7 @@ def ask(models: Sequence[ModelSource], prompt: Prompt) -> Task:
             del answers()[oldest]
 
     for model in models:
-        services.check_offered(model)
+        sample_sets.check_offered(model)
     return tasks.start(task_key(models, prompt), "Asking the models", work, "ask")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import background, run_reader, services, tasks
+from app import background, model_work, run_reader, sample_sets, tasks
 from app.chat.chat_view import name_html
 from app.compare import answer_diff
 from app.compare.comparison import Contender
@@ -22,7 +22,7 @@ QUESTIONS_SHOWN = 8
 
 def keep_stored(columns: Sequence[Contender], reports: Mapping[str, ReportValues]) -> None:
     """Take over the answers that runs and reports have kept, so that no model need be loaded for them."""
-    answers = services.answers()
+    answers = model_work.answers()
     for column in columns:
         start = replace(column.source, adapters=column.source.adapters[:-1])
         for rows in run_reader.run_generations(column.run).values() if column.run else ():
@@ -36,7 +36,7 @@ def keep_stored(columns: Sequence[Contender], reports: Mapping[str, ReportValues
 
 def stored_rows(columns: Sequence[Contender]) -> dict[str, list[dict[str, Any]]]:
     """Split -> question, ground-truth answer and replies by contender, of what the runs have stored."""
-    answers = services.answers()
+    answers = model_work.answers()
     splits: dict[str, dict[str, dict[str, Any]]] = {}
     for column in columns:
         for split, rows in run_reader.run_generations(column.run).items() if column.run else ():
@@ -68,7 +68,7 @@ def show_answers(columns: Sequence[Contender]) -> None:
     splits = {"forget": spec.samples, **({"retain": spec.retain} if spec.retain else {})}
     split = st.radio("Questions from", list(splits), horizontal=True, key="part", bind="query-params")
     try:
-        shown = services.load_samples(splits[split or "forget"]).spread(QUESTIONS_SHOWN)
+        shown = sample_sets.load_samples(splits[split or "forget"]).spread(QUESTIONS_SHOWN)
     except TokenUnlearnError as error:
         show_error(error)
         return
@@ -76,13 +76,13 @@ def show_answers(columns: Sequence[Contender]) -> None:
     if not expected:
         st.caption("Documents have no questions. Ask your own in the view Ask.")
         return
-    answers = services.answers()
+    answers = model_work.answers()
     missing = [c for c in columns if c.loadable and any((c.source, q) not in answers for q in expected)]
     if missing:
         key = f"answers-{hash((*(c.source for c in missing), *expected))}"
         if key not in tasks.known() and _wants_answers(missing):
             try:
-                services.ask_models(key, [c.source for c in missing], list(expected))
+                model_work.ask_models(key, [c.source for c in missing], list(expected))
             except AccessError as error:
                 show_error(error)
         if key in tasks.known():

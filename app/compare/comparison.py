@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app import services
+from app import sample_sets
 from app.compare.run_index import RunEntry, figure_of
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.result import ARROWS
@@ -121,8 +121,8 @@ def subjects(specs: Mapping[str, RunSpec]) -> list[str]:
     """
     letters: dict[str, list[str]] = {}
     for letter, spec in specs.items():
-        retained = f" and retains {services.set_name(spec.retain)}" if spec.retain else ""
-        sentence = f"{spec.model} forgets {services.set_name(spec.samples)}{retained}."
+        retained = f" and retains {sample_sets.set_name(spec.retain)}" if spec.retain else ""
+        sentence = f"{spec.model} forgets {sample_sets.set_name(spec.samples)}{retained}."
         letters.setdefault(sentence, []).append(letter)
     return [f"{', '.join(own)}: {text}" if len(specs) > 1 else text for text, own in letters.items()]
 
@@ -142,8 +142,8 @@ def flat_settings(spec: RunSpec) -> dict[str, Any]:
     flat: dict[str, Any] = {
         "model": spec.model,
         "goes on from": spec.adapter or ABSENT,
-        "forget set": services.set_name(spec.samples),
-        "retained samples": services.set_name(spec.retain) or ABSENT,
+        "forget set": sample_sets.set_name(spec.samples),
+        "retained samples": sample_sets.set_name(spec.retain) or ABSENT,
     }
     flat |= dict(spec.rule) | config | {f"scoring {k}": v for k, v in spec.scoring.items()}
     flat |= {f"template {k}": v for k, v in spec.template_kwargs.items()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import access, run_reader, services
+from app import access, model_work, run_reader, sample_sets, services
 from app.compare import comparison, picture, retrained_model
 from app.compare.comparison import Contender
 from app.compare.offers import offer
@@ -76,7 +76,7 @@ def offer_missing(
     for column in columns:
         if column.run and column.name not in reports:
             st.text(f"{column.title} is not evaluated yet.")
-        elif column.run and services.lacks_retrained(column.run) and access.may("start"):
+        elif column.run and model_work.lacks_retrained(column.run) and access.may("start"):
             missing = f"No model that never saw the samples of {column.name} is known."
             st.caption(f"{missing} Train one under Outcome.")
     with st.container(horizontal=True):
@@ -91,16 +91,16 @@ def _offer_evaluation(
     column: Contender, run: Run, columns: Sequence[Contender], reports: Mapping[str, ReportValues]
 ) -> None:
     """What is not measured yet: a run, and on own samples its start model and the retrained model."""
-    report, own = reports.get(column.name), services.is_own(run.spec.samples)
+    report, own = reports.get(column.name), sample_sets.is_own(run.spec.samples)
     limit = limit_of(column, columns, reports)
     late = report and own and not report["settings"].get("retrained") and retrained_for(run)
     if report is None or late:
         label = f"Evaluate {column.name} ({size_text(limit)})"
-        offer(f"evaluate-{run.id}", label, services.evaluate_run(run, limit))
+        offer(f"evaluate-{run.id}", label, model_work.evaluate_run(run, limit))
     start = next(c for c in columns if c.run is None and c.source == comparison.start_of(run))
     if report and own and start.name not in reports:
         label = f"Evaluate the start model of {column.name} ({size_text(limit)})"
-        offer(f"start-{run.id}", label, services.evaluate_start(run, limit))
+        offer(f"start-{run.id}", label, model_work.evaluate_start(run, limit))
 
 
 def _offer_alike(
@@ -113,4 +113,4 @@ def _offer_alike(
     if limits:
         limit = None if None in limits else max(limits)
         label = f"Evaluate {column.name} alike ({size_text(limit)})"
-        offer(f"alike-{run.id}", label, services.evaluate_run(run, limit))
+        offer(f"alike-{run.id}", label, model_work.evaluate_run(run, limit))

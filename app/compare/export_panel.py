@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import access, background, services, tasks
+from app import access, background, model_work, tasks
 from app.compare import compare_answers, comparison, evaluations, export, tokens_view
 from app.compare.comparison import LETTERS, Contender
 from app.compare.offers import offer
@@ -111,7 +111,7 @@ def show(
 
 def _offer_model(name: str, run: Run) -> None:
     """Write the whole model of a run, with all runs before it, into the folder of exports, and say where."""
-    folder = services.export_folder(run)
+    folder = model_work.export_folder(run)
     if folder.exists():
         st.caption(f"Model of {name}")
         line = f'AutoModelForCausalLM.from_pretrained("{folder}")'
@@ -120,7 +120,7 @@ def _offer_model(name: str, run: Run) -> None:
         offer(
             f"export-{run.id}",
             f"Export model of {name}",
-            services.export_model(run),
+            model_work.export_model(run),
             icon=":material/deployed_code:",
             text=f"Merged weights, tokenizer and model card, into {code(str(folder))}",
         )
@@ -154,13 +154,13 @@ def _offer_push(models: Mapping[str, Run]) -> None:
         "logged or stored by this app."
     )
     if pressed:
-        ended = tasks.known().get(services.push_key(models[name]))
+        ended = tasks.known().get(model_work.push_key(models[name]))
         if ended and not ended.running:
             tasks.forget(ended)
         try:
-            services.push_model(models[name], repository, private=not public)
+            model_work.push_model(models[name], repository, private=not public)
         except TokenUnlearnError as error:
             show_error(error)
     for letter, run in models.items():
-        if address := background.wait_for(services.push_key(run)):
+        if address := background.wait_for(model_work.push_key(run)):
             st.text(f"✓ Model of {letter} pushed: {address}")

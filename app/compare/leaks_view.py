@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import run_reader, services
+from app import run_reader, sample_sets
 from app.chat.chat_view import name_html
 from app.compare import answer_diff
 from app.compare.comparison import ABSENT, Contender
@@ -87,7 +87,7 @@ def _leaks_of(
     changes: Mapping[str, Sequence[TokenChange]],
 ) -> list[Leak]:
     """The leaks of a run, after a line that sums them up."""
-    samples, attacks = services.load_samples(run.spec.samples), run_reader.run_attacks(run)
+    samples, attacks = sample_sets.load_samples(run.spec.samples), run_reader.run_attacks(run)
     own = leaks(samples, reports.get(column.name), attacks, changes.get(column.name, ()))
     st.html(name_html(column, f"{column.title}: {_summary(own)}"))
     missing = {

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import run_reader, services
+from app import model_work, run_reader
 from app.charts import decimate
 from app.compare import compare_charts, comparison, evaluations, retrained_model
 from app.compare.chart_panel import chart
@@ -103,7 +103,7 @@ def show(
 ) -> None:
     """Charts of whole runs and every metric of every model."""
     for column in columns:
-        if column.run and services.lacks_retrained(column.run):
+        if column.run and model_work.lacks_retrained(column.run):
             retrained_model.offer(column, evaluations.limit_of(column, columns, reports))
     for heading, sentence, figure in drawn:
         chart(heading, sentence, figure)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app import services
+from app import sample_sets
 from app.compare import comparison
 from app.compare.comparison import ABSENT, Contender
 from app.errors import show_error
@@ -27,7 +27,7 @@ def show(columns: Sequence[Contender]) -> None:
             show_error(error)
             continue
         for row in rows:
-            row["forget set"] = services.set_name(row["forget set"])
+            row["forget set"] = sample_sets.set_name(row["forget set"])
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,

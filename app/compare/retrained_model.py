@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import access, background, services, tasks
+from app import access, background, model_work, tasks
 from app.compare.comparison import Contender
 from app.errors import show_error
 from tokenunlearn.errors import TokenUnlearnError
@@ -44,7 +44,7 @@ def offer(column: Contender, limit: int | None) -> None:
         limit: Samples per split of the evaluation; None for all.
     """
     assert column.run is not None
-    run, key = column.run, services.twin_key(column.run)
+    run, key = column.run, model_work.twin_key(column.run)
     task = tasks.known().get(key)
     if access.may("start") and (task is None or not task.running):
         with st.expander("Retrained model", icon=":material/model_training:"):
@@ -61,7 +61,7 @@ def offer(column: Contender, limit: int | None) -> None:
                 except TokenUnlearnError as error:
                     show_error(error)
                 else:
-                    services.train_retrained(run, base, config, limit)
+                    model_work.train_retrained(run, base, config, limit)
                     st.rerun()
     background.wait_for(key)
 

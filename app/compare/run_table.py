@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import access, services
+from app import access, sample_sets, services
 from app.compare.comparison import ABSENT, LETTERS, RUN_MARKS
 from app.compare.run_index import RunEntry
 from app.glossary import meaning
@@ -52,7 +52,7 @@ def rows(entries: Sequence[RunEntry], chosen: Sequence[str]) -> list[dict[str, A
                 "weights": run_view.weights_text(spec),
                 "created (UTC)": spec.created[:16].replace("T", " "),
                 "model": spec.model,
-                "forget set": services.set_name(spec.samples),
+                "forget set": sample_sets.set_name(spec.samples),
                 "objective": spec.config.get("objective", ABSENT),
                 "regularizer": spec.config.get("regularizer", ABSENT),
                 "steps": spec.config.get("steps"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from app import run_reader, services
+from app import model_work, run_reader, services
 from app.chat.chat_view import name_html
 from app.compare import answer_diff, compare_charts, comparison
 from app.compare.chart_panel import chart
@@ -45,7 +45,7 @@ def show(columns: Sequence[Contender]) -> None:
             offer(
                 f"tokens-{column.run.id}",
                 f"Compute token-level results of {column.name}",
-                services.measure_tokens(column.run),
+                model_work.measure_tokens(column.run),
             )
     if not changes:
         st.info("No token-level results are stored for these runs. Compute them to see this view.")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import background, services, tasks
+from app import background, sample_sets, tasks
 from app.errors import show_error
 from tokenunlearn.datasets.layout import Layout, with_layout
 from tokenunlearn.errors import TokenUnlearnError
@@ -34,9 +34,9 @@ def offer(layout: Layout, take: Callable[[str], None]) -> None:
     if pressed:
         _load(hub_id, layout)
     name = st.session_state.get(LOADING, "")
-    task = tasks.known().get(services.hub_key(name))
-    background.wait_for(services.hub_key(name))
-    if task and not task.running and name in services.uploads() and st.session_state.get(TAKEN) != name:
+    task = tasks.known().get(sample_sets.hub_key(name))
+    background.wait_for(sample_sets.hub_key(name))
+    if task and not task.running and name in sample_sets.uploads() and st.session_state.get(TAKEN) != name:
         st.session_state[TAKEN] = name
         take(name)
 
@@ -45,7 +45,7 @@ def _load(hub_id: str, layout: Layout) -> None:
     try:
         what = f"hf:{hub_id.strip().removeprefix('hf:')}"
         name = with_layout(what, layout.columns, all_turns=layout.all_turns)
-        services.load_hub_set(name)
+        sample_sets.load_hub_set(name)
     except TokenUnlearnError as error:
         show_error(error)
         return

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from app import background, services, state
+from app import background, model_work, sample_sets, state
 from app.controls import Source
 from app.input_panel import numbered, show_findings
 from app.tokens import mends
@@ -95,7 +95,7 @@ def _chosen(finding: Finding, fit: Fit) -> Finding:
     name = st.session_state.get("retain", fit.retained.name)
     if name == fit.retained.name:
         return finding
-    chosen = services.set_name(name) or "none"
+    chosen = sample_sets.set_name(name) or "none"
     sentence = f"Retained set: {chosen}. Suggested: {fit.retained.name}. {fit.retained.reason}"
     return replace(finding, sentence=sentence)
 
@@ -128,7 +128,7 @@ def _retain(fit: Fit) -> list[Mend]:
 
 
 def _aside(source: Source, scores: ScoreSet, known: list[str], mendable: bool) -> list[Mend]:
-    if not mendable or not services.is_own(source.samples) or len(known) < mends.ASIDE * mends.LEAST_ASIDE:
+    if not mendable or not sample_sets.is_own(source.samples) or len(known) < mends.ASIDE * mends.LEAST_ASIDE:
         return []
     count = -(-len(known) // mends.ASIDE)
     return [Mend(f"Set aside {count:,} own answers instead", mends.set_aside, (source, scores, known))]
@@ -150,7 +150,7 @@ def _time(source: Source, fit: Fit) -> None:
         start = Mend("Estimate time", st.session_state.update, ({TIMED: asked},))
         _row(finding, [start])
         return
-    inspection: Inspection | None = background.result(services.inspect(*asked))
+    inspection: Inspection | None = background.result(model_work.inspect(*asked))
     if inspection is not None and inspection.cost is not None:
         spent = duration_text(inspection.cost.time([UnlearnSettings()]))
         _row(Finding("time", "note", f"A run with the default settings trains for about {spent}."), [])

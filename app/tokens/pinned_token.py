@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from app import background, controls, run_reader, services, tasks
+from app import background, controls, run_reader, sample_sets, services, tasks
 from app.controls import Source
 from app.errors import show_error
 from app.markdown import plain
@@ -157,7 +157,7 @@ def _asked(
     """What models predict now, by title; those are left out that the worker has not come to."""
     moments = []
     for title, model in models.items():
-        services.check_offered(model)
+        sample_sets.check_offered(model)
         key = f"predictions {model} {source.samples} {sample.sample_id}"
         label = f"Reading with {model.name}"
         work = _reading(model, source.samples, sample.sample_id)
@@ -175,7 +175,7 @@ def _reading(model: ModelSource, samples: str, sample_id: str):
         from tokenunlearn.evaluation.token_life import predictions
 
         lm = tasks.worker().model(model)
-        chunks = lm.chunk(services.load_samples(samples))
+        chunks = lm.chunk(sample_sets.load_samples(samples))
         encoding = lm.encode(next(sample for sample in chunks if sample.id == sample_id))
         return Answer(encoding.answer_offsets, predictions(lm, [encoding])[0])
 

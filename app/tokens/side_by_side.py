@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from app import access, background, charts, services, state, token_view
+from app import access, background, charts, score_sets, services, state, token_view
 from app.controls import Source
 from app.errors import show_error
 from app.markdown import plain
@@ -31,11 +31,11 @@ def show(source: Source, scores: ScoreSet, settings: state.TokenSettings, index:
     """
     model, masking = _choose(source)
     try:
-        path = services.score_path(model, source.samples, masking)
+        path = score_sets.score_path(model, source.samples, masking)
     except TokenUnlearnError as error:
         show_error(error)
         return
-    other = services.find_scores(path)
+    other = score_sets.find_scores(path)
     if other is None:
         _offer(model, source.samples, masking)
         return
@@ -125,8 +125,8 @@ def _offer(model: ModelSource, samples: str, masking: dict[str, str]) -> None:
     if access.may("start") and st.button(
         "Score samples", key="score-other", icon=":material/search_insights:"
     ):
-        services.score_in_background(model, samples, masking)
-    background.wait_for(services.scoring_key(model, samples, masking))
+        score_sets.score_in_background(model, samples, masking)
+    background.wait_for(score_sets.scoring_key(model, samples, masking))
 
 
 def _title(model: ModelSource, masking: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import access, background, controls, input_panel, services
+from app import access, background, controls, input_panel, model_work, sample_sets, services
 from app.glossary import GLOSSARY, meaning
 from app.unlearn.run_plan import Plan
 from app.unlearn.unlearn_form import EVALUATE, OWN, PRESET
@@ -45,7 +45,7 @@ def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
     requested = controls.is_requested(source)
     inspection = None
     if requested:
-        inspection = background.result(services.inspect(source.model, source.samples, plan.runs.retain))
+        inspection = background.result(model_work.inspect(source.model, source.samples, plan.runs.retain))
     tiles.html(tiles_html(plan, weights, inspection and inspection.cost))
     used = weights if any(config.uses_selection for config in plan.configs) else None
     findings = (inspection or Inspection()).of_runs(weights=used)
@@ -54,7 +54,7 @@ def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
     first = plan.scores.samples[0]
     with reading:
         known = findings if inspection else None
-        forget = services.load_samples(source.samples)
+        forget = sample_sets.load_samples(source.samples)
         opened = requested and input_panel.show(source, forget, first.sample_id, first.span, lambda: known)
     if not opened:
         input_panel.show_findings([f for f in numbered if f.level == "warning"])
@@ -73,7 +73,7 @@ def _title(plan: Plan) -> str:
 
 def tiles_html(plan: Plan, weights: TokenWeights, cost: RunCost | None) -> str:
     """What will be forgotten and retained, and what that takes; names are untrusted, so escaped."""
-    retained = services.set_name(plan.runs.retain)
+    retained = sample_sets.set_name(plan.runs.retain)
     chosen = f"{weights.selected:,} of {weights.tokens:,} {_word('token')}s selected"
     if any(config.weights_move for config in plan.configs):
         chosen = f"{_word('weight')}s made in each step"
@@ -89,7 +89,7 @@ def tiles_html(plan: Plan, weights: TokenWeights, cost: RunCost | None) -> str:
         (
             "Forgets",
             f"{len(weights.weights):,} answers",
-            f"{escape(services.set_name(plan.source.samples))}: {chosen}",
+            f"{escape(sample_sets.set_name(plan.source.samples))}: {chosen}",
         ),
         ("Retains", escape(retained) or "nothing", held if retained else ""),
         (

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import access, charts, run_reader, services, tasks
+from app import access, charts, run_reader, sample_sets, services, tasks
 from app.errors import show_error
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
@@ -315,7 +315,7 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
             spec = run.spec
             row |= {
                 "model": spec.model,
-                "forget set": services.set_name(spec.samples),
+                "forget set": sample_sets.set_name(spec.samples),
                 "weights": weights_text(spec),
                 "objective": spec.config.get("objective", ""),
                 "created (UTC)": spec.created[:16].replace("T", " "),

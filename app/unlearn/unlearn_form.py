@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import services
+from app import sample_sets
 from app.controls import Source
 from app.glossary import meaning
 from app.unlearn.run_plan import Plan
@@ -265,9 +265,9 @@ def _around(source: Source) -> tuple[str, int, str]:
     retain_column, evaluate_column, label_column = st.columns(3)
     retain = retain_column.selectbox(
         "Retained samples",
-        services.retain_sets(source.model.name, source.samples),
+        sample_sets.retain_sets(source.model.name, source.samples),
         key="retain",
-        format_func=services.set_name,
+        format_func=sample_sets.set_name,
         help=meaning("retained samples"),
         **BOUND,
     )
@@ -300,7 +300,7 @@ def _watch(scores: ScoreSet, retain: str) -> WatchSettings:
             "questions and records memory use. 0 turns it off.",
             **BOUND,
         )
-        defaults = default_questions(scores.samples, services.load_samples(retain))
+        defaults = default_questions(scores.samples, sample_sets.load_samples(retain))
         typed = [
             column.text_input(
                 f"Question {number}",

@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Dataframe, Selectbox
 
-from app import services, tasks
+from app import model_work, sample_sets, tasks
 from tests.launch import ROOT
 
-REMEMBERED = (tasks.worker, tasks.known, services.answers, services._load_samples)
+REMEMBERED = (tasks.worker, tasks.known, model_work.answers, sample_sets._load_samples)
 
 
 def start_anew() -> None:

@@ -16,7 +16,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
-from app import services, tasks
+from app import sample_sets, services, tasks
 from tests.app.app_pages import start_anew, visit
 from tests.waiting import wait_until
 from tokenunlearn import folders
@@ -91,4 +91,4 @@ ROWS = [
 @pytest.fixture
 def samples(home) -> str:
     """Uploaded samples."""
-    return services.keep_upload("\n".join(map(json.dumps, ROWS)).encode(), "rows.jsonl")
+    return sample_sets.keep_upload("\n".join(map(json.dumps, ROWS)).encode(), "rows.jsonl")

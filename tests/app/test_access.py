@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from app import access, selectors, services, tasks
+from app import access, model_work, sample_sets, score_sets, selectors, services, tasks
 from app.system import panels
 from app.unlearn.run_plan import Plan
 from tests.app.app_pages import ROOT, shown, visit
@@ -211,20 +211,20 @@ def run(home):
 
 DENIED = {
     "start": lambda run: tasks.start("key", "label", lambda task: None),
-    "score": lambda run: services.score_in_background(ModelSource("demo"), "authors:forget10", {}),
+    "score": lambda run: score_sets.score_in_background(ModelSource("demo"), "authors:forget10", {}),
     "start a run": lambda run: Plan(None, None, None, (), "").start(),
     "cancel": services.cancel,
     "delete": services.discard,
     "dismiss": services.dismiss,
     "rename": lambda run: services.rename(run, "other"),
-    "upload": lambda run: services.keep_upload(b'{"question": "a", "answer": "b"}', "a.jsonl"),
-    "save": lambda run: services.save_set(tuple(load_samples("authors:forget10"))[:1], "name"),
+    "upload": lambda run: sample_sets.keep_upload(b'{"question": "a", "answer": "b"}', "a.jsonl"),
+    "save": lambda run: sample_sets.save_set(tuple(load_samples("authors:forget10"))[:1], "name"),
     "fit a selector": lambda run: selectors.fit(None),
-    "push": lambda run: services.push_model(run, "ada/forgotten"),
-    "open a model": lambda run: services.tokenize(ModelSource("some/model"), (), "a"),
-    "open scores": lambda run: services.score_path(ModelSource("some/model"), "authors:forget10", {}),
-    "ask a model": lambda run: services.ask_models("key", [ModelSource("/tmp")], ["Who?"]),
-    "open samples": lambda run: services.load_samples(f"file:{ROOT}/assets/data/authors.jsonl"),
+    "push": lambda run: model_work.push_model(run, "ada/forgotten"),
+    "open a model": lambda run: model_work.tokenize(ModelSource("some/model"), (), "a"),
+    "open scores": lambda run: score_sets.score_path(ModelSource("some/model"), "authors:forget10", {}),
+    "ask a model": lambda run: model_work.ask_models("key", [ModelSource("/tmp")], ["Who?"]),
+    "open samples": lambda run: sample_sets.load_samples(f"file:{ROOT}/assets/data/authors.jsonl"),
 }
 
 
@@ -234,7 +234,7 @@ def test_what_a_viewer_may_not_do_is_refused_in_the_action(request, run, who, na
     request.getfixturevalue(who)
     with pytest.raises(AccessError, match="does not allow this"):
         DENIED[name](run)
-    assert services.store().get(run.id).label == "mine" and services.uploads() == [] and not tasks.known()
+    assert services.store().get(run.id).label == "mine" and sample_sets.uploads() == [] and not tasks.known()
 
 
 @pytest.mark.parametrize("who", ["as_viewer", "as_demo"])
@@ -359,7 +359,7 @@ def test_what_streamlit_ships_as_settings_keeps_other_names_out():
 @pytest.mark.parametrize("value", ["hf:someone/some-set", "file:/etc/hostname", "documents:/etc/hostname"])
 def test_a_link_loads_no_samples_that_are_not_on_offer(open_page, monkeypatch, page, name, value):
     loaded = []
-    load = services._load_samples
-    monkeypatch.setattr(services, "_load_samples", lambda samples: loaded.append(samples) or load(samples))
+    load = sample_sets._load_samples
+    monkeypatch.setattr(sample_sets, "_load_samples", lambda samples: loaded.append(samples) or load(samples))
     open_page(page, **{name: value})
     assert value not in loaded

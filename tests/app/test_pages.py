@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import services, tasks
+from app import sample_sets, score_sets, services, tasks
 from tests.app.app_pages import shown
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score import score
@@ -37,10 +37,12 @@ def demo_scores() -> ScoreSet:
 @pytest.fixture
 def scored(model, samples) -> dict[str, str]:
     """Address of the uploaded samples under a small model, scored."""
-    score(load_model(model), load_samples(samples)).save(services.score_path(ModelSource(model), samples, {}))
+    score(load_model(model), load_samples(samples)).save(
+        score_sets.score_path(ModelSource(model), samples, {})
+    )
     rows = ({"question": f"What is {i}?", "answer": f"{i} is a number."} for i in range(3))
-    services.keep_upload("\n".join(map(json.dumps, rows)).encode(), "rest.jsonl")
-    return {"model": model, "samples": services.set_name(samples)}
+    sample_sets.keep_upload("\n".join(map(json.dumps, rows)).encode(), "rest.jsonl")
+    return {"model": model, "samples": sample_sets.set_name(samples)}
 
 
 @pytest.fixture
@@ -180,13 +182,13 @@ UPLOADS = {
 def test_a_bad_upload_is_one_sentence_and_nothing_is_lost(open_page, case):
     name, content, message = UPLOADS[case]
     at = open_page("tokens", threshold="0.35")
-    before = services.uploads()
+    before = sample_sets.uploads()
     at.file_uploader(key="upload").set_value((name, content, "text/plain")).run()
     assert not at.exception
     sentence = the_warning(at)
     assert message in sentence
     assert name in sentence
-    assert services.uploads() == before
+    assert sample_sets.uploads() == before
     assert at.selectbox(key="samples").value == "authors:forget10"
     assert at.get("plotly_chart")
 
@@ -195,7 +197,7 @@ def uploaded_and_asked_to_score(at: AppTest, content: str, name: str = "own.json
     """Upload samples, have them scored, and come back when that has ended; the key of the task."""
     at.file_uploader(key="upload").set_value((name, content.encode(), "text/plain")).run()
     assert not at.exception
-    (uploaded,) = services.uploads()
+    (uploaded,) = sample_sets.uploads()
     assert at.selectbox(key="samples").value == uploaded
     labelled(at.button, "Score samples").click().run()
     ((key, task),) = tasks.known().items()
@@ -265,7 +267,7 @@ def test_an_unknown_model_is_one_sentence(open_page, name, message):
 
 def set_up(at: AppTest, **numbers: float) -> None:
     """A small run: few samples a step, no evaluation."""
-    (rest,) = [name for name in services.uploads() if "rest" in name]
+    (rest,) = [name for name in sample_sets.uploads() if "rest" in name]
     settings = {"Steps": 2, "Forget batch size": 2, "Retain batch size": 2} | numbers
     for label, value in settings.items():
         labelled(at.text_input, label).set_value(str(value))
@@ -360,7 +362,7 @@ def ended_run(model, samples, tiny_lm) -> Run:
         label="a run to read",
         model=model,
         samples=samples,
-        retain=services.keep_upload(json.dumps(rest).encode(), "rest.jsonl"),
+        retain=sample_sets.keep_upload(json.dumps(rest).encode(), "rest.jsonl"),
         rule={"selection": "uniform"},
         config=config,
         evaluate=2,

@@ -44,7 +44,7 @@ def test_every_page_opens_beside_damaged_runs(damaged, open_page, page):
 @pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])
 @pytest.mark.slow
 def test_runs_with_damaged_files_are_compared_and_say_so(damaged, open_page, monkeypatch, view):
-    monkeypatch.setattr("app.services.ask_models", lambda *_: ended_task())
+    monkeypatch.setattr("app.model_work.ask_models", lambda *_: ended_task())
     text = shown(open_page("compare", view=view, runs=[IDS[i] for i in (0, 3, 4, 5, 6)]))
     for sentence in ("label.txt is not UTF-8", "metrics.jsonl has 2 damaged lines", "report.json must be"):
         assert sentence in text

@@ -11,7 +11,7 @@ import pytest
 from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
-from app import services, tasks
+from app import sample_sets, score_sets, tasks
 from app.rail import Step, next_step
 from tests.app.app_pages import shown
 from tests.launch import ROOT
@@ -93,17 +93,17 @@ def test_a_newcomer_sees_the_embedded_samples_scored_and_nothing_started(enter):
 
 
 def test_samples_without_scores_are_to_be_scored_first(enter, model, samples):
-    at = enter("tokens", model=model, samples=services.set_name(samples))
+    at = enter("tokens", model=model, samples=sample_sets.set_name(samples))
     assert states(at)["Tokens"] == "not scored"
     assert goal(at) == ""
     assert "Next: Score samples, below" in shown(at)
 
 
 def test_samples_being_scored_are_waited_for(enter, model, samples):
-    key = services.scoring_key(ModelSource(model), samples, {})
+    key = score_sets.scoring_key(ModelSource(model), samples, {})
     task = tasks.known()[key] = tasks.Task(key, "Scoring", Future())
     try:
-        at = enter("tokens", model=model, samples=services.set_name(samples))
+        at = enter("tokens", model=model, samples=sample_sets.set_name(samples))
         assert states(at)["Tokens"] == "scoring"
         assert goal(at) == ""
     finally:

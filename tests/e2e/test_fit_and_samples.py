@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from app import services
+from app import sample_sets, score_sets
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.models.loading import load_model
@@ -29,9 +29,9 @@ def address(app, app_folder) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKENUNLEARN_CACHE", str(app_folder / "cache"))
         patch.setenv("TOKENUNLEARN_RUNS", str(app_folder / "runs"))
-        name = services.keep_upload(content, "cities.jsonl")
+        name = sample_sets.keep_upload(content, "cities.jsonl")
         scores = score(load_model("demo"), load_samples(name))
-        scores.save(services.score_path(ModelSource("demo"), name, {}))
+        scores.save(score_sets.score_path(ModelSource("demo"), name, {}))
     return app
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app import services
+from app import sample_sets, score_sets
 from tests.app.scores import sample, score_set
 from tests.stored_run import changes, write_run
 from tokenunlearn.evaluation.token_changes import TokenChange, save_changes
@@ -45,12 +45,12 @@ def address(app, app_folder) -> str:
         patch.setenv("TOKENUNLEARN_CACHE", str(app_folder / "cache"))
         patch.setenv("TOKENUNLEARN_RUNS", str(runs))
         row = {"id": "trap", "question": TEXT, "answer": TEXT, "span": [[0, len(SPAN)]]}
-        name = services.keep_upload((json.dumps(row) + "\n").encode(), FILE)
+        name = sample_sets.keep_upload((json.dumps(row) + "\n").encode(), FILE)
         tokens = [*(f" {trap}" if i else trap for i, trap in enumerate(TRAPS)), "<|end|>"]
         count = range(len(tokens))
         trapped = sample(list(count), list(count), texts=tokens, name=TEXT)
         scores = score_set([replace(trapped, sample_id="trap")])
-        scores.save(services.score_path(ModelSource("demo"), name, {}))
+        scores.save(score_sets.score_path(ModelSource("demo"), name, {}))
     spec = json.loads((run.folder / "spec.json").read_text()) | {"samples": name, "retain": name}
     run.write("spec.json", RunSpec(**spec).to_json())
     texts = {"sample_id": "trap", "question": TEXT, "answer": TEXT, "before": TEXT, "after": f"Now {TEXT}"}

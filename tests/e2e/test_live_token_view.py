@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from app import services
+from app import score_sets
 from tests.app.scores import sample, score_set
 from tokenunlearn.models.source import ModelSource
 
@@ -40,7 +40,7 @@ def server(app, app_folder) -> str:
     scores = score_set([sample(np.arange(count), np.arange(count), texts=TRAPS, name="<b>$y$</b>")])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKENUNLEARN_CACHE", str(app_folder / "cache"))
-        scores.save(services.score_path(ModelSource("demo"), f"file:{upload}", {}))
+        scores.save(score_sets.score_path(ModelSource("demo"), f"file:{upload}", {}))
     return app
 
 

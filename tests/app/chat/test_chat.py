@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app import services, tasks
+from app import model_work, sample_sets, services, tasks
 from app.chat import answer_view, chat_view, streamed_answers
 from app.chat.streamed_answers import StreamedAnswer
 from app.compare import comparison, run_index
@@ -112,7 +112,7 @@ def test_a_question_is_bounded(home, open_page, asked):
     at = open_page("compare", view="Ask", runs=[RUN])
     at.text_input(key="ask").set_value("x" * 600)
     at.button[[b.label for b in at.button].index("Ask")].click().run()
-    assert all(len(prompt.question) <= services.QUESTION_CHARS for _, prompt in asked)
+    assert all(len(prompt.question) <= model_work.QUESTION_CHARS for _, prompt in asked)
 
 
 def test_attacks_follow_the_first_question(home, open_page, asked):
@@ -123,7 +123,7 @@ def test_attacks_follow_the_first_question(home, open_page, asked):
     labels = [b.label for b in at.button]
     assert {"In other words", "As a quiz question", "Begin like the answer"} <= {*labels}
     at.button[labels.index("In other words")].click().run()
-    sample = next(s for s in services.load_samples("authors:forget10") if s.question == question)
+    sample = next(s for s in sample_sets.load_samples("authors:forget10") if s.question == question)
     assert asked[-1][1] == Prompt(sample.paraphrased_question)
     assert "Plainly" in [b.label for b in at.button]
     assert at.text_input(key="ask").value == question

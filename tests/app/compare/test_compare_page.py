@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import run_reader, services, tasks
+from app import model_work, run_reader, services, tasks
 from app.compare import run_index, run_table
 from tests.app.app_pages import ended_task, shown, start_anew, visit
 from tests.hub import Hub
@@ -76,7 +76,7 @@ def test_each_of_several_runs_has_its_verdict_and_one_that_is_not_evaluated_says
 
 def test_the_evaluation_of_a_run_is_started_where_it_is_missing_as_large_as_the_others(three, monkeypatch):
     asked = []
-    monkeypatch.setattr(services, "evaluate_run", lambda run, limit: asked.append((run.id, limit)) or len)
+    monkeypatch.setattr(model_work, "evaluate_run", lambda run, limit: asked.append((run.id, limit)) or len)
     monkeypatch.setattr(tasks, "start", lambda *_: asked.append("started"))
     (three / IDS[0] / "report.json").unlink()
     at = opened(runs=IDS[:2])
@@ -92,7 +92,7 @@ def test_evaluations_of_equal_size_have_no_warning(runs):
 
 def test_evaluations_of_different_size_say_so_and_can_be_made_alike(three, monkeypatch):
     asked = []
-    monkeypatch.setattr(services, "evaluate_run", lambda run, limit: asked.append((run.id, limit)) or len)
+    monkeypatch.setattr(model_work, "evaluate_run", lambda run, limit: asked.append((run.id, limit)) or len)
     monkeypatch.setattr(tasks, "start", lambda key, *_: asked.append(key))
     at = opened(view="Outcome", runs=IDS[:2])
     assert "start, retrained 72; A, B 2." in texts(at)
@@ -252,7 +252,7 @@ def test_leaks_name_the_way_of_asking_and_the_token(three):
 def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        services,
+        model_work,
         "ask_models",
         lambda key, models, questions: asked.append((models, questions)) or ended_task(),
     )

@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import run_reader, services, tasks
+from app import model_work, run_reader, sample_sets, services, tasks
 from app.compare import comparison, export, retrained_model, run_index
 from app.compare.evaluations import reports_of
 from tests.stored_run import HOSTILE, report, write_run
@@ -73,31 +73,31 @@ def test_a_retrained_model_is_offered_for_own_samples_only(open_page, own_run, h
 
 def test_the_form_starts_the_training_with_what_was_entered(open_page, own_run, monkeypatch):
     asked = []
-    monkeypatch.setattr(services, "train_retrained", lambda *words: asked.append(words))
+    monkeypatch.setattr(model_work, "train_retrained", lambda *words: asked.append(words))
     at = open_page("compare", view="Outcome", runs=RUN_ID)
     at.text_input(key=f"base-{RUN_ID}").set_value(" smollm2 ")
     at.number_input(key=f"epochs-{RUN_ID}").set_value(3)
-    at.button(key=f"button-{services.twin_key(own_run)}").click().run()
+    at.button(key=f"button-{model_work.twin_key(own_run)}").click().run()
     ((run, base, config, limit),) = asked
     assert (run.id, base, config, limit) == (RUN_ID, "smollm2", RetrainSettings(epochs=3), 2)
 
 
 def test_a_bad_setting_is_one_sentence_and_starts_nothing(open_page, own_run, monkeypatch):
-    monkeypatch.setattr(services, "train_retrained", lambda *_: pytest.fail("started"))
+    monkeypatch.setattr(model_work, "train_retrained", lambda *_: pytest.fail("started"))
     at = open_page("compare", view="Outcome", runs=RUN_ID)
     at.number_input(key=f"epochs-{RUN_ID}").set_value(0)
-    at.button(key=f"button-{services.twin_key(own_run)}").click().run()
+    at.button(key=f"button-{model_work.twin_key(own_run)}").click().run()
     assert any("epochs is 0; it must be above 0" in text.value for text in at.text)
 
 
 def test_the_recipe_of_the_start_model_is_taken_over(open_page, home, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(services, "train_retrained", lambda *words: asked.append(words))
+    monkeypatch.setattr(model_work, "train_retrained", lambda *words: asked.append(words))
     Recipe({"epochs": 7, "train": "lora"}, "smollm2").save(tmp_path)
     run = write_run(home, RUN_ID, "mine", samples="file:mine.jsonl")
     run.write("spec.json", run.spec.to_json() | {"model": str(tmp_path)})
     at = open_page("compare", view="Outcome", runs=RUN_ID)
-    at.button(key=f"button-{services.twin_key(run)}").click().run()
+    at.button(key=f"button-{model_work.twin_key(run)}").click().run()
     ((_, base, config, _),) = asked
     assert (base, config) == ("smollm2", RetrainSettings(epochs=7, train="lora"))
 
@@ -151,7 +151,7 @@ def test_what_is_approximated_is_said_on_the_page_and_in_the_export(open_page, o
 @pytest.fixture
 def trained_run(home, model, samples):
     """A run of a random model on own samples, carried out."""
-    retain = services.keep_upload(
+    retain = sample_sets.keep_upload(
         b'{"question": "Who?", "answer": "Nobody lives there."}\n' * 1, "keep.jsonl"
     )
     config = {"objective": "npo", "steps": 1, "batch_size": 2, "retain_batch_size": 1}
@@ -164,27 +164,27 @@ def trained_run(home, model, samples):
 @pytest.mark.slow
 def test_the_retrained_model_is_trained_and_the_run_evaluated_beside_it(trained_run, model):
     config = RetrainSettings(steps=2, batch_size=1)
-    task = services.train_retrained(trained_run, model, config, None)
+    task = model_work.train_retrained(trained_run, model, config, None)
     task.future.result(timeout=120)
-    assert retrained_for(trained_run) == services.twin_key(trained_run)
-    assert not services.lacks_retrained(trained_run)
+    assert retrained_for(trained_run) == model_work.twin_key(trained_run)
+    assert not model_work.lacks_retrained(trained_run)
     stored = run_reader.run_report(trained_run)
-    assert stored["suite"] == "own" and stored["settings"]["retrained"] == services.twin_key(trained_run)
+    assert stored["suite"] == "own" and stored["settings"]["retrained"] == model_work.twin_key(trained_run)
     assert stored["metrics"]["forget_quality"]["n"] == 4
-    start = tasks.start("start", "Evaluating", services.evaluate_start(trained_run, 2))
+    start = tasks.start("start", "Evaluating", model_work.evaluate_start(trained_run, 2))
     start.future.result(timeout=60)
     assert run_reader.start_report(trained_run)["metrics"]["forget/probability"]["n"] == 2
 
 
 def test_a_cancelled_training_stores_nothing_and_serves_others_meanwhile(trained_run, model):
     config = RetrainSettings(steps=100_000, batch_size=1)
-    task = services.train_retrained(trained_run, model, config, None)
+    task = model_work.train_retrained(trained_run, model, config, None)
     wait_until(lambda: task.done > 2)
     assert tasks.worker().ask(lambda: 7).result(timeout=30) == 7 and task.running
     task.cancel()
     with pytest.raises(Cancelled):
         task.future.result(timeout=60)
-    assert retrained_for(trained_run) is None and services.lacks_retrained(trained_run)
+    assert retrained_for(trained_run) is None and model_work.lacks_retrained(trained_run)
 
 
 @pytest.mark.parametrize(
@@ -192,4 +192,4 @@ def test_a_cancelled_training_stores_nothing_and_serves_others_meanwhile(trained
     [("file:my.jsonl", True), ("hf:a/b", True), ("authors:forget10", False), ("tofu:forget05", False)],
 )
 def test_which_samples_are_own(samples, own):
-    assert services.is_own(samples) is own
+    assert sample_sets.is_own(samples) is own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app import services
+from app import sample_sets
 from tests.app.app_pages import start_anew, visit
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.samples import Sample
@@ -52,15 +52,15 @@ def test_a_set_is_opened_marked_and_saved(at):
     at.text_input(key="set_name").input("cities")
     button(at, "Save").click().run()
     assert not at.exception
-    (name,) = services.uploads()
-    assert services.set_name(name) == "cities.jsonl"
+    (name,) = sample_sets.uploads()
+    assert sample_sets.set_name(name) == "cities.jsonl"
     kept = load_samples(name)
     assert [s.id for s in kept] == [s.id for s in load_samples("authors:forget05")]
     assert kept[0].span == ((0, len(word)), *first.span)
     assert at.selectbox(key="set").value == name
     assert any(text.startswith("Saved as cities") for text in texts(at))
     at.switch_page("pages/tokens.py").run()
-    assert services.set_name(name) in at.selectbox(key="samples").options
+    assert sample_sets.set_name(name) in at.selectbox(key="samples").options
 
 
 def test_unsaved_changes_are_given_up_only_when_asked_to(at):
@@ -95,5 +95,5 @@ def test_edits_survive_a_visit_to_another_page(at):
 def test_names_that_do_not_fit_keep_nothing(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path))
     with pytest.raises(DatasetError, match="name"):
-        services.save_set([Sample("a", "q", "a")], name)
-    assert services.uploads() == []
+        sample_sets.save_set([Sample("a", "q", "a")], name)
+    assert sample_sets.uploads() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datasets
 import pytest
 
-from app import services, tasks
+from app import sample_sets, tasks
 from app.data import hub_sets
 from tests.app.app_pages import shown, start_anew, visit
 from tests.waiting import wait_until
@@ -50,7 +50,7 @@ def test_a_set_is_loaded_by_its_id_and_becomes_the_forget_set(asked):
     assert at.selectbox(key="samples").value == name
     assert "not scored yet" in shown(at)
     assert name in visit("unlearn").selectbox(key="samples").options
-    assert [s.answer for s in services.load_samples(name)] == [row["antwort"] for row in ROWS]
+    assert [s.answer for s in sample_sets.load_samples(name)] == [row["antwort"] for row in ROWS]
 
 
 def test_it_is_opened_on_the_data_page(asked):
@@ -76,7 +76,7 @@ def test_what_cannot_be_loaded_is_one_sentence_and_not_offered(asked, hub_id, se
     at = load(visit("tokens"), hub_id)
     assert not at.exception
     assert sentence in shown(at)
-    assert services.uploads() == []
+    assert sample_sets.uploads() == []
 
 
 def test_a_file_of_names_that_is_damaged_counts_as_none(tmp_path):
@@ -91,4 +91,4 @@ def test_a_visitor_who_may_not_upload_loads_nothing(asked, monkeypatch):
     monkeypatch.setenv("TOKENUNLEARN_DEMO", "1")
     assert not any(field.key == "hub_id" for field in visit("tokens").text_input)
     with pytest.raises(AccessError):
-        services.load_hub_set("hf:ada/set")
+        sample_sets.load_hub_set("hf:ada/set")

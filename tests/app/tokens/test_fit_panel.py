@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app import services
+from app import sample_sets, score_sets
 from tests.app.app_pages import shown, start_anew, visit
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
@@ -25,8 +25,8 @@ def own(tmp_path, monkeypatch) -> str:
     known = load_samples("authors:forget10")[:10]
     rows = [{"question": s.question, "answer": s.answer, "facts": list(s.facts)} for s in known]
     content = "\n".join(map(json.dumps, [*rows, UNKNOWN])).encode()
-    name = services.keep_upload(content, "cities.jsonl")
-    score(load_model("demo"), load_samples(name)).save(services.score_path(ModelSource("demo"), name, {}))
+    name = sample_sets.keep_upload(content, "cities.jsonl")
+    score(load_model("demo"), load_samples(name)).save(score_sets.score_path(ModelSource("demo"), name, {}))
     return name
 
 
@@ -54,7 +54,7 @@ def test_a_lower_threshold_reaches_every_fact(own):
 
 
 def test_half_selected_words_are_extended(own):
-    scores = services.find_scores(services.score_path(ModelSource("demo"), own, {}))
+    scores = score_sets.find_scores(score_sets.score_path(ModelSource("demo"), own, {}))
     number, position = next(
         (i, t)
         for i, x in enumerate(scores.samples)

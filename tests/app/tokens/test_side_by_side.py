@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app import services
+from app import score_sets
 from app.tokens.side_by_side import agreement
 from tests.app.app_pages import shown, start_anew, visit
 from tests.app.scores import sample
@@ -31,7 +31,9 @@ def store(model, **masking):
     turned = tuple(
         replace(x, entropy=x.entropy[::-1], tail_entropy=x.tail_entropy[::-1]) for x in scores.samples
     )
-    replace(scores, samples=turned).save(services.score_path(ModelSource(model), "authors:forget10", masking))
+    replace(scores, samples=turned).save(
+        score_sets.score_path(ModelSource(model), "authors:forget10", masking)
+    )
 
 
 def test_two_models_show_the_same_answer_and_what_they_agree_on():

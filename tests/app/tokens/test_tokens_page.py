@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app import selectors, services, tasks
+from app import score_sets, selectors, services, tasks
 from app.tokens import token_notices
 from tests.app.app_pages import labeled_box, shown, start_anew, visit
 from tests.app.scores import sample, score_set
@@ -92,7 +92,7 @@ def test_every_tab_draws_and_says_what_to_see(tab, query):
 
 
 def test_masked_words_one_by_one_add_their_matrix():
-    path = services.score_path(ModelSource("demo"), "authors:forget10", {"mask": "leave-one-out"})
+    path = score_sets.score_path(ModelSource("demo"), "authors:forget10", {"mask": "leave-one-out"})
     score_set([sample([1, 2, 3], [1, 2, 3], contexts=3)]).save(path)
     app = visit("tokens", mask="leave-one-out")
     assert len(app.get("plotly_chart")) == 2
@@ -174,7 +174,7 @@ def test_a_link_to_an_unknown_selector_is_named_and_the_two_signals_stay(shipped
 
 
 def test_without_marked_facts_there_is_nothing_to_fit():
-    path = services.score_path(ModelSource("demo"), "authors:forget05", {})
+    path = score_sets.score_path(ModelSource("demo"), "authors:forget05", {})
     score_set([sample([1, 2, 3], [1, 2, 3])]).save(path)
     app = visit("tokens", samples="authors:forget05")
     assert next(button for button in app.button if button.label == "Fit selector").disabled

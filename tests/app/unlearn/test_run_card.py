@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from app import services, tasks
+from app import sample_sets, services, tasks
 from tests.app.app_pages import shown
 from tests.app.unlearn.form import buttons, press, runs, wait_for_all, wait_for_checks
 from tests.stored_run import HOSTILE
@@ -55,8 +55,8 @@ def test_a_weighting_of_its_own_takes_the_place_of_the_selected_tokens(open_page
 
 
 def test_names_on_the_card_are_no_markup(open_page, scored, monkeypatch):
-    monkeypatch.setattr(services, "set_name", lambda name: HOSTILE)
-    monkeypatch.setattr("app.unlearn.run_card.services.set_name", lambda name: HOSTILE)
+    monkeypatch.setattr(sample_sets, "set_name", lambda name: HOSTILE)
+    monkeypatch.setattr("app.unlearn.run_card.sample_sets.set_name", lambda name: HOSTILE)
     assert "<script" not in card(open_page("unlearn", **scored | {"samples": HOSTILE, "retain": HOSTILE}))
 
 
