@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, attacks_table, tables
 from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 
@@ -48,7 +48,7 @@ def main(
     }
     path = RESULTS / "attacks.json"
     path.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
-    Console().print(tables.attacks_table(result))
+    Console().print(attacks_table.attacks_table(result))
     tables.write()
 
 

@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from benchmarks.evidence_statistics import BASELINE, LEVELS, Gap, World
+from benchmarks.markdown import markdown, over_seeds
 from benchmarks.study_plan import FLOOR, FOLDER, RULES, STUDIED, WORLDS, Row, stored_rows
-from benchmarks.tables import markdown, over_seeds
 from tokenunlearn.files import replaced
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "evidence.md"

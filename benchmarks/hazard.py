@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, hazard_table, tables
 from benchmarks.selection import PRESET, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
@@ -77,7 +77,7 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
             }
         )
         PATH.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
-    Console().print(tables.hazard_table(result))
+    Console().print(hazard_table.hazard_table(result))
     tables.write()
 
 

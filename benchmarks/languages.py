@@ -20,6 +20,7 @@ from rich.console import Console
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, languages_table, tables
+from benchmarks.markdown import markdown
 from benchmarks.outcomes import DAMAGES, REPORTED, Damage, share
 from benchmarks.token_labels import Labels
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -133,7 +134,7 @@ def main() -> None:
     result |= {"versions": versions(), "git_revision": git_revision()}
     path = RESULTS / "languages.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    Console().print(tables.markdown(*languages_table.metrics_table(result)))
+    Console().print(markdown(*languages_table.metrics_table(result)))
     tables.write()
 
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import tables
+from benchmarks import methods_table, tables
 from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import TokenUnlearnError
@@ -51,16 +51,16 @@ def main(
     """Run what is missing, write the results, the figure and the table."""
     for name in models.split(","):
         _run_model(name, objectives.split(","), [int(seed) for seed in seeds.split(",")], limit, fresh)
-    results = tables.methods_results()
+    results = methods_table.methods_results()
     tables.write()
     for result in results:
-        Console().print(result["model"], tables.methods_table(result), sep="\n")
+        Console().print(result["model"], methods_table.methods_table(result), sep="\n")
 
 
 def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, fresh: bool) -> None:
     model, samples = tu.load_model(name), tu.load_samples(FORGET)
     weights = {rule: tu.score(model, samples, preset=PRESET).weights(RULES[rule]) for rule in RULES}
-    path = tables.METHODS / f"{name}.json"
+    path = methods_table.METHODS / f"{name}.json"
     result = _begun(path, model, limit, fresh)
     configs = {objective: _config(objective, model) for objective in objectives}
     stored = {name: _recorded(UnlearnSettings(**config)) for name, config in result["configs"].items()}

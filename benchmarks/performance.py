@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.markdown import markdown
 from benchmarks.performance_figure import draw
 from benchmarks.scaling import OF_SAMPLES, OF_TOKENS
-from benchmarks.tables import markdown, stored_results, stored_sections
+from benchmarks.tables import stored_results, stored_sections
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 NOTES = Path(__file__).resolve().parent / "performance_notes.md"

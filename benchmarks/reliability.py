@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS
+from benchmarks.markdown import markdown
 
 PAGE = RESULTS.parent.parent / "docs" / "reliability.md"
 TEXT = """# Reliability
@@ -58,7 +59,7 @@ def write_page() -> None:
     """Renew the page of the docs from the stored results."""
     result = json.loads((RESULTS / "faults.json").read_text(encoding="utf-8"))
     rows = [[count.pop("fault"), *map(str, count.values())] for count in map(dict, result["faults"])]
-    table = tables.markdown(["fault", "tried", "wrong", "lost", "recovered"], rows)
+    table = markdown(["fault", "tried", "wrong", "lost", "recovered"], rows)
     text = TEXT.format(table=table, seconds_alone=result["seconds_alone"])
     for name, section in (("resume", resume_section), ("load", load_section)):
         file = RESULTS / f"{name}.json"
@@ -74,7 +75,7 @@ def resume_section(result: dict[str, Any]) -> str:
         [row["kind"], *(f"{row[name]:.1e}" if row[name] else "0" for name in names)] for row in result["rows"]
     ]
     head = ["training", "resumed: weights", "losses", "beside scoring: weights", "losses"]
-    return RESUME.format(table=tables.markdown(head, rows), steps=result["steps"])
+    return RESUME.format(table=markdown(head, rows), steps=result["steps"])
 
 
 def load_section(result: dict[str, Any]) -> str:
@@ -106,7 +107,7 @@ def load_section(result: dict[str, Any]) -> str:
     ]
     first, *rounds = (f"{mebibytes:,.0f}" for mebibytes in result["memory"])
     return LOAD.format(
-        table=tables.markdown(head, rows),
+        table=markdown(head, rows),
         cores=result["machine"]["cores"],
         steps=result["steps"],
         first=first,

@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, requests_table, tables
 from tokenunlearn.datasets.embedded import QUESTIONS_PER_AUTHOR
 from tokenunlearn.datasets.files import to_jsonl
 from tokenunlearn.datasets.samples import overlaps
@@ -145,7 +145,7 @@ def main(steps: Annotated[int | None, typer.Option(help="Steps of each run.")] =
             result["chains"][name] = chain(files, (*options, *more), Path(scratch) / f"runs-{number}")
             path = RESULTS / "requests.json"
             path.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
-    Console().print(tables.requests_table(result), soft_wrap=True)
+    Console().print(requests_table.requests_table(result), soft_wrap=True)
     tables.write()
 
 

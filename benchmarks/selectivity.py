@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, selectivity_table, tables
 from benchmarks.token_labels import cluster
 from tokenunlearn.attribution import score_set as score_sets
 from tokenunlearn.attribution.controls import inverted_weights, random_weights
@@ -79,7 +79,7 @@ def main(
     result = stored()
     tables.write()
     for name, table in result["tables"].items():
-        Console().print(name, tables.selectivity_table(table), sep="\n", soft_wrap=True)
+        Console().print(name, selectivity_table.selectivity_table(table), sep="\n", soft_wrap=True)
 
 
 def _parsed(options: Sequence[str]) -> dict[str, Any]:

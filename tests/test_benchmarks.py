@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import contest, performance, scaling, tables
+from benchmarks import attacks_table, contest, hazard_table, performance, scaling, tables
 from benchmarks.contest import alternate
 from benchmarks.scaling import exponent
 from benchmarks.served_app import find_chromium
@@ -96,7 +96,7 @@ def test_attacks_stand_beside_the_retrained_model_and_guessing():
         f"{curve}_area_between": row(0.2, 0.0),
         "worst/gold_span": row(0.6, 0.25),
     }
-    table = tables.attacks_table({"metrics": metrics}).splitlines()
+    table = attacks_table.attacks_table({"metrics": metrics}).splitlines()
     assert [line.split(" | ")[0].strip("| ") for line in table[2:]] == [
         "plain",
         "worst",
@@ -105,7 +105,7 @@ def test_attacks_stand_beside_the_retrained_model_and_guessing():
     ]
     assert "| worst | 0.600 | 0.500 to 0.700 | 0.250 | – | 72 |" in table
     assert "| probe: right option | 0.500 | 0.400 to 0.600 | 0.300 | 0.17 | 72 |" in table
-    (line,) = tables.relearning_table({"metrics": metrics}).splitlines()[2:]
+    (line,) = attacks_table.relearning_table({"metrics": metrics}).splitlines()[2:]
     assert line == (
         "| 5 %, gold span | 0.10 / 0.00 | 0.40 / 0.20 | 0.30 / 0.10 | +0.200 (+0.100 to +0.300) |"
     )
@@ -192,7 +192,7 @@ def test_the_hazard_table_has_a_spread_only_over_several_seeds():
             "metrics": {"forget/accuracy": [value, 0.0, 1.0]},
         }
 
-    table = tables.hazard_table(
+    table = hazard_table.hazard_table(
         {
             "start": {"forget/accuracy": [1.0, 0.97, 1.0]},
             "retrained": {"forget/accuracy": 0.256},

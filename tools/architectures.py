@@ -6,7 +6,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from benchmarks.tables import markdown
+from benchmarks.markdown import markdown
 from tests.conftest import build_tokenizer
 from tests.models.architectures import ARCHITECTURES, CHECKS, build
 from tokenunlearn.errors import TokenUnlearnError

@@ -10,6 +10,7 @@ def run(suite, variant, seed, broken):
 def test_seeds_are_one_column_with_their_range_and_what_is_missing_is_a_dash():
     runs = [
         run("authors", "default", 0, 0.25),
+        run("authors", "npo", 0, 0.5),
         run("prose", "frame", 0, 0.5),
         run("authors", "default", 1, 0.75),
     ]
@@ -30,7 +31,7 @@ def test_seeds_are_one_column_with_their_range_and_what_is_missing_is_a_dash():
     ]
 
 
-def test_objectives_stand_beside_the_default_which_is_in_both_tables():
+def test_objectives_stand_beside_the_default_and_npo_is_in_both_tables():
     runs = [
         run("authors", "idk", 0, 0.5),
         run("authors", "default", 0, 0.25),
@@ -41,13 +42,14 @@ def test_objectives_stand_beside_the_default_which_is_in_both_tables():
     tables = tables_of({"runs": runs, "retrained": retrained})
     assert tables["objectives"][0][1:] == [
         "authors: default, 1 seed",
+        "authors: npo, 1 seed",
         "authors: idk, 1 seed",
         "prose: complement, 1 seed",
         "authors: retrained",
         "prose: retrained",
     ]
     assert tables["table"][0][1:] == [
-        "authors: default, 1 seed",
+        "authors: npo, 1 seed",
         "authors: frame, 1 seed",
         "authors: retrained",
     ]

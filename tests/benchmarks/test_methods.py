@@ -10,13 +10,13 @@ from statistics import mean
 import pytest
 
 import tokenunlearn as tu
-from benchmarks import methods, methods_figure, tables
+from benchmarks import methods, methods_figure, methods_table, tables
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.objectives.npo import NPO
 from tokenunlearn.training.settings import UnlearnSettings
 
-STORED = sorted(tables.METHODS.glob("*.json"))
+STORED = sorted(methods_table.METHODS.glob("*.json"))
 RULES = ("sequence-level", "hard", "soft")
 
 
@@ -49,7 +49,7 @@ def cells(table, objective):
 
 
 def test_a_cell_is_forget_and_relative_utility_with_their_spread():
-    table = tables.methods_table(result(npo={"hard": [(0.3, 0.5), (0.1, 0.4)], "soft": [(0.3, 0.5)]}))
+    table = methods_table.methods_table(result(npo={"hard": [(0.3, 0.5), (0.1, 0.4)], "soft": [(0.3, 0.5)]}))
     assert cells(table, "npo") == ["–", "0.20 ± 0.14 / 0.90 ± 0.14 (2)", "0.30 / 1.00 (1)"]
 
 
@@ -58,7 +58,7 @@ def test_a_cell_is_forget_and_relative_utility_with_their_spread():
     [(0.15, 0.45, True), (0.16, 0.5, False), (0.0, 0.44, False)],
 )
 def test_bold_is_what_forgets_and_keeps(forget, utility, bold):
-    table = tables.methods_table(result(npo={"hard": [(forget, utility)]}))
+    table = methods_table.methods_table(result(npo={"hard": [(forget, utility)]}))
     assert cells(table, "npo")[1].startswith("**") == bold
 
 
@@ -66,7 +66,7 @@ def test_bold_is_what_forgets_and_keeps(forget, utility, bold):
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 def test_recommended_settings_forget_and_keep_with_hard_selection_on_every_model(path):
     stored = json.loads(path.read_text(encoding="utf-8"))
-    table = tables.methods_table(stored)
+    table = methods_table.methods_table(stored)
     hard = list(stored["rules"]).index("hard")
     measured = stored["configs"]
     assert measured.keys() <= OBJECTIVES.keys()
@@ -99,7 +99,7 @@ def test_the_figure_has_a_panel_for_each_model(tmp_path):
 
 @pytest.mark.slow
 def test_an_interrupted_benchmark_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "METHODS", tmp_path)
+    monkeypatch.setattr(methods_table, "METHODS", tmp_path)
     monkeypatch.setattr(methods, "RULES", {"hard": tu.HardSelection(threshold=0.8)})
     calls = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import tables
+from benchmarks import requests_table
 from benchmarks.requests import request_files
 from tokenunlearn.datasets import load_samples
 
@@ -23,7 +23,7 @@ def test_every_request_is_a_row_with_all_requests_so_far():
         return found | {"reading": "tail", "gold_selected": 5, "gold": 9}
 
     start = {"requests": [measured(0.8), measured(0.7)], "retain": measured(0.85)}
-    table = tables.requests_table(
+    table = requests_table.requests_table(
         {"start": start, "chains": {"default": {"after": [after(0.2), after(0.3, 0.4)]}}}
     )
     header, _, first, one, two = table.splitlines()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
-from benchmarks import selectivity, tables
+from benchmarks import selectivity, selectivity_table, tables
 from benchmarks.selectivity import (
     Case,
     Probe,
@@ -171,7 +171,7 @@ def test_a_run_with_equal_settings_is_not_repeated(case, tmp_path, monkeypatch):
     assert table["start"]["p_gold"][0] > 0.5 > table["retrained"]["steps"]["p_gold"][0]
     gold = table["rows"][1]["steps"]
     assert gold["selectivity"][0] == pytest.approx(gold["change_gold"][0] - gold["change_other"][0], abs=1e-4)
-    lines = tables.selectivity_table(table).splitlines()
+    lines = selectivity_table.selectivity_table(table).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == [
         "| start model",
         "| uniform",

@@ -8,8 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import RESULTS, signals, signals_measurements, signals_rows, signals_tables, tables
+from benchmarks import (
+    RESULTS,
+    methods_table,
+    signals,
+    signals_measurements,
+    signals_rows,
+    signals_tables,
+    tables,
+)
 from benchmarks.function_words import FUNCTION_WORDS
+from benchmarks.markdown import markdown
 from benchmarks.signals_measurements import WORLDS, Measurements, NotMeasuredError, available_models, world_of
 from benchmarks.signals_tables import DEFAULT, GROUPS, HELD_OUT, RETRAIN_GAP
 from benchmarks.token_labels import (
@@ -245,7 +254,7 @@ def test_stored_arrays_are_those_measured_and_a_damaged_file_is_measured_again(t
 
 def test_the_page_has_the_models_that_have_results(demo, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
-    monkeypatch.setattr(tables, "METHODS", tmp_path / "methods")
+    monkeypatch.setattr(methods_table, "METHODS", tmp_path / "methods")
     monkeypatch.setattr(tables, "PAGE", tmp_path / "results.md")
     tables.write()
     assert "`benchmarks/signals.py` has no stored result yet" in (tmp_path / "results.md").read_text()
@@ -292,6 +301,6 @@ def test_rows_on_fewer_samples_say_so():
 @pytest.mark.results
 def test_the_readme_shows_the_stored_figures():
     results = signals_tables.stored(RESULTS / "signals")
-    table = tables.markdown(*signals_tables.headline(results))
+    table = markdown(*signals_tables.headline(results))
     readme = (RESULTS.parents[1] / "README.md").read_text(encoding="utf-8")
     assert f"<!-- signals: written by benchmarks.tables -->\n{table}\n<!-- end" in readme
