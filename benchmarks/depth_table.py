@@ -7,8 +7,8 @@ from typing import Any
 
 SECTION = """## Unlearning depth
 
-`python -m benchmarks.depth`: `{model}` forgets `{forget}` with default settings (NPO) and with uniform
-weights, both also for 80 steps at a learning rate that falls to 0, and with the objective complement; see
+`python -m benchmarks.depth`: `{model}` forgets `{forget}` with default settings (AltNPO), with NPO, both with
+uniform weights too, with NPO for 80 steps at a learning rate that falls to 0, and with other objectives; see
 [metrics.md](metrics.md#depth). 0: the start model's upper layers read the fact from the hidden states as
 before; 1: they find no more of it than in `{retrained}`. Mean over seeds, in parentheses the smallest and
 the largest seed's mean, and n questions. Measuring takes {seconds:.0f} s for {n} questions, median over runs,
