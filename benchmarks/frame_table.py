@@ -9,8 +9,8 @@ SECTION = """## Keeping the sentence
 
 `python -m benchmarks.frame`: NPO, hard selection at 0.8, without the frame loss (preset "npo, secret
 alone"); the same with `frame = 5`, as is recommended; with a `level` as well, that of the holdout part, which
-neither model saw; and NPO as it is recommended, with the threshold that the scores suggest. Mean over seeds; in
-parentheses the smallest and the largest seed, and the rows behind each. Strength, level and the quarter of
+neither model saw; and NPO as it is recommended, with the threshold that the scores suggest. Mean over seeds;
+in parentheses the smallest and the largest seed, and the rows behind each. Strength, level and the quarter of
 tokens that the suggestion adds to the hesitant ones were chosen on seed 0 of `authors`. That it selects at
 least 15 % of all tokens was chosen after seed 0 of `prose`, where .167 of the answers leaked without it: the
 other seeds are the held-out test of training, but the tokens are the same in all.
@@ -21,10 +21,10 @@ On `prose` the frame loss changes little: its retained answers suffer as much wi
 
 Objectives and learning rate schedules, with the suggested threshold and the settings that each recommends.
 The default is `altnpo`; `npo, falling rate` is NPO for 80 steps at a learning rate that falls to 0, which
-`altnpo` and `complement` have too. That, and alpha of `altnpo`, was chosen on seed 0 of `authors` and `prose`.
-What `alternative` hides, its lambda and its steps were chosen on seed 0 of `authors`; `idk` and `jensun` were
-not tuned. `smollm2` is `smollm2-authors` with an adapter of rank 8, and `alternative` has 40 steps there;
-nothing was chosen on it:
+`altnpo` and `complement` have too. That, and alpha of `altnpo`, was chosen on seed 0 of `authors` and
+`prose`. What `alternative` hides, its lambda and its steps were chosen on seed 0 of `authors`; `idk` and
+`jensun` were not tuned. `smollm2` is `smollm2-authors` with an adapter of rank 8, and `alternative` has 40
+steps there; nothing was chosen on it:
 
 {objectives}
 """

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browser, page: Page):
     page.goto(f"{app}/unlearn?advanced=true&evaluate=no")
     steps = page.get_by_label("Steps", exact=True)
-    expect(steps).to_have_attribute("placeholder", "40")
+    expect(steps).to_have_attribute("placeholder", "80")
     page.wait_for_selector(IDLE)  # what is typed while the page is still built may be lost
     steps.fill("6")
     steps.press("Tab")
@@ -27,7 +27,7 @@ def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browse
     page.wait_for_selector(IDLE)
     expect(steps).to_have_value("6")
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_text(re.compile(r"\d-npo-hard-")).first).to_be_visible(timeout=150_000)
+    expect(page.get_by_text(re.compile(r"\d-altnpo-hard-")).first).to_be_visible(timeout=150_000)
     page.close()
 
     visitor = browser.new_context(viewport={"width": 1360, "height": 900})

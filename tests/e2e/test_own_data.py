@@ -86,7 +86,7 @@ def test_own_data_in_three_languages_reach_a_verdict_and_a_report(app, app_folde
     page.wait_for_selector(IDLE)
     steps.fill("2")
     steps.press("Tab")
-    expect(page.get_by_text("2 steps of npo")).to_be_visible()
+    expect(page.get_by_text("2 steps of altnpo")).to_be_visible()
     page.wait_for_selector(IDLE)
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_text("completed").first).to_be_visible()
