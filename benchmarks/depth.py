@@ -87,10 +87,13 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
         if (variant, seed) in done:
             continue
         runs.append(run(variant, seed))
+        runs.sort(key=lambda done: (done["seed"], list(VARIANTS).index(done["variant"])))
         result = {"model": MODEL, "retrained": RETRAINED, "forget": FORGET, "runs": runs}
         result |= {"versions": versions(), "git_revision": git_revision()}
         PATH.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
-        Console().print({k: v for k, v in runs[-1].items() if k != "config"})
+        Console().print(
+            variant, seed, next(r["depth"] for r in runs if (r["variant"], r["seed"]) == (variant, seed))
+        )
     tables.write()
 
 
