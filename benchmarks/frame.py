@@ -50,6 +50,7 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "smollm2": {
         "default": SMALL_ADAPTER,
+        "default, level": {"level": True, "steps": 40, **SMALL_ADAPTER},
         "complement": {"objective": "complement", **SMALL_ADAPTER},
         "alternative": {"objective": "alternative", "steps": 40, **SMALL_ADAPTER},
     },
@@ -86,10 +87,10 @@ def run(name: str, variant: str, seed: int, limit: int | None) -> dict[str, Any]
     known = SUITES[suite]
     model, samples = tu.load_model(start), tu.load_samples(f"{suite}:{known.forget}")
     scores = tu.score(model, samples)
-    settings = dict(VARIANTS[name][variant])
+    settings, rule = dict(VARIANTS[name][variant]), None if variant in OBJECTIVES else RULES["hard"]
     if settings.get("level"):
-        settings["level"] = tu.score(model, tu.load_samples(f"{suite}:holdout")).level(RULES["hard"])
-    weights = scores.weights(None if variant in OBJECTIVES else RULES["hard"])
+        settings["level"] = tu.score(model, tu.load_samples(f"{suite}:holdout")).level(rule)
+    weights = scores.weights(rule)
     done = tu.unlearn(model, samples, weights, retain=f"{suite}:{known.retain}", seed=seed, **settings)
     before = Report.load(ASSETS / "reports" / f"{start}.json")
     report = tu.evaluate(done.model, suite, retrained, start=before, limit=limit)
