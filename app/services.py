@@ -1,4 +1,4 @@
-"""What the pages share of runs: the stores, and what may be done to a run."""
+"""What the pages share of runs and models: the stores, what may be done to a run, the models on offer."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Is it gone, or hidden? Every attack on the default unlearning of the demo model and on the retrained one.
+"""Is it gone, or hidden? Every attack on the demo model after NPO, and on the retrained one.
 
     python -m tokenunlearn bench attacks [--seed 0] [--limit N]
 
-Unlearns forget10 with the default settings, attacks the result and the retrained model alike, and writes
+Unlearns forget10 with NPO and no frame loss, attacks the result and the retrained model alike, and writes
 ``benchmarks/results/attacks.json`` and ``docs/results.md``.
 """
 

@@ -86,14 +86,13 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
     for seed, variant in product((int(s) for s in seeds.split(",")), VARIANTS):
         if (variant, seed) in done:
             continue
-        runs.append(run(variant, seed))
+        made = run(variant, seed)
+        runs.append(made)
         runs.sort(key=lambda done: (done["seed"], list(VARIANTS).index(done["variant"])))
         result = {"model": MODEL, "retrained": RETRAINED, "forget": FORGET, "runs": runs}
         result |= {"versions": versions(), "git_revision": git_revision()}
         PATH.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
-        Console().print(
-            variant, seed, next(r["depth"] for r in runs if (r["variant"], r["seed"]) == (variant, seed))
-        )
+        Console().print(variant, seed, made["depth"])
     tables.write()
 
 

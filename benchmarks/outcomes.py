@@ -30,6 +30,7 @@ from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import draw_interval, wilson_interval
 from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.retraining import retrained_for
 from tokenunlearn.runs.store import RunStore
 
 # Suite -> start and retrained model with stored reports.
@@ -149,12 +150,12 @@ def share(rows: np.ndarray) -> list[float]:
 def shipped_outcomes() -> dict[str, Any]:
     """Outcome -> model -> share, interval and n, of the shipped run next to its start and retrained model."""
     run = RunStore(ASSETS / "runs").runs()[0]
-    start, retrained = MODELS["authors"]
-    reports = {
-        "start model": Report.load(ASSETS / "reports" / f"{start}.json"),
-        "unlearned model": Report.load(run.folder / "report.json"),
-        "retrained model": Report.load(ASSETS / "reports" / f"{retrained}.json"),
+    paths = {
+        "start model": ASSETS / "reports" / f"{run.spec.model}.json",
+        "unlearned model": run.folder / "report.json",
+        "retrained model": ASSETS / "reports" / f"{retrained_for(run)}.json",
     }
+    reports = {model: Report.load(path) for model, path in paths.items()}
     return {
         metric: {
             model: [result.value, *(result.interval or ()), result.n]
@@ -166,12 +167,14 @@ def shipped_outcomes() -> dict[str, Any]:
 
 
 def main(
-    judges: Annotated[str, typer.Option(help="Judges, separated by commas.")] = "words,smollm2",
+    judges: Annotated[
+        str, typer.Option(help="Judges, separated by commas; none reads the outcomes alone.")
+    ] = "words,smollm2",
 ) -> None:
     """Measure the judges, read the outcomes in the shipped reports, and write the result."""
     path = RESULTS / "outcomes.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"judges": {}}
-    for name in judges.split(","):
+    for name in filter(None, judges.split(",")):
         suites, rows = JUDGED[name]
         for suite in suites:
             groups, fluent = labeled(suite, rows)

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import attacks_table, contest, hazard_table, performance, scaling, tables
+from benchmarks import RESULTS, attacks_table, contest, hazard_table, performance, scaling, tables
 from benchmarks.contest import alternate
+from benchmarks.outcomes import shipped_outcomes
 from benchmarks.scaling import exponent
 from benchmarks.served_app import find_chromium
 
@@ -212,3 +213,9 @@ def test_what_the_pages_say_of_the_shipped_run_is_its_verdict():
         assert f"<!-- {name}: written by benchmarks.tables -->\n{text}\n<!-- end" in page.read_text(
             encoding="utf-8"
         )
+
+
+@pytest.mark.results
+def test_the_stored_outcomes_are_those_of_the_shipped_run():
+    stored = json.loads((RESULTS / "outcomes.json").read_text(encoding="utf-8"))
+    assert stored["outcomes"] == shipped_outcomes()

@@ -69,7 +69,7 @@ def enter_row(page, row: int) -> None:
 
 
 def tick(page, row: int, url: str) -> None:
-    """Tick a row until the address says so; a table drawn anew meanwhile may have lost the cursor."""
+    """Tick a row; try again if the table was redrawn and the key was lost."""
     for _ in range(5):
         settled(page)
         enter_row(page, row)
@@ -83,7 +83,7 @@ def tick(page, row: int, url: str) -> None:
 
 
 def edit_label(page, row: int):
-    """Open the editor of a row's label; asked again if a table drawn anew has lost the cursor meanwhile."""
+    """Open the editor of a row's label; try again if the table was redrawn and the keys were lost."""
     field = page.locator("textarea.gdg-input:focus")
     for _ in range(5):
         settled(page)

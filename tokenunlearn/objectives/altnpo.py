@@ -32,10 +32,10 @@ def altnpo(
     :func:`tokenunlearn.attribution.alternatives.alternatives`. A response without a weighted token counts 0.
     alpha = 0 is NPO. Range: >= 0.
 
-    NPO says where not to go, which reaches the layers below but leaves broken words where the answer was; the
-    alternative says where to go instead, and alone it changes little below the last layers.
+    NPO says where not to go, and the alternative where to go instead; docs/results.md has each alone.
 
-    Pitfall: a large alpha draws similar retained answers along, and breaks more answers of small models.
+    Pitfalls: what takes the answer's place may be another sample's answer. And where answers are forgotten
+    quickly, many steps go past a model that never saw them; a ``level`` ends that earlier.
 
     Source: arXiv 2404.05868, equation 3, and arXiv 2310.02238, section 2; alternative answers beside the
     rejected one as in AltPO, arXiv 2409.13474, there as one preference between two whole answers.
