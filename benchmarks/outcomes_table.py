@@ -36,8 +36,9 @@ def section(result: dict[str, Any]) -> str:
     """The section of ``docs/results.md``."""
     return f"""## What became of the forgotten answers
 
-The [run shipped with the repository](verdict.md#the-run-in-this-repository), its start model and its retrained
-model, see [metrics.md](metrics.md#leaks-cross_leaks-declines-broken-wrong). In parentheses: 95 % CI and n.
+The [run shipped with the repository](verdict.md#the-run-in-this-repository), its start model and its
+retrained model, see [metrics.md](metrics.md#leaks-cross_leaks-declines-broken-wrong). In parentheses: 95 % CI
+and n.
 
 {outcomes_table(result)}
 
