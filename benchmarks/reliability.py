@@ -34,9 +34,9 @@ since whoever carries out a run holds a lock on it.
 
 RESUME = """## Resumed, and beside other work
 
-`python -m benchmarks.resume`: largest absolute difference to a training of {steps} steps that nothing
-disturbed. *Resumed* was interrupted twice and went on from its checkpoints; *beside scoring* served a request
-for scores after every step, as the app does for visitors. 0 is equal to the bit.
+`python -m benchmarks.resume`: largest absolute difference to a training of {steps} steps (NPO unless named)
+that nothing disturbed. *Resumed* was interrupted twice and went on from its checkpoints; *beside scoring*
+served a request for scores after every step, as the app does for visitors. 0 is equal to the bit.
 
 {table}
 """

@@ -26,7 +26,7 @@ from tokenunlearn.training.unlearn import Unlearned
 
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
 RULES = {"hard": tu.HardSelection(), "soft": tu.SoftWeighting(0.1)}
-# Name -> the rule, and what differs from the default settings
+# Name -> the rule, and what differs from NPO with its recommended settings.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "hard, full": ("hard", {"train": "full"}),
     "hard, LoRA": ("hard", {"train": "lora"}),
@@ -64,7 +64,7 @@ def measure(kind: str, steps: int, seed: int) -> dict[str, Any]:
             steps=steps,
             seed=seed,
             on_step=on_step,
-            **settings,
+            **{"objective": "npo"} | settings,
             **more,
         )
 

@@ -9,6 +9,7 @@ import pytest
 from tests.launch import ACCELERATE, ALONE, TORCHRUN, launch
 
 RUNS = {
+    "altnpo": {"objective": "altnpo"},
     "npo": {"objective": "npo"},
     "npo in two passes": {"objective": "npo", "gradient_accumulation": 2, "gradient_checkpointing": True},
     "pdu with an adapter": {"objective": "pdu", "train": "lora"},

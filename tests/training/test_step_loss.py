@@ -220,7 +220,7 @@ def test_a_token_at_its_base_level_is_done_and_its_neighbours_are_not():
     assert not below_level(nll, weights, 1.5, base).any()
 
 
-@pytest.mark.parametrize("objective", ["npo", "gradient_ascent", "complement"])
+@pytest.mark.parametrize("objective", ["altnpo", "npo", "gradient_ascent", "complement"])
 def test_tokens_at_their_base_level_have_no_gradient(tiny_lm, objective, monkeypatch):
     plain = {"objective": objective, "regularizer": "none", "lambda_": 0.0, "frame": 0.0, "batch_size": 5}
     level = {"base_level": True, "base_model": "tiny"}
@@ -257,7 +257,7 @@ def test_passes_follow_the_budget_of_the_device(tiny_lm, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"train": "lora"}, {"objective": "rmu"}], ids=["npo", "lora", "rmu"]
+    "settings", [{}, {"train": "lora"}, {"objective": "rmu"}], ids=["default", "lora", "rmu"]
 )
 def test_activations_computed_again_give_the_same(tiny_lm, settings):
     checkpointed = outcome(tiny_lm, gradient_checkpointing=True, **settings)

@@ -82,7 +82,7 @@ class Interrupt(TrainerCallback):
         pytest.param({"weighting": "satimp"}, marks=pytest.mark.slow),
         pytest.param({"objective": "dpo"}, marks=pytest.mark.slow),
     ],
-    ids=["npo", "a dual variable", "weights made in the step", "refusals"],
+    ids=["default", "a dual variable", "weights made in the step", "refusals"],
 )
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tiny_lm, tmp_path, lora, more):
     arguments = {"max_steps": 6, "save_strategy": "steps", "save_steps": 2, "optim": "adamw_torch", **more}
