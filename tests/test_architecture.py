@@ -78,7 +78,6 @@ def test_an_import_of_a_room_below_is_fine(written):
     assert written(pages__x="from app import services") == [("pages", "app", False)]
 
 
-@pytest.mark.slow
 def test_the_page_is_current():
     current = architecture.PAGE.read_text(encoding="utf-8")
     assert current == architecture.page(), "run python -m tools.architecture"
