@@ -14,6 +14,7 @@ from app import access, tasks
 from app.data import hub_sets
 from app.services import shipped_store, store
 from app.tasks import Task
+from tokenunlearn.datasets import holdout_of
 from tokenunlearn.errors import DatasetError
 from tokenunlearn.files import replaced
 from tokenunlearn.models.presets import PRESETS
@@ -126,6 +127,11 @@ def forget_sets(model: str) -> list[str]:
 def retain_sets(model: str, samples: str) -> list[str]:
     """The sets a model may retain, the one that fits in front, and own files."""
     return [*dict.fromkeys([fitting_retained(model, samples).name, *_pairs(model).values()]), *uploads()]
+
+
+def holdout_sets(samples: str) -> list[str]:
+    """What the setting holdout may say for a forget set: by itself, none, its benchmark's, and own files."""
+    return ["auto", "none", *filter(None, [holdout_of(samples)]), *uploads()]
 
 
 def set_name(name: str) -> str:

@@ -98,7 +98,6 @@ def test_score_writes_the_score_set_it_describes(call, model, samples, tmp_path)
         "hash": scores.hash,
         "reading": scores.reading,
         "suggested_threshold": scores.suggested_threshold,
-        "level": scores.level(),
     }
 
 

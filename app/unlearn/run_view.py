@@ -20,7 +20,7 @@ from tokenunlearn.runs.resume import resumable
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.spec import RunSpec
 from tokenunlearn.runs.state import RunState
-from tokenunlearn.training.settings import NO_CONTROL
+from tokenunlearn.training.settings import NONE
 
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
@@ -293,10 +293,10 @@ def weights_text(spec: RunSpec) -> str:
     rule = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values())
     if weights_move(spec):
         return str(spec.config["weighting"])
-    control = spec.config.get("control", NO_CONTROL)
+    control = spec.config.get("control", NONE)
     if spec.config.get("weighting") in CONTROLS:  # what controls were before they had a setting of their own
         control = spec.config["weighting"]
-    return {NO_CONTROL: rule, "uniform": "uniform"}.get(control, f"{control} of {rule}")
+    return {NONE: rule, "uniform": "uniform"}.get(control, f"{control} of {rule}")
 
 
 def weights_move(spec: RunSpec) -> bool:

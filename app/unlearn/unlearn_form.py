@@ -23,7 +23,7 @@ from tokenunlearn.objectives import DEFAULT_OBJECTIVE, OBJECTIVES, REGULARIZERS,
 from tokenunlearn.runs.grid import make_grid, parse_numbers, with_controls
 from tokenunlearn.settings import kind_of
 from tokenunlearn.training.presets import RUN_PRESETS, RunPreset
-from tokenunlearn.training.settings import LEARNING_RATES, NO_CONTROL, SCHEDULERS, UnlearnSettings
+from tokenunlearn.training.settings import LEARNING_RATES, NONE, SCHEDULERS, UnlearnSettings
 
 HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnSettings)}
 EVALUATE = {0: "no", 24: "24 samples per split", 72: "72 samples per split", 100_000: "all samples"}
@@ -70,7 +70,7 @@ def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan:
         TokenUnlearnError: While a value is not allowed.
     """
     top = st.container()
-    values = _settings()
+    values = _settings(source)
     _show_preset(top, values)
     retain, evaluate, label = _around(source)
     watch = _watch(scores, retain)
@@ -88,7 +88,7 @@ def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan:
     return Plan(source, scores, rule, configs, retain, label, evaluate, watch, detached)
 
 
-def _settings() -> dict[str, Any]:
+def _settings(source: Source) -> dict[str, Any]:
     """Fields of objective, regularizer, weighting and optimization, as they were typed."""
     values: dict[str, Any] = {}
     first, second, third = st.columns(3)
@@ -106,7 +106,7 @@ def _settings() -> dict[str, Any]:
         values["weighting"] = _several("Weighting", "weighting", WEIGHTINGS, "selection")
         for name in values["weighting"]:
             values |= _parameters(WEIGHTINGS[name], f"weighting_{name}.", values["weighting"])
-        values["control"] = _several("Control", "control", (NO_CONTROL, *CONTROLS), NO_CONTROL)
+        values["control"] = _several("Control", "control", (NONE, *CONTROLS), NONE)
         weightings = values["weighting"] or ["selection"]
         defaults = [UnlearnSettings(objective=o, weighting=w) for o in objectives for w in weightings]
     with third:
@@ -132,6 +132,16 @@ def _settings() -> dict[str, Any]:
         with columns[2]:
             values["base_model"] = st.text_input(
                 "Base model", key="base_model", placeholder="default", help=HELP["base_model"], **BOUND
+            )
+            values["holdout"] = st.selectbox(
+                "Holdout",
+                sample_sets.holdout_sets(source.samples),
+                index=None,
+                key="holdout",
+                format_func=sample_sets.set_name,
+                placeholder=_common(defaults, "holdout"),
+                help=HELP["holdout"],
+                **BOUND,
             )
         values["published_scale"] = st.toggle(
             "Published scale", key="published_scale", help=HELP["published_scale"], **BOUND
@@ -238,7 +248,7 @@ def _show_preset(top: Any, values: Mapping[str, Any]) -> None:
 def _filled(preset: RunPreset, values: Mapping[str, Any]) -> dict[str, Any]:
     """The form's fields under a preset: its settings, and blanks."""
     blanks: dict[str, Any] = {name: [] if name in LISTS else "" for name in values}
-    blanks |= {"train": "auto", "published_scale": False, "base_level": False}
+    blanks |= {"train": "auto", "holdout": None, "published_scale": False, "base_level": False}
     own = {f.name for f in fields(UnlearnSettings)}
     for name, value in preset.settings.items():
         key = name if name in own else f"{preset.settings['objective']}.{name}"
@@ -254,7 +264,7 @@ def _fill(shown: str) -> None:
     st.session_state[box] = shown
     if preset is None:
         return
-    names = [*LISTS, *NUMBERS, "train", "published_scale", "base_level", "base_model"]
+    names = [*LISTS, *NUMBERS, "train", "holdout", "published_scale", "base_level", "base_model"]
     names += [name for name in st.session_state if "." in str(name)]
     for name, value in _filled(preset, dict.fromkeys(names, "?")).items():
         st.session_state[name] = value
@@ -323,7 +333,7 @@ def _controls(configs: Sequence[UnlearnSettings]) -> bool:
     return st.toggle(
         "Add control runs: uniform, random and inverted weights",
         key="controls",
-        disabled=not any(c.control == NO_CONTROL and not c.weights_move for c in configs),
+        disabled=not any(c.control == NONE and not c.weights_move for c in configs),
         help="Adds three runs for each run with selected weights, with all other settings equal. Random and "
         "inverted put the same weights on other tokens of each response, so the budget is equal; uniform "
         "trains for the same number of steps with weight 1 on every token.",

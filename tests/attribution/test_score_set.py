@@ -14,7 +14,7 @@ from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.sample_scores import OPTIONAL_ARRAYS, SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet, make_score_set
-from tokenunlearn.attribution.selection import HardSelection, Uniform
+from tokenunlearn.attribution.selection import HardSelection, SoftWeighting, Uniform, make_weights
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.datasets.samples import overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
@@ -171,12 +171,16 @@ def test_without_a_rule_the_threshold_comes_from_the_scores(scores):
     assert 0 < weights.selected < weights.tokens
 
 
-def test_the_level_is_the_weighted_mean_nll(scores):
-    weights = scores.weights().weights
-    selected = [nll for x, w in zip(scores.samples, weights, strict=True) for nll in x.nll[w > 0]]
-    assert scores.level() == pytest.approx(np.mean(selected), rel=1e-6)
-    everything = np.concatenate([x.nll for x in scores.samples])
-    assert scores.level(Uniform()) == pytest.approx(everything.mean(), rel=1e-6)
+def test_weights_like_another_sets_select_as_large_a_share_or_have_its_temperature(scores):
+    importance = [np.linspace(0, 1, 20)]
+    rules = HardSelection(threshold=0.7), HardSelection(threshold=0.0)
+    share, everything = (scores.weights_like(make_weights(["x"], importance, rule)) for rule in rules)
+    assert share.rule["selection"] == "hard"
+    assert share.selected / share.tokens == pytest.approx(6 / 20, abs=1 / share.tokens)
+    assert everything.selected == everything.tokens
+    soft = scores.weights(SoftWeighting(temperature=0.4))
+    for own, other in zip(scores.weights_like(soft).weights, soft.weights, strict=True):
+        assert own == pytest.approx(other)
 
 
 def test_a_learned_selector_gives_the_importance_and_survives_the_file(scores, tmp_path):

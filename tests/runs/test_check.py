@@ -41,8 +41,9 @@ def test_demo_with_its_authors_is_in_order():
     lm = tu.load_model("demo")
     forget, retain = tu.load_samples("authors:forget10"), tu.load_samples("authors:retain90")
     findings = check(lm, forget, retain, settings=UnlearnSettings().resolved(lm))
-    assert names(findings) == ["cost"]
-    assert "MB of memory" in findings[0].sentence
+    assert names(findings) == ["level", "cost"]
+    assert "ends at the level of authors:holdout" in findings[0].sentence
+    assert "MB of memory" in findings[1].sentence
 
 
 def test_the_same_set_to_forget_and_to_retain_is_an_error(tiny_lm):
@@ -52,6 +53,15 @@ def test_the_same_set_to_forget_and_to_retain_is_an_error(tiny_lm):
     partly = of(check(tiny_lm, FORGET, [*RETAIN, FORGET[2]], measure=False), "overlap")
     assert partly.level == "warning" and partly.samples == ("f2",)
     assert "overlap" not in names(check(tiny_lm, FORGET, RETAIN, measure=False))
+
+
+def test_runs_that_look_for_a_holdout_say_what_they_find(tiny_lm):
+    def found(**settings):
+        return names(check(tiny_lm, FORGET, RETAIN, settings=UnlearnSettings(**settings), measure=False))
+
+    assert "no holdout" in found()
+    for settings in ({"holdout": "authors:holdout"}, {"holdout": "none"}, {"level": 2.0}, {"objective": "npo"}):
+        assert not {"level", "no holdout"} & {*found(**settings)}
 
 
 def test_questions_asked_twice(tiny_lm):

@@ -131,7 +131,7 @@ def test_a_schedule_of_ones_own_is_asked_after_each_step(tiny_lm, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"patience": 6}, "no level to reach; set level or base_level"),
+        ({"patience": 6, "holdout": "none"}, "no level to reach; set holdout, level or base_level"),
         ({"retain_bound": 0.1, "objective": "pdu"}, '"pdu" adapts lambda itself'),
         ({"retain_bound": 0.1, "regularizer": "none"}, "retain_bound needs a retain loss"),
         ({"retain_bound": 0.0}, "retain_bound is 0.0; it must be above 0"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -157,6 +157,30 @@ def score(
     return replace(
         scores, masking={**scores.masking, "base_model": base.name, "base_revision": base.revision}
     )
+
+
+def score_like(
+    scores: ScoreSet, model: LoadedModel, samples: SampleSet | Sequence[Sample], **how: Any
+) -> ScoreSet:
+    """Score other samples with the settings, options and selector of a score set.
+
+    Args:
+        scores: The score set.
+        model: The model.
+        samples: The samples.
+        **how: ``token_budget``, ``cache``, ``long`` and ``progress``, as :func:`score` takes them.
+    """
+    masking = {f.name: scores.masking[f.name] for f in fields(MaskingSettings) if f.name in scores.masking}
+    alike = score(
+        model,
+        samples,
+        prefix="prefix" in scores.options,
+        base_model=scores.masking.get("base_model"),
+        **masking,
+        **asdict(scores.settings),
+        **how,
+    )
+    return replace(alike, selector=scores.selector)
 
 
 def _score_all(

@@ -25,7 +25,13 @@ from tokenunlearn.attribution.reading import (
     word_totals,
 )
 from tokenunlearn.attribution.sample_scores import OPTIONAL, OPTIONAL_ARRAYS, SampleScores
-from tokenunlearn.attribution.selection import HardSelection, Rule, TokenWeights, make_weights
+from tokenunlearn.attribution.selection import (
+    HardSelection,
+    Rule,
+    SoftWeighting,
+    TokenWeights,
+    make_weights,
+)
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.errors import FileError, ScoreSetError
 from tokenunlearn.files import replaced
@@ -207,14 +213,18 @@ class ScoreSet:
             rule = HardSelection(threshold=self.suggested_threshold)
         return make_weights(ids, self.importance, rule, self.overrides, self.hash)
 
-    def level(self, rule: Rule | None = None) -> float:
-        """Weighted mean NLL of the selected tokens, in nats.
+    def weights_like(self, weights: TokenWeights) -> TokenWeights:
+        """Weights by the rule of another set's weights; a hard selection takes as large a share of tokens.
 
-        Of held-out samples that the model never saw, this is the level that forgetting is to reach and not to
-        pass: ``tu.unlearn(..., level=tu.score(model, "authors:holdout").level())``.
+        A threshold of its own would select more where answers surprise the model, as held-out ones do.
+
+        Raises:
+            NothingSelectedError: If no token is selected.
         """
-        weights = np.concatenate(self.weights(rule).weights)
-        return float(np.concatenate([x.nll for x in self.samples]) @ weights / weights.sum())
+        parameters = dict(weights.rule)
+        if parameters.pop("selection") == "soft":
+            return self.weights(SoftWeighting(**parameters))
+        return self.weights(HardSelection(quantile=1 - weights.selected / max(weights.tokens, 1)))
 
     def with_settings(self, **changes: Any) -> ScoreSet:
         """The same measurements under other importance settings, e.g. ``with_settings(alpha=0.8)``."""

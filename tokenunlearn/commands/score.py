@@ -127,12 +127,11 @@ def score(
     result = {"scores": str(out_path), "samples": len(scores), "tokens": tokens, "hash": scores.hash}
     if as_json:
         threshold = scores.suggested_threshold
-        more = {"reading": scores.reading, "suggested_threshold": threshold, "level": scores.level()}
+        more = {"reading": scores.reading, "suggested_threshold": threshold}
         print_json({**result, **more, "fit": own.to_json()})
         return
     out.print(f"{len(scores)} samples, {tokens:,} response tokens -> {escape(str(out_path))}")
     out.print(escape(_reading(scores)), soft_wrap=True)
-    out.print(f"mean NLL of the tokens selected by it: {scores.level():.3g} nats")
     for finding in own.findings:
         if finding.level == "note":
             out.print(escape(finding.sentence), soft_wrap=True, highlight=False)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from tokenunlearn.runs.run import Run
 
 # Free text, in which a comma separates nothing.
-TEXTS = ("base_model",)
+TEXTS = ("base_model", "holdout")
 
 
 @with_settings(

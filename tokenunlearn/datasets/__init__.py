@@ -42,6 +42,16 @@ CHOICE_SOURCES: dict[str, Callable[[str], ChoiceSet]] = {
     "file": load_choice_file,
 }
 
+# Source -> its split that no model of the benchmark was trained on.
+HOLDOUTS = {"authors": "holdout", "tofu": "holdout10", **dict.fromkeys(LANGUAGE_SOURCES, "holdout")}
+
+
+def holdout_of(name: str) -> str:
+    """Name of the samples that are asked like those of a name and that no model has seen; "" without any."""
+    source, _, split = name.partition(":")
+    holdout = HOLDOUTS.get(source, split)
+    return f"{source}:{holdout}" if holdout != split else ""
+
 
 def load_samples(
     name: str, columns: Mapping[str, str] | None = None, *, all_turns: bool = False

@@ -54,6 +54,7 @@ class AltNPO(Objective):
     recommended: ClassVar[Mapping[str, Any]] = {
         "lambda_": 60.0,
         "frame": 5.0,
+        "holdout": "auto",
         "steps": 80,
         "lr_scheduler_type": "linear",
     }

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
+from tokenunlearn.datasets import holdout_of
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.models.encoding import holds_control_text
@@ -152,10 +153,12 @@ class Inspection:
     Attributes:
         findings: What there is to know.
         cost: What runs on these samples take, where it is known.
+        forget: Name of the forget set, "" where it has none.
     """
 
     findings: tuple[Finding, ...] = ()
     cost: RunCost | None = None
+    forget: str = ""
 
     def of_runs(
         self, runs: Sequence[UnlearnSettings] = (), weights: TokenWeights | None = None
@@ -163,7 +166,7 @@ class Inspection:
         """Everything worth knowing before runs with these settings and token weights, gravest first."""
         empty = nothing_selected(weights.empty, len(weights.weights)) if weights else None
         cost = Finding("cost", "note", self.cost.sentence(runs)) if self.cost and runs else None
-        findings = filter(None, (*self.findings, empty, cost))
+        findings = filter(None, (*self.findings, empty, how_far(self.forget, runs), cost))
         return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 
@@ -191,7 +194,8 @@ def inspect(
     if not len(forget):
         raise TokenUnlearnError("There are no samples to check.")
     case = Case(model, forget, retain, measure, progress)
-    return Inspection(tuple(finding for look in CHECKS for finding in look(case)), case.cost)
+    findings = tuple(finding for look in CHECKS for finding in look(case))
+    return Inspection(findings, case.cost, getattr(forget, "name", ""))
 
 
 def refuse(model: LoadedModel, forget: SampleSet | Sequence[Sample], retain: Sequence[Sample]) -> None:
@@ -241,6 +245,24 @@ def named(ids: Sequence[str]) -> str:
 
 def _count(ids: Sequence[str], what: str = "sample") -> str:
     return f"{len(ids)} {what}{'s' * (len(ids) != 1)}"
+
+
+def how_far(forget: str, runs: Sequence[UnlearnSettings]) -> Finding | None:
+    """What decides how far runs go that look for a holdout by themselves; None where none does."""
+    if not any(run.holdout == "auto" and run.level is None for run in runs):
+        return None
+    if holdout := holdout_of(forget):
+        return Finding(
+            "level",
+            "note",
+            f"Forgetting ends at the level of {holdout}, which is measured before the first step.",
+        )
+    return Finding(
+        "no holdout",
+        "note",
+        "No samples are known that are asked like these and that the model never saw, so the number of steps "
+        "decides how far forgetting goes; name some with holdout.",
+    )
 
 
 def too_long(case: Case) -> Iterator[Finding]:

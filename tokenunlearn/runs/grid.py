@@ -12,7 +12,7 @@ from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.objectives import DEFAULT_OBJECTIVE, OBJECTIVES, WEIGHTINGS
 from tokenunlearn.settings import renamed
-from tokenunlearn.training.settings import NO_CONTROL, UnlearnSettings
+from tokenunlearn.training.settings import NONE, UnlearnSettings
 
 MOST_RUNS = 100
 Values = Mapping[str, Sequence[Any]]
@@ -117,7 +117,7 @@ def with_controls(configs: Sequence[UnlearnSettings]) -> list[UnlearnSettings]:
     controlled: list[UnlearnSettings] = []
     for config in configs:
         controlled.append(config)
-        if not config.weights_move and config.control == NO_CONTROL:
+        if not config.weights_move and config.control == NONE:
             controlled += [replace(config, control=name) for name in CONTROLS]
     controlled = _unique(controlled)
     _check_count(len(controlled))

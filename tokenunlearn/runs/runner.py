@@ -183,6 +183,7 @@ class _Execution:
             samples,
             weights,
             retain=retain,
+            scores=scores,
             config=config,
             on_phase=self.phase,
             on_step=self.run.append_metrics,

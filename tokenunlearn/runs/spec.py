@@ -18,7 +18,7 @@ from tokenunlearn.settings import shortened
 from tokenunlearn.stored import fitted, read_json
 
 # What a run did whose spec was written before the setting was there.
-FORMERLY: Mapping[str, Any] = {"lr_scheduler_type": "constant_with_warmup", "frame": 0.0}
+FORMERLY: Mapping[str, Any] = {"lr_scheduler_type": "constant_with_warmup", "frame": 0.0, "holdout": "none"}
 
 
 class _Rule(TypedDict):

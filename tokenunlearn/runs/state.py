@@ -22,8 +22,8 @@ class RunState:
         status: queued or running; completed, stopped (on request, with the weights trained so far), cancelled
             (on request, before any weight changed), failed, or interrupted (its process ended before it did);
             damaged where it cannot be read.
-        phase: What an active run does: waiting (for its device), loading, scoring, reference, training,
-            saving, comparing tokens, generating, measuring requests, evaluating.
+        phase: What an active run does: waiting (for its device), loading, scoring, holdout, reference,
+            training, saving, comparing tokens, generating, measuring requests, evaluating.
         done: Units of the phase that are done; steps in training.
         total: Units of the phase.
         message: Why it ended so, or what a reader should know.

@@ -64,6 +64,7 @@ class UnlearnConfig(TrainingArguments):
     weighting_parameters: Mapping[str, float] = _of("weighting_parameters")
     control: str = _of("control")
     frame: float = _of("frame")
+    holdout: str = _of("holdout")
     level: float | None = _of("level")
     base_level: bool = _of("base_level")
     patience: int = _of("patience")

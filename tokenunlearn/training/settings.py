@@ -35,13 +35,14 @@ DEFAULTS: Mapping[str, Any] = {
     "gamma": 1.0,
     "lambda_": 10.0,
     "frame": 0.0,
+    "holdout": "none",
     "steps": 40,
     "lr_scheduler_type": CONSTANT,
     "batch_size": 12,
     "retain_batch_size": 36,
 }
 LEARNING_RATES = {"full": 5e-4, "lora": 1e-3}
-NO_CONTROL = "none"
+NONE = "none"  # no control, no holdout
 AUTO: Any = None  # filled with what the objective recommends
 
 
@@ -51,7 +52,7 @@ class UnlearnSettings(Settings):
 
     Parameters that control the loss ``gamma * L_f + lambda * L_r``: objective, parameters, regularizer,
     gamma, lambda_, frame, layer.
-    Parameters that control how far it goes: steps, level, base_level, patience, retain_bound.
+    Parameters that control how far it goes: steps, holdout, level, base_level, patience, retain_bound.
     Parameters that control the token weights: weighting, weighting_parameters, published_scale, base_model.
     Parameters that control the optimization: batch sizes, learning_rate, warmup_steps, lr_scheduler_type,
     max_grad_norm, seed.
@@ -59,9 +60,9 @@ class UnlearnSettings(Settings):
     Parameters that control what is read: long.
     Parameters that control memory and speed: gradient_accumulation, gradient_checkpointing, bf16.
 
-    What is left open (None) among regularizer, gamma, lambda_, frame, steps, lr_scheduler_type and batch
-    sizes is filled at once with what the objective recommends, or with ``DEFAULTS``; learning_rate, layer and
-    base_model depend on the model and are filled by :meth:`resolved`.
+    What is left open (None) among regularizer, gamma, lambda_, frame, holdout, steps, lr_scheduler_type and
+    batch sizes is filled at once with what the objective recommends, or with ``DEFAULTS``; learning_rate,
+    layer and base_model depend on the model and are filled by :meth:`resolved`.
 
     A run takes at most 1,000,000 steps, and a step at most 100,000 samples of each kind; LoRA's rank and
     scale are at most 100,000, and every other whole number is below 2^32. Real numbers are finite.
@@ -88,8 +89,8 @@ class UnlearnSettings(Settings):
         default_factory=dict, metadata={"help": "Parameters of the weighting by name, e.g. beta for wga."}
     )
     control: str = setting(
-        NO_CONTROL,
-        f"Control that replaces the selected token weights: {', '.join((NO_CONTROL, *CONTROLS))}. uniform: "
+        NONE,
+        f"Control that replaces the selected token weights: {', '.join((NONE, *CONTROLS))}. uniform: "
         "weight 1 on every token; random, inverted: the same weights on other tokens of each response.",
     )
     published_scale: bool = setting(
@@ -105,10 +106,16 @@ class UnlearnSettings(Settings):
         "weighting makes the weights.",
         minimum=0,
     )
+    holdout: str = setting(
+        AUTO,
+        "Samples that the model never saw, asked like the forget set, e.g. authors:holdout: the mean NLL "
+        "of what would be selected there becomes the level. auto: the holdout of the forget set's "
+        "benchmark, if it has one; none: no level. Default: recommended for the objective.",
+    )
     level: float | None = setting(
         None,
-        "Leave a sample alone while the mean NLL of its selected tokens is above this level, in nats: the "
-        "level of questions that the model never saw. Default: no level, the steps decide.",
+        "Leave a sample alone while the mean NLL of its selected tokens is above this level, in nats. "
+        "Default: measured on the holdout; without one there is no level, and the steps decide.",
         above=0,
     )
     base_level: bool = setting(
@@ -187,10 +194,13 @@ class UnlearnSettings(Settings):
             object.__setattr__(self, "weighting", "selection")
         recommended = dict(make_objective(self.objective, self.parameters).recommended)
         if self.weighting != "selection":  # a published weighting stays as it was published
-            recommended.pop("frame", None)
+            for name in ("frame", "holdout"):
+                recommended.pop(name, None)
+        if self.level is not None:
+            recommended.pop("holdout", None)
         make_weighting(self.weighting, self.weighting_parameters)
-        check_known("control", self.control, (NO_CONTROL, *CONTROLS))
-        if self.control != NO_CONTROL and self.weighting != "selection":
+        check_known("control", self.control, (NONE, *CONTROLS))
+        if self.control != NONE and self.weighting != "selection":
             raise TokenUnlearnError(
                 f'The weighting "{self.weighting}" makes its own weights; the control '
                 f'"{self.control}" has none to replace.'
@@ -199,11 +209,17 @@ class UnlearnSettings(Settings):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, recommended.get(name, default))
         make_regularizer(self.regularizer)
+        if self.holdout != NONE and self.weights_move:
+            raise TokenUnlearnError(
+                f'The weighting "{self.weighting}" makes its own weights, so a holdout has no tokens to '
+                "select; set holdout to none."
+            )
         check_known("lr_scheduler_type", self.lr_scheduler_type, SCHEDULERS)
         super().__post_init__()
         if self.patience and not self.has_level:
             raise TokenUnlearnError(
-                f"patience is {self.patience}, but there is no level to reach; set level or base_level."
+                f"patience is {self.patience}, but there is no level to reach; set holdout, level or "
+                "base_level."
             )
         if self.retain_bound is not None and not self.needs_retain:
             raise TokenUnlearnError("retain_bound needs a retain loss: a regularizer and lambda above 0.")
@@ -221,7 +237,7 @@ class UnlearnSettings(Settings):
     @property
     def has_level(self) -> bool:
         """Whether tokens are left alone from a level on."""
-        return self.level is not None or self.base_level
+        return self.level is not None or self.base_level or self.holdout != NONE
 
     @property
     def uses_selection(self) -> bool:

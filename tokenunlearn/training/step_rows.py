@@ -14,7 +14,7 @@ from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.models.encoding import Batch, Encoding, collate
 from tokenunlearn.training.references import References
-from tokenunlearn.training.settings import UnlearnSettings
+from tokenunlearn.training.settings import NONE, UnlearnSettings
 
 
 def fixed_weights(
@@ -32,7 +32,12 @@ def fixed_weights(
     else:
         _check_weights(forget, weights)
         rows = [torch.tensor(w, dtype=torch.float32) for w in weights.weights]
-    if settings.control == "none":
+    return under_control(rows, settings)
+
+
+def under_control(rows: list[Tensor], settings: UnlearnSettings) -> list[Tensor]:
+    """Weights (T_i,) with what the control puts in their place, where there is one."""
+    if settings.control == NONE:
         return rows
     generator = torch.Generator().manual_seed(settings.seed)
     return [CONTROLS[settings.control](row, generator) for row in rows]

@@ -30,6 +30,7 @@ from tokenunlearn.training.checkpointed_trainer import CheckpointedTrainer
 from tokenunlearn.training.checkpoints import Checkpoint
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.guard import CollapseGuard
+from tokenunlearn.training.holdout import with_level
 from tokenunlearn.training.memory import FLOAT32
 from tokenunlearn.training.preparation import (
     Samples,
@@ -41,6 +42,7 @@ from tokenunlearn.training.preparation import (
 )
 from tokenunlearn.training.references import References
 from tokenunlearn.training.schedules import Schedule, schedules_of
+from tokenunlearn.training.settings import NONE, UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss
 
 if TYPE_CHECKING:
@@ -108,8 +110,10 @@ class UnlearnTrainer(CheckpointedTrainer):
         args = UnlearnConfig() if args is None else copy.copy(args)  # what is left open is filled below
         trained, self.lm = trained_and_loaded(model, processing_class, args)
         adapter = peft_config is not None or hasattr(trained, "peft_config")
-        self.settings = args.settings("lora" if adapter else "full").resolved(self.lm)
-        self.forget = fit_context(self.lm, as_samples(forget_dataset, "forget"), self.settings.long)
+        settings = args.settings("lora" if adapter else "full").resolved(self.lm)
+        forget = as_samples(forget_dataset, "forget")
+        self.settings = with_level(settings, self.lm, forget, token_weights)
+        self.forget = fit_context(self.lm, forget, self.settings.long)
         if not len(self.forget):
             raise TokenUnlearnError("There are no samples to forget.")
         retain = as_samples(retain_dataset, "retain") if self.settings.needs_retain else ()
@@ -330,7 +334,7 @@ class UnlearnTrainer(CheckpointedTrainer):
         adapters: Mapping[str, Any] = getattr(self.model, "peft_config", {})
         described = [
             self.lm.revision,
-            asdict(replace(self.settings, gradient_accumulation=None)),  # follows the memory that is free
+            asdict(self._chosen()),
             [list(parameter.shape) for parameter in self.trainable()],
             [getattr(adapter, "lora_alpha", None) for adapter in adapters.values()],
             [type(schedule).__name__ for schedule in self.schedules],
@@ -343,6 +347,11 @@ class UnlearnTrainer(CheckpointedTrainer):
         for weights in self.rows.weights:
             digest.update(weights.numpy().tobytes())
         return digest.hexdigest()
+
+    def _chosen(self) -> UnlearnSettings:
+        """The settings without what follows from others and the device: its free memory, its arithmetic."""
+        level = self.settings.level if self.settings.holdout == NONE else None
+        return replace(self.settings, gradient_accumulation=None, level=level)
 
     def _settle(self) -> None:
         """Go back to the last good weights where the guard ended training."""

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from tokenunlearn.notebook import NotebookView, unlearned_view
 from tokenunlearn.training.checkpoints import CheckpointSettings, newest
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.finetune import QUIET
+from tokenunlearn.training.holdout import with_level
 from tokenunlearn.training.preparation import make_trainable
 from tokenunlearn.training.references import Phase
 from tokenunlearn.training.settings import UnlearnSettings
@@ -30,6 +32,8 @@ from tokenunlearn.training.trainer import UnlearnTrainer
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel
+
+    from tokenunlearn.attribution.score_set import ScoreSet
 
 OnStep = Callable[[dict[str, float]], None]
 ShouldStop = Callable[[], bool]
@@ -89,6 +93,7 @@ def unlearn(
     weights: TokenWeights | None = None,
     *,
     retain: str | SampleSet | Sequence[Sample] | None = None,
+    scores: ScoreSet | None = None,
     config: UnlearnSettings | None = None,
     on_phase: Phase | None = None,
     on_step: OnStep | None = None,
@@ -112,8 +117,10 @@ def unlearn(
         samples: The forget set.
         weights: Token weights of the very same samples; None weights every response token alike.
         retain: Retained samples or the name that loads them; needed unless the regularizer is "none".
+        scores: The score set that the weights are from: a holdout is scored as it was, by default with the
+            default settings.
         config: Configuration; or give its fields, and the objective's parameters, by name in ``settings``.
-        on_phase: Called with phase ("reference", "training"), done and total.
+        on_phase: Called with phase ("holdout", "reference", "training"), done and total.
         on_step: Called with each step's record.
         should_stop: Asked after every step; True ends the run there.
         on_weights: Called with the model in training and the steps behind its weights, before the first step
@@ -138,6 +145,7 @@ def unlearn(
         raise TokenUnlearnError("Pass either a config or settings by name, not both.")
     config, reporting = config.resolved(model), Reporting.to(report_to)
     on_phase = on_phase or _ignore
+    config = with_level(config, model, samples, weights, scores, partial(on_phase, "holdout"))
     rng = torch.random.fork_rng(devices=[], enabled=True)
     with rng, reporting.training(), tempfile.TemporaryDirectory() as scratch:
         folder = Path(checkpoints if checkpoints and due.every else scratch)

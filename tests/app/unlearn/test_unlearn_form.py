@@ -82,6 +82,18 @@ def test_another_model_brings_its_own_sets(open_page):
     assert at.session_state["retain"] == "authors:retain90"
 
 
+def test_the_holdout_is_the_benchmarks_unless_another_or_none_is_chosen(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget10")
+    box = at.selectbox(key="holdout")
+    assert box.value is None and box.placeholder == "auto"
+    assert box.options == ["auto", "none", "authors:holdout"]
+    assert "--holdout auto" in at.code[-1].value or "--holdout" not in at.code[-1].value
+    box.set_value("none").run()
+    assert "--holdout none" in at.code[-1].value
+    at.multiselect(key="objective").set_value(["npo"]).run()
+    assert at.selectbox(key="holdout").placeholder == "none"
+
+
 def test_another_model_keeps_sets_that_it_knows_too(open_page):
     at = open_page("unlearn", model="demo", samples="authors:forget10", retain="authors:retain95")
     at.selectbox(key="model").set_value("demo-qwen3").run()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tokenunlearn.datasets import load_samples
+from tokenunlearn.datasets import HOLDOUTS, load_samples
 from tokenunlearn.datasets.embedded import LANGUAGE_SOURCES
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.judges import JUDGES, Judge, check_judge
@@ -51,12 +51,12 @@ class Suite:
 
 def authors_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
     """The five parts of the embedded benchmark."""
-    return _parts("authors", forget, retain, "holdout", limit)
+    return _parts("authors", forget, retain, limit)
 
 
 def tofu_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
     """The five parts of TOFU (arXiv 2401.06121), with the authors that no model has seen as holdout."""
-    return _parts("tofu", forget, retain, "holdout10", limit)
+    return _parts("tofu", forget, retain, limit)
 
 
 def prose_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
@@ -66,17 +66,21 @@ def prose_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
 
 def language_parts(language: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
     """The three parts of a language's world: its people to forget and to retain, and others as holdout."""
-    splits = (("forget", forget, "forget"), ("retain", retain, "retain"), ("holdout", "holdout", "holdout"))
+    splits = (("forget", forget, "forget"), ("retain", retain, "retain"), _holdout(language))
     return _loaded(language, splits, limit)
 
 
-def _parts(source: str, forget: str, retain: str, holdout: str, limit: int | None) -> dict[str, Part]:
+def _holdout(source: str) -> tuple[str, str, str]:
+    return "holdout", HOLDOUTS[source], "holdout"
+
+
+def _parts(source: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
     splits = (
         ("forget", forget, "forget"),
         ("retain", retain, "retain"),
         ("real_authors", "real_authors", "options"),
         ("world_facts", "world_facts", "options"),
-        ("holdout", holdout, "holdout"),
+        _holdout(source),
     )
     return _loaded(source, splits, limit)
 
