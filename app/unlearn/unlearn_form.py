@@ -38,6 +38,7 @@ NUMBERS = {
     "level": "Level (nats)",
     "patience": "Patience (steps)",
     "retain_bound": "Retain bound (nats)",
+    "rescore": "Rescore every (steps)",
     "batch_size": "Forget batch size",
     "retain_batch_size": "Retain batch size",
     "warmup_steps": "Warmup steps",

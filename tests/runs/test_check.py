@@ -60,7 +60,12 @@ def test_runs_that_look_for_a_holdout_say_what_they_find(tiny_lm):
         return names(check(tiny_lm, FORGET, RETAIN, settings=UnlearnSettings(**settings), measure=False))
 
     assert "no holdout" in found()
-    for settings in ({"holdout": "authors:holdout"}, {"holdout": "none"}, {"level": 2.0}, {"objective": "npo"}):
+    for settings in (
+        {"holdout": "authors:holdout"},
+        {"holdout": "none"},
+        {"level": 2.0},
+        {"objective": "npo"},
+    ):
         assert not {"level", "no holdout"} & {*found(**settings)}
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tokenunlearn.runs.cost import PASSES_OF_A_STEP, RunCost
+from tokenunlearn.runs.cost import PASSES_OF_A_SCORE, PASSES_OF_A_STEP, RunCost
 from tokenunlearn.training.memory import ModelShape, Workload
 from tokenunlearn.training.settings import UnlearnSettings
 
@@ -27,6 +27,8 @@ def test_time_adds_up_and_memory_is_that_of_the_largest_run():
     assert COST.time([SMALL]) == pytest.approx(alone)
     assert COST.time([SMALL, large]) == pytest.approx(alone + 5 * 32 * 40 * 1e-3 * PASSES_OF_A_STEP)
     assert COST.memory([SMALL, large]) == COST.memory([large])
+    rescored = 2 * len(COST.forget) * 40 * 1e-3 * PASSES_OF_A_SCORE
+    assert COST.time([replace(SMALL, rescore=2)]) == pytest.approx(alone + rescored)
 
 
 def test_one_run_and_several_in_words():

@@ -159,17 +159,19 @@ def score(
     )
 
 
-def score_like(
-    scores: ScoreSet, model: LoadedModel, samples: SampleSet | Sequence[Sample], **how: Any
+def score_alike(
+    scores: ScoreSet | None, model: LoadedModel, samples: SampleSet | Sequence[Sample], **how: Any
 ) -> ScoreSet:
-    """Score other samples with the settings, options and selector of a score set.
+    """Score samples with the settings, options and selector of another score set.
 
     Args:
-        scores: The score set.
+        scores: The other score set; None for the default settings.
         model: The model.
         samples: The samples.
         **how: ``token_budget``, ``cache``, ``long`` and ``progress``, as :func:`score` takes them.
     """
+    if scores is None:
+        return score(model, samples, **how)
     masking = {f.name: scores.masking[f.name] for f in fields(MaskingSettings) if f.name in scores.masking}
     alike = score(
         model,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # A backward pass takes about twice a forward pass.
 PASSES_OF_A_STEP = 3
+# A sample is scored as it is, and with its question masked.
+PASSES_OF_A_SCORE = 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ class RunCost:
     def time(self, runs: Sequence[UnlearnSettings]) -> float:
         """Seconds of training of all runs together."""
         rows = sum(s.steps * (s.batch_size + s.retain_batch_size * s.needs_retain) for s in runs)
-        return rows * sum(self.lengths) / len(self.lengths) * self.seconds * PASSES_OF_A_STEP
+        scored = sum(s.steps // s.rescore * len(self.forget) for s in runs if s.rescore)
+        passes = rows * PASSES_OF_A_STEP + scored * PASSES_OF_A_SCORE
+        return passes * sum(self.lengths) / len(self.lengths) * self.seconds
 
     def sentence(self, runs: Sequence[UnlearnSettings]) -> str:
         """Memory and time of runs in words."""

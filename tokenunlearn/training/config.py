@@ -63,6 +63,7 @@ class UnlearnConfig(TrainingArguments):
     weighting: str = _of("weighting")
     weighting_parameters: Mapping[str, float] = _of("weighting_parameters")
     control: str = _of("control")
+    rescore: int = _of("rescore")
     frame: float = _of("frame")
     holdout: str = _of("holdout")
     level: float | None = _of("level")

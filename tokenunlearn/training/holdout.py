@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
-from tokenunlearn.attribution.score import score, score_like
+from tokenunlearn.attribution.score import score_alike
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets import holdout_of, load_samples
 from tokenunlearn.datasets.samples import Sample
@@ -69,8 +68,7 @@ def with_level(
         nll = response_nll(model, model.encode_all(samples), progress=progress)
         rows = [torch.ones_like(values) for values in nll]
     else:
-        alike = partial(score_like, scores) if scores else score
-        held_out = alike(model, samples, progress=progress)
+        held_out = score_alike(scores, model, samples, progress=progress)
         nll = [torch.tensor(x.nll) for x in held_out.samples]
         rows = [torch.tensor(w) for w in held_out.weights_like(weights).weights]
     w = torch.cat(under_control(rows, settings)).double()

@@ -53,7 +53,8 @@ class UnlearnSettings(Settings):
     Parameters that control the loss ``gamma * L_f + lambda * L_r``: objective, parameters, regularizer,
     gamma, lambda_, frame, layer.
     Parameters that control how far it goes: steps, holdout, level, base_level, patience, retain_bound.
-    Parameters that control the token weights: weighting, weighting_parameters, published_scale, base_model.
+    Parameters that control the token weights: weighting, weighting_parameters, control, published_scale,
+    base_model, rescore.
     Parameters that control the optimization: batch sizes, learning_rate, warmup_steps, lr_scheduler_type,
     max_grad_norm, seed.
     Parameters that control what is trained: train, lora_r, lora_alpha.
@@ -98,6 +99,13 @@ class UnlearnSettings(Settings):
     )
     base_model: str | None = setting(
         None, "Model that never saw the forget set; the weighting su and base_level compare against it."
+    )
+    rescore: int = setting(
+        0,
+        "Score the forget set again after every so many steps, with the model as it is then, and select as "
+        "large a share of its tokens by the new scores: the threshold follows them. 0: never.",
+        minimum=0,
+        maximum=1_000_000,
     )
     frame: float = setting(
         AUTO,
@@ -216,6 +224,10 @@ class UnlearnSettings(Settings):
             )
         check_known("lr_scheduler_type", self.lr_scheduler_type, SCHEDULERS)
         super().__post_init__()
+        if self.rescore and not self.uses_selection:
+            raise TokenUnlearnError(
+                "rescore needs selected token weights: the weighting selection, and no uniform control."
+            )
         if self.patience and not self.has_level:
             raise TokenUnlearnError(
                 f"patience is {self.patience}, but there is no level to reach; set holdout, level or "

@@ -112,7 +112,7 @@ class StepRows:
         forget: The forget set.
         refusals: One for each forget sample, or none.
         retain: The retained samples.
-        weights: (T_i,) weights of each forget sample before the first step.
+        weights: (T_i,) weights of each forget sample now.
         plan: Which samples each step reads.
         parts: Parts of a step, over all processes; each is a forward and backward pass of its own.
     """
@@ -159,9 +159,8 @@ class StepRows:
         batch = collate(rows + [self.retain[i] for i in retain], pad_id)
         inputs = {name: getattr(batch, name) for name in Batch.FIELDS}
         time = batch.labels.shape[1]
-        inputs["weights"] = _padded([self.weights[i] for i in forget], time)
+        inputs |= self.weighting(forget, number // self.parts, time)
         inputs["samples"] = torch.tensor(forget)
-        inputs["totals"] = self._totals(number // self.parts)
         for part, stored, drawn in (
             ("forget", references.forget, forget),
             ("refusals", references.refusals, forget),
@@ -171,6 +170,10 @@ class StepRows:
                 if values:
                     inputs[f"{part}.{name}"] = _padded([values[i] for i in drawn], time)
         return inputs
+
+    def weighting(self, forget: Sequence[int], step: int, time: int) -> dict[str, Tensor]:
+        """Weights (B, time) of forget samples in a step, and what its losses are means over."""
+        return {"weights": _padded([self.weights[i] for i in forget], time), "totals": self._totals(step)}
 
     def _totals(self, step: int) -> Tensor:
         """What a step's losses are means over: forget rows, weight, retained tokens, weight of the frame.

@@ -41,13 +41,17 @@ from tokenunlearn.training.preparation import (
     trained_and_loaded,
 )
 from tokenunlearn.training.references import References
+from tokenunlearn.training.rescoring import Rescoring
 from tokenunlearn.training.schedules import Schedule, schedules_of
 from tokenunlearn.training.settings import NONE, UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss
+from tokenunlearn.training.step_rows import fixed_weights
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
     from transformers import PreTrainedTokenizerBase
+
+    from tokenunlearn.attribution.score_set import ScoreSet
 
 SNAPSHOT_EVERY = 10
 STATE_FILE = "unlearning.safetensors"
@@ -73,6 +77,8 @@ class UnlearnTrainer(CheckpointedTrainer):
             too), or a name such as "authors:forget10".
         retain_dataset: The retained samples likewise; needed unless the regularizer is "none".
         token_weights: Weights of the very same samples, in order; None weights every response token alike.
+        scores: The score set that they are from, which says how ``holdout`` and ``rescore`` score; by default
+            with the default settings.
         processing_class: The model's tokenizer; needed where ``model`` is a bare transformers or peft model.
         peft_config: Adapter to train in place of the model's own weights.
         callbacks: Callbacks of transformers.
@@ -102,6 +108,7 @@ class UnlearnTrainer(CheckpointedTrainer):
         forget_dataset: Samples | None = None,
         retain_dataset: Samples | None = None,
         token_weights: TokenWeights | None = None,
+        scores: ScoreSet | None = None,
         processing_class: PreTrainedTokenizerBase | None = None,
         peft_config: PeftConfig | None = None,
         callbacks: list[TrainerCallback] | None = None,
@@ -112,7 +119,7 @@ class UnlearnTrainer(CheckpointedTrainer):
         adapter = peft_config is not None or hasattr(trained, "peft_config")
         settings = args.settings("lora" if adapter else "full").resolved(self.lm)
         forget = as_samples(forget_dataset, "forget")
-        self.settings = with_level(settings, self.lm, forget, token_weights)
+        self.settings = with_level(settings, self.lm, forget, token_weights, scores)
         self.forget = fit_context(self.lm, forget, self.settings.long)
         if not len(self.forget):
             raise TokenUnlearnError("There are no samples to forget.")
@@ -125,6 +132,9 @@ class UnlearnTrainer(CheckpointedTrainer):
         micro_batches = passes_of_step(self.lm, self.settings, rows)
         self.settings = replace(self.settings, gradient_accumulation=micro_batches)
         self.rows = replace(rows, config=self.settings, parts=micro_batches * process_count())
+        self.first_weights, self.rescoring = self.rows.weights, None
+        if self.settings.rescore:
+            self.rescoring = Rescoring(self.lm, self.forget, token_weights, scores)
         args.gradient_accumulation_steps = micro_batches
         args.learning_rate = self.settings.learning_rate
 
@@ -151,6 +161,8 @@ class UnlearnTrainer(CheckpointedTrainer):
             callbacks=[_WholeStep(self), *(callbacks or [])],
             optimizers=optimizers,
         )
+        if self.rescoring and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+            raise TokenUnlearnError("rescore reads the whole model between two steps; here it is sharded.")
         self.loss_is_scaled_for_ga = False  # the trainer is to take the mean over micro-batches
 
     def train(  # type: ignore[override]
@@ -183,6 +195,10 @@ class UnlearnTrainer(CheckpointedTrainer):
         self, model: torch.nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
     ):
         """A micro-batch's share of the total loss, times their number, since the trainer takes their mean."""
+        if self.rescoring:  # the batch may have been made before the weights
+            samples, time = inputs["samples"].tolist(), inputs["weights"].shape[1]
+            now = self.rows.weighting(samples, self.state.global_step, time)
+            inputs = {**inputs, **self._prepare_inputs(now)}
         loss, sums = model(inputs)
         self._sums.append(sums)
         loss = loss * self.rows.parts
@@ -204,6 +220,13 @@ class UnlearnTrainer(CheckpointedTrainer):
     def trainable(self) -> list[torch.nn.Parameter]:
         """Parameters that training changes."""
         return [p for p in self.lm.model.parameters() if p.requires_grad]
+
+    def reweight(self) -> None:
+        """Weight the tokens by what the model in training says of them now."""
+        assert self.rescoring is not None
+        step, steps = self.state.global_step, self.state.max_steps
+        weights = self.rescoring.weights(lambda *_: self.on_reference("training", step, steps))
+        self.rows = replace(self.rows, weights=fixed_weights(self.rows.forget, weights, self.settings))
 
     def end_step(self) -> None:
         """Add up the record of a step whose backward passes are done; store its weights now and then."""
@@ -257,7 +280,7 @@ class UnlearnTrainer(CheckpointedTrainer):
             if self.reference is None and self.settings.train == "full":
                 references = references.detached()
             self.loss = StepLoss(self.lm.model, self.settings, references)
-            if self.settings.weights_move:
+            if self.settings.weights_move or self.rescoring:
                 self.loss.applied = AppliedWeights([e.response_length for e in self.rows.forget])
         return self.loss
 
@@ -292,6 +315,8 @@ class UnlearnTrainer(CheckpointedTrainer):
         state = {"lambda": torch.tensor(self.loss.lambda_, dtype=torch.float64)}
         if (applied := self.loss.applied) is not None:
             state |= {"applied_total": applied.total, "applied_times": applied.times}
+        if self.rescoring:
+            state |= {f"weights.{i}": row for i, row in enumerate(self.rows.weights)}
         values: dict[str, Any] = {
             "fingerprint": self._fingerprint(),
             "guard": self.guard.state(),
@@ -317,6 +342,9 @@ class UnlearnTrainer(CheckpointedTrainer):
         if loss.applied is not None:
             loss.applied.total.copy_(state["applied_total"])
             loss.applied.times.copy_(state["applied_times"])
+        if self.rescoring:
+            rows = [state[f"weights.{i}"] for i in range(len(self.rows.weights))]
+            self.rows = replace(self.rows, weights=rows)
         self.guard.restore(values["guard"])
         for schedule, stored in zip(self.schedules, values["schedules"], strict=True):
             schedule.restore(stored)
@@ -344,7 +372,7 @@ class UnlearnTrainer(CheckpointedTrainer):
             ],
         ]
         digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-        for weights in self.rows.weights:
+        for weights in self.first_weights:
             digest.update(weights.numpy().tobytes())
         return digest.hexdigest()
 
@@ -388,3 +416,5 @@ class _WholeStep(TrainerCallback):
             trainer.reached = schedule.ends(record, step) or trainer.reached
         if trainer.fault or trainer.reached:
             control.should_training_stop = True
+        elif trainer.rescoring and state.global_step in range(0, state.max_steps, trainer.settings.rescore):
+            trainer.reweight()

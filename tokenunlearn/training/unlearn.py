@@ -117,8 +117,8 @@ def unlearn(
         samples: The forget set.
         weights: Token weights of the very same samples; None weights every response token alike.
         retain: Retained samples or the name that loads them; needed unless the regularizer is "none".
-        scores: The score set that the weights are from: a holdout is scored as it was, by default with the
-            default settings.
+        scores: The score set that the weights are from, which says how ``holdout`` and ``rescore`` score; by
+            default with the default settings.
         config: Configuration; or give its fields, and the objective's parameters, by name in ``settings``.
         on_phase: Called with phase ("holdout", "reference", "training"), done and total.
         on_step: Called with each step's record.
@@ -160,7 +160,7 @@ def unlearn(
         )
         watch = _Watch(due, on_phase, on_step, should_stop, on_weights, on_begin)
         trainer = UnlearnTrainer(
-            target, arguments, samples, retain, weights, peft_config=lora, callbacks=[watch]
+            target, arguments, samples, retain, weights, scores, peft_config=lora, callbacks=[watch]
         )
         watch.trainer, trainer.reference, trainer.on_reference = trainer, model, on_phase
         trainer.remove_callback(PrinterCallback)
