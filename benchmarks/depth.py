@@ -29,12 +29,15 @@ from tokenunlearn.evaluation.result import MetricResult, mean_result
 PATH = RESULTS / "depth.json"
 MODEL, RETRAINED = "demo", "demo-retrained"
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
+NO_LEVEL = {"holdout": "none"}
 NPO = {"objective": "npo"}
 FALLING = {**NPO, "steps": 80, "lr_scheduler_type": "linear"}
 # Name -> rule and settings of a run.
 VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
     "default": (None, {}),
     "uniform weights": (tu.Uniform(), {}),
+    "no level": (None, NO_LEVEL),
+    "no level, uniform weights": (tu.Uniform(), NO_LEVEL),
     "npo": (None, NPO),
     "npo, uniform weights": (tu.Uniform(), NPO),
     "npo, falling rate": (None, FALLING),

@@ -2,9 +2,9 @@
 
     python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2] [--variants default,alternative]
 
-Objectives take their threshold from the scores; the runs of NPO that differ in ``frame`` and ``level`` (of
-the holdout) alone select at 0.8. Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes
-that file and the tables of ``docs/results.md``.
+Objectives take their threshold from the scores; the runs of NPO that differ in ``frame`` alone select at 0.8.
+Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes that file and the tables of
+``docs/results.md``.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
 
+NO_LEVEL = {"holdout": "none"}
 SMALL_ADAPTER = {"lora_r": 8, "lora_alpha": 16}
 OF_NPO: Mapping[str, Mapping[str, Any]] = {
     "no frame": {"objective": "npo", "frame": 0.0},
@@ -34,12 +35,13 @@ OF_NPO: Mapping[str, Mapping[str, Any]] = {
     "npo": {"objective": "npo"},
     "npo, falling rate": {"objective": "npo", "steps": 80, "lr_scheduler_type": "linear"},
 }
-# Suite -> settings of a run; a level of True stands for that of the holdout part.
+# Suite -> settings of a run; the prose has no holdout.
 VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
         **OF_NPO,
-        "frame and level": {"objective": "npo", "frame": 5.0, "level": True},
         "default": {},
+        "default, no level": NO_LEVEL,
+        "default, rescored": {"rescore": 10},
         **{name: {"objective": name} for name in ("complement", "alternative", "idk", "jensun")},
     },
     "prose": {
@@ -50,7 +52,7 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "smollm2": {
         "default": SMALL_ADAPTER,
-        "default, level": {"level": True, "steps": 40, **SMALL_ADAPTER},
+        "default, no level": NO_LEVEL | SMALL_ADAPTER,
         "complement": {"objective": "complement", **SMALL_ADAPTER},
         "alternative": {"objective": "alternative", "steps": 40, **SMALL_ADAPTER},
     },
@@ -87,17 +89,16 @@ def run(name: str, variant: str, seed: int, limit: int | None) -> dict[str, Any]
     known = SUITES[suite]
     model, samples = tu.load_model(start), tu.load_samples(f"{suite}:{known.forget}")
     scores = tu.score(model, samples)
-    settings, rule = dict(VARIANTS[name][variant]), None if variant in OBJECTIVES else RULES["hard"]
-    if settings.get("level"):
-        settings["level"] = tu.score(model, tu.load_samples(f"{suite}:holdout")).level(rule)
-    weights = scores.weights(rule)
-    done = tu.unlearn(model, samples, weights, retain=f"{suite}:{known.retain}", seed=seed, **settings)
+    settings, rule = VARIANTS[name][variant], None if variant in OBJECTIVES else RULES["hard"]
+    weights, retain = scores.weights(rule), f"{suite}:{known.retain}"
+    done = tu.unlearn(model, samples, weights, scores=scores, retain=retain, seed=seed, **settings)
     before = Report.load(ASSETS / "reports" / f"{start}.json")
     report = tu.evaluate(done.model, suite, retrained, start=before, limit=limit)
     return {
         "suite": name,
         "variant": variant,
-        "settings": settings,
+        "settings": dict(settings),
+        "level": done.config.level,
         "rule": weights.rule,
         "seed": seed,
         "stopped": done.stopped,

@@ -8,10 +8,10 @@ from typing import Any
 SECTION = """## Keeping the sentence
 
 `python -m benchmarks.frame`: NPO, hard selection at 0.8, without the frame loss (preset "npo, secret
-alone"); the same with `frame = 5`, as is recommended; with a `level` as well, that of the holdout part, which
-neither model saw; and NPO as it is recommended, with the threshold that the scores suggest. Mean over seeds;
-in parentheses the smallest and the largest seed, and the rows behind each. Strength, level and the quarter of
-tokens that the suggestion adds to the hesitant ones were chosen on seed 0 of `authors`. That it selects at
+alone"); the same with `frame = 5`, as is recommended; and NPO as it is recommended, with the threshold that
+the scores suggest. Mean over seeds; in parentheses the smallest and the largest seed, and the rows behind
+each. Strength and the quarter of tokens that the suggestion adds to the hesitant ones were chosen on seed 0
+of `authors`. That it selects at
 least 15 % of all tokens was chosen after seed 0 of `prose`, where .167 of the answers leaked without it: the
 other seeds are the held-out test of training, but the tokens are the same in all.
 
@@ -20,19 +20,21 @@ other seeds are the held-out test of training, but the tokens are the same in al
 On `prose` the frame loss changes little: its retained answers suffer as much without it.
 
 Objectives and learning rate schedules, with the suggested threshold and the settings that each recommends.
-The default is `altnpo`; `npo, falling rate` is NPO for 80 steps at a learning rate that falls to 0, which
-`altnpo` and `complement` have too. That, and alpha of `altnpo`, was chosen on seed 0 of `authors` and
-`prose`. What `alternative` hides, its lambda and its steps were chosen on seed 0 of `authors`; `idk` and
-`jensun` were not tuned. `smollm2` is `smollm2-authors` with an adapter of rank 8; `default, level` forgets to
-the level of the holdout part in 40 steps, which was chosen after the default had gone too far there, and
-`alternative` has 40 steps too:
+The default is `altnpo` with the level that the run measures on the holdout; `no level` is the same
+without, and `rescored` scores the forget set again every ten steps. The prose has no holdout, so no level
+either. `npo, falling rate` is NPO for 80 steps at a learning rate that falls to 0, which `altnpo` and
+`complement` have too. That, and alpha of `altnpo`, was chosen on seed 0 of `authors` and `prose`. What
+`alternative` hides, its lambda and its steps were chosen on seed 0 of `authors`; `idk` and `jensun` were
+not tuned. `smollm2` is `smollm2-authors` with an adapter of rank 8; its default has the level since the
+runs without had gone too far, and `alternative` has 40 steps there:
 
 {objectives}
 """
 # Variants that differ in objective or learning rate; idk and jensun push towards a refusal.
 OBJECTIVES = (
     "default",
-    "default, level",
+    "default, no level",
+    "default, rescored",
     "npo",
     "npo, falling rate",
     "complement",
