@@ -1,6 +1,6 @@
 """What keeps the sentence around the secret: frame loss, level, learning rate, the objective.
 
-    python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2] [--variants default,alternative]
+    python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2] [--variants "default;no level"]
 
 Objectives take their threshold from the scores; the runs of NPO that differ in ``frame`` alone select at 0.8.
 Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes that file and the tables of
@@ -40,8 +40,8 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
         **OF_NPO,
         "default": {},
-        "default, no level": NO_LEVEL,
-        "default, rescored": {"rescore": 10},
+        "no level": NO_LEVEL,
+        "rescored": {"rescore": 10},
         **{name: {"objective": name} for name in ("complement", "alternative", "idk", "jensun")},
     },
     "prose": {
@@ -52,7 +52,7 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "smollm2": {
         "default": SMALL_ADAPTER,
-        "default, no level": NO_LEVEL | SMALL_ADAPTER,
+        "no level": NO_LEVEL | SMALL_ADAPTER,
         "complement": {"objective": "complement", **SMALL_ADAPTER},
         "alternative": {"objective": "alternative", "steps": 40, **SMALL_ADAPTER},
     },
@@ -112,7 +112,7 @@ def main(
         str, typer.Option(help="Worlds, separated by commas; smollm2 takes an hour a run.")
     ] = "authors,prose",
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
-    variants: Annotated[str, typer.Option(help="Variants, separated by commas; all by default.")] = "",
+    variants: Annotated[str, typer.Option(help="Variants, separated by semicolons; all by default.")] = "",
     limit: Annotated[
         int | None, typer.Option(help="Samples per split in evaluation; all by default.")
     ] = None,
@@ -127,7 +127,7 @@ def main(
             f"There is no world {', '.join(sorted(unknown))}; use {', '.join(VARIANTS)}."
         )
     names = [(suite, variant) for suite in suites.split(",") for variant in VARIANTS[suite]]
-    wanted = variants.split(",") if variants else [variant for _, variant in names]
+    wanted = variants.split(";") if variants else [variant for _, variant in names]
     if unknown := set(wanted) - {variant for _, variant in names}:
         raise typer.BadParameter(f"There is no variant {', '.join(sorted(unknown))} on {suites}.")
     names = [name for name in names if name[1] in wanted]

@@ -33,8 +33,8 @@ runs without had gone too far, and `alternative` has 40 steps there:
 # Variants that differ in objective or learning rate; idk and jensun push towards a refusal.
 OBJECTIVES = (
     "default",
-    "default, no level",
-    "default, rescored",
+    "no level",
+    "rescored",
     "npo",
     "npo, falling rate",
     "complement",
