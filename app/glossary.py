@@ -28,6 +28,9 @@ GLOSSARY = {
         "The part of an answer that states the fact. It is used for evaluation and display, never for "
         "training."
     ),
+    "holdout": (
+        "Samples asked like the forget set that the model never saw: they show what not knowing looks like."
+    ),
     "importance": "A score from 0 to 1 that says how much of the secret a token carries.",
     "KL": (
         "Kullback-Leibler divergence: how far the model's predictions have moved from those of the start "
@@ -35,6 +38,10 @@ GLOSSARY = {
         " they were."
     ),
     "lambda": "Strength of the retain loss: the higher, the more is retained and the slower it forgets.",
+    "level": (
+        "How surprising the answers are to a model that never saw them, in nats per token: forgetting is to "
+        "reach that, and not to go beyond."
+    ),
     "masking": (
         "Hiding words from the model to see how much less probable an answer's token becomes. Tokens that"
         " depend on the hidden words carry knowledge about them."

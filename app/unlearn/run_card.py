@@ -12,11 +12,13 @@ from app.glossary import GLOSSARY, meaning
 from app.unlearn.run_plan import Plan
 from app.unlearn.unlearn_form import EVALUATE, OWN, PRESET
 from tokenunlearn.attribution.selection import TokenWeights
+from tokenunlearn.datasets import holdout_of
 from tokenunlearn.files import size_text
 from tokenunlearn.objectives import DEFAULT_OBJECTIVE
 from tokenunlearn.runs.check import Inspection
 from tokenunlearn.runs.cost import RunCost, duration_text
 from tokenunlearn.training.memory import FORMULA
+from tokenunlearn.training.settings import NONE
 
 KEY = "run-card"
 RECOMMENDED = f"{DEFAULT_OBJECTIVE}, recommended"
@@ -89,7 +91,7 @@ def tiles_html(plan: Plan, weights: TokenWeights, cost: RunCost | None) -> str:
         (
             "Forgets",
             f"{len(weights.weights):,} answers",
-            f"{escape(sample_sets.set_name(plan.source.samples))}: {chosen}",
+            f"{escape(sample_sets.set_name(plan.source.samples))}: {chosen}{_ends(plan)}",
         ),
         ("Retains", escape(retained) or "nothing", held if retained else ""),
         (
@@ -107,6 +109,18 @@ def tiles_html(plan: Plan, weights: TokenWeights, cost: RunCost | None) -> str:
         f"<div><small>{name}</small><b>{value}</b><small>{more}</small></div>" for name, value, more in tiles
     )
     return f'{STYLE}<div class="rc">{body}</div>'
+
+
+def _ends(plan: Plan) -> str:
+    """How far the runs forget, where it is not the steps alone that decide: ", to the level of ..."."""
+    ends = []
+    for config in plan.configs:
+        holdout = holdout_of(plan.source.samples) if config.holdout == "auto" else config.holdout
+        if config.level is not None:
+            ends.append(f"{config.level:g} {_word('nats')}")
+        elif holdout not in ("", NONE):
+            ends.append(f"the {_word('level')} of {escape(sample_sets.set_name(holdout))}")
+    return f", to {' or '.join(dict.fromkeys(ends))}" if ends else ""
 
 
 def _word(term: str, shown: str = "") -> str:

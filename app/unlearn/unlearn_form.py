@@ -55,7 +55,7 @@ WORDS = {
     "lambda_": ("lambda",),
     "steps": ("steps",),
     "frame": ("KL",),
-    "level": ("nats", "NLL"),
+    "level": ("level", "nats", "NLL"),
 }
 SEVERAL = " Enter several values, separated by commas, to run a grid."
 BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
@@ -141,7 +141,7 @@ def _settings(source: Source) -> dict[str, Any]:
                 key="holdout",
                 format_func=sample_sets.set_name,
                 placeholder=_common(defaults, "holdout"),
-                help=HELP["holdout"],
+                help=meaning("holdout", "level", after=HELP["holdout"]),
                 **BOUND,
             )
         values["published_scale"] = st.toggle(

@@ -43,6 +43,14 @@ def test_the_card_is_called_recommended_until_a_setting_is_changed(open_page):
     assert "3 <span>steps</span>" in card(at)
 
 
+def test_the_card_says_how_far_the_runs_forget(open_page):
+    assert "selected, to the <span>level</span> of authors:holdout<" in card(open_page("unlearn"))
+    assert "selected<" in card(open_page("unlearn", holdout="none"))
+    assert "selected, to 2.5 <span>nats</span> or 3 <span>nats</span>" in card(
+        open_page("unlearn", level="2.5, 3")
+    )
+
+
 def test_the_card_says_when_nothing_is_retained_or_evaluated(open_page):
     text = card(open_page("unlearn", regularizer="none", evaluate="no"))
     assert "<b>nothing</b>" in text and "no evaluation" in text
