@@ -46,6 +46,7 @@ NUMBERS = {
     "lora_r": "LoRA rank",
     "lora_alpha": "LoRA alpha",
     "layer": "Layer",
+    "first_layer": "First trained layer",
 }
 # Words of the glossary that a setting's help explains.
 WORDS = {

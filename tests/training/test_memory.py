@@ -48,7 +48,12 @@ def test_a_saved_models_shape_is_read_from_its_files(shape, family_lm, family):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"train": "full"}, {"train": "lora", "lora_r": 4}, {"objective": "rmu", "train": "lora", "lora_r": 2}],
+    [
+        {"train": "full"},
+        {"train": "lora", "lora_r": 4},
+        {"train": "lora", "lora_r": 4, "first_layer": 1},
+        {"objective": "rmu", "train": "lora", "lora_r": 2},
+    ],
 )
 def test_trained_weights_gradients_and_optimizer_are_counted_exactly(shape, family_lm, family, settings):
     lm = family_lm(family)

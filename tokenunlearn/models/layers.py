@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.models.devices import input_device
 from tokenunlearn.models.encoding import Batch
 
 if TYPE_CHECKING:
@@ -65,15 +66,50 @@ def last_layer(model: PreTrainedModel) -> int:
     return len(_layers(model)[1]) - 1
 
 
-def check_layer(model: PreTrainedModel, layer: int) -> int:
+def check_layer(model: PreTrainedModel, layer: int, name: str = "layer") -> int:
     """The layer itself.
+
+    Args:
+        model: The model.
+        layer: Index of a layer, counted from 0.
+        name: What the index is called in the error.
 
     Raises:
         TokenUnlearnError: If the model has no such layer.
     """
     if not 0 <= layer <= last_layer(model):
-        raise TokenUnlearnError(f"layer is {layer}; the model has layers 0 to {last_layer(model)}.")
+        raise TokenUnlearnError(f"{name} is {layer}; the model has layers 0 to {last_layer(model)}.")
     return layer
+
+
+def layers_from(model: PreTrainedModel, first_layer: int) -> list[str]:
+    """Names of the decoder layers from one on."""
+    prefix, layers = _layers(model)
+    return [f"{prefix}.{index}" for index in range(first_layer, len(layers))]
+
+
+@torch.no_grad()
+def freeze_below(model: PreTrainedModel, first_layer: int) -> None:
+    """Switch off the gradients of the layers below one and of all that comes before them.
+
+    What comes before is what a forward pass reaches first, such as embeddings, under any name. An output head
+    that shares the embeddings' weights is frozen with them.
+    """
+    layers, reached = decoder_layers(model), list[torch.nn.Module]()
+    handles = [
+        module.register_forward_pre_hook(lambda module, _: reached.append(module))
+        for module in model.modules()
+    ]
+    try:
+        model(input_ids=torch.tensor([[1, 2]], device=input_device(model)))
+    finally:
+        for handle in handles:
+            handle.remove()
+    for module in reached[: reached.index(layers[0])]:
+        for parameter in module.parameters(recurse=False):
+            parameter.requires_grad_(False)
+    for layer in layers[:first_layer]:
+        layer.requires_grad_(False)
 
 
 def down_projections(model: PreTrainedModel, layer: int) -> list[str]:
@@ -96,10 +132,14 @@ def down_projections(model: PreTrainedModel, layer: int) -> list[str]:
     return names
 
 
-def adapter_targets(model: PreTrainedModel) -> str | list[str]:
+def adapter_targets(model: PreTrainedModel, first_layer: int = 0) -> str | list[str]:
     """The linear layers that a LoRA adapter can sit on: "all-linear", or their names where not all can.
 
     State-space mixers use the weight of their output map without calling the layer, so peft refuses it.
+
+    Args:
+        model: The model.
+        first_layer: Only what is inside the decoder layers from this one on; 0 for all.
 
     Raises:
         TokenUnlearnError: If there are none.
@@ -108,8 +148,9 @@ def adapter_targets(model: PreTrainedModel) -> str | list[str]:
 
     head = model.get_output_embeddings()
     linear, skipped = set(), set()
+    inside = tuple(f"{name}." for name in layers_from(model, first_layer)) if first_layer else ("",)
     for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head:
+        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head and name.startswith(inside):
             linear.add(name)
         if hasattr(module, "A_log") and hasattr(module, "D"):
             skipped.add(f"{name}.out_proj")
@@ -118,7 +159,7 @@ def adapter_targets(model: PreTrainedModel) -> str | list[str]:
             f'The architecture "{model.config.model_type}" has no linear layer for a LoRA adapter; train all '
             "weights instead (train full)."
         )
-    return sorted(linear - skipped) if linear & skipped else "all-linear"
+    return sorted(linear - skipped) if linear & skipped or first_layer else "all-linear"
 
 
 @contextmanager

@@ -74,6 +74,7 @@ class UnlearnConfig(TrainingArguments):
     published_scale: bool = _of("published_scale")
     base_model: str | None = _of("base_model")
     layer: int | None = _of("layer")
+    first_layer: int = _of("first_layer")
     batch_size: int = _of("batch_size")
     retain_batch_size: int = _of("retain_batch_size")
     long: str = _of("long")

@@ -45,7 +45,8 @@ FORMULA = (
     "+ vocabulary × hidden × 4 for the head's gradient that a retain loss on logits holds in full training; "
     "a CPU uses micro-batches of about 1,024 tokens, a GPU one pass per step; "
     "reference outputs = 4 per token for the NLL, hidden × bytes per token for hidden states. "
-    "trained = all weights in full training, r × (in + out) per linear layer with LoRA. "
+    "trained = all weights in full training, r × (in + out) per linear layer with LoRA; "
+    "with a first layer, layers and LoRA count from there on. "
     "Activations are estimated with padding to the longest sample, everything else is exact; "
     "Python and its libraries add about 0.5 GB."
 )
@@ -166,7 +167,12 @@ def trained_parameters(shape: ModelShape, config: UnlearnSettings) -> int:
     if is_full(shape, config):
         return modules * shape.hidden * shape.intermediate if few else shape.parameters
     width = modules * (shape.hidden + shape.intermediate) if few else shape.linear
-    return config.lora_r * width
+    return config.lora_r * width * _trained_layers(shape, config) // shape.layers
+
+
+def _trained_layers(shape: ModelShape, config: UnlearnSettings) -> int:
+    """Number of decoder layers that gradients pass through."""
+    return max(0, shape.layers - config.first_layer)
 
 
 def is_full(shape: ModelShape, config: UnlearnSettings) -> bool:
@@ -194,7 +200,7 @@ def estimate_memory(
     width = FLOAT32 if full else shape.weight_bytes
     passes = config.gradient_accumulation or _passes(rows * work.length, retained, config, device_type)
     layer = KEPT_HIDDEN * shape.hidden + KEPT_INTERMEDIATE * shape.intermediate
-    token = shape.layers * (shape.hidden if config.gradient_checkpointing else layer)
+    token = _trained_layers(shape, config) * (shape.hidden if config.gradient_checkpointing else layer)
     token += layer * config.gradient_checkpointing
     head_rows = min(rows * work.response / passes, rows_at_once(shape.vocabulary, device_type, training=True))
     distribution = "ref_logits" in config.forget_needs | config.retain_needs

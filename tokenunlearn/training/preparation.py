@@ -17,7 +17,7 @@ from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.context import fit_context
 from tokenunlearn.models.encoding import Encoding
-from tokenunlearn.models.layers import adapter_targets, down_projections
+from tokenunlearn.models.layers import adapter_targets, down_projections, freeze_below, layers_from
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.processes import process_count
@@ -107,18 +107,27 @@ def make_trainable(
     model: Any, settings: UnlearnSettings, peft_config: PeftConfig | None
 ) -> tuple[Any, tuple[str, ...]]:
     """The module to train with its gradients switched on, and what of it is trained."""
+    trainable, trained = _trainable(model, settings, peft_config)
+    if settings.first_layer:
+        freeze_below(trainable, settings.first_layer)
+    return trainable, trained
+
+
+def _trainable(
+    model: Any, settings: UnlearnSettings, peft_config: PeftConfig | None
+) -> tuple[Any, tuple[str, ...]]:
     if hasattr(model, "peft_config"):  # an adapter is there; the model's own tensors stay frozen
         return model, ("adapter",)
-    few = trained_modules(model, settings)
+    few, first = trained_modules(model, settings), settings.first_layer
     if peft_config is None:
         model.requires_grad_(not few)
         for name in few:
             model.get_submodule(name).requires_grad_(True)
-        return model, tuple(few) or ("all",)
+        return model, tuple(few or (layers_from(model, first) if first else ["all"]))
     from peft import get_peft_model
 
     if few or getattr(peft_config, "target_modules", "") is None:
-        peft_config.target_modules = few or adapter_targets(model)  # type: ignore[attr-defined]
+        peft_config.target_modules = few or adapter_targets(model, first)  # type: ignore[attr-defined]
     targets = getattr(peft_config, "target_modules", None) or "all-linear"
     layers = [targets] if isinstance(targets, str) else sorted({t.rpartition(".")[2] for t in targets})
     try:

@@ -57,7 +57,7 @@ class UnlearnSettings(Settings):
     base_model, rescore.
     Parameters that control the optimization: batch sizes, learning_rate, warmup_steps, lr_scheduler_type,
     max_grad_norm, seed.
-    Parameters that control what is trained: train, lora_r, lora_alpha.
+    Parameters that control what is trained: train, lora_r, lora_alpha, first_layer.
     Parameters that control what is read: long.
     Parameters that control memory and speed: gradient_accumulation, gradient_checkpointing, bf16.
 
@@ -174,6 +174,9 @@ class UnlearnSettings(Settings):
     lora_alpha: int = setting(
         32, "LoRA alpha; the adapter is scaled by alpha / rank.", minimum=1, maximum=100_000
     )
+    first_layer: int = setting(
+        0, "Train only the layers from this one on, counted from 0; those below stay as they are.", minimum=0
+    )
     seed: int = setting(0, "Seed of the adapter initialization and the sample order.", minimum=0)
     gradient_accumulation: int | None = setting(
         None,
@@ -240,6 +243,10 @@ class UnlearnSettings(Settings):
             raise TokenUnlearnError(
                 f'The objective "{self.objective}" adapts lambda itself; leave retain_bound out.'
             )
+        if self.first_layer and OBJECTIVES[self.objective].few_modules:
+            raise TokenUnlearnError(
+                f'The objective "{self.objective}" trains modules around its layer; leave first_layer out.'
+            )
 
     @property
     def needs_retain(self) -> bool:
@@ -299,6 +306,10 @@ class UnlearnSettings(Settings):
             default = steered_layer if objective.few_modules else last_layer
             layer = default(model.model) if self.layer is None else self.layer
             values["layer"] = check_layer(model.model, layer)
+        if self.first_layer:
+            from tokenunlearn.models.layers import check_layer
+
+            check_layer(model.model, self.first_layer, "first_layer")
         if "base_nll" in self.forget_needs and self.base_model is None:
             values["base_model"] = base_model_name(model.name)
         weighting = make_weighting(self.weighting, self.weighting_parameters)
