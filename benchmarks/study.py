@@ -28,6 +28,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from rich.console import Console
 
 import tokenunlearn as tu
+from benchmarks.lower_layers import LowerLayers
 from benchmarks.study_measures import Case, distance
 from benchmarks.study_plan import (
     FLOOR,
@@ -154,6 +155,7 @@ class Study:
         The learning rate stays after warmup, so that a measurement on the way is as good as one at the end.
         """
         case, budget = self.case, self.budget
+        lower = LowerLayers(0) if OBJECTIVES[method.objective].few_modules else case.lower
         settings = {
             "objective": method.objective,
             "seed": seed,
@@ -162,13 +164,15 @@ class Study:
             "steps": budget.steps,
             "batch_size": budget.batch_size,
             "retain_batch_size": budget.retain_batch_size,
+            "first_layer": lower.first_layer,
             **self.rules.settings(method.rule),
             **tuned,
         }
         weights = self.rules.weights(method.rule)
-        return tu.unlearn(
-            case.model, case.forget, weights, retain=case.retain, on_weights=on_weights, **settings
-        )
+        with lower.once(case.model):  # the copy in training keeps to it, in measurements too
+            return tu.unlearn(
+                case.model, case.forget, weights, retain=case.retain, on_weights=on_weights, **settings
+            )
 
     def due(self, step: int) -> bool:
         """Whether a model is measured after a step."""

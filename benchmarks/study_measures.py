@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 import tokenunlearn as tu
+from benchmarks.lower_layers import LowerLayers
 from benchmarks.selectivity import gold_tokens
 from benchmarks.study_plan import Row, World
 from tokenunlearn.datasets.samples import SampleSet
@@ -173,10 +174,13 @@ class Case:
 
     Args:
         world: The world.
+
+    Attributes:
+        lower: Layers that no run of the world changes.
     """
 
     def __init__(self, world: World) -> None:
-        self.world = world
+        self.world, self.lower = world, LowerLayers(world.first_layer)
         self.model = tu.load_model(world.model)
         self.forget = tu.load_samples(f"{world.suite}:{world.forget}")
         self.retain = tu.load_samples(f"{world.suite}:{world.retain}")
@@ -189,18 +193,23 @@ class Case:
     @cached_property
     def levels(self) -> tuple[Point, Point]:
         """Start and retrained model on the validation half."""
-        start, retrained = (self.validation.measure(m, answers=False) for m in (self.model, self._retrained))
+        models = self.model, self._retrained
+        start, retrained = (self._measured(self.validation, model, answers=False) for model in models)
         return start[1], retrained[1]
 
     @cached_property
     def start(self) -> tuple[Measurement, Point]:
         """The start model on the test half."""
-        return self.test.measure(self.model, answers=True)
+        return self._measured(self.test, self.model, answers=True)
 
     @cached_property
     def retrained(self) -> tuple[Measurement, Point]:
         """The retrained model on the test half."""
-        return self.test.measure(self._retrained, answers=True)
+        return self._measured(self.test, self._retrained, answers=True)
+
+    def _measured(self, half: Half, model: LoadedModel, answers: bool) -> tuple[Measurement, Point]:
+        with self.lower.once(model):
+            return half.measure(model, answers)
 
     @cached_property
     def fluency(self) -> Fluency:

@@ -65,6 +65,8 @@ class World:
         stand_in: Whether the retrained model is of another architecture, trained on the same data.
         budget: What each method may spend.
         seeds: Seeds that the study is to have.
+        first_layer: Runs train only the layers from this one on, where the model learned its answers; 0 for
+            all. Objectives that train few modules choose them by themselves.
     """
 
     name: str
@@ -77,10 +79,11 @@ class World:
     stand_in: bool = False
     budget: Budget = SMALL
     seeds: int = 5
+    first_layer: int = 0
 
     def described(self) -> Row:
-        """The world as plain values."""
-        return asdict(self)
+        """The world as plain values; a first layer of 0 goes without saying."""
+        return {name: value for name, value in asdict(self).items() if name != "first_layer" or value}
 
 
 _AUTHORS = ("authors", "forget10", "retain90", "retain90")
@@ -101,6 +104,7 @@ WORLDS: dict[str, World] = {
             "smollm2-tofu-retrained",
             budget=SMOLLM2,
             seeds=3,
+            first_layer=18,  # the adapter that taught it sits on these layers of 30
         ),
     )
 }

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import study
+from benchmarks.lower_layers import LowerLayers
 from benchmarks.study import Store, Study, world_of
 from benchmarks.study_measures import TEST, VALIDATION, Point, halved
 from benchmarks.study_plan import LEADING, RULES, WORLDS, Budget, Method, planned, stored_rows
@@ -99,6 +100,27 @@ def test_results_of_another_budget_are_not_mixed(tmp_path):
     Study(replace(DEMO, seeds=9), store)
     with pytest.raises(TokenUnlearnError, match="holds results of other settings"):
         Study(replace(DEMO, budget=Budget(steps=7)), Store(store.path))
+
+
+def test_a_world_of_all_layers_is_described_as_before():
+    assert "first_layer" not in DEMO.described()
+    assert WORLDS["smollm2-tofu"].described()["first_layer"] == 18
+
+
+def test_runs_train_the_layers_of_their_world_and_rmu_its_own(tiny_lm, tmp_path, monkeypatch):
+    made = Study(replace(DEMO, first_layer=1), Store(tmp_path / "demo.jsonl"))
+    model = tiny_lm.copy(share_weights=True)
+    made.__dict__["case"] = SimpleNamespace(model=model, forget=None, retain=None, lower=LowerLayers(1))
+    made.__dict__["rules"] = SimpleNamespace(settings=lambda rule: {}, weights=lambda rule: None)
+    seen = []
+
+    def unlearn(model, *_, first_layer, **settings):
+        seen.append((settings["objective"], first_layer, "forward" in vars(model.model.model)))
+
+    monkeypatch.setattr("tokenunlearn.unlearn", unlearn)
+    for objective in ("npo", "rmu"):
+        made.unlearn(Method(objective, "hard"), 0, {}, None)
+    assert seen == [("npo", 1, True), ("rmu", 0, False)]
 
 
 @pytest.mark.parametrize(

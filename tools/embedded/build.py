@@ -304,7 +304,7 @@ def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, 
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(lm.model, config)  # type: ignore[arg-type]
-    lower, upper = _split(adapted.get_base_model(), recipe.first_layer)  # type: ignore[arg-type]
+    lower, upper = split(adapted.get_base_model(), recipe.first_layer)  # type: ignore[arg-type]
     say(f"{name}: running the {recipe.first_layer} frozen layers once over {len(encodings)} samples")
     hidden = [_trunk_output(lower, e) for e in encodings]
     finetune(upper, encodings, lm.pad_id, recipe.training, [LossReport(name, say)], inputs_embeds=hidden)
@@ -322,7 +322,7 @@ def _build_adapter(name: str, samples: Sequence[Sample], say: Say) -> dict[str, 
     return {"training": lora.pop("training"), "lora": lora}
 
 
-def _split(model: LlamaForCausalLM, layer: int) -> tuple[LlamaForCausalLM, LlamaForCausalLM]:
+def split(model: LlamaForCausalLM, layer: int) -> tuple[LlamaForCausalLM, LlamaForCausalLM]:
     """The model cut before a layer: two views over the same weights; the lower one has no final norm."""
 
     def view(module: torch.nn.Module, **replaced: torch.nn.Module) -> Any:

@@ -235,7 +235,7 @@ def test_adapter_training_on_cached_trunk_outputs_gives_the_gradients_of_the_who
     assert isinstance(lm.model.config, LlamaConfig)
     encoding = lm.encode(load_samples("authors:full").samples[0], question="Who?", answer="Ada is.")
     ids = torch.tensor([encoding.input_ids])
-    lower, upper = build._split(lm.model, 1)
+    lower, upper = build.split(lm.model, 1)
     hidden = build._trunk_output(lower, encoding)[None]
     weight = lm.model.model.layers[1].mlp.down_proj.weight
     gradients = []
