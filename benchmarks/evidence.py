@@ -79,7 +79,7 @@ SECTION = """## {name}
 
 `{model}` forgets `{suite}:{forget}` and retains `{suite}:{retain}`; {n} forget questions are measured.
 `hard` selects {selected} of {tokens} tokens. Each method has {trials} trials, then a run per seed: {steps}
-steps of {batch_size} forget and {retain_batch_size} retained samples.{stand_in}
+steps of {batch_size} forget and {retain_batch_size} retained samples.{stand_in}{layers}
 
 **{done} of {expected} cells done** ({begun} of {seeds} seeds begun). Go on with
 `python -m benchmarks.study {options}`.
@@ -101,6 +101,8 @@ At the tuned step, mean over seeds (± standard deviation); utility is a share o
 STAND_IN = """
 It has no retrained model of its own: `{retrained}`, of another architecture and trained on the
 same data, stands in for it."""
+LAYERS = """
+Runs train the layers from {first_layer} on, where the model learned its answers; `rmu` trains its own."""
 OWN = "--model {model} --suite {suite} --forget {forget}"
 NAMES = {"distance": "closer to the retrained model", "ks": "better in forget quality"}
 OPPOSITE = {"distance": "farther from the retrained model", "ks": "worse in forget quality"}
@@ -173,6 +175,7 @@ def section(world: World) -> str:
         n=len(world.head["forget_ids"]),
         **{name: world.head["selection"][name] for name in ("selected", "tokens")},
         stand_in=STAND_IN.format(**plan) if plan["stand_in"] else "",
+        layers=LAYERS.format(**plan) if plan.get("first_layer") else "",
         done=len(world.cells),
         expected=world.expected,
         begun=len({cell["seed"] for cell in world.cells}),

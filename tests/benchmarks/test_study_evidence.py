@@ -141,6 +141,12 @@ def test_a_stand_in_for_the_retrained_model_is_named():
     assert "none has run together with `uniform`" in text
 
 
+def test_the_layers_that_runs_train_are_named_where_they_are_not_all():
+    text = page([World([head("smollm2-tofu")])])
+    assert "Runs train the layers from 18 on" in text
+    assert "Runs train the layers" not in page([World([head()])])
+
+
 def test_without_results_the_page_lists_what_is_planned(tmp_path):
     text = page(read(tmp_path))
     assert f"| smollm2-tofu | 0 of {3 * len(RULES) * len(STUDIED)} | 0 | – |" in text
