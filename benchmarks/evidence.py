@@ -29,13 +29,13 @@ under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this pa
   score preset of that name and `atwu` ATWU's scorer, each with as many tokens as `hard`; `wga`, `satimp`,
   `etw` and `su` are published weightings (`su` compares with the retrained model); `random` and `inverted`
   move the weights of `hard` to other tokens.
-- *Budget*: every run in a world has the same number of steps and the same batch sizes, whatever its objective
-  recommends, a constant learning rate and no frame loss, so that methods differ in objective and weights
-  alone. Trials choose learning rate (within a factor of 3 of the recommended one), lambda (within a factor of
-  5) and the last step, on one half of the questions and with a seed that no reported run has. The first trial
-  is the recommended setting; optuna proposes the others. The best trial has the highest score: 1 minus the
-  distance as a share of the start model's, less 1 for every 2 % of the start model's utility that are missing
-  below {floor:.0f} %.
+- *Budget*: every run in a world has the same number of steps and the same batch sizes, whatever its
+  objective recommends, a constant learning rate, no frame loss and no level, so that methods differ in
+  objective and weights alone. Trials choose learning rate (within a factor of 3 of the recommended one),
+  lambda (within a factor of 5) and the last step, on one half of the questions and with a seed that no
+  reported run has. The first trial is the recommended setting; optuna proposes the others. The best trial
+  has the highest score: 1 minus the distance as a share of the start model's, less 1 for every 2 % of the
+  start model's utility that are missing below {floor:.0f} %.
 - *Questions*: figures are of the other half. Training sees the whole forget set in either case.
 - *Distance*: mean over questions of the absolute difference between a model's and the retrained model's
   probability of the gold tokens (geometric mean of each question's tokens). 0: the retrained model's level.

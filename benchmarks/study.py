@@ -150,7 +150,7 @@ class Study:
         return {name: float(getattr(settings, name)) for name in RANGES}
 
     def unlearn(self, method: Method, seed: int, tuned: Mapping[str, float], on_weights: Any) -> Unlearned:
-        """One run; frame loss off, so that the token weights are the only thing that differs.
+        """One run; no frame loss and no level, so that the token weights are the only thing that differs.
 
         The learning rate stays after warmup, so that a measurement on the way is as good as one at the end.
         """
@@ -160,6 +160,7 @@ class Study:
             "objective": method.objective,
             "seed": seed,
             "frame": 0.0,
+            "holdout": "none",
             "lr_scheduler_type": CONSTANT,
             "steps": budget.steps,
             "batch_size": budget.batch_size,
