@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from itertools import cycle
 from typing import Any
 
 import streamlit as st
@@ -115,26 +116,27 @@ def _settings(source: Source) -> dict[str, Any]:
         for name in ("steps", "learning_rate", "seed"):
             values[name] = _number(name, defaults)
     with st.expander("More settings"):
-        columns = st.columns(3)
+        cell = cycle(st.columns(3))
         rest = [
             name for name in NUMBERS if name not in ("gamma", "lambda_", "steps", "learning_rate", "seed")
         ]
-        for i, name in enumerate(rest):
-            with columns[i % 3]:
+        for name in rest:
+            with next(cell):
                 values[name] = _number(name, defaults)
-        with columns[0]:
+        with next(cell):
             shown = _common(defaults, "lr_scheduler_type")
             values["lr_scheduler_type"] = _several(
                 "Learning rate schedule", "lr_scheduler_type", SCHEDULERS, shown
             )
-        with columns[1]:
+        with next(cell):
             values["train"] = st.selectbox(
                 "Trainable weights", ["auto", "lora", "full"], key="train", help=HELP["train"], **BOUND
             )
-        with columns[2]:
+        with next(cell):
             values["base_model"] = st.text_input(
                 "Base model", key="base_model", placeholder="default", help=HELP["base_model"], **BOUND
             )
+        with next(cell):
             values["holdout"] = st.selectbox(
                 "Holdout",
                 sample_sets.holdout_sets(source.samples),
