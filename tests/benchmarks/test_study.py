@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from benchmarks import study
 from benchmarks.lower_layers import LowerLayers
 from benchmarks.study import Store, Study, world_of
-from benchmarks.study_measures import TEST, VALIDATION, Point, halved
+from benchmarks.study_measures import TEST, VALIDATION, Case, Point, halved
 from benchmarks.study_plan import LEADING, RULES, WORLDS, Budget, Method, planned, stored_rows
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.suites.suite import SUITES
@@ -163,3 +165,35 @@ def test_a_cell_is_tuned_measured_and_stored_once(tmp_path, capsys):
     (tmp_path / "demo.jsonl").write_text(json.dumps(head | {"selection": {"threshold": 0.1}}) + "\n")
     with pytest.raises(TokenUnlearnError, match="another default selection"):
         tiny(tmp_path)
+
+
+def upper_scaled(lm, factor):
+    """A model that differs from another in the layers from 4 on."""
+    copied = lm.copy(share_weights=False)
+    with torch.no_grad():
+        for parameter in copied.model.model.layers[4:].parameters():
+            parameter.mul_(factor)
+    return copied
+
+
+@pytest.mark.slow
+def test_figures_are_those_of_lower_layers_that_run_every_time(tmp_path, monkeypatch):
+    monkeypatch.setitem(WORLDS, "demo", replace(DEMO, first_layer=4))
+    monkeypatch.setattr(Case, "_retrained", property(lambda case: upper_scaled(case.model, 0.9)))
+    tiny(tmp_path / "once")
+    monkeypatch.setattr(LowerLayers, "once", lambda self, lm: nullcontext())
+    tiny(tmp_path / "always")
+    (head, *rows), (other, *others) = (
+        stored_rows(tmp_path / name / "demo.jsonl") for name in ("once", "always")
+    )
+    assert head["world"]["first_layer"] == 4
+    for name in ("start", "retrained"):
+        assert head[name]["p"] == pytest.approx(other[name]["p"], rel=1e-3)
+        assert head[name]["metrics"] == pytest.approx(other[name]["metrics"], rel=1e-3)
+    for row, again in zip(rows, others, strict=True):
+        assert row["tuned"] == again["tuned"]
+        assert [p["utility"] for p in row["curve"]] == pytest.approx(
+            [p["utility"] for p in again["curve"]], rel=1e-3
+        )
+    assert rows[-1]["metrics"] == pytest.approx(others[-1]["metrics"], rel=1e-3)
+    assert rows[-1]["curve"][-1]["p"] == pytest.approx(others[-1]["curve"][-1]["p"], rel=1e-3)
