@@ -137,10 +137,14 @@ def context_matrix(contexts: Sequence[str], texts: Sequence[str], losses: np.nda
 
 
 def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
-    """Forget NLL and retain loss of every step, in nats, from a run's records."""
+    """Forget NLL, its level and the retain loss of every step, in nats, from a run's records."""
     figure = go.Figure()
-    curves = (("forget_nll", "forget NLL", "forget"), ("retain_loss", "retain loss", "retain"))
-    for name, label, color in curves:
+    curves = (
+        ("forget_nll", "forget NLL", "forget", "solid"),
+        ("level", "level", "forget", "dot"),
+        ("retain_loss", "retain loss", "retain", "dash"),
+    )
+    for name, label, color, dash in curves:
         if any(name in r for r in records):
             values = np.array([r.get(name) for r in records], dtype=float)
             drawn = decimate(values)
@@ -148,8 +152,8 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
                 x=[records[i]["step"] for i in drawn],
                 y=values[drawn],
                 name=label,
-                mode="lines" if len(drawn) < len(values) else "lines+markers",
-                line={"color": COLORS[color], "dash": "solid" if color == "forget" else "dash"},
+                mode="lines" if len(drawn) < len(values) or name == "level" else "lines+markers",
+                line={"color": COLORS[color], "dash": dash},
                 yaxis="y2" if name == "retain_loss" else "y",
             )
     return _layout(

@@ -256,7 +256,8 @@ def _show_curves(
     columns = st.columns(2) if has_spans else [st.container()]
     with columns[0]:
         _chart(charts.loss_curves(records), f"curves-{run.id}")
-        st.caption("The forget NLL should rise while the retain loss stays low.")
+        goal = "rise to its level" if "level" in records[-1] else "rise"
+        st.caption(f"The forget NLL should {goal} while the retain loss stays low.")
     if has_spans:
         with columns[1]:
             _chart(charts.recall_curves(watched), f"recall-{run.id}")

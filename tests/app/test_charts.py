@@ -119,6 +119,16 @@ def test_decimation_leaves_short_series_alone_and_skips_what_is_no_number():
     assert 2_500 in charts.decimate(values)
 
 
+def test_the_level_is_drawn_where_a_run_has_one():
+    records = [
+        {"step": step, "forget_nll": step / 2, "level": 3.2, "retain_loss": 0.1} for step in (1.0, 2.0)
+    ]
+    drawn = {trace.name: trace for trace in charts.loss_curves(records).data}
+    assert [*drawn["level"].y] == [3.2, 3.2] and drawn["level"].yaxis == "y"
+    (curve,) = charts.loss_curves([{"step": 1.0, "forget_nll": 1.0}]).data
+    assert curve.name != "level"
+
+
 def test_curves_of_a_long_run_keep_their_extremes():
     records = [{"step": step, "forget_nll": 1.0, "retain_loss": 0.5} for step in range(1, 30_001)]
     records[12_345]["forget_nll"] = 9.0

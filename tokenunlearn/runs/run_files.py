@@ -52,6 +52,7 @@ class StepRecord(_Step, total=False):
     """What one step measured, and more: NLL and losses in nats, seconds since the first step."""
 
     forget_nll: float | None
+    level: float | None
     retain_loss: float | None
     loss: float | None
     seconds: float | None
