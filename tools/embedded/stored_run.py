@@ -29,17 +29,14 @@ from tokenunlearn.training.settings import UnlearnSettings
 from tools.embedded.card import FORGET
 
 LABEL = "Forget six authors"
-# Mean NLL of what the suggestion selects in authors:holdout, which the model never saw, in nats: what
-# `tokenunlearn score --model smollm2-authors --samples authors:holdout` prints.
-LEVEL = 2.92
 # Samples per split that a real language model is evaluated on, and forget samples that it is attacked on: on
 # a processor each takes a quarter of an hour.
 EVALUATED, ATTACKED = 72, 24
 
 
 def shipped_spec() -> RunSpec:
-    """What the shipped run does: it forgets six authors in SmolLM2 and trains a small adapter."""
-    settings = {"level": LEVEL, "steps": 40, "lora_r": 8, "lora_alpha": 16}
+    """What the shipped run does: by default settings it forgets six authors in a small adapter of SmolLM2."""
+    settings = {"lora_r": 8, "lora_alpha": 16}
     return RunSpec.new(
         label=LABEL,
         model="smollm2-authors",
