@@ -10,6 +10,7 @@ from tests.launch import ACCELERATE, ALONE, TORCHRUN, launch
 
 RUNS = {
     "altnpo": {"objective": "altnpo"},
+    "altnpo to a level, rescored": {"holdout": "authors:holdout", "rescore": 2},
     "npo": {"objective": "npo"},
     "npo in two passes": {"objective": "npo", "gradient_accumulation": 2, "gradient_checkpointing": True},
     "pdu with an adapter": {"objective": "pdu", "train": "lora"},

@@ -29,7 +29,8 @@ StepRows.batch = watched
 for name, settings in json.loads(sys.argv[2]).items():
     read.clear()
     settings |= {"steps": 4, "batch_size": 4, "retain_batch_size": 6, "learning_rate": 1e-3}
-    run = tu.unlearn(lm, forget, retain=retain, **settings)
+    weights = tu.score(lm, forget).weights() if "rescore" in settings else None
+    run = tu.unlearn(lm, forget, weights, retain=retain, **settings)
     if rank == "0":
         run.save_adapter(folder / f"{name}.adapter")
     (folder / f"{name}.{rank}").write_text(json.dumps({"history": run.history, "read": read}))
