@@ -31,6 +31,7 @@ from tokenunlearn.evaluation.result import draw_interval, wilson_interval
 from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.retraining import retrained_for
+from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.store import RunStore
 
 # Suite -> start and retrained model with stored reports.
@@ -149,20 +150,34 @@ def share(rows: np.ndarray) -> list[float]:
 
 def shipped_outcomes() -> dict[str, Any]:
     """Outcome -> model -> share, interval and n, of the shipped run next to its start and retrained model."""
-    run = RunStore(ASSETS / "runs").runs()[0]
-    paths = {
-        "start model": ASSETS / "reports" / f"{run.spec.model}.json",
-        "unlearned model": run.folder / "report.json",
-        "retrained model": ASSETS / "reports" / f"{retrained_for(run)}.json",
-    }
-    reports = {model: Report.load(path) for model, path in paths.items()}
     return {
         metric: {
             model: [result.value, *(result.interval or ()), result.n]
-            for model, report in reports.items()
+            for model, report in _shipped()[1].items()
             if (result := report.metrics.get(metric))
         }
         for metric in REPORTED
+    }
+
+
+def shipped_broken(judge: str) -> dict[str, list[float]]:
+    """Model -> share of its answers to forgotten questions that a judge calls broken, interval and n."""
+    run, reports = _shipped()
+    parts = _parts(run.spec.samples.partition(":")[0])
+    answers = {model: _generations(report) for model, report in reports.items()}
+    kept, forgotten = (
+        [s for s in parts[part].samples if all(s.id in known for known in answers.values())]
+        for part in ("retain", "forget")
+    )
+    fluency = Fluency.calibrated(
+        JUDGES[judge]([s for part in parts.values() for s in part.samples]),
+        kept,
+        [answers["start model"][s.id] for s in kept],
+        "answers",
+    )
+    return {
+        model: share(np.array(fluency.broken(forgotten, [known[s.id] for s in forgotten])))
+        for model, known in answers.items()
     }
 
 
@@ -181,9 +196,11 @@ def main(
             every = [s for part in _parts(suite).values() for s in part.samples]
             figures = judged(JUDGES[name](every), groups, fluent)
             stored["judges"].setdefault(name, {})[suite] = {"models": MODELS[suite], **figures}
+        stored.setdefault("shipped_broken", {})[name] = shipped_broken(name)
     result = {
         "judges": stored["judges"],
         "outcomes": shipped_outcomes(),
+        "shipped_broken": stored.get("shipped_broken", {}),
         "versions": versions(),
         "git_revision": git_revision(),
     }
@@ -197,8 +214,22 @@ def _parts(suite: str) -> dict[str, Part]:
     return known.parts(known.forget, known.retain, None)
 
 
+def _shipped() -> tuple[Run, dict[str, Report]]:
+    """The shipped run, and the reports of its start model, of itself and of its retrained model."""
+    run = RunStore(ASSETS / "runs").runs()[0]
+    paths = {
+        "start model": ASSETS / "reports" / f"{run.spec.model}.json",
+        "unlearned model": run.folder / "report.json",
+        "retrained model": ASSETS / "reports" / f"{retrained_for(run)}.json",
+    }
+    return run, {model: Report.load(path) for model, path in paths.items()}
+
+
 def _answers(model: str) -> dict[str, str]:
-    report = Report.load(ASSETS / "reports" / f"{model}.json")
+    return _generations(Report.load(ASSETS / "reports" / f"{model}.json"))
+
+
+def _generations(report: Report) -> dict[str, str]:
     return {row["sample_id"]: row["generation"] for rows in report.generations.values() for row in rows}
 
 

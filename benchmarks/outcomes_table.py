@@ -29,6 +29,11 @@ def outcomes_table(result: dict[str, Any]) -> str:
         for name, row in metrics.items()
         if row
     ]
+    rows += [
+        [f"`forget/broken`, judge `{judge}`", *(counted(row[model]) for model in models)]
+        for judge, row in result["shipped_broken"].items()
+        if judge != "words"
+    ]
     return markdown(["", *models], rows)
 
 

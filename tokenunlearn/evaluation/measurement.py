@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenunlearn.datasets.samples import SampleSet, Turn
+from tokenunlearn.datasets.samples import Sample, SampleSet, Turn
 from tokenunlearn.evaluation.metrics import METRICS, PartMetric
 from tokenunlearn.evaluation.metrics.membership import GROUPS, gradient_norms
 from tokenunlearn.evaluation.metrics.metric import JUDGED, Column
@@ -36,12 +36,22 @@ class Part:
             options, "holdout" was never seen by any model.
         notes: What a reader of the report should know of the rows.
         sha256: Of the whole set that the rows are from, where a file's name does not tell its content.
+        rest: Samples of that set that are not measured. A judge of language reads them too: in a few rows,
+            words that the others use are unknown.
     """
 
     samples: SampleSet
     role: str
     notes: tuple[str, ...] = ()
     sha256: str = ""
+    rest: tuple[Sample, ...] = ()
+
+    @classmethod
+    def of(cls, samples: SampleSet, role: str, limit: int | None) -> Part:
+        """At most ``limit`` rows of a set, evenly spread, and the rest of it."""
+        rows = samples.spread(limit)
+        drawn = {s.id for s in rows}
+        return cls(rows, role, rest=tuple(s for s in samples if s.id not in drawn))
 
     @property
     def better(self) -> Better:

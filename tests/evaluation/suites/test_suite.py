@@ -329,6 +329,20 @@ def test_smollm2_on_two_rows_of_each_part_of_tofu(data_folder):
     assert 0 <= report["membership_loss"].value <= 1
 
 
+def test_a_few_rows_are_judged_by_the_words_of_the_whole_sets(tiny_lm, monkeypatch):
+    read, words = [], suites.JUDGES["words"]
+
+    def judge(samples):
+        read.extend(samples)
+        return words(samples)
+
+    monkeypatch.setitem(suites.JUDGES, "words", judge)
+    report = evaluate(tiny_lm, "german", limit=2)
+    splits = ("forget", "retain", "holdout")
+    assert {s.id for s in read} == {s.id for split in splits for s in load_samples(f"german:{split}")}
+    assert report.metrics["forget/broken"].n == 2
+
+
 @pytest.mark.parametrize(
     ("samples", "start", "suite", "forget", "retrained"),
     [

@@ -50,7 +50,8 @@ def own_part(samples: SampleSet, role: str, limit: int | None) -> Part:
         for source, text in MADE_FROM.items()
         if source in sources
     )
-    return Part(SampleSet(samples.name, tuple(rows)), role, notes, samples_hash(samples))
+    rest = Part.of(samples, role, limit).rest
+    return Part(SampleSet(samples.name, tuple(rows)), role, notes, samples_hash(samples), rest)
 
 
 def from_spans(sample: Sample, facts: Iterable[str]) -> Sample:

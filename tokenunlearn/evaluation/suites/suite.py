@@ -87,7 +87,7 @@ def _parts(source: str, forget: str, retain: str, limit: int | None) -> dict[str
 
 def _loaded(source: str, splits: Sequence[tuple[str, str, str]], limit: int | None) -> dict[str, Part]:
     """Parts by name, from (name, split, role)."""
-    return {part: Part(load_samples(f"{source}:{split}").spread(limit), role) for part, split, role in splits}
+    return {part: Part.of(load_samples(f"{source}:{split}"), role, limit) for part, split, role in splits}
 
 
 # A new suite is one function from splits and limit to its parts, and one line here.
@@ -191,7 +191,7 @@ def evaluate(
     before = None if start is None else _start(meter, parts, suite, start, forms)
     found = meter.measure(parts, forms)
     if isinstance(judge, str):
-        judge = JUDGES[judge]([s for part in parts.values() for s in part.samples])
+        judge = JUDGES[judge]([s for part in parts.values() for s in (*part.samples, *part.rest)])
     fluency = calibrated(judge, parts, before, theirs)
     metrics = summarize(parts, found, theirs, before, fluency)
     if depth is not None:
