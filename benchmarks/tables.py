@@ -15,6 +15,7 @@ from benchmarks import (
     frame_table,
     hazard_table,
     languages_table,
+    levels_table,
     methods_table,
     outcomes_table,
     requests_table,
@@ -158,6 +159,10 @@ def _languages_section(result: dict[str, Any]) -> str:
     return languages_table.SECTION.format(**shown, verdicts=languages_table.verdicts(result))
 
 
+def _levels_section(result: dict[str, Any]) -> str:
+    return levels_table.SECTION.format(table=markdown(*levels_table.levels_table(result)))
+
+
 def _snr_section(result: dict[str, Any]) -> str:
     models = (
         snr_table.section(name, figures, markdown(*snr_table.snr_table(figures)))
@@ -172,6 +177,7 @@ SECTIONS = {
     "smollm2": _smollm2_section,
     "outcomes": outcomes_table.section,
     "frame": _frame_section,
+    "levels": _levels_section,
     "depth": _depth_section,
     "snr": _snr_section,
     "attacks": attacks_table.section,

@@ -1,0 +1,87 @@
+"""How well a holdout estimates the level that forgetting is to reach, where the retrained model is known.
+
+    python -m benchmarks.levels [--models demo,smollm2-authors]
+
+The level: mean NLL of what is selected in the holdout, under the start model. What it estimates: mean NLL of
+the selected tokens of the forget set under the retrained model. Models that
+``benchmarks/results/levels.json`` holds are measured again. Writes that file and ``docs/results.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+import tokenunlearn as tu
+from benchmarks import RESULTS, tables
+from tokenunlearn.evaluation.report import git_revision, versions
+from tokenunlearn.evaluation.result import draw_interval
+from tokenunlearn.models.forward import response_nll
+from tokenunlearn.training.holdout import with_level
+from tokenunlearn.training.settings import UnlearnSettings
+
+PATH = RESULTS / "levels.json"
+DRAWS = 2000
+# Start model -> its forget set; its retrained model is named after it.
+FORGET = {
+    "demo": "authors:forget10",
+    "demo-german": "german:forget",
+    "demo-japanese": "japanese:forget",
+    "smollm2-authors": "authors:forget10",
+    "smollm2-tofu": "tofu:forget10_first5",
+}
+
+
+def measured(name: str) -> dict[str, Any]:
+    """The level that a model's holdout gives, and what it is to estimate, with its interval over samples."""
+    model, retrained = tu.load_model(name), tu.load_model(f"{name}-retrained")
+    forget = tu.load_samples(FORGET[name])
+    scores = tu.score(model, forget, cache=True)
+    weights = scores.weights()
+    settings = with_level(UnlearnSettings(), model, forget, weights, scores)
+    known = response_nll(retrained, retrained.encode_all(forget))
+    rows = zip(known, weights.weights, strict=True)
+    sums = np.array([(nll.numpy() @ w, w.sum()) for nll, w in rows])  # (samples, 2)
+    drawn = np.random.default_rng(0).integers(0, len(sums), (DRAWS, len(sums)))
+    low, high = draw_interval(np.array([_mean(sums[numbers]) for numbers in drawn]))
+    return {
+        "forget": forget.name,
+        "holdout": settings.holdout,
+        "rule": dict(weights.rule),
+        "selected": weights.selected,
+        "tokens": weights.tokens,
+        "level": settings.level,
+        "retrained": [_mean(sums), low, high, len(sums)],
+        "start": _mean(
+            np.array([(x.nll @ w, w.sum()) for x, w in zip(scores.samples, weights.weights, strict=True)])
+        ),
+    }
+
+
+def _mean(sums: np.ndarray) -> float:
+    nll, weight = sums.sum(0)
+    return float(nll / weight)
+
+
+def main(
+    models: Annotated[
+        str, typer.Option(help="Models, separated by commas; SmolLM2 takes minutes.")
+    ] = ",".join(FORGET),
+) -> None:
+    """Measure the models, write the result after each."""
+    stored = json.loads(PATH.read_text(encoding="utf-8"))["models"] if PATH.exists() else {}
+    for name in models.split(","):
+        stored[name] = measured(name)
+        known = {model: stored[model] for model in FORGET if model in stored}
+        result = {"models": known, "versions": versions(), "git_revision": git_revision()}
+        PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        Console().print(name, stored[name])
+    tables.write()
+
+
+if __name__ == "__main__":
+    typer.run(main)
