@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 import streamlit as st
@@ -50,14 +51,15 @@ def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
         inspection = background.result(model_work.inspect(source.model, source.samples, plan.runs.retain))
     tiles.html(tiles_html(plan, weights, inspection and inspection.cost))
     used = weights if any(config.uses_selection for config in plan.configs) else None
-    findings = (inspection or Inspection()).of_runs(weights=used)
+    known = replace(inspection or Inspection(forget=source.samples), cost=None)  # a tile shows that
+    findings = known.of_runs(plan.configs, used)
     ids = [sample.sample_id for sample in plan.scores.samples]
     numbered = [input_panel.numbered(finding, ids) for finding in findings]
     first = plan.scores.samples[0]
     with reading:
-        known = findings if inspection else None
+        read = findings if inspection else None
         forget = sample_sets.load_samples(source.samples)
-        opened = requested and input_panel.show(source, forget, first.sample_id, first.span, lambda: known)
+        opened = requested and input_panel.show(source, forget, first.sample_id, first.span, lambda: read)
     if not opened:
         input_panel.show_findings([f for f in numbered if f.level == "warning"])
     errors = [finding for finding in numbered if finding.level == "error"]

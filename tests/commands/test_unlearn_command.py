@@ -86,6 +86,15 @@ def test_unlearn_refuses_what_cannot_run(call, model, samples, tmp_path, words, 
     assert not (tmp_path / "runs").exists()
 
 
+def test_where_the_steps_decide_how_far_it_goes_it_says_so(call, model, samples, tmp_path):
+    words = ("unlearn", "--model", model, "--samples", samples, "--retain", retained(samples), *QUICK)
+    done = call(*words, "--out", tmp_path / "runs")
+    assert "Warning: No samples are known that are asked like these" in done.err
+    for holdout in ("none", retained(samples)):
+        done = call(*words, "--holdout", holdout, "--out", tmp_path / "runs")
+        assert done.code == 0 and "No samples are known" not in done.err
+
+
 def test_a_threshold_that_selects_nothing_is_refused(call, model, samples, tmp_path):
     path = tmp_path / "scores.parquet"
     assert call("score", "--model", model, "--samples", samples, "--out", path).code == 0

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.models.model_input import Part
     from tokenunlearn.runs.check import Finding
+    from tokenunlearn.training.settings import UnlearnSettings
 
 COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 PARTS: dict[Part, str] = {"template": "dim", "question": "blue", "answer": "bold", "end of turn": "magenta"}
@@ -97,6 +98,7 @@ def warn(
     forget: Sequence[Sample],
     retain: Sequence[Sample] = (),
     weights: TokenWeights | None = None,
+    runs: Sequence[UnlearnSettings] = (),
 ) -> None:
     """Print the warnings of a check that runs no model; of several processes only the first prints.
 
@@ -104,9 +106,9 @@ def warn(
         TokenUnlearnError: If something cannot run, samples over the context left to those who read them.
     """
     from tokenunlearn.models.processes import is_main_process
-    from tokenunlearn.runs.check import check as findings_of
+    from tokenunlearn.runs.check import inspect
 
-    findings = findings_of(model, forget, retain, weights=weights, measure=False)
+    findings = inspect(model, forget, retain, measure=False).of_runs(runs, weights)
     findings = [finding for finding in findings if finding.name != "too long"]
     for finding in findings:
         if finding.level == "error":

@@ -249,7 +249,7 @@ def unlearn(
     if score_set is not None:  # what cannot run is refused before a run exists
         score_set.check_model(lm.revision)
         weights = score_set.weights(make_rule(rule))
-    warn(lm, forget, retained if needy else (), weights)
+    warn(lm, forget, retained if needy else (), weights, configs)
     if detach or ray:
         runs = [store.create(spec, score_set) for spec in plan.specs()]
         if detach:

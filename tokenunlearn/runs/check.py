@@ -259,7 +259,7 @@ def how_far(forget: str, runs: Sequence[UnlearnSettings]) -> Finding | None:
         )
     return Finding(
         "no holdout",
-        "note",
+        "warning",
         "No samples are known that are asked like these and that the model never saw, so the number of steps "
         "decides how far forgetting goes; name some with holdout.",
     )
