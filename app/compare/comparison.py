@@ -139,6 +139,7 @@ def flat_settings(spec: RunSpec) -> dict[str, Any]:
     """Everything that decides what a run does, by name, without id, time and label."""
     config = dict(spec.config)
     config |= config.pop("parameters", {})
+    config["holdout"] = sample_sets.set_name(config.get("holdout", "none"))
     flat: dict[str, Any] = {
         "model": spec.model,
         "goes on from": spec.adapter or ABSENT,

@@ -48,7 +48,7 @@ def runs(model, samples, tmp_path_factory):
     """LoRA on the plain model, LoRA on top of that, and all weights on top of both."""
     store, made, adapter = RunStore(tmp_path_factory.mktemp("runs")), [], ""
     for train in ("lora", "lora", "full"):
-        config = QUICK | {"train": train}
+        config = QUICK | {"train": train, "holdout": samples.replace("rows.jsonl", "rest.jsonl")}
         run = store.create(new_spec(samples, model=model, adapter=adapter, config=config, label="r | <b>"))
         assert execute(run).status == "completed"
         made, adapter = [*made, run], run.id
@@ -122,7 +122,7 @@ def test_the_card_names_every_request_and_no_secret(runs, samples, tmp_path):
     assert "`tiny-base` after 2 unlearning requests" in card
     assert card.count(runs[1].requests[0].sha256) == 2
     assert all(request.text in card for request in runs[1].requests)
-    assert "rows.jsonl" in card and str(samples) not in card
+    assert "rows.jsonl" in card and "| holdout | rest.jsonl |" in card and str(samples) not in card
     assert not any(row["answer"] in card for row in ROWS)
     assert "is unknown to TokenUnlearn" in card
     assert "was not evaluated" in card

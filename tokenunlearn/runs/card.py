@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,9 @@ def _settings(run: Run) -> str:
     for number, earlier in enumerate(run.lineage, start=1):
         spec = earlier.spec
         config = earlier.resolved or dict(spec.config)
+        titles: dict[str, Callable[[str], str]] = {"holdout": set_title, "base_model": base_title}
         shown = {k: v for k, v in config.items() if k != "rule" and v not in (None, {}, [])}
+        shown |= {k: titles[k](shown[k]) for k in titles.keys() & shown}
         rows += [
             [str(number), name.rstrip("_"), value if isinstance(value, str) else json.dumps(value)]
             for name, value in {
