@@ -14,7 +14,7 @@ from app.token_view import visible
 from tokenunlearn.datasets.samples import Sample, Span, overlaps
 from tokenunlearn.models.model_input import PARTS, ModelInput
 from tokenunlearn.models.source import ModelSource
-from tokenunlearn.runs.check import Finding, named
+from tokenunlearn.runs.findings import Finding, named
 
 if TYPE_CHECKING:
     from tokenunlearn.models.encoding import Encoding

@@ -28,7 +28,7 @@ from app.tokens.sample_notes import SampleNote
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import NothingSelectedError
-from tokenunlearn.runs.check import Finding
+from tokenunlearn.runs.findings import Finding
 from tokenunlearn.runs.fit import Fit, fit
 
 

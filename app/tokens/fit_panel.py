@@ -15,8 +15,9 @@ from app.input_panel import numbered, show_findings
 from app.tokens import mends
 from tokenunlearn.attribution.answer_fit import whole_words
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.runs.check import Finding, Inspection
+from tokenunlearn.runs.check import Inspection
 from tokenunlearn.runs.cost import duration_text
+from tokenunlearn.runs.findings import Finding
 from tokenunlearn.runs.fit import Fit, Threshold
 from tokenunlearn.training.settings import UnlearnSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.input_panel import findings_html, numbered, tokens_html
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.model_input import ModelInput
-from tokenunlearn.runs.check import Finding
+from tokenunlearn.runs.findings import Finding
 
 ENCODING = Encoding(
     "s", "q\n", "<b> x", (1, 2, 3, 4, 5, 6), 2, ("<|user|>", "q\n", "<b>", " x", "<|end|>", "\n"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tokenunlearn.datasets.samples import Sample
     from tokenunlearn.models.loaded_model import LoadedModel
     from tokenunlearn.models.model_input import Part
-    from tokenunlearn.runs.check import Finding
+    from tokenunlearn.runs.findings import Finding
     from tokenunlearn.training.settings import UnlearnSettings
 
 COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -57,7 +57,7 @@ def check(
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.models.model_input import model_input
     from tokenunlearn.runs.check import check as findings_of
-    from tokenunlearn.runs.check import finding_json
+    from tokenunlearn.runs.findings import finding_json
     from tokenunlearn.training.settings import UnlearnSettings
 
     samples, retain = with_columns(columns, samples, retain, all_turns=all_turns)

@@ -16,8 +16,8 @@ from tokenunlearn.attribution.answer_fit import (
 )
 from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
 from tokenunlearn.errors import NothingSelectedError
-from tokenunlearn.runs.check import Finding, finding_json, named, nothing_selected
 from tokenunlearn.runs.cost import duration_text
+from tokenunlearn.runs.findings import Finding, finding_json, named, nothing_selected
 from tokenunlearn.runs.retained import Retained, fitting_retained
 
 if TYPE_CHECKING:
