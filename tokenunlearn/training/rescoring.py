@@ -1,4 +1,4 @@
-"""Token weights that follow the model in training: the forget set is scored again, and selected from anew."""
+"""Token weights that follow the model in training: the forget set is scored and selected from again."""
 
 from __future__ import annotations
 
