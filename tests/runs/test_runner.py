@@ -109,6 +109,14 @@ def test_a_diverged_loss_is_failed_and_keeps_the_last_good_state(store, samples,
     assert run.adapter is not None
 
 
+@pytest.mark.parametrize("level", [0.01, 1e6])
+def test_a_level_that_was_reached_before_the_first_step_is_told(store, samples, tiny_lm, level):
+    run = store.create(new_spec(samples, config={"steps": 2, "level": level}))
+    state = execute(run, lambda name: tiny_lm)
+    assert state.status == "completed"
+    assert ("at its level of 0.01 nats before the first step" in state.message) == (level < 1)
+
+
 def test_cancelling_before_the_start_changes_nothing(store, samples, tiny_lm):
     run = store.create(new_spec(samples))
     run.request_cancel()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import tokenunlearn as tu
 from tests.training.small_run import FORGET, RETAIN, SMALL
@@ -130,6 +131,13 @@ def test_a_run_goes_on_from_its_checkpoint_where_the_level_comes_out_a_digit_apa
 def test_a_holdout_that_gives_no_level_is_refused_in_one_sentence(tiny_lm, settings, message):
     with pytest.raises(TokenUnlearnError, match=message):
         level_of(tiny_lm, **settings)
+
+
+def test_a_holdout_that_the_model_knows_by_heart_is_refused(tiny_lm, monkeypatch):
+    known = [torch.zeros(3)] * 72
+    monkeypatch.setattr("tokenunlearn.training.holdout.response_nll", lambda *_, **__: known)
+    with pytest.raises(TokenUnlearnError, match='knows the answers of "authors:holdout" by heart'):
+        level_of(tiny_lm)
 
 
 def test_a_patience_without_a_level_is_refused_when_no_holdout_is_found(tiny_lm):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 import traceback
@@ -348,4 +349,10 @@ class _Execution:
             return self.run.set_state(status="stopped", message=message)
         shutil.rmtree(self.run.checkpoints, ignore_errors=True)
         message = f"Reached its level after {steps} of {total} steps." if result.stopped else ""
+        first = next(iter(result.history), {})
+        if first.get("forget_nll", 0.0) >= first.get("level", math.inf):
+            message = (
+                f"The forget set was at its level of {first['level']:.3g} nats before the first step, so "
+                "hardly anything was forgotten: the model knows the holdout, or does not know the forget set."
+            )
         return self.run.set_state(status="completed", phase="", done=total, total=total, message=message)

@@ -50,7 +50,8 @@ def with_level(
         progress: Called with held-out samples done and in all.
 
     Raises:
-        TokenUnlearnError: If the holdout cannot be loaded, is the forget set, or fits no context.
+        TokenUnlearnError: If the holdout cannot be loaded, is the forget set, fits no context, or is known by
+            heart.
     """
     name = getattr(forget, "name", "")
     holdout = holdout_of(name) if settings.holdout == "auto" else settings.holdout
@@ -72,5 +73,10 @@ def with_level(
         nll = [torch.tensor(x.nll) for x in held_out.samples]
         rows = [torch.tensor(w) for w in held_out.weights_like(weights).weights]
     w = torch.cat(under_control(rows, settings)).double()
-    level = float(torch.cat(nll).double() @ w / w.sum())
-    return replace(settings, level=float(f"{level:.3g}"), holdout=holdout)
+    level = float(f"{float(torch.cat(nll).double() @ w / w.sum()):.3g}")
+    if not level > 0:
+        raise TokenUnlearnError(
+            f'The holdout gives no level: the model knows the answers of "{holdout}" by heart; name samples '
+            "that it never saw."
+        )
+    return replace(settings, level=level, holdout=holdout)
