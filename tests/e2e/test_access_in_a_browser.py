@@ -70,7 +70,8 @@ def test_the_first_visitor_of_any_page_is_asked_for_the_token_and_comes_back_to_
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Compare").wait_for()
     page.get_by_text("View only").wait_for()
-    assert "view=Settings" in page.url and VIEWER not in page.url
+    page.wait_for_url("**view=Settings**")
+    assert VIEWER not in page.url
 
 
 def test_a_token_of_a_link_leaves_the_address_bar(guarded, page):

@@ -54,6 +54,7 @@ def test_a_threshold_that_reaches_no_fact_is_lowered_and_then_the_suggested_one_
     press(page, "Lower threshold to")
     expect(unreached).to_have_count(0)
     expect(page.get_by_text("This answer: 0 of")).to_have_count(0)
+    page.wait_for_url(re.compile(r"threshold=0\.\d"))
     lowered = float(re.search(r"threshold=([\d.]+)", page.url)[1])
     assert 0 < lowered < 1
     press(page, "Use suggested threshold")

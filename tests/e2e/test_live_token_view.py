@@ -114,7 +114,7 @@ def test_a_click_overrides_a_token_and_unlearn_has_the_override(page, server):
     page.wait_for_url(re.compile("/unlearn"))
     page.get_by_text(re.compile("^hard.*4 overrides", re.DOTALL)).wait_for()
     assert page.get_by_text(re.compile(f"score set {expected}")).count() > 0
-    assert "overrides=0.i1-4" in page.url
+    page.wait_for_url("**overrides=0.i1-4**")
 
 
 def test_the_keyboard_moves_and_overrides(page, server):

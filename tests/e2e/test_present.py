@@ -139,7 +139,7 @@ def test_escape_leaves_the_slides_and_first_what_is_typed(page):
     heading(page, "Ours")
     page.keyboard.press("Escape")
     expect(page.locator("header[data-testid=stHeader]")).to_be_visible()
-    assert "/present" not in page.url
+    expect(page).not_to_have_url(re.compile("/present"))
 
 
 def test_controls_hide_until_the_mouse_moves(page):
