@@ -18,6 +18,7 @@ from rich.console import Console
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
+from tokenunlearn.datasets import holdout_of
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import draw_interval
 from tokenunlearn.models.forward import response_nll
@@ -42,7 +43,8 @@ def measured(name: str) -> dict[str, Any]:
     forget = tu.load_samples(FORGET[name])
     scores = tu.score(model, forget, cache=True)
     weights = scores.weights()
-    settings = with_level(UnlearnSettings(), model, forget, weights, scores)
+    holdout = holdout_of(forget.name) or f"{forget.name.partition(':')[0]}:holdout"
+    settings = with_level(UnlearnSettings(holdout=holdout), model, forget, (), weights, scores)
     known = response_nll(retrained, retrained.encode_all(forget))
     rows = zip(known, weights.weights, strict=True)
     sums = np.array([(nll.numpy() @ w, w.sum()) for nll, w in rows])  # (samples, 2)

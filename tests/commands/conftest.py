@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.small_cli import QUICK, ROWS, retained
+from tests.commands.small_cli import QUICK, ROWS, unlearning
 
 
 @pytest.fixture(autouse=True)
@@ -30,18 +30,8 @@ def samples(tmp_path):
 @pytest.fixture
 def unlearned(call, model, samples, tmp_path):
     """A completed run; its folder."""
-    words = (
-        "unlearn",
-        "--model",
-        model,
-        "--samples",
-        samples,
-        "--retain",
-        retained(samples),
-        "--threshold",
-        "0.3",
-    )
-    done = call(*words, *QUICK, "--out", tmp_path / "runs", "--json")
+    words = (*unlearning(model, samples), *QUICK, "--threshold", "0.3")
+    done = call(*words, "--out", tmp_path / "runs", "--json")
     assert done.code == 0, done.err
     return Path(done.json["folder"])
 

@@ -24,6 +24,11 @@ def retained(samples):
     return f"file:{path}"
 
 
+def unlearning(model, samples):
+    """Words that unlearn samples and retain others, those of :func:`retained`."""
+    return ("unlearn", "--model", model, "--samples", samples, "--retain", retained(samples))
+
+
 def subprocess_of(*words, **environment):
     return subprocess.Popen(
         [sys.executable, "-m", "tokenunlearn", *map(str, words)],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.small_cli import QUICK, ROWS, retained, subprocess_of
+from tests.commands.small_cli import QUICK, ROWS, subprocess_of, unlearning
 from tests.waiting import wait_until
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.models.loading import load_model
@@ -42,17 +42,7 @@ def test_unlearn_takes_the_score_set_that_score_made(call, model, samples, tmp_p
 
 @pytest.mark.slow
 def test_a_run_that_diverges_exits_with_1_and_keeps_its_last_good_weights(call, model, samples, tmp_path):
-    words = (
-        "unlearn",
-        "--model",
-        model,
-        "--samples",
-        samples,
-        "--retain",
-        retained(samples),
-        "--selection",
-        "uniform",
-    )
+    words = (*unlearning(model, samples), "--selection", "uniform")
     words += ("--train", "full", "--learning-rate", "1e20", "--steps", "20", "--batch-size", "4")
     failed = call(*words, "--out", tmp_path / "runs", "--json")
     assert failed.code == 1
@@ -79,7 +69,7 @@ def test_a_run_that_diverges_exits_with_1_and_keeps_its_last_good_weights(call, 
     ],
 )
 def test_unlearn_refuses_what_cannot_run(call, model, samples, tmp_path, words, sentence):
-    base = ["unlearn", "--model", model, "--samples", samples, "--retain", retained(samples)]
+    base = [*unlearning(model, samples)]
     refused = call(*base, "--out", tmp_path / "runs", *words)
     assert refused.code == 2
     assert sentence in refused.sentence
@@ -87,10 +77,12 @@ def test_unlearn_refuses_what_cannot_run(call, model, samples, tmp_path, words, 
 
 
 def test_where_the_steps_decide_how_far_it_goes_it_says_so(call, model, samples, tmp_path):
-    words = ("unlearn", "--model", model, "--samples", samples, "--retain", retained(samples), *QUICK)
+    words = (*unlearning(model, samples), *QUICK)
     done = call(*words, "--out", tmp_path / "runs")
     assert "Warning: No samples are known that are asked like these" in done.err
-    for holdout in ("none", retained(samples)):
+    unseen = tmp_path / "unseen.jsonl"
+    unseen.write_text('{"question": "Who lives in house 9?", "answer": "Nobody does."}\n')
+    for holdout in ("none", f"file:{unseen}"):
         done = call(*words, "--holdout", holdout, "--out", tmp_path / "runs")
         assert done.code == 0 and "No samples are known" not in done.err
 
@@ -98,17 +90,7 @@ def test_where_the_steps_decide_how_far_it_goes_it_says_so(call, model, samples,
 def test_a_threshold_that_selects_nothing_is_refused(call, model, samples, tmp_path):
     path = tmp_path / "scores.parquet"
     assert call("score", "--model", model, "--samples", samples, "--out", path).code == 0
-    words = [
-        "unlearn",
-        "--model",
-        model,
-        "--samples",
-        samples,
-        "--retain",
-        retained(samples),
-        "--threshold",
-        "1",
-    ]
+    words = (*unlearning(model, samples), "--threshold", "1")
     refused = call(*words, "--scores", path, "--out", tmp_path / "runs")
     assert refused.code == 2
     assert "No token is selected" in refused.sentence
@@ -126,17 +108,7 @@ def test_scores_of_another_model_are_refused(call, model, samples, family_lm, tm
     other.tokenizer.save_pretrained(tmp_path / "other")
     path = tmp_path / "scores.parquet"
     assert call("score", "--model", tmp_path / "other", "--samples", samples, "--out", path).code == 0
-    words = [
-        "unlearn",
-        "--model",
-        model,
-        "--samples",
-        samples,
-        "--retain",
-        retained(samples),
-        "--scores",
-        path,
-    ]
+    words = (*unlearning(model, samples), "--scores", path)
     refused = call(*words, "--out", tmp_path / "runs")
     assert refused.code == 2
     assert "score the samples with it first" in refused.sentence
@@ -192,7 +164,7 @@ def test_columns_are_mapped_and_held_by_the_run(call, model, tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, tmp_path):
-    words = ["unlearn", "--model", model, "--samples", samples, "--retain", retained(samples), *QUICK]
+    words = [*unlearning(model, samples), *QUICK]
     words += ["--steps", 9000, "--selection", "uniform", "--out", tmp_path / "runs", "--json"]
     process = subprocess_of(*words)
     store = RunStore(tmp_path / "runs")
@@ -212,7 +184,7 @@ def test_ctrl_c_cancels_after_the_step_and_keeps_what_was_done(model, samples, t
 
 @pytest.mark.slow
 def test_a_run_waits_for_the_device_and_says_for_whom(call, model, samples, tmp_path):
-    words = ["unlearn", "--model", model, "--samples", samples, "--retain", retained(samples), *QUICK]
+    words = [*unlearning(model, samples), *QUICK]
     (tmp_path / "runs").mkdir()
     lock = device_lock(tmp_path / "runs", "cpu")
     assert acquire(lock, note="20260101-100000-npo-hard-0001")

@@ -125,7 +125,7 @@ def test_cancelling_before_the_start_changes_nothing(store, samples, tiny_lm):
     assert run.adapter is None
 
 
-BEFORE = ("loading", "scoring", "reference")
+BEFORE = ("loading", "scoring", "holdout", "reference")
 AFTER = ("comparing tokens", "generating", "measuring requests", "evaluating")
 
 
@@ -140,7 +140,8 @@ def test_a_cancel_ends_every_phase_at_its_next_unit(store, samples, tiny_lm, pha
             units.append("cancelled")
 
     units = []
-    run = store.create(new_spec(samples, evaluate=2))
+    holdout = {"holdout": "german:holdout"} if phase == "holdout" else {}
+    run = store.create(new_spec(samples, evaluate=2, config={"steps": 2, **holdout}))
     state = execute(run, lambda name: tiny_lm, between)
     assert units[-1] == "cancelled"
     assert (run.adapter is not None) is (phase in AFTER)

@@ -1,5 +1,7 @@
 """The level that a holdout gives: which samples it is, what is selected in it, and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ AUTHORS = tu.load_samples("authors:forget10").spread(4)
 
 
 def level_of(lm, samples=AUTHORS, weights=None, scores=None, **settings):
-    return with_level(UnlearnSettings.from_settings(settings), lm, samples, weights, scores)
+    return with_level(UnlearnSettings.from_settings(settings), lm, samples, RETAIN, weights, scores)
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,8 @@ def scores(tiny_lm):
 def test_every_benchmark_with_unseen_samples_has_its_holdout():
     assert holdout_of("authors:forget10") == holdout_of("authors:forget05") == "authors:holdout"
     assert holdout_of("tofu:forget10_first5") == "tofu:holdout10"
-    assert holdout_of("japanese:forget") == "japanese:holdout"
-    assert not any(map(holdout_of, ("authors:holdout", "prose:forget", "file:mine.jsonl", "forget", "")))
+    without = ("authors:holdout", "prose:forget", "japanese:forget", "file:mine.jsonl", "forget", "")
+    assert not any(map(holdout_of, without))
 
 
 def test_the_level_is_the_mean_nll_of_as_large_a_share_of_the_holdout(tiny_lm, scores):
@@ -52,7 +54,7 @@ def test_a_holdout_is_scored_as_the_forget_set_was(tiny_lm):
         seen.append((done, total))
 
     weights = scores.weights(tu.SoftWeighting(temperature=0.1))
-    settings = with_level(UnlearnSettings(), tiny_lm, AUTHORS, weights, scores, progress)
+    settings = with_level(UnlearnSettings(), tiny_lm, AUTHORS, RETAIN, weights, scores, progress)
     assert settings.level != level_of(tiny_lm, weights=weights).level
     assert seen[-1] == (72, 72)
 
@@ -100,11 +102,11 @@ def test_a_run_records_the_level_it_measured(tiny_lm, scores, tmp_path):
 def test_a_run_goes_on_from_its_checkpoint_where_the_level_comes_out_a_digit_apart(
     tiny_lm, tmp_path, monkeypatch
 ):
-    from tokenunlearn.training import unlearn
+    from tokenunlearn.training import trainer
 
     def measure(level):
         monkeypatch.setattr(
-            unlearn,
+            trainer,
             "with_level",
             lambda c, *_: UnlearnSettings(**{**vars(c), "level": level, "holdout": "other"}),
         )
@@ -121,7 +123,10 @@ def test_a_run_goes_on_from_its_checkpoint_where_the_level_comes_out_a_digit_apa
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"holdout": "authors:forget10"}, 'The holdout is the forget set, "authors:forget10"'),
+        (
+            {"holdout": "authors:forget10"},
+            '4 of the 72 .* of "authors:forget10" are in the forget set too',
+        ),
         ({"holdout": "authors:absent"}, 'no split "absent" of the authors'),
         ({"holdout": "mine"}, 'Unknown samples "mine"'),
         ({"holdout": "auto", "weighting": "wga"}, '"wga" makes its own weights, so a holdout has no tokens'),
@@ -138,6 +143,15 @@ def test_a_holdout_that_the_model_knows_by_heart_is_refused(tiny_lm, monkeypatch
     monkeypatch.setattr("tokenunlearn.training.holdout.response_nll", lambda *_, **__: known)
     with pytest.raises(TokenUnlearnError, match='knows the answers of "authors:holdout" by heart'):
         level_of(tiny_lm)
+
+
+@pytest.mark.parametrize(("part", "said"), [(AUTHORS, "forget set"), (RETAIN, "retained samples")])
+def test_a_copy_of_samples_that_the_model_knows_is_no_holdout(tiny_lm, tmp_path, part, said):
+    path = tmp_path / "copy.jsonl"
+    rows = [{"question": s.question.upper(), "answer": f" {s.answer} "} for s in part]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(TokenUnlearnError, match=f"{len(part)} of the {len(part)} .* in the {said} too"):
+        level_of(tiny_lm, holdout=f"file:{path}")
 
 
 def test_a_patience_without_a_level_is_refused_when_no_holdout_is_found(tiny_lm):

@@ -74,6 +74,11 @@ class Sample:
         return (*self.history, Turn("user", self.question), Turn("assistant", self.answer))
 
     @property
+    def folded(self) -> tuple[str, ...]:
+        """The texts of all turns without case and spacing: equal for samples that ask and answer alike."""
+        return tuple(" ".join(turn.content.casefold().split()) for turn in self.turns)
+
+    @property
     def facts(self) -> tuple[str, ...]:
         """The texts of the gold spans."""
         return tuple(self.answer[start:end] for start, end in self.span)

@@ -190,8 +190,8 @@ def too_long(case: Case) -> Iterator[Finding]:
 
 def overlap(case: Case) -> Iterator[Finding]:
     """Samples that are to be forgotten and retained at once."""
-    retained = {_key(s) for s in case.retain}
-    ids = [s.id for s in case.forget if _key(s) in retained]
+    retained = {s.folded for s in case.retain}
+    ids = [s.id for s in case.forget if s.folded in retained]
     if ids:
         every = "Every sample" if len(ids) == len(case.forget) else f"{_count(ids)} of {len(case.forget)}"
         yield Finding(
@@ -205,8 +205,8 @@ def overlap(case: Case) -> Iterator[Finding]:
 
 def duplicates(case: Case) -> Iterator[Finding]:
     """Questions that the forget set asks more than once."""
-    counts = Counter(_key(s)[:-1] for s in case.forget if not s.document)
-    ids = [s.id for s in case.forget if not s.document and counts[_key(s)[:-1]] > 1]
+    counts = Counter(s.folded[:-1] for s in case.forget if not s.document)
+    ids = [s.id for s in case.forget if not s.document and counts[s.folded[:-1]] > 1]
     if ids:
         yield Finding(
             "duplicate questions",
@@ -345,14 +345,6 @@ def not_known(case: Case) -> Iterator[Finding]:
     finding = unknown(ids, len(case.measurement.nll))
     if finding:
         yield finding
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
-def _key(sample: Sample) -> tuple[str, ...]:
-    return tuple(_folded(turn.content) for turn in sample.turns)
 
 
 # A new check is one function and one line here.

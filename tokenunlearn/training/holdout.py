@@ -11,7 +11,7 @@ import torch
 from tokenunlearn.attribution.score import score_alike
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets import holdout_of, load_samples
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.context import fit_context
 from tokenunlearn.models.forward import Progress, response_nll
@@ -29,7 +29,8 @@ READ = 100
 def with_level(
     settings: UnlearnSettings,
     model: LoadedModel,
-    forget: Sequence[Sample],
+    forget: SampleSet,
+    retain: Sequence[Sample],
     weights: TokenWeights | None,
     scores: ScoreSet | None = None,
     progress: Progress | None = None,
@@ -44,27 +45,30 @@ def with_level(
         settings: The settings.
         model: The start model.
         forget: The forget set; by its name "auto" finds the holdout.
+        retain: The retained samples.
         weights: Token weights of the forget set; None where every response token counts alike.
         scores: The score set that they are from, whose settings the holdout is scored with; by default the
             default ones.
         progress: Called with held-out samples done and in all.
 
     Raises:
-        TokenUnlearnError: If the holdout cannot be loaded, is the forget set, fits no context, or is known by
-            heart.
+        TokenUnlearnError: If the holdout cannot be loaded, fits no context, holds a sample that is to be
+            forgotten or retained, or is known by heart.
     """
-    name = getattr(forget, "name", "")
-    holdout = holdout_of(name) if settings.holdout == "auto" else settings.holdout
+    holdout = holdout_of(forget.name) if settings.holdout == "auto" else settings.holdout
     if settings.level is not None or holdout in ("", NONE):
         return replace(settings, holdout=holdout or NONE)
-    if holdout == name:
-        raise TokenUnlearnError(
-            f'The holdout is the forget set, "{name}"; name samples that the model never saw.'
-        )
     try:
         samples = fit_context(model, load_samples(holdout), "skip").spread(READ)
     except TokenUnlearnError as error:
         raise TokenUnlearnError(f"The holdout gives no level: {error}") from None
+    for part, others in (("forget set", forget), ("retained samples", retain)):
+        known = {s.folded for s in others}
+        if shared := [s.id for s in samples if s.folded in known]:
+            raise TokenUnlearnError(
+                f"The holdout gives no level: {len(shared)} of the {len(samples)} samples of "
+                f'"{holdout}" are in the {part} too ({shared[0]}); name samples that the model never saw.'
+            )
     if weights is None or not settings.uses_selection:
         nll = response_nll(model, model.encode_all(samples), progress=progress)
         rows = [torch.ones_like(values) for values in nll]

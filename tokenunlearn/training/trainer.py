@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ from tokenunlearn.training.preparation import (
     passes_of_step,
     trained_and_loaded,
 )
-from tokenunlearn.training.references import References
+from tokenunlearn.training.references import Phase, References
 from tokenunlearn.training.rescoring import Rescoring
 from tokenunlearn.training.schedules import Schedule, schedules_of
 from tokenunlearn.training.settings import NONE, UnlearnSettings
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
 
 SNAPSHOT_EVERY = 10
 STATE_FILE = "unlearning.safetensors"
-OnReference = Callable[[str, int, int], None]
 
 
 class UnlearnTrainer(CheckpointedTrainer):
@@ -77,12 +77,14 @@ class UnlearnTrainer(CheckpointedTrainer):
             too), or a name such as "authors:forget10".
         retain_dataset: The retained samples likewise; needed unless the regularizer is "none".
         token_weights: Weights of the very same samples, in order; None weights every response token alike.
-        scores: The score set that they are from, which says how ``holdout`` and ``rescore`` score; by default
-            with the default settings.
         processing_class: The model's tokenizer; needed where ``model`` is a bare transformers or peft model.
         peft_config: Adapter to train in place of the model's own weights.
         callbacks: Callbacks of transformers.
         optimizers: Optimizer and scheduler to use in place of what ``args`` names.
+        scores: The score set that the weights are from, which says how ``holdout`` and ``rescore`` score; by
+            default with the default settings.
+        on_phase: Called with phase ("holdout", "reference", or "training" while it scores again), done and
+            total.
 
     Attributes:
         settings: The settings with every "auto" decided.
@@ -108,29 +110,31 @@ class UnlearnTrainer(CheckpointedTrainer):
         forget_dataset: Samples | None = None,
         retain_dataset: Samples | None = None,
         token_weights: TokenWeights | None = None,
-        scores: ScoreSet | None = None,
         processing_class: PreTrainedTokenizerBase | None = None,
         peft_config: PeftConfig | None = None,
         callbacks: list[TrainerCallback] | None = None,
         optimizers: tuple[Any, Any] = (None, None),
+        scores: ScoreSet | None = None,
+        on_phase: Phase | None = None,
     ) -> None:
+        self.on_phase = on_phase or (lambda phase, done, total: None)
         args = UnlearnConfig() if args is None else copy.copy(args)  # what is left open is filled below
         trained, self.lm = trained_and_loaded(model, processing_class, args)
         adapter = peft_config is not None or hasattr(trained, "peft_config")
         settings = args.settings("lora" if adapter else "full").resolved(self.lm)
-        forget = as_samples(forget_dataset, "forget")
-        self.settings = with_level(settings, self.lm, forget, token_weights, scores)
-        self.forget = fit_context(self.lm, forget, self.settings.long)
+        self.forget = fit_context(self.lm, as_samples(forget_dataset, "forget"), settings.long)
         if not len(self.forget):
             raise TokenUnlearnError("There are no samples to forget.")
-        retain = as_samples(retain_dataset, "retain") if self.settings.needs_retain else ()
-        if self.settings.needs_retain and not len(retain):
+        retain = as_samples(retain_dataset, "retain") if settings.needs_retain else ()
+        if settings.needs_retain and not len(retain):
             raise TokenUnlearnError(
-                f'The regularizer "{self.settings.regularizer}" needs retained samples; add some or use none.'
+                f'The regularizer "{settings.regularizer}" needs retained samples; add some or use none.'
             )
-        rows = encoded_rows(self.lm, self.settings, self.forget, retain, token_weights)
-        micro_batches = passes_of_step(self.lm, self.settings, rows)
-        self.settings = replace(self.settings, gradient_accumulation=micro_batches)
+        rows = encoded_rows(self.lm, settings, self.forget, retain, token_weights)
+        micro_batches = passes_of_step(self.lm, settings, rows)
+        on_holdout = partial(self.on_phase, "holdout")
+        settings = with_level(settings, self.lm, self.forget, retain, token_weights, scores, on_holdout)
+        self.settings = replace(settings, gradient_accumulation=micro_batches)
         self.rows = replace(rows, config=self.settings, parts=micro_batches * process_count())
         self.first_weights, self.rescoring = self.rows.weights, None
         if self.settings.rescore:
@@ -149,7 +153,6 @@ class UnlearnTrainer(CheckpointedTrainer):
         self.record: dict[str, float] = {}
         # The start model, where a copy of it is trained.
         self.reference: LoadedModel | None = None
-        self.on_reference: OnReference = lambda phase, done, total: None
         self._sums: list[Tensor] = []
         self._snapshot: tuple[int, list[Tensor]] | None = None
         super().__init__(
@@ -225,7 +228,7 @@ class UnlearnTrainer(CheckpointedTrainer):
         """Weight the tokens by what the model in training says of them now."""
         assert self.rescoring is not None
         step, steps = self.state.global_step, self.state.max_steps
-        weights = self.rescoring.weights(lambda *_: self.on_reference("training", step, steps))
+        weights = self.rescoring.weights(lambda *_: self.on_phase("training", step, steps))
         self.rows = replace(self.rows, weights=fixed_weights(self.rows.forget, weights, self.settings))
 
     def end_step(self) -> None:
@@ -275,7 +278,7 @@ class UnlearnTrainer(CheckpointedTrainer):
             reference.model.eval()
             drawn = self.rows.retained(process_index(), process_count())
             references = References.measure(
-                reference, self.settings, self.rows.forget, self.rows.refusals, drawn, self.on_reference
+                reference, self.settings, self.rows.forget, self.rows.refusals, drawn, self.on_phase
             )
             if self.reference is None and self.settings.train == "full":
                 references = references.detached()

@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ from tokenunlearn.notebook import NotebookView, unlearned_view
 from tokenunlearn.training.checkpoints import CheckpointSettings, newest
 from tokenunlearn.training.config import UnlearnConfig
 from tokenunlearn.training.finetune import QUIET
-from tokenunlearn.training.holdout import with_level
 from tokenunlearn.training.preparation import make_trainable
 from tokenunlearn.training.references import Phase
 from tokenunlearn.training.settings import UnlearnSettings
@@ -145,7 +143,6 @@ def unlearn(
         raise TokenUnlearnError("Pass either a config or settings by name, not both.")
     config, reporting = config.resolved(model), Reporting.to(report_to)
     on_phase = on_phase or _ignore
-    config = with_level(config, model, samples, weights, scores, partial(on_phase, "holdout"))
     rng = torch.random.fork_rng(devices=[], enabled=True)
     with rng, reporting.training(), tempfile.TemporaryDirectory() as scratch:
         folder = Path(checkpoints if checkpoints and due.every else scratch)
@@ -160,9 +157,17 @@ def unlearn(
         )
         watch = _Watch(due, on_phase, on_step, should_stop, on_weights, on_begin)
         trainer = UnlearnTrainer(
-            target, arguments, samples, retain, weights, scores, peft_config=lora, callbacks=[watch]
+            target,
+            arguments,
+            samples,
+            retain,
+            weights,
+            peft_config=lora,
+            callbacks=[watch],
+            scores=scores,
+            on_phase=on_phase,
         )
-        watch.trainer, trainer.reference, trainer.on_reference = trainer, model, on_phase
+        watch.trainer, trainer.reference = trainer, model
         trainer.remove_callback(PrinterCallback)
         with torch.enable_grad():
             trainer.train(resume_from_checkpoint=newest(folder))

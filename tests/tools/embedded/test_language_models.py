@@ -59,8 +59,7 @@ def test_the_default_selects_some_of_every_fact(done):
 def test_the_run_forgets_and_keeps(done):
     assert done.before["forget/leaks"].value >= 0.95
     leaks = done.after["forget/leaks"]
-    assert leaks.value <= 0.25  # the holdout's level is low in Japanese
-    assert leaks.interval[0] <= leaks.retrained + 0.05
+    assert leaks.value <= leaks.retrained + 0.1
     assert done.after["retain/retained_pairs"].value >= 0.85
     assert done.after["forget/broken"].value <= 0.2
 

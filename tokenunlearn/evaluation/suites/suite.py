@@ -66,12 +66,8 @@ def prose_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
 
 def language_parts(language: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
     """The three parts of a language's world: its people to forget and to retain, and others as holdout."""
-    splits = (("forget", forget, "forget"), ("retain", retain, "retain"), _holdout(language))
+    splits = (("forget", forget, "forget"), ("retain", retain, "retain"), ("holdout", "holdout", "holdout"))
     return _loaded(language, splits, limit)
-
-
-def _holdout(source: str) -> tuple[str, str, str]:
-    return "holdout", HOLDOUTS[source], "holdout"
 
 
 def _parts(source: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
@@ -80,7 +76,7 @@ def _parts(source: str, forget: str, retain: str, limit: int | None) -> dict[str
         ("retain", retain, "retain"),
         ("real_authors", "real_authors", "options"),
         ("world_facts", "world_facts", "options"),
-        _holdout(source),
+        ("holdout", HOLDOUTS[source], "holdout"),
     )
     return _loaded(source, splits, limit)
 
