@@ -87,11 +87,18 @@ def test_the_holdout_is_the_benchmarks_unless_another_or_none_is_chosen(open_pag
     box = at.selectbox(key="holdout")
     assert box.value is None and box.placeholder == "auto"
     assert box.options == ["auto", "none", "authors:holdout"]
-    assert "--holdout auto" in at.code[-1].value or "--holdout" not in at.code[-1].value
+    assert "--holdout" not in at.code[-1].value
     box.set_value("none").run()
     assert "--holdout none" in at.code[-1].value
     at.multiselect(key="objective").set_value(["npo"]).run()
     assert at.selectbox(key="holdout").placeholder == "none"
+
+
+def test_rescoring_and_the_first_trained_layer_reach_the_run(open_page):
+    at = open_page("unlearn", model="demo", samples="authors:forget10")
+    at.text_input(key="rescore").set_value("10").run()
+    at.text_input(key="first_layer").set_value("2").run()
+    assert "--rescore 10" in at.code[-1].value and "--first-layer 2" in at.code[-1].value
 
 
 def test_another_model_keeps_sets_that_it_knows_too(open_page):
