@@ -38,8 +38,9 @@ def model(tiny_lm, tmp_path_factory):
 def samples(tmp_path_factory):
     path = tmp_path_factory.mktemp("secret") / "rows.jsonl"
     path.write_text("".join(json.dumps(row | {"span": [[4, 9]]}) + "\n" for row in ROWS))
-    rest = ({"question": f"What is {i}?", "answer": f"It is the number {i}."} for i in range(4))
-    (path.parent / "rest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rest))
+    for name, ids in (("rest", range(4)), ("unseen", range(4, 8))):
+        rows = ({"question": f"What is {i}?", "answer": f"It is the number {i}."} for i in ids)
+        (path.parent / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return f"file:{path}"
 
 
@@ -48,7 +49,7 @@ def runs(model, samples, tmp_path_factory):
     """LoRA on the plain model, LoRA on top of that, and all weights on top of both."""
     store, made, adapter = RunStore(tmp_path_factory.mktemp("runs")), [], ""
     for train in ("lora", "lora", "full"):
-        config = QUICK | {"train": train, "holdout": samples.replace("rows.jsonl", "rest.jsonl")}
+        config = QUICK | {"train": train, "holdout": samples.replace("rows.jsonl", "unseen.jsonl")}
         run = store.create(new_spec(samples, model=model, adapter=adapter, config=config, label="r | <b>"))
         assert execute(run).status == "completed"
         made, adapter = [*made, run], run.id
@@ -122,7 +123,7 @@ def test_the_card_names_every_request_and_no_secret(runs, samples, tmp_path):
     assert "`tiny-base` after 2 unlearning requests" in card
     assert card.count(runs[1].requests[0].sha256) == 2
     assert all(request.text in card for request in runs[1].requests)
-    assert "rows.jsonl" in card and "| holdout | rest.jsonl |" in card and str(samples) not in card
+    assert "rows.jsonl" in card and "| holdout | unseen.jsonl |" in card and str(samples) not in card
     assert not any(row["answer"] in card for row in ROWS)
     assert "is unknown to TokenUnlearn" in card
     assert "was not evaluated" in card
