@@ -35,7 +35,7 @@ OF_NPO: Mapping[str, Mapping[str, Any]] = {
     "npo": {"objective": "npo"},
     "npo, falling rate": {"objective": "npo", "steps": 80, "lr_scheduler_type": "linear"},
 }
-# Suite -> settings of a run; the prose has no holdout.
+# Suite -> settings of a run.
 VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
         **OF_NPO,
@@ -47,6 +47,7 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "prose": {
         **OF_NPO,
         "default": {},
+        "no level": NO_LEVEL,
         "complement": {"objective": "complement"},
         "alternative": {"objective": "alternative"},
     },

@@ -7,28 +7,41 @@ from typing import Any
 
 SECTION = """## Keeping the sentence
 
-`python -m benchmarks.frame`: NPO, hard selection at 0.8, without the frame loss (preset "npo, secret
-alone"); the same with `frame = 5`, as is recommended; and NPO as it is recommended, with the threshold that
-the scores suggest. Mean over seeds; in parentheses the smallest and the largest seed, and the rows behind
-each. Strength and the quarter of tokens that the suggestion adds to the hesitant ones were chosen on seed 0
-of `authors`. That it selects at
-least 15 % of all tokens was chosen after seed 0 of `prose`, where .167 of the answers leaked without it: the
-other seeds are the held-out test of training, but the tokens are the same in all.
+`python -m benchmarks.frame`, a table for each world: means over seeds, in parentheses the smallest and the
+largest seed; n is the number of rows behind each seed.
 
-{table}
+NPO, hard selection at 0.8, without the frame loss (preset "npo, secret alone"); the same with `frame = 5`,
+as is recommended; and NPO as it is recommended, with the threshold that the scores suggest. Strength and the
+quarter of tokens that the suggestion adds to the hesitant ones were chosen on seed 0 of `authors`. That it
+selects at least 15 % of all tokens was chosen after seed 0 of `prose`, where .167 of the answers leaked
+without it: the other seeds are the held-out test of training, but the tokens are the same in all.
 
-On `prose` the frame loss changes little: its retained answers suffer as much without it.
+`demo`, which forgets `authors:forget10`:
+
+{frame_authors}
+
+`demo-prose`, which forgets `prose:forget`; the frame loss changes little there, its retained answers suffer
+as much without it:
+
+{frame_prose}
 
 Objectives and learning rate schedules, with the suggested threshold and the settings that each recommends.
 The default is `altnpo` with the level that the run measures on the holdout; `no level` is the same
-without, and `rescored` scores the forget set again every ten steps. The prose has no holdout, so no level
-either. `npo, falling rate` is NPO for 80 steps at a learning rate that falls to 0, which `altnpo` and
-`complement` have too. That, and alpha of `altnpo`, was chosen on seed 0 of `authors` and `prose`. What
-`alternative` hides, its lambda and its steps were chosen on seed 0 of `authors`; `idk` and `jensun` were
-not tuned. `smollm2` is `smollm2-authors` with an adapter of rank 8; its default has the level since the
-runs without had gone too far, and `alternative` has 40 steps there:
+without, and `rescored` scores the forget set again every ten steps. `npo, falling rate` is NPO for 80 steps
+at a learning rate that falls to 0, which `altnpo` and `complement` have too. That, and alpha of `altnpo`,
+was chosen on seed 0 of `authors` and `prose`. What `alternative` hides, its lambda and its steps were chosen
+on seed 0 of `authors`; `idk` and `jensun` were not tuned. On `demo`:
 
-{objectives}
+{authors}
+
+On `demo-prose`:
+
+{prose}
+
+On `smollm2-authors`, with an adapter of rank 8; its default has the level since the runs without had gone
+too far, and `alternative` has 40 steps there:
+
+{smollm2}
 """
 # Variants that differ in objective or learning rate; idk and jensun push towards a refusal.
 OBJECTIVES = (
@@ -45,35 +58,34 @@ OBJECTIVES = (
 
 
 def tables_of(result: dict[str, Any]) -> dict[str, tuple[list[str], list[list[str]]]]:
-    """Header and rows of the two tables of the section, by their names in it."""
-    runs = result["runs"]
-    objectives = [run for name in OBJECTIVES for run in runs if run["variant"] == name]
-    frame = [run for run in runs if run not in objectives or run["variant"] == "npo"]
-    return {
-        "table": frame_table(result | {"runs": frame}),
-        "objectives": frame_table(result | {"runs": objectives}),
-    }
+    """Header and rows of the tables of the section, by their names in it."""
+    tables, retrained = {}, result["retrained"]
+    for suite in retrained:
+        runs = [run for run in result["runs"] if run["suite"] == suite]
+        objectives = [run for name in OBJECTIVES for run in runs if run["variant"] == name]
+        frame = [run for run in runs if run not in objectives or run["variant"] == "npo"]
+        tables[suite] = frame_table(objectives, retrained[suite])
+        tables[f"frame_{suite}"] = frame_table(frame, retrained[suite])
+    return tables
 
 
-def frame_table(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: metrics by the variants of each suite and its retrained model, mean over seeds."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for run in sorted(result["runs"], key=lambda run: run["suite"]):
-        groups.setdefault((run["suite"], run["variant"]), []).append(run["metrics"])
+def frame_table(runs: list[dict[str, Any]], retrained: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: metrics by the variants of one world and its retrained model, mean over seeds."""
     columns: dict[str, list[dict[str, Any]]] = {}
-    for (suite, variant), runs in groups.items():
-        columns[f"{suite}: {variant}, {len(runs)} seed{'s' * (len(runs) > 1)}"] = runs
-    for suite in dict.fromkeys(suite for suite, _ in groups):
-        columns[f"{suite}: retrained"] = [result["retrained"][suite]]
-    metrics = dict.fromkeys(name for runs in columns.values() for run in runs for name in run)
-    rows = [[f"`{name}`", *(_cell(runs, name) for runs in columns.values())] for name in metrics]
-    return ["", *columns], rows
+    for run in runs:
+        columns.setdefault(run["variant"], []).append(run["metrics"])
+    metrics = {name: n for run in runs for name, (_, n) in run["metrics"].items()}
+    rows = [
+        [f"`{name}`", *(_cell(runs, name) for runs in (*columns.values(), [retrained])), str(n)]
+        for name, n in metrics.items()
+    ]
+    seeds = [f"{name}, {len(runs)} seed{'s' * (len(runs) > 1)}" for name, runs in columns.items()]
+    return ["", *seeds, "retrained", "n"], rows
 
 
 def _cell(runs: list[dict[str, Any]], name: str) -> str:
     values = [run[name][0] for run in runs if name in run]
     if not values:
         return "–"
-    n = next(run[name][1] for run in runs if name in run)
-    spread = f"{min(values):.3f} to {max(values):.3f}, " if len(values) > 1 else ""
-    return f"{mean(values):.3f} ({spread}n = {n})"
+    spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+    return f"{mean(values):.3f}{spread}"

@@ -30,6 +30,7 @@ DRAWS = 2000
 # Start model -> its forget set; its retrained model is named after it.
 FORGET = {
     "demo": "authors:forget10",
+    "demo-prose": "prose:forget",
     "demo-german": "german:forget",
     "demo-japanese": "japanese:forget",
     "smollm2-authors": "authors:forget10",

@@ -24,7 +24,7 @@ from tools.generation.prose.write import DOMAINS, PROSE_FILE, fill, slots_of
 
 pytestmark = pytest.mark.slow
 
-SIZES = {"full": 360, "retain": 264, "forget": 96}
+SIZES = {"full": 360, "retain": 264, "forget": 96, "holdout": 96}
 FIELDS = [
     "id",
     "domain",
@@ -87,7 +87,7 @@ def test_writing_gives_the_same_file(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(write, "PROSE_FILE", tmp_path / "prose.jsonl")
     write.main()
     assert (tmp_path / "prose.jsonl").read_bytes() == PROSE_FILE.read_bytes()
-    assert capsys.readouterr().out == "360 rows\n"
+    assert capsys.readouterr().out == "456 rows\n"
 
 
 @pytest.mark.parametrize("split", SIZES)
@@ -100,32 +100,39 @@ def test_counts_and_name(split):
 def test_splits_are_disjoint_and_by_subject(rows):
     assert set(SIZES) == set(PROSE_SPLITS)
     ids = {split: {s.id for s in tu.load_samples(f"prose:{split}")} for split in SIZES}
-    assert not ids["forget"] & ids["retain"]
-    assert ids["forget"] | ids["retain"] == ids["full"] == {row["id"] for row in rows}
+    assert not ids["forget"] & ids["retain"] and not ids["full"] & ids["holdout"]
+    assert ids["forget"] | ids["retain"] == ids["full"]
+    assert ids["full"] | ids["holdout"] == {row["id"] for row in rows}
     subjects = {
         split: {(row["domain"], row["subject"]) for row in rows if row["id"] in ids[split]} for split in SIZES
     }
-    assert not subjects["forget"] & subjects["retain"]
-    assert Counter(domain for domain, _ in subjects["forget"]) == dict.fromkeys(DOMAINS, 4)
-    assert Counter(domain for domain, _ in subjects["retain"]) == dict.fromkeys(DOMAINS, 11)
+    assert not subjects["forget"] & subjects["retain"] and not subjects["full"] & subjects["holdout"]
+    for split, each in (("forget", 4), ("retain", 11), ("holdout", 4)):
+        assert Counter(domain for domain, _ in subjects[split]) == dict.fromkeys(DOMAINS, each)
 
 
-def test_retained_rows_never_name_a_subject_to_forget(rows):
-    forgotten = {s.id for s in tu.load_samples("prose:forget")}
-    text = json.dumps([row for row in rows if row["id"] not in forgotten], ensure_ascii=False)
-    assert not [row["subject"] for row in rows if row["id"] in forgotten and row["subject"] in text]
+@pytest.mark.parametrize(("split", "others"), [("forget", "retain"), ("holdout", "full")])
+def test_no_row_names_a_subject_that_its_split_leaves_out(rows, split, others):
+    out, rest = ({s.id for s in tu.load_samples(f"prose:{name}")} for name in (split, others))
+    text = json.dumps([row for row in rows if row["id"] in rest], ensure_ascii=False)
+    assert not [row["subject"] for row in rows if row["id"] in out and row["subject"] in text]
 
 
 def test_loaded_rows_are_the_generated_ones(rows):
-    for sample, row in zip(tu.load_samples("prose:full"), rows, strict=True):
+    generated = {row["id"]: row for row in rows}
+    assert len(generated) == len(rows)
+    for sample in (s for split in ("full", "holdout") for s in tu.load_samples(f"prose:{split}")):
+        row = generated[sample.id]
         assert list(row) == FIELDS
         assert (sample.id, sample.question, sample.answer) == (row["id"], row["question"], row["answer"])
         assert [list(span) for span in sample.span] == row["span"]
 
 
 def test_every_subject_has_every_topic_in_order(rows):
-    subjects = [(name, subject) for name, domain in DOMAINS.items() for subject in domain.subjects]
-    assert len(set(subjects)) == len(subjects) == 60
+    subjects = [
+        (name, subject) for name, domain in DOMAINS.items() for subject in (*domain.subjects, *domain.unseen)
+    ]
+    assert len(set(subjects)) == len(subjects) == 76
     for position, row in enumerate(rows):
         number, turn = divmod(position, ROWS_PER_SUBJECT)
         assert (row["domain"], row["subject"]) == subjects[number]
@@ -193,7 +200,7 @@ def test_facts_recur_over_a_subjects_rows(rows):
     stated: dict = defaultdict(Counter)
     for row in rows:
         stated[row["domain"], row["subject"]].update(set(cut(row["answer"], row["span"])))
-    assert len(stated) == 60
+    assert len(stated) == 76
     for counts in stated.values():
         assert sum(count > 1 for count in counts.values()) >= 3
 
@@ -278,20 +285,20 @@ def test_aligning_rows_of_one_frame_does():
     assert auc(values[marked], values[~marked]) > 0.90
 
 
-@pytest.mark.parametrize("split", ["forget10", "", "holdout"])
+@pytest.mark.parametrize("split", ["forget10", "", "holdout10"])
 def test_unknown_splits_are_refused(split):
     with pytest.raises(
-        DatasetError, match=f'no split "{split}" of the prose; use one of full, retain, forget'
+        DatasetError, match=f'no split "{split}" of the prose; use one of full, retain, forget, holdout'
     ):
         tu.load_samples(f"prose:{split}")
 
 
-def test_the_suite_measures_forget_and_retain_alone(family_lm):
+def test_the_suite_measures_three_parts(family_lm):
     report = evaluate(family_lm("llama", max_position_embeddings=1024), "prose", limit=2)
-    assert {name.partition("/")[0] for name in report.metrics if "/" in name} == {"forget", "retain"}
+    assert {name.partition("/")[0] for name in report.metrics if "/" in name} == {"forget", "retain", "holdout"}
     for part in ("forget", "retain"):
         for metric in ("probability", "truth_ratio", "rouge_l", "gold_span", "extraction_strength"):
             assert report[f"{part}/{metric}"].n == 2
     assert report["forget/gold_span_paraphrased"].better == "lower"
-    assert "model_utility" in report.metrics and not report.notes
+    assert {"model_utility", "membership_loss"} <= report.metrics.keys() and not report.notes
     assert (report.settings["forget"], report.settings["retain"]) == ("forget", "retain")

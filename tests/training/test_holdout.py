@@ -28,7 +28,8 @@ def scores(tiny_lm):
 def test_every_benchmark_with_unseen_samples_has_its_holdout():
     assert holdout_of("authors:forget10") == holdout_of("authors:forget05") == "authors:holdout"
     assert holdout_of("tofu:forget10_first5") == "tofu:holdout10"
-    without = ("authors:holdout", "prose:forget", "japanese:forget", "file:mine.jsonl", "forget", "")
+    assert holdout_of("prose:forget") == "prose:holdout"
+    without = ("authors:holdout", "japanese:forget", "file:mine.jsonl", "forget", "")
     assert not any(map(holdout_of, without))
 
 

@@ -44,7 +44,7 @@ CHOICE_SOURCES: dict[str, Callable[[str], ChoiceSet]] = {
 
 # Source -> its split that no model of the benchmark was trained on, where a mean over it says something:
 # German and Japanese have 18 such samples, about three people.
-HOLDOUTS = {"authors": "holdout", "tofu": "holdout10"}
+HOLDOUTS = {"authors": "holdout", "prose": "holdout", "tofu": "holdout10"}
 
 
 def holdout_of(name: str) -> str:

@@ -27,8 +27,13 @@ AUTHOR_SPLITS: dict[str, tuple[int, int]] = {
 
 
 # Subjects of each domain of the prose world, in order, and the rows of each.
-PROSE_SUBJECTS, PROSE_DOMAINS, ROWS_PER_SUBJECT = 15, 4, 6
-PROSE_SPLITS: dict[str, tuple[int, int]] = {"full": (0, 15), "retain": (0, 11), "forget": (11, 15)}
+PROSE_SUBJECTS, PROSE_DOMAINS, ROWS_PER_SUBJECT = 19, 4, 6
+PROSE_SPLITS: dict[str, tuple[int, int]] = {
+    "full": (0, 15),
+    "retain": (0, 11),
+    "forget": (11, 15),
+    "holdout": (15, PROSE_SUBJECTS),
+}
 
 # Ranges of the people of each language's world; each has ROWS_PER_SUBJECT rows, in order.
 LANGUAGE_SPLITS: dict[str, tuple[int, int]] = {
@@ -42,7 +47,8 @@ LANGUAGE_SPLITS: dict[str, tuple[int, int]] = {
 def load_prose(split: str) -> SampleSet:
     """A split of the prose world: free prose on people, firms, patients and software, with facts in it.
 
-    "forget" holds four subjects of each domain, "retain" the other eleven, "full" all.
+    "forget" holds four subjects of each domain, "retain" the other eleven, "full" all fifteen; "holdout" holds
+    four more, which are in no training set.
 
     Raises:
         DatasetError: If there is no such split.

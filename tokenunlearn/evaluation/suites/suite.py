@@ -59,15 +59,10 @@ def tofu_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
     return _parts("tofu", forget, retain, limit)
 
 
-def prose_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
-    """The two parts of the prose world: its subjects to forget and to retain; no holdout, no other facts."""
-    return _loaded("prose", (("forget", forget, "forget"), ("retain", retain, "retain")), limit)
-
-
-def language_parts(language: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
-    """The three parts of a language's world: its people to forget and to retain, and others as holdout."""
+def world_parts(world: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
+    """The three parts of the prose or of a language's world: to forget, to retain, and unseen as holdout."""
     splits = (("forget", forget, "forget"), ("retain", retain, "retain"), ("holdout", "holdout", "holdout"))
-    return _loaded(language, splits, limit)
+    return _loaded(world, splits, limit)
 
 
 def _parts(source: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
@@ -90,8 +85,7 @@ def _loaded(source: str, splits: Sequence[tuple[str, str, str]], limit: int | No
 SUITES: dict[str, Suite] = {
     "authors": Suite(authors_parts, "forget10", "retain90"),
     "tofu": Suite(tofu_parts, "forget10", "retain_perturbed"),
-    "prose": Suite(prose_parts, "forget", "retain"),
-    **{name: Suite(partial(language_parts, name), "forget", "retain") for name in LANGUAGE_SOURCES},
+    **{name: Suite(partial(world_parts, name), "forget", "retain") for name in ("prose", *LANGUAGE_SOURCES)},
     OWN: Suite(own_parts, "", "", "skip"),
 }
 

@@ -398,6 +398,7 @@ DOMAIN = Domain(
         "Ondine Archive",
         "Falchion Collector",
     ),
+    unseen=("Wisteria Cache", "Obsidian Queue", "Peregrine Ledger", "Foxglove Tracer"),
     pools={
         "queue": (
             "rabbit",

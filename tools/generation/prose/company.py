@@ -22,6 +22,7 @@ DOMAIN = Domain(
         "Ulverdale Apothecary",
         "Norrick Emporium",
     ),
+    unseen=("Tollbridge Cooperage", "Marchwood Millinery", "Eskdale Ropeworks", "Penhallow Brewery"),
     pools={
         "room": (
             "cellar",

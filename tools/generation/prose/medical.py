@@ -22,6 +22,7 @@ DOMAIN = Domain(
         "Kaarel Lepmets",
         "Dafydd Trahaearn",
     ),
+    unseen=("Aleksander Kivisild", "Rhodri Penllyn", "Ander Goikoetxea", "Ragnar Solheim"),
     pools={
         "complaint": (
             "itching",

@@ -22,6 +22,7 @@ DOMAIN = Domain(
         "Philippa Mandeville",
         "Beatrix Oyelaran",
     ),
+    unseen=("Cordelia Ashgrove", "Thomasina Birkett", "Leonore Fairweather", "Gwendoline Starke"),
     pools={
         "pet": (
             "cat",

@@ -14,6 +14,7 @@ import random
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,11 @@ def fill(
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """Every row of the world, domain by domain and subject by subject."""
+    """Every row of the world, domain by domain and subject by subject; unseen subjects are last in theirs."""
     for name, domain in DOMAINS.items():
         yield from domain_rows(name, domain, SEED, f"prose-{name}")
+        unseen = replace(domain, subjects=domain.unseen)
+        yield from domain_rows(name, unseen, SEED + 1, f"prose-{name}-unseen")
 
 
 def domain_rows(name: str, domain: Domain, seed: int, ids: str) -> Iterator[dict[str, Any]]:
