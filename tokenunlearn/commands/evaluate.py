@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 # The name that --retrained had.
 OldRetrained = Annotated[str | None, typer.Option("--reference", hidden=True)]
 
+JsonPath = Annotated[
+    Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Maximum number of samples of each split, evenly spaced.")
+]
+
 
 def evaluate(
     model: OwnModel = None,
@@ -41,7 +48,8 @@ def evaluate(
     suite: Annotated[
         str,
         typer.Option(
-            help="Evaluation suite: authors, tofu, prose, wmdp, mmlu, alchemy, or own for your own samples."
+            help="Evaluation suite: authors, tofu, prose, german, japanese, wmdp, mmlu, alchemy, or own for "
+            "your own samples."
         ),
     ] = "authors",
     retrained: Annotated[
@@ -59,9 +67,7 @@ def evaluate(
         ),
     ] = None,
     columns: Columns = "",
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Maximum number of samples per split, evenly spaced.")
-    ] = None,
+    limit: Limit = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -84,9 +90,7 @@ def evaluate(
     extraction_strength: Annotated[
         str, typer.Option(help="exact (can reach 0) or published (at least 1/T).")
     ] = "exact",
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')
-    ] = None,
+    json_path: JsonPath = None,
     reference: OldRetrained = None,
 ) -> None:
     """Measure what was forgotten and what was retained."""
@@ -149,15 +153,11 @@ def attack(
         typer.Option(help="Retrained model to attack for comparison; default: the known one for the model."),
     ] = None,
     columns: Columns = "",
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Maximum number of samples, evenly spaced.")
-    ] = None,
+    limit: Limit = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST, help="Seed of sampling, folds and relearning.")
     ] = 0,
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')
-    ] = None,
+    json_path: JsonPath = None,
     reference: OldRetrained = None,
 ) -> None:
     """Try to recover forgotten knowledge: is it gone, or only hidden?"""

@@ -32,12 +32,12 @@ class Domain:
 
     Attributes:
         subjects: Names of whom or what is told of.
-        unseen: Names of whom or what no model is taught.
         pools: Slot -> values it can take; each subject has one value for every slot.
         topics: Topic -> frames that tell of it in different ways.
+        unseen: Names of whom or what no model is taught.
     """
 
     subjects: tuple[str, ...]
-    unseen: tuple[str, ...]
     pools: Mapping[str, tuple[str, ...]]
     topics: Mapping[str, tuple[Frame, ...]]
+    unseen: tuple[str, ...] = ()
