@@ -7,17 +7,21 @@ from typing import Any
 from benchmarks.markdown import markdown
 
 
-def attacks_table(result: dict[str, Any]) -> str:
-    """Attacks as rows, without attack first and the worst case next; the retrained model beside."""
-    metrics = result["metrics"]
-    names = [name for name in metrics if not name.startswith(("relearning", "plain", "worst"))]
+def attacks_table(runs: dict[str, Any]) -> str:
+    """Attacks as rows, none first and the worst case next; a column a run, and the retrained model."""
+    first = next(iter(runs.values()))["metrics"]
+    names = [name for name in first if not name.startswith(("relearning", "plain", "worst"))]
     rows = []
-    for name in [n for n in metrics if n.startswith(("plain", "worst"))] + names:
-        row = metrics[name]
+    for name in [n for n in first if n.startswith(("plain", "worst"))] + names:
         attack, _, metric = name.partition("/")
         label = attack if metric == "gold_span" else f"{attack}: {metric.replace('_', ' ')}"
-        rows.append([label, *_attacked(row), f"{row['chance']:.2f}" if row["chance"] else "–", str(row["n"])])
-    return markdown(["attack", "unlearned", "95 % CI", "retrained", "chance", "n"], rows)
+        row = first[name]
+        retrained = "–" if row["retrained"] is None else f"{row['retrained']:.3f}"
+        chance = f"{row['chance']:.2f}" if row["chance"] else "–"
+        rows.append(
+            [label, *(_attacked(run["metrics"].get(name)) for run in runs.values()), retrained, chance]
+        )
+    return markdown(["attack", *runs, "retrained", "chance"], rows)
 
 
 def relearning_table(result: dict[str, Any]) -> str:
@@ -45,30 +49,33 @@ def relearning_table(result: dict[str, Any]) -> str:
     return markdown(["share shown, metric", *steps, "at the end", "area", "area between (95 % CI)"], rows)
 
 
-def _attacked(row: dict[str, Any]) -> list[str]:
-    """Value, interval and the retrained model's value."""
-    interval = "–" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-    retrained = "–" if row["retrained"] is None else f"{row['retrained']:.3f}"
-    return [f"{row['value']:.3f}", interval, retrained]
+def _attacked(row: dict[str, Any] | None) -> str:
+    """Value, interval and n."""
+    if row is None:
+        return "–"
+    interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}, "
+    return f"{row['value']:.3f} ({interval}n = {row['n']})"
 
 
 def section(result: dict[str, Any]) -> str:
     """The section of ``docs/results.md``."""
-    settings = result["settings"]
-    threshold = result["rule"]["threshold"]
+    runs = result["runs"]
+    steps = ", ".join(f"{name} {run['config']['steps']} steps" for name, run in runs.items())
+    curves = "\n\n".join(f"{name}:\n\n{relearning_table(run)}" for name, run in runs.items())
     return f"""## Gone or hidden?
 
-`python -m tokenunlearn bench attacks`: `{result["model"]}` after {result["config"]["steps"]} steps of
-{result["config"]["objective"]} with hard selection (preset `leave-one-out`, threshold {threshold}) and
-no frame loss, seed {settings["seed"]}, and the retrained model `{settings["retrained"]}` under the same
-attacks on `{result["forget"]}`, see [metrics.md](metrics.md#attacks-is-it-gone-or-hidden). Values are the
-share of gold spans stated in the answers; "worst" takes the most successful attack on each sample.
-{" ".join(result["notes"])}
+`python -m tokenunlearn bench attacks`: `{result["model"]}` after the default run and after NPO, each as it is
+recommended ({steps}; hard selection with the threshold that the scores suggest, seed
+{result["settings"]["seed"]}), and the retrained model `{result["retrained"]}` under the same attacks on
+`{result["forget"]}`, see [metrics.md](metrics.md#attacks-is-it-gone-or-hidden). Values are the share of gold
+spans stated in the answers, with 95 % CI; "worst" takes the most successful attack on each sample.
 
-{attacks_table(result)}
+{attacks_table(runs)}
+
+{chr(10).join(f"- {name}: {' '.join(run['notes'])}" for name, run in runs.items())}
 
 Relearning: fine-tuned on a share of the forget set and measured on the other samples, unlearned / retrained
 model; the area is the mean height of the recovery curve.
 
-{relearning_table(result)}
+{curves}
 """
