@@ -22,6 +22,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.scoring_model import before_runs
 from tokenunlearn.settings import choices_of, parse_assignments
 
 # Parameters of an address that say which model works on what; where the source of a link is remembered.
@@ -46,6 +47,11 @@ class Source:
     samples: str
     masking: dict[str, Any]
     adapter: str = ""
+
+    @property
+    def scored(self) -> ModelSource:
+        """The model whose scores weight the tokens."""
+        return before_runs(self.model)
 
 
 def choose_source() -> Source:
@@ -102,7 +108,8 @@ def _start_from(model: str) -> tuple[str, ModelSource]:
         bind="query-params",
         persist_state="session",
         format_func=lambda run: run or "the model as it is",  # the address holds what is shown
-        help="Unlearn further samples from a model that was unlearned before.",
+        help="Unlearn further samples from a model that was unlearned before. Their scores are those of the "
+        "model before its runs, which still tells where the secret is.",
     )
     if adapter:
         run = runs[adapter]
@@ -270,7 +277,7 @@ def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
     st.session_state.setdefault(LINKED, source if access.is_linked(*NAMES) else None)
     st.session_state[CHOSEN] = source, None
     try:
-        path = score_sets.score_path(source.model, source.samples, source.masking)
+        path = score_sets.score_path(source.scored, source.samples, source.masking)
     except TokenUnlearnError as error:
         show_error(error)
         return source, None, None
@@ -296,5 +303,5 @@ def offer_scoring(source: Source) -> None:
     """Say that the samples have no scores yet, and score them on request."""
     st.info("These samples are not scored yet for this model and these settings.")
     if access.may("start") and st.button("Score samples", type="primary", icon=":material/search_insights:"):
-        score_sets.score_in_background(source.model, source.samples, source.masking)
-    background.wait_for(score_sets.scoring_key(source.model, source.samples, source.masking))
+        score_sets.score_in_background(source.scored, source.samples, source.masking)
+    background.wait_for(score_sets.scoring_key(source.scored, source.samples, source.masking))

@@ -174,7 +174,7 @@ def _subject() -> tuple[Path | None, Run | None]:
 def _tokens(scored: bool, used: bool) -> tuple[Mark, str]:
     if chosen := st.session_state.get(controls.CHOSEN):
         source = chosen[0]
-        task = tasks.known().get(score_sets.scoring_key(source.model, source.samples, source.masking))
+        task = tasks.known().get(score_sets.scoring_key(source.scored, source.samples, source.masking))
         if task is not None and task.running:
             return "busy", "scoring"
     if used or (scored and state.SESSION in st.session_state):

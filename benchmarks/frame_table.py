@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from statistics import mean
 from typing import Any
+
+from benchmarks.markdown import seed_range
 
 SECTION = """## Keeping the sentence
 
@@ -84,8 +85,4 @@ def frame_table(runs: list[dict[str, Any]], retrained: dict[str, Any]) -> tuple[
 
 
 def _cell(runs: list[dict[str, Any]], name: str) -> str:
-    values = [run[name][0] for run in runs if name in run]
-    if not values:
-        return "–"
-    spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
-    return f"{mean(values):.3f}{spread}"
+    return seed_range([run[name][0] for run in runs if name in run])

@@ -97,22 +97,20 @@ def test_attacks_stand_beside_the_retrained_model_and_guessing():
         f"{curve}_area_between": row(0.2, 0.0),
         "worst/gold_span": row(0.6, 0.25),
     }
-    runs = {"default": {"metrics": metrics}, "npo": {"metrics": {"worst/gold_span": row(0.125, 0.25)}}}
+    again = {"worst/gold_span": row(0.5, 0.125)}
+    runs = {"default": {"seeds": {"0": metrics}}, "npo": {"seeds": {"0": again, "1": metrics}}}
     table = attacks_table.attacks_table(runs).splitlines()
-    assert table[0] == "| attack | default | npo | retrained | chance |"
+    assert table[0] == "| attack | default | npo | retrained | chance | n |"
     assert [line.split(" | ")[0].strip("| ") for line in table[2:]] == [
         "plain",
         "worst",
         "int4",
         "probe: right option",
     ]
-    worst = "| worst | 0.600 (0.500 to 0.700, n = 72) | 0.125 (0.025 to 0.225, n = 72) | 0.250 | – |"
-    assert worst in table
-    assert "| probe: right option | 0.500 (0.400 to 0.600, n = 72) | – | 0.300 | 0.17 |" in table
-    (line,) = attacks_table.relearning_table({"metrics": metrics}).splitlines()[2:]
-    assert line == (
-        "| 5 %, gold span | 0.10 / 0.00 | 0.40 / 0.20 | 0.30 / 0.10 | +0.200 (+0.100 to +0.300) |"
-    )
+    assert "| worst | 0.600 | 0.550 (0.500 to 0.600) | 0.250 | – | 72 |" in table
+    assert "| probe: right option | 0.500 | 0.500 | 0.300 | 0.17 | 72 |" in table
+    (line,) = attacks_table.relearning_table({"default": {"seeds": {"0": metrics}}}).splitlines()[2:]
+    assert line == "| 5 %, gold span | default | 0.10 / 0.00 | 0.40 / 0.20 | 0.30 / 0.10 | 0.200 |"
 
 
 def test_exponent_is_the_slope_of_a_power_law():

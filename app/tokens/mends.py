@@ -60,7 +60,7 @@ def _save(source: Source, scores: ScoreSet, samples: list[Sample], ending: str) 
         source=name,
         overrides={key: forced for key, forced in scores.overrides.items() if key in ids},
     )
-    own.save(score_sets.score_path(source.model, name, source.masking))
+    own.save(score_sets.score_path(source.scored, name, source.masking))
     return name
 
 

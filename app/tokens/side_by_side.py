@@ -50,7 +50,7 @@ def show(source: Source, scores: ScoreSet, settings: state.TokenSettings, index:
     selections = []
     for column, (own, number, title) in zip(
         st.columns(2),
-        ((scores, index, _title(source.model, source.masking)), (other, place, _title(model, masking))),
+        ((scores, index, _title(source.scored, source.masking)), (other, place, _title(model, masking))),
         strict=True,
     ):
         with column:

@@ -368,7 +368,7 @@ def ended_run(model, samples, tiny_lm) -> Run:
         evaluate=2,
     )
     run = services.store().create(spec)
-    assert execute(run, lambda name: replace(tiny_lm, name=name)).status == "completed"
+    assert execute(run, lambda source: replace(tiny_lm, name=source.name)).status == "completed"
     generations = run.generations
     for rows in generations.values():
         for row in rows:

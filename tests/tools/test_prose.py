@@ -295,7 +295,11 @@ def test_unknown_splits_are_refused(split):
 
 def test_the_suite_measures_three_parts(family_lm):
     report = evaluate(family_lm("llama", max_position_embeddings=1024), "prose", limit=2)
-    assert {name.partition("/")[0] for name in report.metrics if "/" in name} == {"forget", "retain", "holdout"}
+    assert {name.partition("/")[0] for name in report.metrics if "/" in name} == {
+        "forget",
+        "retain",
+        "holdout",
+    }
     for part in ("forget", "retain"):
         for metric in ("probability", "truth_ratio", "rouge_l", "gold_span", "extraction_strength"):
             assert report[f"{part}/{metric}"].n == 2

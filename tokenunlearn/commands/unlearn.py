@@ -42,6 +42,7 @@ from tokenunlearn.training.settings import UnlearnSettings
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
     from tokenunlearn.models.loaded_model import LoadedModel
+    from tokenunlearn.models.source import ModelSource
     from tokenunlearn.runs.plan import RunPlan
     from tokenunlearn.runs.run import Run
 
@@ -185,10 +186,12 @@ def unlearn(
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.watch import WatchSettings
     from tokenunlearn.models.processes import is_main_process
+    from tokenunlearn.models.source import ModelSource
     from tokenunlearn.runs.cluster import carry_out
     from tokenunlearn.runs.grid import make_grid, with_controls
     from tokenunlearn.runs.launch import launch
     from tokenunlearn.runs.plan import RunPlan
+    from tokenunlearn.runs.scoring_model import check_scores
     from tokenunlearn.runs.spec import make_rule
     from tokenunlearn.runs.store import RunStore
     from tokenunlearn.training.checkpoints import CheckpointSettings
@@ -247,7 +250,7 @@ def unlearn(
     lm = source.load()
     weights = None
     if score_set is not None:  # what cannot run is refused before a run exists
-        score_set.check_model(lm.revision)
+        check_scores(score_set, source, lm, ModelSource.load)
         weights = score_set.weights(make_rule(rule))
     warn(lm, forget, retained if needy else (), weights, configs)
     if detach or ray:
@@ -309,11 +312,16 @@ def _carry_out(plan: RunPlan, folder: Path, lm: LoadedModel, scores: ScoreSet | 
     for spec in plan.specs():
         run = store.create(replace(spec, score_hash=scores.hash if scores else ""), scores)
         with bars() as phase:
-            state = executed(run, partial(execute, run, lambda _: lm), phase)
+            state = executed(run, partial(execute, run, partial(_loaded, run.start, lm)), phase)
         yield run
         if state.status in ("stopped", "cancelled"):
             return
         scores = scores or run.scores
+
+
+def _loaded(start: ModelSource, lm: LoadedModel, source: ModelSource) -> LoadedModel:
+    """A model of a run whose start model is loaded."""
+    return lm if source == start else source.load()
 
 
 def _rule(selection: str, **parameters: float | None) -> dict[str, Any]:

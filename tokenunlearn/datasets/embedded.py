@@ -47,8 +47,8 @@ LANGUAGE_SPLITS: dict[str, tuple[int, int]] = {
 def load_prose(split: str) -> SampleSet:
     """A split of the prose world: free prose on people, firms, patients and software, with facts in it.
 
-    "forget" holds four subjects of each domain, "retain" the other eleven, "full" all fifteen; "holdout" holds
-    four more, which are in no training set.
+    "forget" holds four subjects of each domain, "retain" the other eleven, "full" all fifteen; "holdout"
+    holds four more, which are in no training set.
 
     Raises:
         DatasetError: If there is no such split.

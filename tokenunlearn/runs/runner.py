@@ -17,11 +17,13 @@ from tokenunlearn.evaluation.watch import Watcher, WatchSettings
 from tokenunlearn.files import new_folder, replaced
 from tokenunlearn.models.devices import default_device
 from tokenunlearn.models.processes import is_main_process, launched
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.check import refuse
 from tokenunlearn.runs.ledger import measure_requests
 from tokenunlearn.runs.locks import acquire, device_lock, note_of, release
 from tokenunlearn.runs.resume import rewind
 from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.scoring_model import LoadModel, check_scores, scoring_model
 from tokenunlearn.runs.space import check_space
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.state import RunState, now
@@ -38,7 +40,6 @@ SHOWN_SAMPLES = 8
 # Seconds between two looks at whether the device is free.
 POLL = 0.2
 
-LoadModel = Callable[[Run], "LoadedModel"]
 Between = Callable[[], None]
 
 
@@ -47,7 +48,7 @@ def execute(run: Run, load: LoadModel | None = None, between: Between | None = N
 
     Args:
         run: The run.
-        load: Gives the start model of the run; by default it is loaded.
+        load: Gives the models of the run, the start model first; by default they are loaded.
         between: Called between units of work, to let others use the device.
 
     Returns:
@@ -109,7 +110,8 @@ def end_cancelled(run: Run, message: str) -> RunState:
 
 class _Execution:
     def __init__(self, run: Run, load: LoadModel | None, between: Between) -> None:
-        self.run, self.spec, self.load, self.between = run, run.spec, load, between
+        self.run, self.spec, self.between = run, run.spec, between
+        self.load: LoadModel = load or ModelSource.load
         self.name, self.written = "", 0.0
 
     @contextmanager
@@ -157,7 +159,7 @@ class _Execution:
         config = UnlearnSettings.from_settings(spec.config)
         samples = load_samples(spec.samples)
         retain = load_samples(spec.retain) if spec.retain else None
-        model = self.load(self.run) if self.load else self.run.start.load()
+        model = self.load(self.run.start)
         samples = fit_context(model, samples, config.long)
         retain = retain and fit_context(model, retain, config.long)
         refuse(model, samples, retain or ())
@@ -237,7 +239,7 @@ class _Execution:
 
         scores = self.run.scores
         if scores is not None:
-            scores.check_model(model.revision)
+            check_scores(scores, self.run.start, model, self.load)
             return scores
         if self.spec.rule["selection"] == "uniform":
             return None
@@ -245,7 +247,7 @@ class _Execution:
         selector = scoring.pop("selector", None)
         partial_scores = self.run.folder / "scoring"
         scores = score(
-            model,
+            scoring_model(self.run.start, model, self.load),
             samples,
             cache=partial_scores,
             progress=lambda done, total: self.phase("scoring", done, total),

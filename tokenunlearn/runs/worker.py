@@ -169,7 +169,7 @@ class Worker:
         """Execute a run, and keep its final state where its folder cannot."""
         try:
             with self._in_progress(partial(_about, run)):
-                state = execute(run, lambda run: self.model(run.start), self.serve)
+                state = execute(run, self.model, self.serve)
         except BaseException as error:  # what only ends a process elsewhere, such as an exit
             state = end(run, status="failed", message=f"{type(error).__name__}: {str(error)[:300]}")
         self._note(run, state)

@@ -1,0 +1,54 @@
+"""Which model scores a forget set: the one before any run.
+
+A model that was unlearned hesitates elsewhere, so its entropies no longer tell where the secret is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenunlearn.models.source import ModelSource
+
+if TYPE_CHECKING:
+    from tokenunlearn.attribution.score_set import ScoreSet
+    from tokenunlearn.models.loaded_model import LoadedModel
+
+LoadModel = Callable[[ModelSource], "LoadedModel"]
+
+
+def before_runs(source: ModelSource) -> ModelSource:
+    """A model without what runs changed in it; an adapter that no run made stays."""
+    own = (a for a in source.adapters if not os.path.isfile(Path(a).parent / "spec.json"))
+    return replace(source, adapters=tuple(own))
+
+
+def scoring_model(source: ModelSource, model: LoadedModel, load: LoadModel) -> LoadedModel:
+    """The model that scores for a run.
+
+    Args:
+        source: The start model of the run.
+        model: The same, loaded.
+        load: Loads another one.
+    """
+    first = before_runs(source)
+    return model if first == source else load(first)
+
+
+def check_scores(scores: ScoreSet, source: ModelSource, model: LoadedModel, load: LoadModel) -> None:
+    """Refuse a score set that is neither of the start model of a run nor of the model before any run.
+
+    Args:
+        scores: The score set.
+        source: The start model of the run.
+        model: The same, loaded.
+        load: Loads another one.
+
+    Raises:
+        ScoreSetError: If other weights were scored.
+    """
+    if scores.revision != model.revision:
+        scores.check_model(scoring_model(source, model, load).revision)
