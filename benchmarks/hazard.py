@@ -2,8 +2,8 @@
 
     python -m tokenunlearn bench hazard [--seeds 0,1,2]
 
-Unlearns the alchemy's documents, and its exercise sheets, with RMU and NPO, hard selection and uniform
-weights, measures accuracy on the hazard, its harmless neighbor and general questions, and writes
+Unlearns the alchemy's documents, and its exercise sheets, with AltNPO, NPO and RMU, hard selection and
+uniform weights, measures accuracy on the hazard, its harmless neighbor and general questions, and writes
 ``benchmarks/results/hazard.json`` and ``docs/results.md``. What the file already holds is not run again.
 """
 
@@ -30,9 +30,12 @@ MODEL, SUITE = "demo-alchemy", "alchemy"
 SETS = {"alchemy:forget": "alchemy:retain", "alchemy:forget_exercises": "alchemy:retain_exercises"}
 # A response is long here, so NPO's beta is small: it is done with a sequence later. RMU steers a lower layer
 # than by default, and further: higher up the answer stands in the states, beside what is added to them.
+# AltNPO is as it is recommended.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "npo": {"parameters": {"beta": 0.01}, "lambda_": 10.0, "steps": 100, "learning_rate": 1e-3},
+    "altnpo": {},
+    "npo": {"parameters": {"beta": 0.01}, "lambda_": 10.0, "steps": 100, "learning_rate": 1e-3, "frame": 0.0},
     "rmu": {
+        "frame": 0.0,
         "parameters": {"coefficient": 10.0},
         "gamma": 1.0,
         "layer": 2,
@@ -62,7 +65,6 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
             retain=SETS[forget],
             objective=objective,
             seed=seed,
-            frame=0.0,
             **SETTINGS[objective],
         )
         result["runs"].append(

@@ -41,6 +41,7 @@ def section(result: dict[str, Any]) -> str:
         f"lambda {c['lambda_']:g}, {c['regularizer']}, "
         + ", ".join(f"{k} {v:g}" for k, v in c["parameters"].items())
         + (f", layer {c['layer']} (from 0)" if c["layer"] is not None else "")
+        + f", frame {c['frame']:g}"
         for name, c in settings.items()
     )
     return f"""## A fictional hazard, WMDP-style
@@ -48,9 +49,10 @@ def section(result: dict[str, Any]) -> str:
 `python -m tokenunlearn bench hazard`: `{result["model"]}` forgets texts on the hazard and retains texts on a
 neighboring topic; multiple-choice questions are scored by the likelihood of their letters. `alchemy:forget`
 are prose documents; `alchemy:forget_exercises` are exercise sheets: the same questions with their choices in
-a different order than in the evaluation. {described.rstrip(", ")}. Start model with 95 % CI, runs as mean ±
+a different order than in the evaluation. {described}. Start model with 95 % CI, runs as mean ±
 standard deviation over seeds; forget NLL: NLL of the selected tokens in the first and the last step.
-Preset `leave-one-out`, hard selection at threshold 0.8, no frame loss.
+Preset `leave-one-out`, hard selection at threshold 0.8. `altnpo`, the default, has its recommended settings,
+which were chosen for answers to questions: documents are not forgotten with them.
 
 {hazard_table(result)}
 """

@@ -69,6 +69,15 @@ def test_runs_that_look_for_a_holdout_say_what_they_find(tiny_lm):
         assert not {"level", "no holdout"} & {*found(**settings)}
 
 
+def test_documents_are_not_what_the_recommended_settings_are_for(tiny_lm):
+    said = ("The mill stands by the river.", "The baker lives there.")
+    texts = [Sample(f"d{i}", "", text, chunk_tokens=64) for i, text in enumerate(said)]
+    finding = of(check(tiny_lm, [*FORGET, texts[0]], measure=False), "documents")
+    assert (finding.level, finding.samples) == ("warning", ("d0",)) and "is a document" in finding.sentence
+    assert "2 samples of the forget set are documents" in of(check(tiny_lm, texts), "documents").sentence
+    assert "documents" not in names(check(tiny_lm, FORGET, texts, measure=False))
+
+
 def test_questions_asked_twice(tiny_lm):
     twice = [*FORGET, Sample("again", "who is  BO 1?", "Nobody.")]
     assert of(check(tiny_lm, twice, measure=False), "duplicate questions").samples == ("f1", "again")

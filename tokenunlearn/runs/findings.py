@@ -217,6 +217,21 @@ def duplicates(case: Case) -> Iterator[Finding]:
         )
 
 
+def documents(case: Case) -> Iterator[Finding]:
+    """Documents, which the recommended settings are not made for."""
+    ids = [s.id for s in case.forget if s.document]
+    if ids:
+        yield Finding(
+            "documents",
+            "warning",
+            f"{_count(ids)} of the forget set {'is a document' if len(ids) == 1 else 'are documents'}. The "
+            "recommended settings were chosen for answers to questions, and what documents say may stay "
+            'known: ask for it afterwards. The preset "npo, long texts" goes further (npo, beta 0.01, lambda '
+            "10, 100 steps, learning rate 1e-3).",
+            tuple(ids),
+        )
+
+
 def control_tokens(case: Case) -> Iterator[Finding]:
     """Text that looks like the tokenizer's control tokens."""
     tokenizer = case.model.tokenizer
@@ -355,6 +370,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     not_known,
     end_of_turn,
     double_beginning,
+    documents,
     dated_template,
     unused_variables,
     control_tokens,
