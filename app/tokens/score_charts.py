@@ -102,6 +102,7 @@ def importance_curve(
             "overlaying": "y",
             "side": "right",
             "range": [0, 102],
+            "tickmode": "auto",
             "showgrid": False,
         },
         legend={"orientation": "h", "y": 1.2},
