@@ -54,6 +54,11 @@ def test_an_address_brings_back_the_run_to_continue_from(tmp_path, page):
     assert visit(page, adapter="gone").selectbox(key="adapter").value == ""
 
 
+def test_a_model_that_a_run_left_shows_the_scores_of_the_model_before_it(tmp_path, shipped):
+    run = write_run(tmp_path / "runs", "20260101-100000-npo-hard-0001", "first")
+    assert data(visit("tokens", adapter=run.id))["setKey"] == shipped.hash
+
+
 def test_the_view_gets_the_scores_and_the_settings(shipped):
     sent = data(visit("tokens"))
     assert sent["setKey"] == shipped.hash
