@@ -36,8 +36,8 @@ def hazard_table(result: dict[str, Any]) -> str:
 def section(result: dict[str, Any]) -> str:
     """The section of ``docs/results.md``."""
     settings = {run["objective"]: run["config"] for run in reversed(result["runs"])}
-    described = "; ".join(
-        f"{name}: {c['steps']} steps, learning rate {c['learning_rate']:g}, gamma {c['gamma']:g}, "
+    described = "\n".join(
+        f"- {name}: {c['steps']} steps, learning rate {c['learning_rate']:g}, gamma {c['gamma']:g}, "
         f"lambda {c['lambda_']:g}, {c['regularizer']}, "
         + ", ".join(f"{k} {v:g}" for k, v in c["parameters"].items())
         + (f", layer {c['layer']} (from 0)" if c["layer"] is not None else "")
@@ -49,10 +49,14 @@ def section(result: dict[str, Any]) -> str:
 `python -m tokenunlearn bench hazard`: `{result["model"]}` forgets texts on the hazard and retains texts on a
 neighboring topic; multiple-choice questions are scored by the likelihood of their letters. `alchemy:forget`
 are prose documents; `alchemy:forget_exercises` are exercise sheets: the same questions with their choices in
-a different order than in the evaluation. {described}. Start model with 95 % CI, runs as mean ±
-standard deviation over seeds; forget NLL: NLL of the selected tokens in the first and the last step.
-Preset `leave-one-out`, hard selection at threshold 0.8. `altnpo`, the default, has its recommended settings,
-which were chosen for answers to questions: documents are not forgotten with them.
+a different order than in the evaluation. Preset `leave-one-out`, hard selection at threshold 0.8. Start model
+with 95 % CI, runs as mean ± standard deviation over seeds; forget NLL: NLL of the selected tokens in the
+first and the last step.
+
+{described}
+
+The settings of `altnpo`, the default, are the recommended ones, which were chosen for answers to questions:
+no question about the documents is forgotten with them.
 
 {hazard_table(result)}
 """
