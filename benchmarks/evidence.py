@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.evidence_statistics import BASELINE, LEVELS, Gap, World
+from benchmarks.evidence_statistics import LEVELS, Gap, World
 from benchmarks.markdown import markdown, over_seeds
 from benchmarks.study_plan import FLOOR, FOLDER, RULES, STUDIED, WORLDS, Row, stored_rows
 from tokenunlearn.files import replaced
@@ -161,7 +161,8 @@ def _summary(worlds: Sequence[World], measure: str) -> str:
         closer, farther = relations.count("closer"), relations.count("farther")
         return f"{closer} closer, {farther} farther of {len(relations)}"
 
-    rows = [[f"`{rule}`", *(cell(gaps, rule) for gaps in columns)] for rule in RULES if rule != BASELINE]
+    compared = {rule for gaps in columns for rule, _ in gaps}
+    rows = [[f"`{rule}`", *(cell(gaps, rule) for gaps in columns)] for rule in RULES if rule in compared]
     return markdown(["rule", *(world.plan["name"] for world in worlds)], rows)
 
 
@@ -210,7 +211,9 @@ def figure(gap: Gap) -> str:
 
 
 def _gap_table(world: World, gaps: dict[tuple[str, str], Gap]) -> str:
-    """Rules as rows, objectives as columns."""
+    """Rules as rows, objectives as columns, of what there is."""
+    rules = [rule for rule in RULES if rule in {rule for rule, _ in gaps}]
+    objectives = [name for name in world.objectives if name in {objective for _, objective in gaps}]
     rows = [
         [
             f"`{rule}`",
@@ -218,13 +221,12 @@ def _gap_table(world: World, gaps: dict[tuple[str, str], Gap]) -> str:
                 f"{figure(gap)}, {gap.seeds} seed{'s' * (gap.seeds > 1)}"
                 if (gap := gaps.get((rule, objective)))
                 else "–"
-                for objective in world.objectives
+                for objective in objectives
             ),
         ]
-        for rule in RULES
-        if rule != BASELINE
+        for rule in rules
     ]
-    return markdown(["rule", *world.objectives], rows)
+    return markdown(["rule", *objectives], rows)
 
 
 def _metric(name: str) -> Callable[[World, Row], float]:

@@ -35,8 +35,10 @@ def draw(results: Sequence[dict[str, Any]], path: Path = FIGURE) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
+    measured = {run["objective"] for result in results for run in result["runs"]}
+    objectives = [name for name in OBJECTIVES if name in measured]
     colors = dict(
-        zip(OBJECTIVES, plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2], strict=False)
+        zip(objectives, plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2], strict=False)
     )
     size = (4.6 * len(results) + 1.4, 4.4)
     figure, panels = plt.subplots(
