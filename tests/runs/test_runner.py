@@ -18,7 +18,7 @@ from tokenunlearn.evaluation import Verdict
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import worker as worker_module
 from tokenunlearn.runs.locks import release
-from tokenunlearn.runs.runner import execute
+from tokenunlearn.runs.runner import about_level, execute
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.worker import Worker
 
@@ -115,6 +115,21 @@ def test_a_level_that_was_reached_before_the_first_step_is_told(store, samples, 
     state = execute(run, lambda name: tiny_lm)
     assert state.status == "completed"
     assert ("at its level of 0.01 nats before the first step" in state.message) == (level < 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "level", "said"),
+    [
+        (0.1, 5.5, 5.0, ""),
+        (0.1, 10.0, 5.0, "far past its level of 5 nats, to 10; a lower learning rate"),
+        (6.0, 10.0, 5.0, "before the first step"),
+        (0.1, 10.0, None, ""),
+    ],
+)
+def test_a_run_that_stayed_far_from_its_level_says_so(first, last, level, said):
+    records = [{"forget_nll": nll} | ({"level": level} if level else {}) for nll in (first, last)]
+    assert said in about_level(records) and bool(said) == bool(about_level(records))
+    assert about_level([]) == ""
 
 
 def test_cancelling_before_the_start_changes_nothing(store, samples, tiny_lm):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 SHOWN_SAMPLES = 8
 # Seconds between two looks at whether the device is free.
 POLL = 0.2
+# A run whose last forget NLL is so many times its level says so.
+FAR_PAST = 1.5
 
 Between = Callable[[], None]
 
@@ -350,11 +351,25 @@ class _Execution:
             message = f"Stopped on request while {left_out}; the weights are stored."
             return self.run.set_state(status="stopped", message=message)
         shutil.rmtree(self.run.checkpoints, ignore_errors=True)
-        message = f"Reached its level after {steps} of {total} steps." if result.stopped else ""
-        first = next(iter(result.history), {})
-        if first.get("forget_nll", 0.0) >= first.get("level", math.inf):
-            message = (
-                f"The forget set was at its level of {first['level']:.3g} nats before the first step, so "
-                "hardly anything was forgotten: the model knows the holdout, or does not know the forget set."
-            )
+        reached = f"Reached its level after {steps} of {total} steps." if result.stopped else ""
+        message = about_level(result.history) or reached
         return self.run.set_state(status="completed", phase="", done=total, total=total, message=message)
+
+
+def about_level(history: Sequence[Mapping[str, float]]) -> str:
+    """What is odd about where a run's forget NLL was beside its level; "" for nothing."""
+    level = history[0].get("level") if history else None
+    if level is None:
+        return ""
+    first, last = (record["forget_nll"] for record in (history[0], history[-1]))
+    if first >= level:
+        return (
+            f"The forget set was at its level of {level:.3g} nats before the first step, so hardly anything "
+            "was forgotten: the model knows the holdout, or does not know the forget set."
+        )
+    if last > FAR_PAST * level:
+        return (
+            f"Forgetting went far past its level of {level:.3g} nats, to {last:.3g}; a lower learning rate "
+            "stays closer."
+        )
+    return ""
