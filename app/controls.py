@@ -109,11 +109,12 @@ def _start_from(model: str) -> tuple[str, ModelSource]:
         persist_state="session",
         format_func=lambda run: run or "the model as it is",  # the address holds what is shown
         help="Unlearn further samples from a model that was unlearned before. Their scores are those of the "
-        "model before its runs, which still tells where the secret is.",
+        "model before all runs, which still tells where the secret is.",
     )
     if adapter:
         run = runs[adapter]
-        st.text(f"{run.label}: forgets {sample_sets.set_name(run.spec.samples)}")
+        forgets = sample_sets.set_name(run.spec.samples)
+        st.text(f"{run.label}: forgets {forgets}. Scores are those of the model before.")
     text = st.text_input(
         "Chat template variables",
         key="template",
