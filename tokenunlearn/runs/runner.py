@@ -357,7 +357,7 @@ class _Execution:
 
 
 def about_level(history: Sequence[Mapping[str, float]]) -> str:
-    """What is odd about where a run's forget NLL was beside its level; "" for nothing."""
+    """What is odd about a run's forget NLL next to its level; "" for nothing."""
     level = history[0].get("level") if history else None
     if level is None:
         return ""
