@@ -78,7 +78,7 @@ def show(
         ids = [answer.sample_id for answer in fit.answers]
         for finding in fit.findings:
             shown = _chosen(finding, fit) if finding.name == "retained set" else numbered(finding, ids)
-            _row(shown, mends_of(finding))
+            _row(_dated(shown, source), mends_of(finding))
         if _by_threshold(settings):
             _threshold(fit, settings, commit)
         _time(source, fit)
@@ -99,6 +99,13 @@ def _chosen(finding: Finding, fit: Fit) -> Finding:
     chosen = sample_sets.set_name(name) or "none"
     sentence = f"Retained set: {chosen}. Suggested: {fit.retained.name}. {fit.retained.reason}"
     return replace(finding, sentence=sentence)
+
+
+def _dated(finding: Finding, source: Source) -> Finding:
+    """A finding on what the model knows, which after runs is what it knew before them."""
+    if source.scored == source.model or finding.name not in ("known", "not known"):
+        return finding
+    return replace(finding, sentence=f"Before all runs: {finding.sentence}")
 
 
 def _by_threshold(settings: state.TokenSettings) -> bool:

@@ -107,3 +107,10 @@ def test_a_place_that_cannot_be_written_is_one_sentence(call, model, samples, tm
         refused = call(*words)
         assert refused.code == 2
         assert str(words[-1]) in refused.sentence
+
+
+def test_scores_of_a_model_that_a_run_left_come_with_a_warning(call, model, samples, unlearned, tmp_path):
+    words = ("score", "--samples", samples, "--out", tmp_path / "scores.parquet")
+    done = call(*words, "--adapter", unlearned)
+    assert done.code == 0 and "score the model before its runs" in done.err
+    assert "before its runs" not in call(*words, "--model", model).err

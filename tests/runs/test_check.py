@@ -14,6 +14,7 @@ from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.check import check
+from tokenunlearn.training.presets import RUN_PRESETS
 from tokenunlearn.training.settings import UnlearnSettings
 
 READ = "<|user|>Who is Bo 0?<|end|><|assistant|>Bo 0 is the baker.<|end|>"
@@ -72,10 +73,18 @@ def test_runs_that_look_for_a_holdout_say_what_they_find(tiny_lm):
 def test_documents_are_not_what_the_recommended_settings_are_for(tiny_lm):
     said = ("The mill stands by the river.", "The baker lives there.")
     texts = [Sample(f"d{i}", "", text, chunk_tokens=64) for i, text in enumerate(said)]
-    finding = of(check(tiny_lm, [*FORGET, texts[0]], measure=False), "documents")
+
+    def found(forget, retain=RETAIN, **settings):
+        return check(tiny_lm, forget, retain, settings=UnlearnSettings(**settings), measure=False)
+
+    finding = of(found([*FORGET, texts[0]]), "documents")
     assert (finding.level, finding.samples) == ("warning", ("d0",)) and "is a document" in finding.sentence
-    assert "2 samples of the forget set are documents" in of(check(tiny_lm, texts), "documents").sentence
-    assert "documents" not in names(check(tiny_lm, FORGET, texts, measure=False))
+    assert (
+        "2 samples of the forget set are documents" in of(found(texts, objective="npo"), "documents").sentence
+    )
+    assert "documents" not in names(found(FORGET, texts))
+    preset = UnlearnSettings.from_settings(RUN_PRESETS["npo, long texts"].settings)
+    assert "documents" not in names(check(tiny_lm, texts, RETAIN, settings=preset, measure=False))
 
 
 def test_questions_asked_twice(tiny_lm):

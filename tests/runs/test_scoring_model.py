@@ -10,7 +10,7 @@ from tests.runs.new_runs import ROWS, new_spec
 from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.runner import execute
-from tokenunlearn.runs.scoring_model import before_runs, check_scores
+from tokenunlearn.runs.scoring_model import before_runs, check_scores, scored_after_runs
 from tokenunlearn.runs.store import RunStore
 
 
@@ -37,6 +37,8 @@ def test_what_runs_changed_is_left_out_and_an_adapter_of_ones_own_stays(store, s
     own = ModelSource("tiny", ("tuned/adapter",), {"enable_thinking": True}, "4bit")
     assert before_runs(own.adapted(run.folder / "adapter")) == own
     assert before_runs(ModelSource("tiny")) == ModelSource("tiny")
+    assert scored_after_runs(own) is None
+    assert "score the model before its runs" in scored_after_runs(run.result).sentence
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ JsonPath = Annotated[
     Path | None, typer.Option("--json", help='Write the report to this file; "-" prints it.')
 ]
 Limit = Annotated[
-    int | None, typer.Option(min=1, help="Maximum number of samples of each split, evenly spaced.")
+    int | None, typer.Option(min=1, help="Maximum number of samples of a split, evenly spaced.")
 ]
 
 

@@ -94,6 +94,7 @@ def score(
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.models.processes import is_main_process
     from tokenunlearn.runs.fit import fit
+    from tokenunlearn.runs.scoring_model import scored_after_runs
 
     (samples,) = with_columns(columns, samples, all_turns=all_turns)
     loaded = load_samples(samples).spread(limit)
@@ -104,8 +105,11 @@ def score(
     if learned is not None:
         learned.check(options)
     check_writable(out_path)
-    lm = model_source(model, adapter, template_kwargs, quantization).load()
+    source = model_source(model, adapter, template_kwargs, quantization)
+    lm = source.load()
     warn(lm, loaded)
+    if is_main_process():
+        show([*filter(None, [scored_after_runs(source)])])
     with bars() as phase:
         scores = score_samples(
             lm,

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.cost import RunCost
-from tokenunlearn.runs.findings import CHECKS, LEVELS, Case, Finding, how_far, nothing_selected
+from tokenunlearn.runs.findings import (
+    CHECKS,
+    LEVELS,
+    Case,
+    Finding,
+    how_far,
+    nothing_selected,
+    of_documents,
+)
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.selection import TokenWeights
@@ -26,11 +34,13 @@ class Inspection:
         findings: What there is to know.
         cost: What runs on these samples take, where it is known.
         forget: Name of the forget set, "" where it has none.
+        documents: Ids of its samples that are documents.
     """
 
     findings: tuple[Finding, ...] = ()
     cost: RunCost | None = None
     forget: str = ""
+    documents: tuple[str, ...] = ()
 
     def of_runs(
         self, runs: Sequence[UnlearnSettings] = (), weights: TokenWeights | None = None
@@ -38,7 +48,8 @@ class Inspection:
         """Everything worth knowing before runs with these settings and token weights, gravest first."""
         empty = nothing_selected(weights.empty, len(weights.weights)) if weights else None
         cost = Finding("cost", "note", self.cost.sentence(runs)) if self.cost and runs else None
-        findings = filter(None, (*self.findings, empty, how_far(self.forget, runs), cost))
+        amount = how_far(self.forget, runs), of_documents(self.documents, runs)
+        findings = filter(None, (*self.findings, empty, *amount, cost))
         return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 
@@ -67,7 +78,8 @@ def inspect(
         raise TokenUnlearnError("There are no samples to check.")
     case = Case(model, forget, retain, measure, progress)
     findings = tuple(finding for look in CHECKS for finding in look(case))
-    return Inspection(findings, case.cost, getattr(forget, "name", ""))
+    documents = tuple(sample.id for sample in forget if sample.document)
+    return Inspection(findings, case.cost, getattr(forget, "name", ""), documents)
 
 
 def refuse(model: LoadedModel, forget: SampleSet | Sequence[Sample], retain: Sequence[Sample]) -> None:

@@ -173,6 +173,26 @@ def how_far(forget: str, runs: Sequence[UnlearnSettings]) -> Finding | None:
     )
 
 
+def of_documents(ids: Sequence[str], runs: Sequence[UnlearnSettings]) -> Finding | None:
+    """What to say of documents, by their ids, that runs are to forget as answers are forgotten."""
+
+    def recommended(run: UnlearnSettings) -> bool:
+        own = type(run)(objective=run.objective)
+        return (run.steps, run.lambda_) == (own.steps, own.lambda_)
+
+    if not ids or not any(map(recommended, runs)):
+        return None
+    return Finding(
+        "documents",
+        "warning",
+        f"{_count(ids)} of the forget set {'is a document' if len(ids) == 1 else 'are documents'}. The "
+        "recommended settings were chosen for answers to questions, and what documents say may stay known: "
+        'ask for it afterwards. The preset "npo, long texts" goes further (npo, beta 0.01, lambda 10, 100 '
+        "steps, learning rate 1e-3).",
+        tuple(ids),
+    )
+
+
 def too_long(case: Case) -> Iterator[Finding]:
     """Samples that do not fit the model's context."""
     ids = [s.id for s in case.samples if case.encoding(s) is None]
@@ -213,21 +233,6 @@ def duplicates(case: Case) -> Iterator[Finding]:
             "warning",
             f"{_count(ids)} of the forget set share a question with another sample ({named(ids)}); each "
             "is drawn as often as any other, so these facts get more training.",
-            tuple(ids),
-        )
-
-
-def documents(case: Case) -> Iterator[Finding]:
-    """Documents, which the recommended settings are not made for."""
-    ids = [s.id for s in case.forget if s.document]
-    if ids:
-        yield Finding(
-            "documents",
-            "warning",
-            f"{_count(ids)} of the forget set {'is a document' if len(ids) == 1 else 'are documents'}. The "
-            "recommended settings were chosen for answers to questions, and what documents say may stay "
-            'known: ask for it afterwards. The preset "npo, long texts" goes further (npo, beta 0.01, lambda '
-            "10, 100 steps, learning rate 1e-3).",
             tuple(ids),
         )
 
@@ -370,7 +375,6 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     not_known,
     end_of_turn,
     double_beginning,
-    documents,
     dated_template,
     unused_variables,
     control_tokens,

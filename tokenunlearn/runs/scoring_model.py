@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.findings import Finding
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -24,6 +25,18 @@ def before_runs(source: ModelSource) -> ModelSource:
     """A model without what runs changed in it; an adapter that no run made stays."""
     own = (a for a in source.adapters if not os.path.isfile(Path(a).parent / "spec.json"))
     return replace(source, adapters=tuple(own))
+
+
+def scored_after_runs(source: ModelSource) -> Finding | None:
+    """What to say of scores of a model that runs changed; None where none did."""
+    if before_runs(source) == source:
+        return None
+    return Finding(
+        "after runs",
+        "warning",
+        "A model that was unlearned hesitates elsewhere, so its scores may miss where the secret is; score "
+        "the model before its runs, as unlearn --adapter does by itself.",
+    )
 
 
 def scoring_model(source: ModelSource, model: LoadedModel, load: LoadModel) -> LoadedModel:

@@ -56,7 +56,10 @@ def test_an_address_brings_back_the_run_to_continue_from(tmp_path, page):
 
 def test_a_model_that_a_run_left_shows_the_scores_of_the_model_before_it(tmp_path, shipped):
     run = write_run(tmp_path / "runs", "20260101-100000-npo-hard-0001", "first")
-    assert data(visit("tokens", adapter=run.id))["setKey"] == shipped.hash
+    app = visit("tokens", adapter=run.id)
+    assert data(app)["setKey"] == shipped.hash
+    assert "Before all runs: The model knows all 72 answers." in shown(app)
+    assert "Before all runs" not in shown(visit("tokens"))
 
 
 def test_the_view_gets_the_scores_and_the_settings(shipped):
