@@ -4,10 +4,14 @@ import pytest
 import torch
 
 from tests.training.small_run import FORGET, RETAIN, SMALL
+from tokenunlearn.attribution.score import score
+from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import loading
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.training.schedules import LevelStop, RetainBound, Schedule
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.training import schedules
+from tokenunlearn.training.schedules import FAR_PAST, LevelHold, LevelStop, RetainBound, Schedule
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.unlearn import unlearn
 
@@ -34,6 +38,25 @@ def test_retain_bound_raises_lambda_above_the_bound_and_never_lowers_it_below_th
     assert bound.next_lambda(66.0, {"retain_loss": 0.02}, 2) == pytest.approx(66.0)
     assert bound.next_lambda(66.0, {"retain_loss": 0.01}, 3) == pytest.approx(63.0)
     assert bound.next_lambda(60.0, {"retain_loss": 0.0}, 4) == 60.0
+
+
+def test_a_run_far_past_its_level_is_held_from_then_on():
+    pulls, pull = [], 0.0
+    for nll in (3.9, 4.1, 6.0, 6.1, 5.0, 4.1, 4.0, 4.1):
+        pull = LevelHold().next_pull(pull, {"forget_nll": nll, "level": 4.0}, 1)
+        pulls.append(pull)
+    assert pulls == [0, 0, 0, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.slow
+def test_two_samples_shoot_past_their_level_and_end_at_it():
+    lm, samples = load_model("demo"), load_samples("authors:forget10").spread(2)
+    settings = {"holdout": "authors:holdout", "learning_rate": 3e-3, "steps": 40, "retain_batch_size": 8}
+    history = unlearn(
+        lm, samples, score(lm, samples).weights(), retain="authors:retain90", **settings
+    ).history
+    past = [record["forget_nll"] / record["level"] for record in history]
+    assert max(past) > FAR_PAST > 1.2 > past[-1] > 0.8
 
 
 @pytest.mark.slow
@@ -68,7 +91,7 @@ def test_lambda_follows_the_retain_loss(tiny_lm):
     assert max(r["lambda"] for r in run.history) > run.config.lambda_
 
 
-@pytest.mark.parametrize("settings", [{"patience": 6, "level": 1e6}, {"retain_bound": 1e3}])
+@pytest.mark.parametrize("settings", [{"patience": 6, "level": 1e6}, {"level": 1e6}, {"retain_bound": 1e3}])
 def test_a_schedule_that_never_acts_changes_nothing(tiny_lm, settings):
     plain = unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL)
     assert torch.equal(
@@ -101,6 +124,25 @@ def test_an_interrupted_run_ends_at_the_step_and_weights_of_an_uninterrupted_one
     again = unlearn(tiny_lm, FORGET, retain=RETAIN, on_step=steps.append, **saved, **settings)
     assert steps == [] and again.stopped == "reached"
     assert torch.equal(parameters_of(again.model), parameters_of(resumed.model))
+
+
+def test_a_resumed_run_holds_on(tiny_lm, tmp_path, monkeypatch):
+    settings = FAST | {"steps": 6, "level": 1.0}  # a model of random weights is above it
+    free = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings | {"level": 1e6})
+    expected = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings)
+    assert expected.history[-1]["forget_nll"] < expected.history[0]["forget_nll"]
+    assert free.history[-1]["forget_nll"] > free.history[0]["forget_nll"]
+    saved = {"checkpoints": tmp_path, "checkpoint_every": 1}
+
+    def interrupt(record):
+        if record["step"] == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        unlearn(tiny_lm, FORGET, retain=RETAIN, on_step=interrupt, **saved, **settings)
+    monkeypatch.setattr(schedules, "FAR_PAST", 1e6)  # from here on only what was stored holds
+    resumed = unlearn(tiny_lm, FORGET, retain=RETAIN, **saved, **settings)
+    assert torch.allclose(parameters_of(resumed.model), parameters_of(expected.model), atol=1e-6)
 
 
 def test_a_schedule_of_ones_own_is_asked_after_each_step(tiny_lm, tmp_path):

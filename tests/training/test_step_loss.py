@@ -109,7 +109,7 @@ def assert_same(one, other, tolerance=1e-4):
     assert torch.allclose(weights, expected_weights, atol=tolerance)
 
 
-def gradients(lm, parts, **settings):
+def gradients(lm, parts, pull=0.0, **settings):
     """Loss, record and gradients of the second step, in float64, its samples spread over so many passes."""
     lm = LoadedModel(copy.deepcopy(lm.model).double(), lm.tokenizer, lm.name, lm.revision)
     config = UnlearnSettings.from_settings(SMALL | settings).resolved(lm)
@@ -121,6 +121,7 @@ def gradients(lm, parts, **settings):
     rows = StepRows(config, forget, refusals, retain, weights, StepPlan.draw(config, 5, 6), parts)
     stored = References.measure(lm, config, forget, refusals, dict(enumerate(retain)), lambda *_: None)
     loss = StepLoss(copy.deepcopy(lm.model), config, stored)
+    loss.pull = pull
     with torch.no_grad():
         for p in loss.parameters():
             p += 0.03 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
@@ -201,6 +202,24 @@ def test_a_sample_above_the_level_is_left_alone(tiny_lm, objective):
     assert any(not torch.allclose(a, b) for a, b in zip(part[2], whole[2], strict=True))
     _, _, none = gradients(tiny_lm, 1, **plain, level=1e-6)
     assert all(not gradient.any() for gradient in none)
+
+
+@pytest.mark.parametrize("objective", ["altnpo", "npo", "simnpo"])
+def test_samples_above_the_level_are_pulled_back_by_their_share_of_the_mean_nll(tiny_lm, objective):
+    alone = {"regularizer": "none", "lambda_": 0.0, "frame": 0.0, "gamma": 1.0, "batch_size": 5}
+    plain = {"objective": objective, **alone}
+    pulled, pulled_in_three, left = (
+        gradients(tiny_lm, parts, pull=pull, **plain, level=1e-6)
+        for parts, pull in ((1, 2.0), (3, 2.0), (1, 0.0))
+    )
+    assert_equal_steps(pulled_in_three, pulled)
+    mean = pulled[1][3] / pulled[1][4]  # all of them are above: the weighted mean NLL
+    assert pulled[0] - left[0] == pytest.approx(2.0 * float(mean))
+    ascent = gradients(tiny_lm, 1, objective="gradient_ascent", **alone)
+    for pull, away in zip(pulled[2], ascent[2], strict=True):
+        assert torch.allclose(pull, -2.0 * away, atol=1e-6)
+    below = gradients(tiny_lm, 1, pull=2.0, **plain, level=1e6)
+    assert_equal_steps(below, gradients(tiny_lm, 1, **plain, level=1e6))
 
 
 def test_below_level_compares_the_weighted_mean_of_each_sample():

@@ -27,6 +27,7 @@ from tokenunlearn.runs.space import check_space
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.state import RunState, now
 from tokenunlearn.training.checkpoints import CheckpointSettings
+from tokenunlearn.training.schedules import FAR_PAST
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 SHOWN_SAMPLES = 8
 # Seconds between two looks at whether the device is free.
 POLL = 0.2
-# A run whose last forget NLL is so many times its level says so.
-FAR_PAST = 1.5
 
 Between = Callable[[], None]
 
@@ -369,7 +368,7 @@ def about_level(history: Sequence[Mapping[str, float]]) -> str:
         )
     if last > FAR_PAST * level:
         return (
-            f"Forgetting went far past its level of {level:.3g} nats, to {last:.3g}; a lower learning rate "
-            "stays closer."
+            f"Forgetting went far past its level of {level:.3g} nats, to {last:.3g}; more steps bring it "
+            "back, and a lower learning rate stays closer."
         )
     return ""

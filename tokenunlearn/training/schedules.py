@@ -12,6 +12,8 @@ from tokenunlearn.training.settings import UnlearnSettings
 
 # Change of lambda per step, in initial lambdas, where the retain loss is twice its bound.
 DUAL_RATE = 0.1
+# Forget NLL, in levels, that is further than single steps of a run at its level go.
+FAR_PAST = 1.5
 
 
 class Schedule:
@@ -24,6 +26,10 @@ class Schedule:
     def next_lambda(self, lambda_: float, record: Mapping[str, float], step: int) -> float:
         """Strength of the retain loss in the next step."""
         return lambda_
+
+    def next_pull(self, pull: float, record: Mapping[str, float], step: int) -> float:
+        """Strength with which the next step pulls tokens that are past their level back."""
+        return pull
 
     def ends(self, record: Mapping[str, float], step: int) -> bool:
         """Whether training ends here; called once a step."""
@@ -67,6 +73,18 @@ class RetainBound(Schedule):
         return dual_variable(lambda_, record["retain_loss"], self.bound, rate, self.start)
 
 
+class LevelHold(Schedule):
+    """A hold on what is past its level, from the step on whose forget NLL is more than half above it.
+
+    Tokens at their level are left alone, but where a step reads all of a small forget set, the optimizer's
+    momentum carries them on.
+    """
+
+    def next_pull(self, pull: float, record: Mapping[str, float], step: int) -> float:
+        """1 once a step was far past the level, 0 before."""
+        return float(pull > 0 or record["forget_nll"] > FAR_PAST * record["level"])
+
+
 @dataclass
 class LevelStop(Schedule):
     """The end of a run whose forget NLL has been at its level for so many steps in a row.
@@ -97,6 +115,8 @@ def schedules_of(settings: UnlearnSettings, objective: Objective) -> list[Schedu
     schedules: list[Schedule] = [ObjectiveLambda(objective)]
     if settings.retain_bound is not None:
         schedules.append(RetainBound(settings.retain_bound, settings.lambda_))
+    if settings.has_level:
+        schedules.append(LevelHold())
     if settings.patience:
         schedules.append(LevelStop(settings.patience))
     return schedules

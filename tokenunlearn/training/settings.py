@@ -122,7 +122,8 @@ class UnlearnSettings(Settings):
     )
     level: float | None = setting(
         None,
-        "Leave a sample alone while the mean NLL of its selected tokens is above this level, in nats. "
+        "Leave a sample alone while the mean NLL of its selected tokens is above this level, in nats, and "
+        "pull it back from the step on that is more than half above it in the mean. "
         "Default: measured on the holdout; without one there is no level, and the steps decide.",
         above=0,
     )

@@ -45,7 +45,7 @@ def below_level(
     Args:
         nll: Token NLL, in nats.
         weights: Token weights.
-        level: Weighted mean NLL of a sample, in nats, from which on all its tokens are left alone.
+        level: Weighted mean NLL of a sample, in nats, from which on none of its tokens is forgotten further.
         base_nll: NLL from which on a token is left alone.
     """
     below = torch.ones_like(nll, dtype=torch.bool)
@@ -65,6 +65,8 @@ class StepLoss(torch.nn.Module):
     Attributes:
         model: The model to train.
         lambda_: Strength of the retain loss now.
+        pull: Strength now of what takes tokens that are past their level back to it: their share of the
+            weighted mean NLL of all forget tokens, a part of the forget loss.
         applied: Receives the weights of each pass, where they are made in the step.
     """
 
@@ -74,7 +76,7 @@ class StepLoss(torch.nn.Module):
         self.objective: Objective = make_objective(config.objective, config.parameters)
         self.weighting = make_weighting(config.weighting, config.weighting_parameters)
         self.regularizer = make_regularizer(config.regularizer) if config.needs_retain else None
-        self.lambda_ = config.lambda_
+        self.lambda_, self.pull = config.lambda_, 0.0
         self.applied: AppliedWeights | None = None
         self._no_split_modules = model._no_split_modules  # what FSDP wraps by itself
 
@@ -129,10 +131,13 @@ class StepLoss(torch.nn.Module):
             self.applied.add(inputs["samples"], step.weights)
         weights, nll = step.weights, step.nll.detach()
         base_nll = step.base_nll if self.settings.base_level else None
-        step.weights = weights * below_level(nll, weights, self.settings.level, base_nll)
+        below = below_level(nll, weights, self.settings.level, base_nll)
+        step.weights = weights * below
         rows_in_all, weight_in_all, _, frame_in_all = inputs["totals"].unbind()
         share = step.weights.sum() / weight_in_all if self.objective.token_mean else n / rows_in_all
         loss = self.objective.loss(step) * share
+        if self.pull:
+            loss = loss + self.pull * (step.nll * weights * ~below).sum() / weight_in_all
         frame = torch.zeros_like(loss)
         if self.settings.frame:
             kl = step.against_reference(lambda z, ref, _: kl_tokens(z, ref))

@@ -315,7 +315,8 @@ class UnlearnTrainer(CheckpointedTrainer):
     def _save_state(self, folder: Path) -> None:
         """Complete a checkpoint by what loss, schedules and guard carry from step to step."""
         assert self.loss is not None
-        state = {"lambda": torch.tensor(self.loss.lambda_, dtype=torch.float64)}
+        strengths = {"lambda": self.loss.lambda_, "pull": self.loss.pull}
+        state = {name: torch.tensor(value, dtype=torch.float64) for name, value in strengths.items()}
         if (applied := self.loss.applied) is not None:
             state |= {"applied_total": applied.total, "applied_times": applied.times}
         if self.rescoring:
@@ -341,7 +342,7 @@ class UnlearnTrainer(CheckpointedTrainer):
                 "or token weights differ; choose another folder."
             )
         state = load_file(checkpoint.folder / STATE_FILE)
-        loss.lambda_ = float(state["lambda"])
+        loss.lambda_, loss.pull = float(state["lambda"]), float(state.get("pull", 0.0))
         if loss.applied is not None:
             loss.applied.total.copy_(state["applied_total"])
             loss.applied.times.copy_(state["applied_times"])
@@ -410,12 +411,13 @@ class _WholeStep(TrainerCallback):
         self.trainer.end_step()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Adapt lambda; stop where a schedule says so or the guard found a fault."""
+        """Adapt lambda and pull; stop where a schedule says so or the guard found a fault."""
         trainer = self.trainer
         assert trainer.loss is not None
         for schedule in trainer.schedules:
             record, step = trainer.record, state.global_step
             trainer.loss.lambda_ = schedule.next_lambda(trainer.loss.lambda_, record, step)
+            trainer.loss.pull = schedule.next_pull(trainer.loss.pull, record, step)
             trainer.reached = schedule.ends(record, step) or trainer.reached
         if trainer.fault or trainer.reached:
             control.should_training_stop = True
