@@ -121,6 +121,8 @@ def test_a_level_that_was_reached_before_the_first_step_is_told(store, samples, 
     ("first", "last", "level", "said"),
     [
         (0.1, 5.5, 5.0, ""),
+        (0.1, 2.5, 5.0, ""),
+        (0.1, 2.4, 5.0, "short of its level of 5 nats, at 2.4; more steps or a higher learning rate"),
         (0.1, 10.0, 5.0, "far past its level of 5 nats, to 10; more steps bring it back"),
         (6.0, 10.0, 5.0, "before the first step"),
         (0.1, 10.0, None, ""),

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 SHOWN_SAMPLES = 8
 # Seconds between two looks at whether the device is free.
 POLL = 0.2
+# A run whose last forget NLL is less than this many times its level says so.
+FAR_SHORT = 0.5
 
 Between = Callable[[], None]
 
@@ -370,5 +372,10 @@ def about_level(history: Sequence[Mapping[str, float]]) -> str:
         return (
             f"Forgetting went far past its level of {level:.3g} nats, to {last:.3g}; more steps bring it "
             "back, and a lower learning rate stays closer."
+        )
+    if last < FAR_SHORT * level:
+        return (
+            f"Forgetting ended short of its level of {level:.3g} nats, at {last:.3g}; more steps or a higher "
+            "learning rate go further."
         )
     return ""
