@@ -70,18 +70,24 @@ def tables_of(result: dict[str, Any]) -> dict[str, tuple[list[str], list[list[st
     return tables
 
 
-def frame_table(runs: list[dict[str, Any]], retrained: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: metrics by the variants of one world and its retrained model, mean over seeds."""
+def frame_table(
+    runs: list[dict[str, Any]], retrained: dict[str, Any], start: dict[str, Any] | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: metrics by the variants of one world and its retrained model, mean over seeds.
+
+    The start model is a column of its own where it is given.
+    """
+    before = [] if start is None else [[start]]
     columns: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         columns.setdefault(run["variant"], []).append(run["metrics"])
     metrics = {name: n for run in runs for name, (_, n) in run["metrics"].items()}
     rows = [
-        [f"`{name}`", *(_cell(runs, name) for runs in (*columns.values(), [retrained])), str(n)]
+        [f"`{name}`", *(_cell(runs, name) for runs in (*before, *columns.values(), [retrained])), str(n)]
         for name, n in metrics.items()
     ]
     seeds = [f"{name}, {len(runs)} seed{'s' * (len(runs) > 1)}" for name, runs in columns.items()]
-    return ["", *seeds, "retrained", "n"], rows
+    return ["", *["start model"] * len(before), *seeds, "retrained", "n"], rows
 
 
 def _cell(runs: list[dict[str, Any]], name: str) -> str:

@@ -23,6 +23,7 @@ from benchmarks import (
     selectivity_table,
     signals_tables,
     snr_table,
+    tofu_table,
 )
 from benchmarks.markdown import counted, markdown
 from benchmarks.methods_figure import draw
@@ -180,6 +181,7 @@ SECTIONS = {
     "frame": _frame_section,
     "levels": _levels_section,
     "few_samples": few_samples_table.section,
+    "tofu": tofu_table.section,
     "depth": _depth_section,
     "snr": _snr_section,
     "attacks": attacks_table.section,

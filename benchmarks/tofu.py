@@ -1,0 +1,98 @@
+"""What the default does to real TOFU answers, which SmolLM2 has learned by heart.
+
+    python -m benchmarks.tofu [--variants default,npo] [--seeds 0,1,2]
+
+``smollm2-tofu`` forgets ``tofu:forget10_first5`` and retains ``tofu:retain90_first15``. All settings are the
+recommended ones, but training keeps to the layers that learned the answers; the level is the one that
+``benchmarks.levels`` measured on the holdout. Runs that ``benchmarks/results/tofu.json`` holds are not done
+again. Writes that file and ``docs/results.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import product
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import tokenunlearn as tu
+from benchmarks import RESULTS, levels, tables
+from benchmarks.frame import figures
+from benchmarks.lower_layers import LowerLayers
+from benchmarks.study_plan import WORLDS
+from tokenunlearn.evaluation import Report
+from tokenunlearn.evaluation.report import git_revision, versions
+from tokenunlearn.models.loaded_model import LoadedModel
+
+PATH = RESULTS / "tofu.json"
+WORLD = WORLDS["smollm2-tofu"]
+FORGET, RETAIN = f"tofu:{WORLD.forget}", f"tofu:{WORLD.retain}"
+# Rows of each part that are measured: generated answers take a second each.
+LIMIT = 40
+# Name -> rule of the weights, and settings of a run.
+VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
+    "default": (None, {}),
+    "default, uniform weights": (tu.Uniform(), {}),
+    "npo": (None, {"objective": "npo"}),
+    "npo, uniform weights": (tu.Uniform(), {"objective": "npo"}),
+}
+
+
+def evaluate(model: LoadedModel, start: Report | None = None) -> Report:
+    """The suite's measures on the world's own splits."""
+    return tu.evaluate(
+        model, "tofu", WORLD.retrained, forget=WORLD.forget, retain=WORLD.retain, limit=LIMIT, start=start
+    )
+
+
+def run(variant: str, seed: int, lower: LowerLayers, start: Report) -> dict[str, Any]:
+    """One run and its figures."""
+    rule, settings = VARIANTS[variant]
+    model, samples = tu.load_model(WORLD.model), tu.load_samples(FORGET)
+    scores = tu.score(model, samples, cache=True)
+    weights = scores.weights(rule)
+    if "objective" not in settings:
+        stored = json.loads(levels.PATH.read_text(encoding="utf-8"))["models"][WORLD.model]
+        settings = {**settings, "level": stored["level"]}
+    with lower.once(model):
+        done = tu.unlearn(
+            model, samples, weights, retain=RETAIN, seed=seed, first_layer=lower.first_layer, **settings
+        )
+    return {
+        "variant": variant,
+        "seed": seed,
+        "settings": dict(settings),
+        "selected": weights.selected,
+        "tokens": weights.tokens,
+        "stopped": done.stopped,
+        "forget_nll": done.history[-1]["forget_nll"],
+        "metrics": figures(evaluate(done.model, start)),
+    }
+
+
+def main(
+    variants: Annotated[str, typer.Option(help="Variants, separated by semicolons.")] = ";".join(VARIANTS),
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
+) -> None:
+    """Do the runs that are missing, write the result after each."""
+    result = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {"runs": []}
+    start = evaluate(tu.load_model(WORLD.model))
+    if "start" not in result:
+        result["start"] = figures(start)
+        result["retrained"] = figures(evaluate(tu.load_model(WORLD.retrained), start))
+    lower, done = LowerLayers(WORLD.first_layer), {(r["variant"], r["seed"]) for r in result["runs"]}
+    for seed, variant in product((int(s) for s in seeds.split(",")), variants.split(";")):
+        if (variant, seed) in done:
+            continue
+        result["runs"].append(run(variant, seed, lower, start))
+        result |= {"model": WORLD.model, "versions": versions(), "git_revision": git_revision()}
+        PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        Console().print(result["runs"][-1])
+    tables.write()
+
+
+if __name__ == "__main__":
+    typer.run(main)

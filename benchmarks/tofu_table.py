@@ -1,0 +1,30 @@
+"""The table and section of ``benchmarks/results/tofu.json``: what the default does to real TOFU answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.frame_table import frame_table
+from benchmarks.markdown import markdown
+
+SECTION = """## Real TOFU answers
+
+`python -m benchmarks.tofu`: `{model}`, which has learned twenty authors of TOFU by heart, forgets the 100
+answers about five of them at the recommended settings. The default has the level of `tofu:holdout10`. Gold
+spans are derived from TOFU's paraphrased and perturbed answers
+([data.md](data.md#gold-spans-by-alignment)); forget quality is p of a two-sample Kolmogorov-Smirnov test
+against the retrained model. Means over seeds, in parentheses the smallest and the largest seed; n is the
+number of rows behind each seed.
+
+{table}
+"""
+
+
+def tofu_table(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: metrics by start model, variants and retrained model."""
+    return frame_table(result["runs"], result["retrained"], start=result["start"])
+
+
+def section(result: dict[str, Any]) -> str:
+    """The section with its table."""
+    return SECTION.format(model=result["model"], table=markdown(*tofu_table(result)))
