@@ -126,7 +126,7 @@ def page(worlds: Sequence[World]) -> str:
     progress = PROGRESS.format(table=progress_table(worlds))
     if not worlds:
         return f"{head}\n{progress}"
-    summary = SUMMARY.format(**{measure: _summary(worlds, measure) for measure in NAMES})
+    summary = SUMMARY.format(**{measure: summary_table(worlds, measure) for measure in NAMES})
     return "\n".join([head, progress, summary, *map(section, worlds)])
 
 
@@ -151,8 +151,9 @@ def _gaps(world: World, measure: str) -> dict[tuple[str, str], Gap]:
     return {pair: gap for pair, gap in gaps.items() if gap}
 
 
-def _summary(worlds: Sequence[World], measure: str) -> str:
-    columns = [_gaps(world, measure) for world in worlds]
+def summary_table(worlds: Sequence[World], measure: str = "distance") -> str:
+    """Worlds by rules: with how many objectives a rule is closer, and with how many farther."""
+    found = [_gaps(world, measure) for world in worlds]
 
     def cell(gaps: dict[tuple[str, str], Gap], rule: str) -> str:
         relations = [gap.relation for (name, _), gap in gaps.items() if name == rule]
@@ -161,9 +162,17 @@ def _summary(worlds: Sequence[World], measure: str) -> str:
         closer, farther = relations.count("closer"), relations.count("farther")
         return f"{closer} closer, {farther} farther of {len(relations)}"
 
-    compared = {rule for gaps in columns for rule, _ in gaps}
-    rows = [[f"`{rule}`", *(cell(gaps, rule) for gaps in columns)] for rule in RULES if rule in compared]
-    return markdown(["rule", *(world.plan["name"] for world in worlds)], rows)
+    compared = [rule for rule in RULES if any(rule == name for gaps in found for name, _ in gaps)]
+    rows = [
+        [world.plan["name"], _basis(gaps) if gaps else "–", *(cell(gaps, rule) for rule in compared)]
+        for world, gaps in zip(worlds, found, strict=True)
+    ]
+    return markdown(["world", "measured on", *(f"`{rule}`" for rule in compared)], rows)
+
+
+def _basis(gaps: dict[tuple[str, str], Gap]) -> str:
+    seeds, n = max(gap.seeds for gap in gaps.values()), next(iter(gaps.values())).n
+    return f"{n} questions and {'1 seed' if seeds == 1 else f'up to {seeds} seeds'}"
 
 
 def section(world: World) -> str:
@@ -199,9 +208,7 @@ def claims(gaps: dict[tuple[str, str], Gap], measure: str) -> str:
         parts += [f"{words} than uniform weights: {which}"] if pairs else []
     number = sum(gap.relation == "open" for gap in gaps.values())
     parts.append(f"{number} of {len(gaps)} comparisons open")
-    seeds, n = max(gap.seeds for gap in gaps.values()), next(iter(gaps.values())).n
-    basis = f"{n} questions and {'1 seed' if seeds == 1 else f'up to {seeds} seeds'}"
-    return f"- At equal utility, on {basis}, {'; '.join(parts)}."
+    return f"- At equal utility, on {_basis(gaps)}, {'; '.join(parts)}."
 
 
 def figure(gap: Gap) -> str:

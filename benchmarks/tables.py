@@ -12,6 +12,7 @@ from benchmarks import (
     RESULTS,
     attacks_table,
     depth_table,
+    evidence,
     few_samples_table,
     frame_table,
     hazard_table,
@@ -27,6 +28,7 @@ from benchmarks import (
 )
 from benchmarks.markdown import counted, markdown
 from benchmarks.methods_figure import draw
+from benchmarks.study_plan import FOLDER
 from tokenunlearn.evaluation import Verdict
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.card import verdict_markdown
@@ -251,6 +253,8 @@ def write() -> None:
     if known := stored_results(["languages"]):
         table = markdown(*languages_table.headline_table(known["languages"]))
         _renew(PAGE.parent / "data.md", "languages", table)
+    if worlds := evidence.read(FOLDER):
+        _renew(PAGE.parent.parent / "README.md", "study", evidence.summary_table(worlds))
     for page, name, text in verdict_parts():
         _renew(page, name, text)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from benchmarks.evidence import PAGE, claims, page, read
+from benchmarks.evidence import PAGE, claims, page, read, summary_table
 from benchmarks.evidence_statistics import Front, Gap, World, ks_statistics
 from benchmarks.study_plan import FOLDER, RULES, STUDIED, WORLDS
 
@@ -129,7 +129,7 @@ def test_the_page_counts_what_is_missing_and_says_how_to_go_on():
     text = page([world(cell("hard", 0.05), cell("uniform", 0.3))])
     assert f"**2 of {5 * len(RULES) * len(STUDIED)} cells done** (1 of 5 seeds begun)" in text
     assert "python -m benchmarks.study --worlds demo" in text
-    assert "| `hard` | 1 closer, 0 farther of 1 |" in text
+    assert "| demo | 40 questions and 1 seed | 1 closer, 0 farther of 1 |" in text
     assert "| npo | `hard` | 1 |" in text
     assert "`hard` selects 90 of 600 tokens." in text
     assert all(len(line) <= 110 for line in text.splitlines() if not line.startswith(("|", "- At equal")))
@@ -171,3 +171,17 @@ def test_hours_left_follow_from_the_hours_taken():
 @pytest.mark.results
 def test_the_committed_page_is_that_of_the_committed_results():
     assert PAGE.read_text(encoding="utf-8") == page(read(FOLDER))
+
+
+@pytest.mark.results
+def test_the_table_of_the_readme_is_that_of_the_committed_results():
+    assert summary_table(read(FOLDER)) in (PAGE.parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_summary_says_how_much_it_rests_on():
+    worlds = [World([head(), cell("uniform", 0.3), cell("hard", 0.1)]), World([head("demo-prose")])]
+    table = summary_table(worlds)
+    assert table.splitlines()[2:] == [
+        "| demo | 40 questions and 1 seed | 1 closer, 0 farther of 1 |",
+        "| demo-prose | – | – |",
+    ]
