@@ -25,10 +25,10 @@ each method tuned with the same budget. `python -m benchmarks.study` runs what i
 under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this page from those files alone.
 
 - *Rules*: `uniform` weights all tokens alike; `hard` is the default; `soft` weights by the same importance;
-  `gold` selects the marked facts and is the upper bound; `selector` is the learned selector; `paper` is the
-  score preset of that name and `atwu` ATWU's scorer, each with as many tokens as `hard`; `wga`, `satimp`,
-  `etw` and `su` are published weightings (`su` compares with the retrained model); `random` and `inverted`
-  move the weights of `hard` to other tokens.
+  `gold` selects the marked facts, which no signal can find better; `selector` is the learned selector;
+  `paper` is the score preset of that name and `atwu` ATWU's scorer, each with as many tokens as `hard`;
+  `wga`, `satimp`, `etw` and `su` are published weightings (`su` compares with the retrained model); `random`
+  and `inverted` move the weights of `hard` to other tokens.
 - *Budget*: every run in a world has the same number of steps and the same batch sizes, whatever its
   objective recommends, a constant learning rate, no frame loss and no level, so that methods differ in
   objective and weights alone. Trials choose learning rate (within a factor of 3 of the recommended one),

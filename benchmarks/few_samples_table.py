@@ -14,14 +14,14 @@ SECTION = """## A few samples
 {seeds} seeds, at its default settings. A step reads all of them, and the optimizer's momentum carries them
 past the level ({levels} nats). The highest and the last forget NLL of a run in levels, and the share of
 the gold spans recalled afterwards: means, and the range over the seeds. Held: once a step was more than half
-above the level, the next ones pull what is past it back, as every run does. Left alone: the same without.
+above the level, those after it pull back what is past it; every run does so. Left alone: the same without.
 
 {table}
 """
 
 
 def few_samples_table(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: a row for each number of samples, with the way back and without."""
+    """Header and rows: a row for each number of samples, held at the level and left alone."""
     rows = []
     for size in dict.fromkeys(run["size"] for run in result["runs"]):
         for name, key in (("held", "default"), ("left alone", "without")):

@@ -1,6 +1,6 @@
 """What the default does to real TOFU answers, which SmolLM2 has learned by heart.
 
-    python -m benchmarks.tofu [--variants default,npo] [--seeds 0,1,2]
+    python -m benchmarks.tofu [--variants "default;npo"] [--seeds 0,1,2] [--limit 40] [--steps 80]
 
 ``smollm2-tofu`` forgets ``tofu:forget10_first5`` and retains ``tofu:retain90_first15``. All settings are the
 recommended ones, but training keeps to the layers that learned the answers; the level is the one that
@@ -26,12 +26,11 @@ from benchmarks.study_plan import WORLDS
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.loaded_model import LoadedModel
+from tokenunlearn.objectives import check_known
 
 PATH = RESULTS / "tofu.json"
 WORLD = WORLDS["smollm2-tofu"]
 FORGET, RETAIN = f"tofu:{WORLD.forget}", f"tofu:{WORLD.retain}"
-# Rows of each part that are measured: generated answers take a second each.
-LIMIT = 40
 # Name -> rule of the weights, and settings of a run.
 VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
     "default": (None, {}),
@@ -41,14 +40,16 @@ VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
 }
 
 
-def evaluate(model: LoadedModel, start: Report | None = None) -> Report:
+def evaluate(model: LoadedModel, limit: int, start: Report | None = None) -> Report:
     """The suite's measures on the world's own splits."""
     return tu.evaluate(
-        model, "tofu", WORLD.retrained, forget=WORLD.forget, retain=WORLD.retain, limit=LIMIT, start=start
+        model, "tofu", WORLD.retrained, forget=WORLD.forget, retain=WORLD.retain, limit=limit, start=start
     )
 
 
-def run(variant: str, seed: int, lower: LowerLayers, start: Report) -> dict[str, Any]:
+def run(
+    variant: str, seed: int, steps: int | None, lower: LowerLayers, start: Report, limit: int
+) -> dict[str, Any]:
     """One run and its figures."""
     rule, settings = VARIANTS[variant]
     model, samples = tu.load_model(WORLD.model), tu.load_samples(FORGET)
@@ -57,6 +58,7 @@ def run(variant: str, seed: int, lower: LowerLayers, start: Report) -> dict[str,
     if "objective" not in settings:
         stored = json.loads(levels.PATH.read_text(encoding="utf-8"))["models"][WORLD.model]
         settings = {**settings, "level": stored["level"]}
+    settings = settings if steps is None else {**settings, "steps": steps}
     with lower.once(model):
         done = tu.unlearn(
             model, samples, weights, retain=RETAIN, seed=seed, first_layer=lower.first_layer, **settings
@@ -69,28 +71,36 @@ def run(variant: str, seed: int, lower: LowerLayers, start: Report) -> dict[str,
         "tokens": weights.tokens,
         "stopped": done.stopped,
         "forget_nll": done.history[-1]["forget_nll"],
-        "metrics": figures(evaluate(done.model, start)),
+        "metrics": figures(evaluate(done.model, limit, start)),
     }
 
 
 def main(
     variants: Annotated[str, typer.Option(help="Variants, separated by semicolons.")] = ";".join(VARIANTS),
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
+    limit: Annotated[int, typer.Option(help="Rows of each part that are measured.")] = 40,
+    steps: Annotated[int | None, typer.Option(help="Steps of a run; recommended by default.")] = None,
 ) -> None:
-    """Do the runs that are missing, write the result after each."""
-    result = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {"runs": []}
-    start = evaluate(tu.load_model(WORLD.model))
-    if "start" not in result:
-        result["start"] = figures(start)
-        result["retrained"] = figures(evaluate(tu.load_model(WORLD.retrained), start))
-    lower, done = LowerLayers(WORLD.first_layer), {(r["variant"], r["seed"]) for r in result["runs"]}
+    """Do the runs that are missing, write the result after each; other rows or steps begin again."""
+    for variant in variants.split(";"):
+        check_known("variant", variant, VARIANTS)
+    basis = {"model": WORLD.model, "limit": limit, "steps": steps}
+    stored = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
+    same = all(stored.get(name, "") == value for name, value in basis.items())
+    runs = stored["runs"] if same else []
+    start = evaluate(tu.load_model(WORLD.model), limit)
+    if not same:
+        retrained = evaluate(tu.load_model(WORLD.retrained), limit, start)
+        stored = {"start": figures(start), "retrained": figures(retrained)}
+    lower, done = LowerLayers(WORLD.first_layer), {(r["variant"], r["seed"]) for r in runs}
     for seed, variant in product((int(s) for s in seeds.split(",")), variants.split(";")):
         if (variant, seed) in done:
             continue
-        result["runs"].append(run(variant, seed, lower, start))
-        result |= {"model": WORLD.model, "versions": versions(), "git_revision": git_revision()}
+        runs.append(run(variant, seed, steps, lower, start, limit))
+        models = {name: stored[name] for name in ("start", "retrained")}
+        result = {**basis, **models, "runs": runs, "versions": versions(), "git_revision": git_revision()}
         PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        Console().print(result["runs"][-1])
+        Console().print(runs[-1])
     tables.write()
 
 

@@ -27,6 +27,12 @@ def test_level_stop_counts_steps_in_a_row():
     nlls = [4.1, 3.9, 4.0, 5.0, 4.2]
     ends = [stop.ends({"forget_nll": nll, "level": 4.0}, i) for i, nll in enumerate(nlls)]
     assert ends == [False] * 3 + [True] * 2
+    nlls = [4.1, 6.1, 6.0, 5.9]  # what is far past the level is not at it
+    assert [stop.ends({"forget_nll": nll, "level": 4.0}, i) for i, nll in enumerate(nlls)][1:] == [
+        False,
+        False,
+        True,
+    ]
     other = LevelStop(patience=2)
     other.restore({"steps": 1})
     assert other.ends({"forget_nll": 4.0, "level": 4.0}, 9)

@@ -87,7 +87,7 @@ class LevelHold(Schedule):
 
 @dataclass
 class LevelStop(Schedule):
-    """The end of a run whose forget NLL has been at its level for so many steps in a row.
+    """The end of a run whose forget NLL has been at its level, not far past it, for so many steps in a row.
 
     A step reads some of the forget samples, so the patience should be the steps in which each comes up once.
     Of a model that never saw them, too, some samples are below the mean; not every one is to be above it.
@@ -97,8 +97,9 @@ class LevelStop(Schedule):
     _steps: int = 0
 
     def ends(self, record: Mapping[str, float], step: int) -> bool:
-        """Whether the weighted mean NLL has been high enough for long enough."""
-        self._steps = self._steps + 1 if record["forget_nll"] >= record["level"] else 0
+        """Whether the weighted mean NLL has been there for long enough."""
+        there = record["level"] <= record["forget_nll"] <= FAR_PAST * record["level"]
+        self._steps = self._steps + 1 if there else 0
         return self._steps >= self.patience
 
     def state(self) -> dict[str, Any]:
