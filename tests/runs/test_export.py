@@ -9,15 +9,19 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.hub import Hub
 from tests.runs.new_runs import ROWS, new_spec
+from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.models.checkpoints import CHECKPOINTS
 from tokenunlearn.models.generation import generate
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.models.templates import ChatFormat
 from tokenunlearn.runs import export
 from tokenunlearn.runs.card import base_license
+from tokenunlearn.runs.check import check
 from tokenunlearn.runs.export import export_run, hub_client, push_run, standalone_template
 from tokenunlearn.runs.runner import execute
+from tokenunlearn.runs.scoring_model import before_runs
 from tokenunlearn.runs.store import RunStore
 
 pytestmark = pytest.mark.slow
@@ -104,11 +108,27 @@ def test_an_adapter_alone_fits_the_start_model(runs, model, tmp_path):
         "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
+        "tokenunlearn.json",
     ]
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "tiny-base"
     same = load_model(model, adapter=folder).revision.split("+")
     assert same == load_model(model, adapter=runs[0].adapter).revision.split("+")
+
+
+def test_an_export_says_that_it_was_unlearned(runs, model, samples, tmp_path):
+    forget = load_samples(samples)
+    whole = load_model(str(export_run(runs[-1], tmp_path / "model", merge=True)), device="cpu")
+    whole.model.save_pretrained(tmp_path / "trained-on")
+    whole.tokenizer.save_pretrained(tmp_path / "trained-on")
+    for name, said in ((model, False), (tmp_path / "model", True), (tmp_path / "trained-on", True)):
+        found = [f.name for f in check(load_model(str(name), device="cpu"), forget, measure=False)]
+        assert ("after runs" in found) is said
+
+    adapter = export_run(runs[0], tmp_path / "adapter")
+    source = ModelSource(model).adapted(adapter)
+    assert before_runs(source) == ModelSource(model)
+    assert load_model(model, adapter=str(adapter), device="cpu").revision
 
 
 @pytest.mark.parametrize(("number", "reason"), [(1, "goes on from"), (2, "trained all weights")])
@@ -224,7 +244,12 @@ def test_the_model_of_a_run_is_uploaded_with_its_card_to_a_private_repository(ru
     assert push_run(runs[0], "ada/forgotten", client=hub.client("hf_secret")).endswith("commit/1")
     uploaded = hub.uploads["ada/forgotten"]
     assert hub.private
-    assert sorted(uploaded) == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
+    assert sorted(uploaded) == [
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "tokenunlearn.json",
+    ]
     assert b'adapter="ada/forgotten"' in uploaded["README.md"]
     assert not any(b"hf_secret" in content for content in uploaded.values())
 

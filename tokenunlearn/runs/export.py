@@ -17,6 +17,7 @@ from tokenunlearn.models.templates import TEMPLATE_KWARGS
 from tokenunlearn.models.weight_files import json_object
 from tokenunlearn.runs.card import base_title, model_card
 from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.unlearned_mark import mark_adapter, mark_model
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -86,6 +87,7 @@ def _write_model(lm: LoadedModel, folder: Path) -> None:
         eos = own.eos_token_id
         ends = {lm.end_of_turn_id, *(eos if isinstance(eos, list) else [] if eos is None else [eos])}
         own.eos_token_id, own.pad_token_id = sorted(ends), lm.pad_id
+    mark_model(lm.model)
     with quiet():
         lm.model.save_pretrained(folder)
     tokenizer = copy.deepcopy(lm.tokenizer)
@@ -125,12 +127,13 @@ def _literal(value: Any) -> str:
 
 
 def _write_adapter(run: Run, folder: Path) -> None:
-    """The adapter's weights and configuration, which names the start model as the run does."""
+    """The adapter's weights, its mark, and its configuration, which names the start model as the run does."""
     assert run.adapter is not None
     shutil.copy(run.adapter / "adapter_model.safetensors", folder)
     config = json_object(run.adapter / "adapter_config.json")
     config["base_model_name_or_path"] = base_title(run.spec.model)
     write_json(folder / "adapter_config.json", config)
+    mark_adapter(folder)
 
 
 def push_run(

@@ -15,6 +15,7 @@ from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import SampleTooLongError
 from tokenunlearn.models.encoding import holds_control_text
 from tokenunlearn.runs.cost import RunCost
+from tokenunlearn.runs.unlearned_mark import is_marked
 from tokenunlearn.training.memory import ModelShape
 
 if TYPE_CHECKING:
@@ -330,6 +331,17 @@ def attention_mask(case: Case) -> Iterator[Finding]:
         )
 
 
+def exported(case: Case) -> Iterator[Finding]:
+    """A model that is itself the export of a run."""
+    if is_marked(case.model.model):
+        yield Finding(
+            "after runs",
+            "warning",
+            "This model was unlearned before it was exported, so its scores may miss where the secret is; "
+            "go on from its run instead, which scores the model before it, or look at the selected tokens.",
+        )
+
+
 def nothing_selected(ids: Sequence[str], answers: int) -> Finding | None:
     """What to say of answers without a token to forget, out of so many."""
     if not ids:
@@ -380,6 +392,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     control_tokens,
     thinking,
     attention_mask,
+    exported,
 )
 
 

@@ -5,14 +5,13 @@ A model that was unlearned hesitates elsewhere, so its entropies no longer tell 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.findings import Finding
+from tokenunlearn.runs.unlearned_mark import made_by_run
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -23,8 +22,7 @@ LoadModel = Callable[[ModelSource], "LoadedModel"]
 
 def before_runs(source: ModelSource) -> ModelSource:
     """A model without what runs changed in it; an adapter that no run made stays."""
-    own = (a for a in source.adapters if not os.path.isfile(Path(a).parent / "spec.json"))
-    return replace(source, adapters=tuple(own))
+    return replace(source, adapters=tuple(a for a in source.adapters if not made_by_run(a)))
 
 
 def scored_after_runs(source: ModelSource) -> Finding | None:

@@ -1,0 +1,39 @@
+"""The mark of an exported model or adapter, by which it is not taken for a model that no run changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenunlearn import __version__
+from tokenunlearn.files import write_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+FIELD = "unlearned_by"
+# In an adapter's folder; peft warns of fields that it does not know in adapter_config.json.
+ADAPTER_FILE = "tokenunlearn.json"
+# What tells the folder of a run, in which its adapter lies.
+RUN_FILE = "spec.json"
+
+
+def mark_model(model: PreTrainedModel) -> None:
+    """Mark a model's configuration; transformers keeps the field through later training and saving."""
+    setattr(model.config, FIELD, f"tokenunlearn {__version__}")
+
+
+def mark_adapter(folder: Path) -> None:
+    """Mark a folder that holds an adapter alone."""
+    write_json(folder / ADAPTER_FILE, {FIELD: f"tokenunlearn {__version__}"})
+
+
+def is_marked(model: PreTrainedModel) -> bool:
+    """Whether a loaded model is the export of a run, or was trained on from one."""
+    return bool(getattr(model.config, FIELD, None))
+
+
+def made_by_run(adapter: str | Path) -> bool:
+    """Whether a run made an adapter, by its folder: where the run wrote it, or exported."""
+    return any(map(os.path.isfile, (Path(adapter).parent / RUN_FILE, Path(adapter) / ADAPTER_FILE)))
