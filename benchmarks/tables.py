@@ -20,6 +20,7 @@ from benchmarks import (
     levels_table,
     methods_table,
     outcomes_table,
+    reached_table,
     requests_table,
     selectivity_table,
     signals_tables,
@@ -182,6 +183,7 @@ SECTIONS = {
     "outcomes": outcomes_table.section,
     "frame": _frame_section,
     "levels": _levels_section,
+    "reached": reached_table.section,
     "few_samples": few_samples_table.section,
     "tofu": tofu_table.section,
     "depth": _depth_section,
@@ -216,6 +218,7 @@ def verdict_parts() -> list[tuple[Path, str, str]]:
     ]
 
 
+README_MEASURES = ("leaks", "fluent, wrong", "broken", "p(gold), forget", "retained pairs")
 MISSING = '`benchmarks/{0}.py` has no stored result yet; run `make bench BENCH="{0}"`.\n'
 
 
@@ -254,7 +257,10 @@ def write() -> None:
         table = markdown(*languages_table.headline_table(known["languages"]))
         _renew(PAGE.parent / "data.md", "languages", table)
     if worlds := evidence.read(FOLDER):
-        _renew(PAGE.parent.parent / "README.md", "study", evidence.summary_table(worlds))
+        readme = PAGE.parent.parent / "README.md"
+        _renew(readme, "study", evidence.summary_table(worlds))
+        for world in worlds:
+            _renew(readme, f"study of {world.plan['name']}", evidence.measures_table(world, README_MEASURES))
     for page, name, text in verdict_parts():
         _renew(page, name, text)
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from benchmarks.evidence import PAGE, claims, page, read, summary_table
+from benchmarks.evidence import PAGE, claims, measures_table, page, read, summary_table
 from benchmarks.evidence_statistics import Front, Gap, World, ks_statistics
 from benchmarks.study_plan import FOLDER, RULES, STUDIED, WORLDS
+from benchmarks.tables import README_MEASURES
 
 N = 40
 RNG = np.random.default_rng(3)
@@ -174,8 +175,11 @@ def test_the_committed_page_is_that_of_the_committed_results():
 
 
 @pytest.mark.results
-def test_the_table_of_the_readme_is_that_of_the_committed_results():
-    assert summary_table(read(FOLDER)) in (PAGE.parent.parent / "README.md").read_text(encoding="utf-8")
+def test_the_tables_of_the_readme_are_those_of_the_committed_results():
+    readme, worlds = (PAGE.parent.parent / "README.md").read_text(encoding="utf-8"), read(FOLDER)
+    tofu = next(world for world in worlds if world.plan["name"] == "smollm2-tofu")
+    assert summary_table(worlds) in readme
+    assert measures_table(tofu, README_MEASURES) in readme
 
 
 def test_a_summary_says_how_much_it_rests_on():
