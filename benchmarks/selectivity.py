@@ -179,7 +179,7 @@ class Case:
         """Weights of the default rule."""
         scores = tu.score(self.model, self.forget, cache=True)
         # As many tokens as hesitate, and none besides
-        with mock.patch.multiple(score_sets, MARGIN=1.0, LEAST_SHARE=0.0):
+        with mock.patch.multiple(score_sets, MARGIN=1.0, LEAST_SHARE=0.0, TAIL_SHARE=0.15):
             return scores.weights()
 
     def weights(self, rule: str, seed: int) -> TokenWeights:

@@ -115,7 +115,8 @@ def _chosen(result: Mapping[str, Any], column: str) -> dict[str, str]:
 def described(result: Mapping[str, Any]) -> str:
     """What was judged, in one sentence or two."""
     content = result["content_gold_share"]
-    margin = ", without the quarter that it adds to hesitant ones," if result["reading"] == "sharp" else ""
+    margins = {"sharp": "without the quarter that it adds to hesitant ones", "tail": "with half of its share"}
+    margin = f", {margins[result['reading']]}," if result["reading"] in margins else ""
     inside = "" if content is None else f", {content:.1%} of them gold"
     return (
         f"`{result['samples']}`: {result['n_samples']} samples of {result['n_clusters']} authors or "

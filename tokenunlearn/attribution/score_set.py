@@ -179,7 +179,7 @@ class ScoreSet:
 
         Where words' entropies fall into two groups, up to a quarter more tokens are selected than the upper
         group has, or 15 % of all tokens where that is more, because a missed secret is given away whole and
-        a word too many only costs a part of the sentence; else the 15 % of all tokens with the highest
+        a word too many only costs a part of the sentence; else the 30 % of all tokens with the highest
         importance. The threshold is the least importance among them, rounded down to six digits.
         """
         tokens = np.concatenate([*self.importance, np.empty(0)])
