@@ -3,9 +3,9 @@
     python -m benchmarks.tofu [--variants "default;npo"] [--seeds 0,1,2] [--limit 40] [--steps 80]
 
 ``smollm2-tofu`` forgets ``tofu:forget10_first5`` and retains ``tofu:retain90_first15``. All settings are the
-recommended ones, but training keeps to the layers that learned the answers; the level is the one that
-``benchmarks.levels`` measured on the holdout. Runs that ``benchmarks/results/tofu.json`` holds are not done
-again. Writes that file and ``docs/results.md``.
+recommended ones, but training keeps to the layers that learned the answers. A run takes about 35 minutes of
+one core. Runs that ``benchmarks/results/tofu.json`` holds are not done again. Writes that file and
+``docs/results.md``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, levels, tables
+from benchmarks import RESULTS, tables
 from benchmarks.frame import figures
 from benchmarks.lower_layers import LowerLayers
 from benchmarks.study_plan import WORLDS
@@ -55,18 +55,23 @@ def run(
     model, samples = tu.load_model(WORLD.model), tu.load_samples(FORGET)
     scores = tu.score(model, samples, cache=True)
     weights = scores.weights(rule)
-    if "objective" not in settings:
-        stored = json.loads(levels.PATH.read_text(encoding="utf-8"))["models"][WORLD.model]
-        settings = {**settings, "level": stored["level"]}
     settings = settings if steps is None else {**settings, "steps": steps}
     with lower.once(model):
         done = tu.unlearn(
-            model, samples, weights, retain=RETAIN, seed=seed, first_layer=lower.first_layer, **settings
+            model,
+            samples,
+            weights,
+            scores=scores,
+            retain=RETAIN,
+            seed=seed,
+            first_layer=lower.first_layer,
+            **settings,
         )
     return {
         "variant": variant,
         "seed": seed,
         "settings": dict(settings),
+        "level": done.config.level,
         "selected": weights.selected,
         "tokens": weights.tokens,
         "stopped": done.stopped,
@@ -85,23 +90,27 @@ def main(
     for variant in variants.split(";"):
         check_known("variant", variant, VARIANTS)
     basis = {"model": WORLD.model, "limit": limit, "steps": steps}
-    stored = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
-    same = all(stored.get(name, "") == value for name, value in basis.items())
-    runs = stored["runs"] if same else []
+    result = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
+    same = all(result.get(name, "") == value for name, value in basis.items())
     start = evaluate(tu.load_model(WORLD.model), limit)
     if not same:
         retrained = evaluate(tu.load_model(WORLD.retrained), limit, start)
-        stored = {"start": figures(start), "retrained": figures(retrained)}
-    lower, done = LowerLayers(WORLD.first_layer), {(r["variant"], r["seed"]) for r in runs}
+        result = {**basis, "start": figures(start), "retrained": figures(retrained), "runs": []}
+        write(result)
+    lower, done = LowerLayers(WORLD.first_layer), {(r["variant"], r["seed"]) for r in result["runs"]}
     for seed, variant in product((int(s) for s in seeds.split(",")), variants.split(";")):
         if (variant, seed) in done:
             continue
-        runs.append(run(variant, seed, steps, lower, start, limit))
-        models = {name: stored[name] for name in ("start", "retrained")}
-        result = {**basis, **models, "runs": runs, "versions": versions(), "git_revision": git_revision()}
-        PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        Console().print(runs[-1])
+        result["runs"].append(run(variant, seed, steps, lower, start, limit))
+        write(result)
+        Console().print(result["runs"][-1])
     tables.write()
+
+
+def write(result: dict[str, Any]) -> None:
+    """Write the result file."""
+    result |= {"versions": versions(), "git_revision": git_revision()}
+    PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
