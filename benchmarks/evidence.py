@@ -24,7 +24,8 @@ Does it pay to weight tokens? Every rule of weighting runs with every objective 
 each method tuned with the same budget. `python -m benchmarks.study` runs what is missing and stores each run
 under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this page from those files alone.
 
-- *Rules*: `uniform` weights all tokens alike; `hard` is the default; `soft` weights by the same importance;
+- *Rules*: `uniform` weights all tokens alike; `hard` is the default, whose share of the tokens of recited
+  text was chosen on the validation half of TOFU's questions; `soft` weights by the same importance;
   `gold` selects the marked facts, which no signal can find better; `selector` is the learned selector;
   `paper` is the score preset of that name and `atwu` ATWU's scorer, each with as many tokens as `hard`;
   `wga`, `satimp`, `etw` and `su` are published weightings (`su` compares with the retrained model); `random`
@@ -74,6 +75,11 @@ By distance:
 By forget quality (Kolmogorov-Smirnov statistic of the truth ratios against the retrained model's):
 
 {ks}
+
+With how many objectives fewer of the forgotten answers leak or are broken than under uniform weights, and
+with how many more, at the tuned step:
+
+{spoiled}
 """
 SECTION = """## {name}
 
@@ -94,6 +100,10 @@ The same for the Kolmogorov-Smirnov statistic of forget quality:
 
 {ks}
 
+Difference in the share of the forgotten answers that leak or are broken, at the tuned step:
+
+{spoiled}
+
 At the tuned step, mean over seeds (± standard deviation); utility is that of the suite as a share of the
 start model's, 0 where one of the parts of its harmonic mean is:
 
@@ -105,8 +115,17 @@ same data, stands in for it."""
 LAYERS = """
 Runs train the layers from {first_layer} on, where the model learned its answers; `rmu` trains its own."""
 OWN = "--model {model} --suite {suite} --forget {forget}"
-NAMES = {"distance": "closer to the retrained model", "ks": "better in forget quality"}
-OPPOSITE = {"distance": "farther from the retrained model", "ks": "worse in forget quality"}
+NAMES = {
+    "distance": "closer to the retrained model",
+    "ks": "better in forget quality",
+    "spoiled": "better in the share of answers that leak or are broken",
+}
+OPPOSITE = {
+    "distance": "farther from the retrained model",
+    "ks": "worse in forget quality",
+    "spoiled": "worse in the share of answers that leak or are broken",
+}
+WHERE = {"distance": "At equal utility", "ks": "At equal utility", "spoiled": "At the tuned step"}
 
 
 def read(folder: Path) -> list[World]:
@@ -161,7 +180,8 @@ def summary_table(worlds: Sequence[World], measure: str = "distance") -> str:
         if not relations:
             return "–"
         closer, farther = relations.count("closer"), relations.count("farther")
-        return f"{closer} closer, {farther} farther of {len(relations)}"
+        fewer, more = ("fewer", "more") if measure == "spoiled" else ("closer", "farther")
+        return f"{closer} {fewer}, {farther} {more} of {len(relations)}"
 
     compared = [rule for rule in RULES if any(rule == name for gaps in found for name, _ in gaps)]
     rows = [
@@ -209,7 +229,7 @@ def claims(gaps: dict[tuple[str, str], Gap], measure: str) -> str:
         parts += [f"{words} than uniform weights: {which}"] if pairs else []
     number = sum(gap.relation == "open" for gap in gaps.values())
     parts.append(f"{number} of {len(gaps)} comparisons open")
-    return f"- At equal utility, on {_basis(gaps)}, {'; '.join(parts)}."
+    return f"- {WHERE[measure]}, on {_basis(gaps)}, {'; '.join(parts)}."
 
 
 def figure(gap: Gap) -> str:

@@ -17,6 +17,8 @@ DRAWS, SEED = 1000, 0
 # Shares of the start model's utility at which methods are compared; their mean counts.
 LEVELS = np.linspace(0.95, 1.0, 21)
 BASELINE = "uniform"
+# Outcomes of a forgotten answer that is not as it should be: the secret kept, or the sentence lost.
+SPOILED = ("leaks", "broken")
 
 
 @dataclass(frozen=True)
@@ -160,20 +162,25 @@ class World:
             [ks_statistics(own[known], other[known], counts) for own in front.ratio]
         )
 
+    def _spoiled(self, cell: Row) -> np.ndarray:
+        """(1 + draws,) share of the forgotten answers that leak or are broken, at the tuned step."""
+        spoiled = np.array([outcome in SPOILED for outcome in cell["outcomes"]], float)
+        return self._counts @ spoiled / self._counts.sum(1)
+
     def gap(self, objective: str, rule: str, measure: str) -> Gap | None:
         """Difference of a method from uniform weights, over seeds and questions; None where one is missing.
 
         Args:
             objective: The objective of both.
             rule: The rule.
-            measure: "distance" or "ks", both at equal utility.
+            measure: "distance" or "ks", both at equal utility, or "spoiled", at the tuned step.
         """
         own, uniform = self.of(objective, rule), self.of(objective, BASELINE)
         seeds = sorted(own.keys() & uniform.keys())
         if not seeds or rule == BASELINE:
             return None
 
-        values = {"distance": self._distance, "ks": self._ks}[measure]
+        values = {"distance": self._distance, "ks": self._ks, "spoiled": self._spoiled}[measure]
         gaps = np.stack([values(own[seed]) - values(uniform[seed]) for seed in seeds])  # (S, 1 + draws)
         drawn = np.random.default_rng(SEED + 1).integers(0, len(seeds), (DRAWS, len(seeds)))
         spread = gaps[drawn, np.arange(1, DRAWS + 1)[:, None]].mean(1)

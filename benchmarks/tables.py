@@ -259,6 +259,7 @@ def write() -> None:
     if worlds := evidence.read(FOLDER):
         readme = PAGE.parent.parent / "README.md"
         _renew(readme, "study", evidence.summary_table(worlds))
+        _renew(readme, "study of answers", evidence.summary_table(worlds, "spoiled"))
         for world in worlds:
             _renew(readme, f"study of {world.plan['name']}", evidence.measures_table(world, README_MEASURES))
     for page, name, text in verdict_parts():

@@ -10,11 +10,11 @@ from benchmarks.markdown import markdown
 SECTION = """## Real TOFU answers
 
 `python -m benchmarks.tofu`: `{model}`, which has learned twenty authors of TOFU by heart, forgets the 100
-answers about five of them at the recommended settings. The default has the level of `tofu:holdout10`. Gold
-spans are derived from TOFU's paraphrased and perturbed answers
-([data.md](data.md#gold-spans-by-alignment)); forget quality is p of a two-sample Kolmogorov-Smirnov test
-against the retrained model. Means over seeds, in parentheses the smallest and the largest seed; n is the
-number of rows behind each seed.
+answers about five of them at the recommended settings. The default has the level of `tofu:holdout10`; the
+share of tokens that it selects in recited text was chosen on half of these questions. Gold spans are
+derived from TOFU's paraphrased and perturbed answers ([data.md](data.md#gold-spans-by-alignment)); forget
+quality is p of a two-sample Kolmogorov-Smirnov test against the retrained model. Means over seeds, in
+parentheses the smallest and the largest seed; n is the number of rows behind each seed.
 
 {table}
 """

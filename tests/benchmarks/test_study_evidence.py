@@ -42,12 +42,14 @@ def head(name="demo"):
     }
 
 
-def cell(rule, above, seed=0, utility=0.6, objective="npo"):
+def cell(rule, above, seed=0, utility=0.6, objective="npo", broken=0):
     """A cell whose last model is so far above the retrained model's level."""
     noise = np.random.default_rng(seed).uniform(-0.01, 0.01, N)
     curve = [point(np.full(N, 0.9), step=6), point(RETRAINED + above + noise, utility, step=12)]
     named = {"kind": "cell", "objective": objective, "rule": rule, "seed": seed}
-    return named | {"metrics": METRICS, "step": 12, "curve": curve, "seconds": 90.0, "cpu_seconds": 30.0}
+    outcomes = ["leaks", *["broken"] * broken, *["wrong", "cross_leaks", "declines"] * N][:N]
+    cost = {"seconds": 90.0, "cpu_seconds": 30.0}
+    return named | {"metrics": METRICS, "outcomes": outcomes, "step": 12, "curve": curve, **cost}
 
 
 def test_the_statistic_is_the_one_of_forget_quality_for_every_resample():
@@ -133,7 +135,7 @@ def test_the_page_counts_what_is_missing_and_says_how_to_go_on():
     assert "| demo | 40 questions and 1 seed | 1 closer, 0 farther of 1 |" in text
     assert "| npo | `hard` | 1 |" in text
     assert "`hard` selects 90 of 600 tokens." in text
-    assert all(len(line) <= 110 for line in text.splitlines() if not line.startswith(("|", "- At equal")))
+    assert all(len(line) <= 110 for line in text.splitlines() if not line.startswith(("|", "- At ")))
 
 
 def test_a_stand_in_for_the_retrained_model_is_named():
@@ -179,7 +181,16 @@ def test_the_tables_of_the_readme_are_those_of_the_committed_results():
     readme, worlds = (PAGE.parent.parent / "README.md").read_text(encoding="utf-8"), read(FOLDER)
     tofu = next(world for world in worlds if world.plan["name"] == "smollm2-tofu")
     assert summary_table(worlds) in readme
+    assert summary_table(worlds, "spoiled") in readme
     assert measures_table(tofu, README_MEASURES) in readme
+
+
+def test_answers_that_leak_or_are_broken_are_counted_in_pairs():
+    found = world(cell("uniform", 0.1, broken=20), cell("hard", 0.1, broken=4)).gap("npo", "hard", "spoiled")
+    assert found.value == (4 - 20) / N
+    assert found.low <= found.value <= found.high < 0
+    said = claims({("hard", "npo"): found}, "spoiled")
+    assert "At the tuned step" in said and "better in the share of answers that leak or are broken" in said
 
 
 def test_a_summary_says_how_much_it_rests_on():
