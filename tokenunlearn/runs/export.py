@@ -14,10 +14,10 @@ from tokenunlearn.files import new_folder, replaced, write_json
 from tokenunlearn.folders import user_path
 from tokenunlearn.models.quantization import is_quantized
 from tokenunlearn.models.templates import TEMPLATE_KWARGS
+from tokenunlearn.models.unlearned_mark import mark_adapter, mark_model
 from tokenunlearn.models.weight_files import json_object
 from tokenunlearn.runs.card import base_title, model_card
 from tokenunlearn.runs.run import Run
-from tokenunlearn.runs.unlearned_mark import mark_adapter, mark_model
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

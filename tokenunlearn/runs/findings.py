@@ -14,8 +14,8 @@ from tokenunlearn.datasets import holdout_of
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import SampleTooLongError
 from tokenunlearn.models.encoding import holds_control_text
+from tokenunlearn.models.unlearned_mark import is_marked
 from tokenunlearn.runs.cost import RunCost
-from tokenunlearn.runs.unlearned_mark import is_marked
 from tokenunlearn.training.memory import ModelShape
 
 if TYPE_CHECKING:

@@ -5,13 +5,15 @@ A model that was unlearned hesitates elsewhere, so its entropies no longer tell 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.models.unlearned_mark import is_marked_adapter
 from tokenunlearn.runs.findings import Finding
-from tokenunlearn.runs.unlearned_mark import made_by_run
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -22,7 +24,12 @@ LoadModel = Callable[[ModelSource], "LoadedModel"]
 
 def before_runs(source: ModelSource) -> ModelSource:
     """A model without what runs changed in it; an adapter that no run made stays."""
-    return replace(source, adapters=tuple(a for a in source.adapters if not made_by_run(a)))
+    own = (a for a in source.adapters if not _made_by_run(Path(a)))
+    return replace(source, adapters=tuple(own))
+
+
+def _made_by_run(adapter: Path) -> bool:
+    return os.path.isfile(adapter.parent / "spec.json") or is_marked_adapter(adapter)
 
 
 def scored_after_runs(source: ModelSource) -> Finding | None:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 FIELD = "unlearned_by"
 # In an adapter's folder; peft warns of fields that it does not know in adapter_config.json.
 ADAPTER_FILE = "tokenunlearn.json"
-# What tells the folder of a run, in which its adapter lies.
-RUN_FILE = "spec.json"
 
 
 def mark_model(model: PreTrainedModel) -> None:
@@ -30,10 +28,10 @@ def mark_adapter(folder: Path) -> None:
 
 
 def is_marked(model: PreTrainedModel) -> bool:
-    """Whether a loaded model is the export of a run, or was trained on from one."""
+    """Whether a loaded model is what a run exported, whole or as an adapter, or was trained on from it."""
     return bool(getattr(model.config, FIELD, None))
 
 
-def made_by_run(adapter: str | Path) -> bool:
-    """Whether a run made an adapter, by its folder: where the run wrote it, or exported."""
-    return any(map(os.path.isfile, (Path(adapter).parent / RUN_FILE, Path(adapter) / ADAPTER_FILE)))
+def is_marked_adapter(folder: str | Path) -> bool:
+    """Whether a folder holds the adapter that a run exported."""
+    return os.path.isfile(Path(folder) / ADAPTER_FILE)
