@@ -7,6 +7,7 @@ where its interval supports it, and what has not been run is counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -115,17 +116,33 @@ same data, stands in for it."""
 LAYERS = """
 Runs train the layers from {first_layer} on, where the model learned its answers; `rmu` trains its own."""
 OWN = "--model {model} --suite {suite} --forget {forget}"
-NAMES = {
-    "distance": "closer to the retrained model",
-    "ks": "better in forget quality",
-    "spoiled": "better in the share of answers that leak or are broken",
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How a measure of the differences from uniform weights is spoken of.
+
+    Attributes:
+        where: At what point of a run it is taken.
+        better: What a method is whose difference lies below 0.
+        worse: What it is above 0.
+        short: Both in a word each.
+    """
+
+    where: str
+    better: str
+    worse: str
+    short: tuple[str, str] = ("closer", "farther")
+
+
+_AT_UTILITY, _SPOILED = "At equal utility", "in the share of answers that leak or are broken"
+COMPARED = {
+    "distance": Compared(_AT_UTILITY, "closer to the retrained model", "farther from the retrained model"),
+    "ks": Compared(_AT_UTILITY, "better in forget quality", "worse in forget quality"),
+    "spoiled": Compared(
+        "At the tuned step", f"better {_SPOILED}", f"worse {_SPOILED}", short=("fewer", "more")
+    ),
 }
-OPPOSITE = {
-    "distance": "farther from the retrained model",
-    "ks": "worse in forget quality",
-    "spoiled": "worse in the share of answers that leak or are broken",
-}
-WHERE = {"distance": "At equal utility", "ks": "At equal utility", "spoiled": "At the tuned step"}
 
 
 def read(folder: Path) -> list[World]:
@@ -146,7 +163,7 @@ def page(worlds: Sequence[World]) -> str:
     progress = PROGRESS.format(table=progress_table(worlds))
     if not worlds:
         return f"{head}\n{progress}"
-    summary = SUMMARY.format(**{measure: summary_table(worlds, measure) for measure in NAMES})
+    summary = SUMMARY.format(**{measure: summary_table(worlds, measure) for measure in COMPARED})
     return "\n".join([head, progress, summary, *map(section, worlds)])
 
 
@@ -180,8 +197,8 @@ def summary_table(worlds: Sequence[World], measure: str = "distance") -> str:
         if not relations:
             return "–"
         closer, farther = relations.count("closer"), relations.count("farther")
-        fewer, more = ("fewer", "more") if measure == "spoiled" else ("closer", "farther")
-        return f"{closer} {fewer}, {farther} {more} of {len(relations)}"
+        better, worse = COMPARED[measure].short
+        return f"{closer} {better}, {farther} {worse} of {len(relations)}"
 
     compared = [rule for rule in RULES if any(rule == name for gaps in found for name, _ in gaps)]
     rows = [
@@ -199,7 +216,7 @@ def _basis(gaps: dict[tuple[str, str], Gap]) -> str:
 def section(world: World) -> str:
     """The part of one world."""
     plan = world.plan
-    gaps = {measure: _gaps(world, measure) for measure in NAMES}
+    gaps = {measure: _gaps(world, measure) for measure in COMPARED}
     return SECTION.format(
         **{name: plan[name] for name in ("name", "model", "suite", "forget", "retain")},
         **{name: plan["budget"][name] for name in ("trials", "steps", "batch_size", "retain_batch_size")},
@@ -212,24 +229,25 @@ def section(world: World) -> str:
         begun=len({cell["seed"] for cell in world.cells}),
         seeds=plan["seeds"],
         options="--worlds {name}".format(**plan) if plan["name"] in WORLDS else OWN.format(**plan),
-        claims="\n".join(claims(gaps[measure], measure) for measure in NAMES),
-        **{measure: _gap_table(world, gaps[measure]) for measure in NAMES},
+        claims="\n".join(claims(gaps[measure], measure) for measure in COMPARED),
+        **{measure: _gap_table(world, gaps[measure]) for measure in COMPARED},
         measures=measures_table(world),
     )
 
 
 def claims(gaps: dict[tuple[str, str], Gap], measure: str) -> str:
     """A list item: what the intervals support, and how many of them say nothing."""
+    compared = COMPARED[measure]
     if not gaps:
-        return f"- No method can be called {NAMES[measure]} yet: none has run together with `uniform`."
+        return f"- No method can be called {compared.better} yet: none has run together with `uniform`."
     parts = []
-    for relation, words in (("closer", NAMES[measure]), ("farther", OPPOSITE[measure])):
+    for relation, words in (("closer", compared.better), ("farther", compared.worse)):
         pairs = [pair for pair, gap in gaps.items() if gap.relation == relation]
         which = ", ".join(f"`{rule}` with {objective}" for rule, objective in pairs)
         parts += [f"{words} than uniform weights: {which}"] if pairs else []
     number = sum(gap.relation == "open" for gap in gaps.values())
     parts.append(f"{number} of {len(gaps)} comparisons open")
-    return f"- {WHERE[measure]}, on {_basis(gaps)}, {'; '.join(parts)}."
+    return f"- {compared.where}, on {_basis(gaps)}, {'; '.join(parts)}."
 
 
 def figure(gap: Gap) -> str:

@@ -11,19 +11,17 @@ file and ``docs/results.md``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS
+from benchmarks.by_model import measure_models
 from tokenunlearn.datasets import holdout_of
 from tokenunlearn.datasets.samples import Sample
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import draw_interval
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.runs.retained import fitting_retained
@@ -89,14 +87,7 @@ def main(
     ] = ",".join(FORGET),
 ) -> None:
     """Measure the models, write the result after each."""
-    stored = json.loads(PATH.read_text(encoding="utf-8"))["models"] if PATH.exists() else {}
-    for name in models.split(","):
-        stored[name] = measured(name)
-        known = {model: stored[model] for model in FORGET if model in stored}
-        result = {"models": known, "versions": versions(), "git_revision": git_revision()}
-        PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        Console().print(name, stored[name])
-    tables.write()
+    measure_models(PATH, models.split(","), FORGET, measured)
 
 
 if __name__ == "__main__":

@@ -9,20 +9,18 @@ Writes that file and ``docs/results.md``.
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS
+from benchmarks.by_model import measure_models
 from benchmarks.levels import FORGET
 from tokenunlearn.attribution.answer_fit import answer_fits
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import TokenWeights
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import bootstrap_interval, wilson_interval
 
 PATH = RESULTS / "reached.json"
@@ -64,14 +62,7 @@ def main(
     ] = ",".join(FORGET),
 ) -> None:
     """Measure the models, write the result after each."""
-    stored = json.loads(PATH.read_text(encoding="utf-8"))["models"] if PATH.exists() else {}
-    for name in models.split(","):
-        stored[name] = measured(name)
-        known = {model: stored[model] for model in FORGET if model in stored}
-        result = {"models": known, "versions": versions(), "git_revision": git_revision()}
-        PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        Console().print(name, stored[name])
-    tables.write()
+    measure_models(PATH, models.split(","), FORGET, measured)
 
 
 if __name__ == "__main__":

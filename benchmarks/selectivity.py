@@ -30,7 +30,7 @@ from rich.progress import track
 import tokenunlearn as tu
 from benchmarks import RESULTS, selectivity_table, tables
 from benchmarks.selectivity_figures import GROUPS, RULES, comparable, comparison, named
-from benchmarks.token_labels import cluster
+from benchmarks.token_labels import NO_MARGIN, cluster
 from tokenunlearn.attribution import score_set as score_sets
 from tokenunlearn.attribution.controls import inverted_weights, random_weights
 from tokenunlearn.attribution.selection import TokenWeights, make_weights
@@ -179,7 +179,7 @@ class Case:
         """Weights of the default rule."""
         scores = tu.score(self.model, self.forget, cache=True)
         # As many tokens as hesitate, and none besides
-        with mock.patch.multiple(score_sets, MARGIN=1.0, LEAST_SHARE=0.0, TAIL_SHARE=0.15):
+        with mock.patch.multiple(score_sets, **NO_MARGIN):
             return scores.weights()
 
     def weights(self, rule: str, seed: int) -> TokenWeights:

@@ -61,8 +61,9 @@ teacher forcing, without the end of turn. p is a mean probability, NLL changes a
 selectivity is the NLL change of gold tokens minus that of other tokens. In parentheses: 95 % bootstrap CI
 over subjects. Rules are compared after the same number of steps, and at the same increase in mean NLL over
 all tokens: the largest increase that all runs reach, interpolated between measurements. `default` selects
-by the default importance, without the quarter of tokens that the default threshold adds to the hesitant ones,
-and no run has the frame loss. `gold` weights only the gold tokens; `random` and `inverted` move the weights
-of `default` to other tokens of the same response; `paper` selects as many tokens as `default`.
+by the default importance, without the quarter of tokens that the default threshold adds to the hesitant ones
+and with half of its share of recited text, and no run has the frame loss. `gold` weights only the gold
+tokens; `random` and `inverted` move the weights of `default` to other tokens of the same response; `paper`
+selects as many tokens as `default`.
 
 {models}"""

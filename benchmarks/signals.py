@@ -28,7 +28,7 @@ from benchmarks.signals_measurements import (
     world_of,
 )
 from benchmarks.signals_rows import FOLDS, Case, Row, fitted_selectors
-from benchmarks.token_labels import DRAWS, SEED, Labels
+from benchmarks.token_labels import DRAWS, NO_MARGIN, SEED, Labels
 from tokenunlearn.attribution import score_set as score_sets
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.evaluation.report import git_revision, versions
@@ -42,8 +42,7 @@ def judged_row(row: Row, labels: Labels, world: str) -> dict[str, Any]:
     return {"group": row.group, "signal": row.signal, **fit, **labels.judge(row.values)}
 
 
-# As many tokens as hesitate, and none besides; where none tell, about as many as are gold.
-@mock.patch.multiple(score_sets, MARGIN=1.0, LEAST_SHARE=0.0, TAIL_SHARE=0.15)
+@mock.patch.multiple(score_sets, **NO_MARGIN)
 def judge_model(
     name: str,
     measurements: Measurements,

@@ -20,6 +20,8 @@ from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 from tokenunlearn.evaluation.result import draw_interval
 
 DRAWS, SEED = 500, 0
+# Selects as many tokens as hesitate, and none besides; in recited text about as many as are gold.
+NO_MARGIN = {"MARGIN": 1.0, "LEAST_SHARE": 0.0, "TAIL_SHARE": 0.15}
 TOFU_ROWS_PER_AUTHOR = 20
 
 Values = Float[np.ndarray, " tokens"]
