@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks import (
     RESULTS,
     attacks_table,
+    default_table,
     depth_table,
     evidence,
     few_samples_table,
@@ -256,6 +257,10 @@ def write() -> None:
     if known := stored_results(["languages"]):
         table = markdown(*languages_table.headline_table(known["languages"]))
         _renew(PAGE.parent / "data.md", "languages", table)
+    measured = stored_results(["frame", "tofu"])
+    if len(measured) == 2:
+        table = markdown(*default_table.default_table(**measured))
+        _renew(PAGE.parent.parent / "README.md", "default", table)
     if worlds := evidence.read(FOLDER):
         readme = PAGE.parent.parent / "README.md"
         _renew(readme, "study", evidence.summary_table(worlds))
