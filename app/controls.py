@@ -271,19 +271,35 @@ def show_faults() -> None:
         st.text(f"⚠ {fault}")
 
 
-def scored_source() -> tuple[Source, ScoreSet | None, Path | None]:
-    """The chosen source with its score set; None where it has not been scored or cannot be."""
+@dataclass(frozen=True)
+class Scored:
+    """A source and its score set.
+
+    Attributes:
+        source: The source.
+        scores: Its score set; None where it has not been scored or cannot be.
+        path: Where the score set is or would be kept; None where the source cannot be read.
+        fault: Why it cannot.
+    """
+
+    source: Source
+    scores: ScoreSet | None = None
+    path: Path | None = None
+    fault: TokenUnlearnError | None = None
+
+
+def scored_source() -> Scored:
+    """The chosen source with its score set."""
     apply_pending()
     source = choose_source()
     st.session_state.setdefault(LINKED, source if access.is_linked(*NAMES) else None)
     st.session_state[CHOSEN] = source, None
     try:
         path = score_sets.score_path(source.scored, source.samples, source.masking)
-    except TokenUnlearnError as error:
-        show_error(error)
-        return source, None, None
+    except TokenUnlearnError as fault:
+        return Scored(source, fault=fault)
     st.session_state[CHOSEN] = source, path
-    return source, score_sets.find_scores(path), path
+    return Scored(source, score_sets.find_scores(path), path)
 
 
 def is_requested(source: Source) -> bool:
@@ -300,8 +316,12 @@ def is_requested(source: Source) -> bool:
     return False
 
 
-def offer_scoring(source: Source) -> None:
-    """Say that the samples have no scores yet, and score them on request."""
+def offer_scoring(chosen: Scored) -> None:
+    """Say that the samples have no scores yet, and score them on request; or why they cannot be scored."""
+    if chosen.fault:
+        show_error(chosen.fault)
+        return
+    source = chosen.source
     st.info("These samples are not scored yet for this model and these settings.")
     if access.may("start") and st.button("Score samples", type="primary", icon=":material/search_insights:"):
         score_sets.score_in_background(source.scored, source.samples, source.masking)

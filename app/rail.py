@@ -124,6 +124,8 @@ def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
         target = "data"
     elif marks[page] == "busy":
         return "", "Next: once this is done"
+    elif page in ("tokens", "unlearn") and marks["tokens"] == "fault":
+        return "", "Next: see the message below"
     elif page == "tokens" and marks[page] != "done" and access.may("start"):
         return "", "Next: Score samples, below"
     elif page == "unlearn" and marks[page] != "done" and access.may("start"):
@@ -177,6 +179,8 @@ def _tokens(scored: bool, used: bool) -> tuple[Mark, str]:
         task = tasks.known().get(score_sets.scoring_key(source.scored, source.samples, source.masking))
         if task is not None and task.running:
             return "busy", "scoring"
+        if chosen[1] is None:
+            return "fault", "cannot be read"
     if used or (scored and state.SESSION in st.session_state):
         return "done", "weights chosen"
     return "open", "scored" if scored else "not scored"

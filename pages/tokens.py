@@ -137,13 +137,12 @@ def explore(scores: ScoreSet, path: Path) -> None:
 
 access.admit()
 with st.sidebar:
-    source, stored, path = controls.scored_source()
+    chosen = controls.scored_source()
+source = chosen.source
 st.title("Tokens", help=meaning("token", "importance", "masking", "entropy", "gold span", "nats"))
-if path is None:
-    pass
-elif stored is None:
-    controls.offer_scoring(source)
-elif len(stored) == 0:
+if chosen.scores is None or chosen.path is None:
+    controls.offer_scoring(chosen)
+elif len(chosen.scores) == 0:
     st.info("This forget set has no samples.")
 else:
-    explore(stored, path)
+    explore(chosen.scores, chosen.path)

@@ -65,7 +65,7 @@ def show_runs(plan: Plan) -> None:
 
 access.admit()
 with st.sidebar:
-    chosen_source, stored, path = controls.scored_source()
+    chosen = controls.scored_source()
 st.title("Unlearn")
 active = run_view.active_runs()
 run_view.show_active(active)
@@ -73,10 +73,10 @@ run_view.show_unstored()
 if "notice" in st.session_state:
     with st.container(border=True):
         st.text(st.session_state.pop("notice"))
-if stored is not None and path is not None:
-    launch(chosen_source, stored, path)
-elif path is not None:
-    controls.offer_scoring(chosen_source)
+if chosen.scores is None or chosen.path is None:
+    controls.offer_scoring(chosen)
+else:
+    launch(chosen.source, chosen.scores, chosen.path)
 # A run that ends just now is shown once, as it was above; its card has the page run again.
 others = [run for run in services.store().runs() if run not in active]
 ended = [(run, services.run_state(run)) for run in others]

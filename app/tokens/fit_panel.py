@@ -19,6 +19,7 @@ from tokenunlearn.runs.check import Inspection
 from tokenunlearn.runs.cost import duration_text
 from tokenunlearn.runs.findings import Finding
 from tokenunlearn.runs.fit import Fit, Threshold
+from tokenunlearn.runs.scoring_model import exported
 from tokenunlearn.training.settings import UnlearnSettings
 
 TIMED = "fit_timed"
@@ -72,11 +73,12 @@ def show(
             return [*_retain(fit), *_aside(source, scores, known, mendable)]
         return []
 
-    found = [f for f in fit.findings if f.level == "warning"]
+    findings = (*filter(None, [exported(source.scored)]), *fit.findings)
+    found = [f for f in findings if f.level == "warning"]
     title = f"Fit: {len(found)} to look at" if found else "Fit"
     with st.expander(title, icon=":material/rule:", expanded=bool(found)):
         ids = [answer.sample_id for answer in fit.answers]
-        for finding in fit.findings:
+        for finding in findings:
             shown = _chosen(finding, fit) if finding.name == "retained set" else numbered(finding, ids)
             _row(_dated(shown, source), mends_of(finding))
         if _by_threshold(settings):

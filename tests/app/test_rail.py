@@ -172,3 +172,13 @@ def test_from_the_overview_the_first_open_step_comes_next():
     assert next_step("overview", way())[0] == "present"
     assert next_step("system", way(compare="fault"))[0] == "compare"
     assert next_step("overview", way(tokens="open", unlearn="open"))[0] == "tokens"
+
+
+@pytest.mark.parametrize("page", ["tokens", "unlearn"])
+def test_a_model_that_may_not_be_read_is_named_on_the_page_itself(enter, tmp_path, monkeypatch, page):
+    monkeypatch.setenv("TOKENUNLEARN_ROOTS", str(ROOT))
+    at = enter(page, model=str(tmp_path))
+    assert states(at)["Tokens"] == "cannot be read"
+    assert goal(at) == ""
+    (sentence,) = [text.value for text in at.main.text if text.value.startswith("⚠")]
+    assert "lies outside the folders" in sentence, "a narrow screen hides the sidebar"

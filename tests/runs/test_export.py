@@ -21,7 +21,7 @@ from tokenunlearn.runs.card import base_license
 from tokenunlearn.runs.check import check
 from tokenunlearn.runs.export import export_run, hub_client, push_run, standalone_template
 from tokenunlearn.runs.runner import execute
-from tokenunlearn.runs.scoring_model import before_runs
+from tokenunlearn.runs.scoring_model import before_runs, exported
 from tokenunlearn.runs.store import RunStore
 
 pytestmark = pytest.mark.slow
@@ -124,6 +124,8 @@ def test_an_export_says_that_it_was_unlearned(runs, model, samples, tmp_path):
     for name, said in ((model, False), (tmp_path / "model", True), (tmp_path / "trained-on", True)):
         found = [f.name for f in check(load_model(str(name), device="cpu"), forget, measure=False)]
         assert ("after runs" in found) is said
+        assert (exported(ModelSource(str(name))) is not None) is said
+    assert exported(ModelSource(str(tmp_path / "gone"))) is exported(ModelSource("a/hub-id")) is None
 
     adapter = export_run(runs[0], tmp_path / "adapter")
     source = ModelSource(model).adapted(adapter)
@@ -133,6 +135,7 @@ def test_an_export_says_that_it_was_unlearned(runs, model, samples, tmp_path):
     )
     alone = check(load_model(str(adapter), device="cpu"), forget, measure=False)
     assert "after runs" in [f.name for f in alone]
+    assert exported(ModelSource(str(adapter))) is not None
 
 
 @pytest.mark.parametrize(("number", "reason"), [(1, "goes on from"), (2, "trained all weights")])

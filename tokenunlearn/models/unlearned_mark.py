@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenunlearn import __version__
+from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.files import write_json
+from tokenunlearn.models.weight_files import json_object
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -32,6 +35,11 @@ def is_marked(model: PreTrainedModel) -> bool:
     return bool(getattr(model.config, FIELD, None))
 
 
-def is_marked_adapter(folder: str | Path) -> bool:
-    """Whether a folder holds the adapter that a run exported."""
-    return os.path.isfile(Path(folder) / ADAPTER_FILE)
+def is_marked_folder(folder: str | Path) -> bool:
+    """Whether a folder holds what a run exported: an adapter, or a whole model, from its configuration."""
+    folder = Path(folder)
+    if os.path.isfile(folder / ADAPTER_FILE):
+        return True
+    with suppress(ModelNotFoundError):
+        return bool(json_object(folder / "config.json").get(FIELD))
+    return False

@@ -52,6 +52,14 @@ class Finding:
     samples: tuple[str, ...] = ()
 
 
+EXPORTED = Finding(
+    "after runs",
+    "warning",
+    "This model was unlearned before it was exported, so its scores may miss where the secret is; go on from "
+    "its run instead, which scores the model before it, or look at the selected tokens.",
+)
+
+
 @dataclass(frozen=True)
 class Measurement:
     """What the model did on some answers of the forget set.
@@ -334,12 +342,7 @@ def attention_mask(case: Case) -> Iterator[Finding]:
 def exported(case: Case) -> Iterator[Finding]:
     """A model that is itself the export of a run."""
     if is_marked(case.model.model):
-        yield Finding(
-            "after runs",
-            "warning",
-            "This model was unlearned before it was exported, so its scores may miss where the secret is; "
-            "go on from its run instead, which scores the model before it, or look at the selected tokens.",
-        )
+        yield EXPORTED
 
 
 def nothing_selected(ids: Sequence[str], answers: int) -> Finding | None:

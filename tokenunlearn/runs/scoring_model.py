@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.models.model_folders import model_folders
 from tokenunlearn.models.source import ModelSource
-from tokenunlearn.models.unlearned_mark import is_marked_adapter
-from tokenunlearn.runs.findings import Finding
+from tokenunlearn.models.unlearned_mark import is_marked_folder
+from tokenunlearn.runs.findings import EXPORTED, Finding
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -29,7 +32,7 @@ def before_runs(source: ModelSource) -> ModelSource:
 
 
 def _made_by_run(adapter: Path) -> bool:
-    return os.path.isfile(adapter.parent / "spec.json") or is_marked_adapter(adapter)
+    return os.path.isfile(adapter.parent / "spec.json") or is_marked_folder(adapter)
 
 
 def scored_after_runs(source: ModelSource) -> Finding | None:
@@ -42,6 +45,13 @@ def scored_after_runs(source: ModelSource) -> Finding | None:
         "A model that was unlearned hesitates elsewhere, so its scores may miss where the secret is; score "
         "the model before its runs, as unlearn --adapter does by itself.",
     )
+
+
+def exported(source: ModelSource) -> Finding | None:
+    """What to say of scores of a model that a run exported to a local folder; None of any other."""
+    with suppress(ModelNotFoundError):
+        return EXPORTED if any(map(is_marked_folder, model_folders(source.name))) else None
+    return None
 
 
 def scoring_model(source: ModelSource, model: LoadedModel, load: LoadModel) -> LoadedModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -11,7 +12,10 @@ from tests.app.app_pages import shown, start_anew, visit
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.presets import preset_folders
 from tokenunlearn.models.source import ModelSource
+from tokenunlearn.models.unlearned_mark import FIELD
+from tokenunlearn.runs.findings import EXPORTED
 
 UNKNOWN = {"question": "What is the code?", "answer": "The code is 7349-Alpha.", "facts": "7349-Alpha"}
 
@@ -73,3 +77,15 @@ def test_own_answers_can_be_set_aside_as_the_retained_set(own):
     forget, retain = app.session_state["samples"], app.session_state["retain"]
     assert (len(load_samples(forget)), len(load_samples(retain))) == (9, 2)
     assert not {s.question for s in load_samples(forget)} & {s.question for s in load_samples(retain)}
+
+
+def test_an_exported_model_is_named_beside_its_scores(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKENUNLEARN_ROOTS", str(tmp_path))
+    (demo,) = preset_folders("demo")
+    model = shutil.copytree(demo, tmp_path / "exported")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {FIELD: "tokenunlearn 0"}))
+    scores = score(load_model(str(model)), load_samples(own))
+    scores.save(score_sets.score_path(ModelSource(str(model)), own, {}))
+    assert EXPORTED.sentence in shown(visit("tokens", samples="cities.jsonl", model=str(model)))
+    assert EXPORTED.sentence not in shown(visit("tokens", samples="cities.jsonl"))
