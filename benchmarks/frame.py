@@ -19,7 +19,7 @@ from rich.console import Console
 
 import tokenunlearn as tu
 from benchmarks import RESULTS, tables
-from benchmarks.frame_table import OBJECTIVES
+from benchmarks.frame_table import OBJECTIVES, UNIFORM
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
 from tokenunlearn.evaluation import Report
@@ -40,6 +40,7 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
         **OF_NPO,
         "default": {},
+        UNIFORM: {},
         "no level": NO_LEVEL,
         "rescored": {"rescore": 10},
         **{name: {"objective": name} for name in ("complement", "alternative", "idk", "jensun")},
@@ -47,6 +48,7 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "prose": {
         **OF_NPO,
         "default": {},
+        UNIFORM: {},
         "no level": NO_LEVEL,
         "complement": {"objective": "complement"},
         "alternative": {"objective": "alternative"},
@@ -90,8 +92,10 @@ def run(name: str, variant: str, seed: int, limit: int | None) -> dict[str, Any]
     known = SUITES[suite]
     model, samples = tu.load_model(start), tu.load_samples(f"{suite}:{known.forget}")
     scores = tu.score(model, samples)
-    settings, rule = VARIANTS[name][variant], None if variant in OBJECTIVES else RULES["hard"]
-    weights, retain = scores.weights(rule), f"{suite}:{known.retain}"
+    settings = VARIANTS[name][variant]
+    suggested = tu.Uniform() if variant == UNIFORM else None
+    weights = scores.weights(suggested if variant in OBJECTIVES else RULES["hard"])
+    retain = f"{suite}:{known.retain}"
     done = tu.unlearn(model, samples, weights, scores=scores, retain=retain, seed=seed, **settings)
     before = Report.load(ASSETS / "reports" / f"{start}.json")
     report = tu.evaluate(done.model, suite, retrained, start=before, limit=limit)

@@ -27,11 +27,12 @@ as much without it:
 {frame_prose}
 
 Objectives and learning rate schedules, with the suggested threshold and the settings that each recommends.
-The default is `altnpo` with the level that the run measures on the holdout; `no level` is the same
-without, and `rescored` scores the forget set again every ten steps. `npo, falling rate` is NPO for 80 steps
-at a learning rate that falls to 0, which `altnpo` and `complement` have too. That, and alpha of `altnpo`,
-was chosen on seed 0 of `authors` and `prose`. What `alternative` hides, its lambda and its steps were chosen
-on seed 0 of `authors`; `idk` and `jensun` were not tuned. On `demo`:
+The default is `altnpo` with the level that the run measures on the holdout; `uniform weights` is the same
+with weights on all tokens alike and the level of these, `no level` without a level, and `rescored` scores
+the forget set again every ten steps. `npo, falling rate` is NPO for 80 steps at a learning rate that falls to
+0, which `altnpo` and `complement` have too. That, and alpha of `altnpo`, was chosen on seed 0 of `authors`
+and `prose`. What `alternative` hides, its lambda and its steps were chosen on seed 0 of `authors`; `idk` and
+`jensun` were not tuned. On `demo`:
 
 {authors}
 
@@ -44,9 +45,11 @@ too far, and `alternative` has 40 steps there:
 
 {smollm2}
 """
+UNIFORM = "uniform weights"
 # Variants that differ in objective or learning rate; idk and jensun push towards a refusal.
 OBJECTIVES = (
     "default",
+    UNIFORM,
     "no level",
     "rescored",
     "npo",

@@ -257,7 +257,7 @@ def _show_curves(
     with columns[0]:
         _chart(charts.loss_curves(records), f"curves-{run.id}")
         goal = "rise to its level" if "level" in records[-1] else "rise"
-        st.caption(f"The forget NLL should {goal} while the retain loss stays low.")
+        st.caption(f"The forget NLL should {goal} while the retain loss stays low.{_paced(records[-1])}")
     if has_spans:
         with columns[1]:
             _chart(charts.recall_curves(watched), f"recall-{run.id}")
@@ -266,6 +266,12 @@ def _show_curves(
                 "Teacher-forced: a fact counts as recalled if each of its tokens is the most probable one "
                 "given the true tokens before it."
             )
+
+
+def _paced(record: Mapping[str, Any]) -> str:
+    """That the run was behind its level, where it was."""
+    left = record.get("fading") or 1.0
+    return f" The run was behind its level, so β went down to {100 * left:.0f} % of it." if left < 1 else ""
 
 
 def _chart(figure: Any, key: str) -> None:

@@ -11,7 +11,7 @@ from tokenunlearn.models import loading
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.training import schedules
-from tokenunlearn.training.schedules import FAR_PAST, LevelHold, LevelStop, RetainBound, Schedule
+from tokenunlearn.training.schedules import FAR_PAST, LevelHold, LevelPace, LevelStop, RetainBound, Schedule
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.unlearn import unlearn
 
@@ -52,6 +52,34 @@ def test_a_run_far_past_its_level_is_held_from_then_on():
         pull = LevelHold().next_pull(pull, {"forget_nll": nll, "level": 4.0}, 1)
         pulls.append(pull)
     assert pulls == [0, 0, 0, 1, 1, 1, 1, 1]
+
+
+def test_a_run_behind_its_level_fades_later_until_it_is_half_there():
+    pace, fading, seen = LevelPace(steps=20), 1.0, []
+    for step, nll in enumerate((0.0,) * 7 + (4.0,) * 12, start=1):
+        fading = pace.next_fading(fading, {"forget_nll": nll, "level": 4.0}, step)
+        seen.append(fading)
+    running, expected, share = 0.0, [], 1.0
+    for step, nll in enumerate((0.0,) * 7 + (1.0,) * 12, start=1):
+        running = 0.8 * running + 0.2 * nll
+        share *= 0.9 if step >= 5 and running < min(step / 20, 0.5) else 1.0
+        expected.append(share)
+    assert seen == pytest.approx(expected)
+    assert seen[3] == 1 and seen[4] == pytest.approx(0.9) and seen[-1] == seen[-6] < 0.7
+    other = LevelPace(steps=20)
+    other.restore(pace.state())
+    assert other.next_fading(1.0, {"forget_nll": 0.0, "level": 4.0}, 20) == 1.0
+
+
+@pytest.mark.slow
+def test_a_level_out_of_reach_of_npo_is_reached_by_a_smaller_beta(tiny_lm, monkeypatch):
+    settings = FAST | {"objective": "npo", "beta": 2.0, "learning_rate": 3e-3, "steps": 60}
+    start = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings | {"steps": 1}).history[0]["forget_nll"]
+    paced = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings, level=4 * start).history
+    monkeypatch.setattr(schedules, "SLOWER_FADING", 1.0)
+    left = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings, level=4 * start).history
+    assert {record["fading"] for record in left} == {1.0} and paced[-1]["fading"] < 0.9
+    assert paced[-1]["forget_nll"] > 1.2 * left[-1]["forget_nll"]
 
 
 @pytest.mark.slow
@@ -99,9 +127,10 @@ def test_lambda_follows_the_retain_loss(tiny_lm):
 
 @pytest.mark.parametrize("settings", [{"patience": 6, "level": 1e6}, {"level": 1e6}, {"retain_bound": 1e3}])
 def test_a_schedule_that_never_acts_changes_nothing(tiny_lm, settings):
-    plain = unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL)
+    small = SMALL | {"objective": "graddiff"}  # which does not fade
+    plain = unlearn(tiny_lm, FORGET, retain=RETAIN, **small)
     assert torch.equal(
-        parameters_of(unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL, **settings).model),
+        parameters_of(unlearn(tiny_lm, FORGET, retain=RETAIN, **small, **settings).model),
         parameters_of(plain.model),
     )
 
@@ -130,6 +159,22 @@ def test_an_interrupted_run_ends_at_the_step_and_weights_of_an_uninterrupted_one
     again = unlearn(tiny_lm, FORGET, retain=RETAIN, on_step=steps.append, **saved, **settings)
     assert steps == [] and again.stopped == "reached"
     assert torch.equal(parameters_of(again.model), parameters_of(resumed.model))
+
+
+def test_a_resumed_run_fades_as_late_as_an_uninterrupted_one(tiny_lm, tmp_path):
+    settings = FAST | {"objective": "npo", "steps": 8, "level": 1e6}
+
+    def interrupt(record):
+        if record["step"] == 5:
+            raise KeyboardInterrupt
+
+    expected = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings).history
+    saved = {"checkpoints": tmp_path, "checkpoint_every": 1}
+    with pytest.raises(KeyboardInterrupt):
+        unlearn(tiny_lm, FORGET, retain=RETAIN, on_step=interrupt, **saved, **settings)
+    resumed = unlearn(tiny_lm, FORGET, retain=RETAIN, **saved, **settings).history
+    assert [r["fading"] for r in resumed] == [r["fading"] for r in expected]
+    assert expected[-1]["fading"] == pytest.approx(0.9**6)  # behind from step 2 of 8 on
 
 
 def test_a_resumed_run_holds_on(tiny_lm, tmp_path, monkeypatch):

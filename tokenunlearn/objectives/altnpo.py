@@ -51,6 +51,7 @@ class AltNPO(Objective):
     beta: float = setting(0.2, "Inverse temperature; larger values stop forgetting earlier.", above=0)
     alpha: float = setting(0.25, "Strength of the alternative's NLL; 0 is NPO.", minimum=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll", "alternatives"})
+    fades: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {
         "lambda_": 60.0,
         "frame": 5.0,
@@ -63,4 +64,5 @@ class AltNPO(Objective):
         """Forget loss of one batch."""
         assert step.ref_nll is not None and step.alternatives is not None
         towards = step.nll_of(step.alternatives)
-        return altnpo(step.nll, step.ref_nll, towards, step.weights, self.beta, self.alpha)
+        beta = self.beta * step.fading
+        return altnpo(step.nll, step.ref_nll, towards, step.weights, beta, self.alpha)

@@ -44,6 +44,7 @@ class NPO(Objective):
 
     beta: float = setting(0.2, "Inverse temperature; larger values stop forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll"})
+    fades: ClassVar[bool] = True
     # At lambda 10 a small model keeps its other answers; SmolLM2-135M loses a third of them (docs/method.md).
     # Without the frame loss twice as many forgotten answers are broken sentences (docs/results.md).
     recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 60.0, "frame": 5.0}
@@ -51,4 +52,4 @@ class NPO(Objective):
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
         assert step.ref_nll is not None
-        return npo(step.nll, step.ref_nll, step.weights, self.beta)
+        return npo(step.nll, step.ref_nll, step.weights, self.beta * step.fading)

@@ -45,6 +45,8 @@ class Objective(Settings, ABC):
             of the weights matter.
         refusals: Texts that a sample's refusal is drawn from, where ``needs`` names "refusals"; without any,
             those of its language.
+        fades: Whether its gradient fades by a parameter beta once an answer is improbable enough, so that a
+            step's ``fading`` can put that off.
         few_modules: Whether only a few modules below one hidden layer are trained.
         recommended: Settings of a run that are used where its configuration leaves them open.
     """
@@ -52,6 +54,7 @@ class Objective(Settings, ABC):
     needs: ClassVar[frozenset[Need]] = frozenset()
     refusals: ClassVar[tuple[str, ...]] = ()
     token_mean: ClassVar[bool] = False
+    fades: ClassVar[bool] = False
     few_modules: ClassVar[bool] = False
     recommended: ClassVar[Mapping[str, Any]] = {}
 

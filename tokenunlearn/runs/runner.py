@@ -27,7 +27,7 @@ from tokenunlearn.runs.space import check_space
 from tokenunlearn.runs.spec import make_rule
 from tokenunlearn.runs.state import RunState, now
 from tokenunlearn.training.checkpoints import CheckpointSettings
-from tokenunlearn.training.schedules import FAR_PAST
+from tokenunlearn.training.schedules import FAR_PAST, FAR_SHORT
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 SHOWN_SAMPLES = 8
 # Seconds between two looks at whether the device is free.
 POLL = 0.2
-# A run whose last forget NLL is less than this many times its level says so.
-FAR_SHORT = 0.5
 
 Between = Callable[[], None]
 

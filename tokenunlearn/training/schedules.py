@@ -12,8 +12,12 @@ from tokenunlearn.training.settings import UnlearnSettings
 
 # Change of lambda per step, in initial lambdas, where the retain loss is twice its bound.
 DUAL_RATE = 0.1
-# Forget NLL, in levels, that is further than single steps of a run at its level go.
-FAR_PAST = 1.5
+# Forget NLL, in levels, that is further than single steps of a run at its level go, and short of it.
+FAR_PAST, FAR_SHORT = 1.5, 0.5
+# What a step's forget NLL weighs in the running mean that the pace of a run is read from.
+LATEST = 0.2
+# Factor of beta in each step that finds the run behind.
+SLOWER_FADING = 0.9
 
 
 class Schedule:
@@ -30,6 +34,10 @@ class Schedule:
     def next_pull(self, pull: float, record: Mapping[str, float], step: int) -> float:
         """Strength with which the next step pulls tokens that are past their level back."""
         return pull
+
+    def next_fading(self, fading: float, record: Mapping[str, float], step: int) -> float:
+        """Share of its beta at which the next step's forget loss fades, where it does."""
+        return fading
 
     def ends(self, record: Mapping[str, float], step: int) -> bool:
         """Whether training ends here; called once a step."""
@@ -86,6 +94,34 @@ class LevelHold(Schedule):
 
 
 @dataclass
+class LevelPace(Schedule):
+    """A smaller beta for a run that is behind: less of its level reached than of its steps done, up to half.
+
+    The gradient of an objective such as NPO fades once an answer as a whole is improbable enough. In long
+    answers that is long before each token has reached the level, which is to decide. From a quarter of the
+    steps on, each step that finds the run behind lets the gradient fade later.
+    """
+
+    steps: int
+    _mean: float = 0.0
+
+    def next_fading(self, fading: float, record: Mapping[str, float], step: int) -> float:
+        """A tenth less where the running mean of the forget NLL is behind."""
+        self._mean += LATEST * (record["forget_nll"] / max(record["level"], 1e-12) - self._mean)
+        gone = step / self.steps
+        behind = gone >= 0.25 and self._mean < min(gone, FAR_SHORT)
+        return fading * SLOWER_FADING if behind else fading
+
+    def state(self) -> dict[str, Any]:
+        """The running mean so far."""
+        return {"mean": self._mean}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._mean = state["mean"]
+
+
+@dataclass
 class LevelStop(Schedule):
     """The end of a run whose forget NLL has been at its level, not far past it, for so many steps in a row.
 
@@ -118,6 +154,7 @@ def schedules_of(settings: UnlearnSettings, objective: Objective) -> list[Schedu
         schedules.append(RetainBound(settings.retain_bound, settings.lambda_))
     if settings.has_level:
         schedules.append(LevelHold())
+        schedules += [LevelPace(settings.steps)] if objective.fades else []
     if settings.patience:
         schedules.append(LevelStop(settings.patience))
     return schedules

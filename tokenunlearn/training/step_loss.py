@@ -67,6 +67,7 @@ class StepLoss(torch.nn.Module):
         lambda_: Strength of the retain loss now.
         pull: Strength now of what takes tokens that are past their level back to it: their share of the
             weighted mean NLL of all forget tokens, a part of the forget loss.
+        fading: Share now of its beta at which a forget loss that fades does so.
         applied: Receives the weights of each pass, where they are made in the step.
     """
 
@@ -76,7 +77,7 @@ class StepLoss(torch.nn.Module):
         self.objective: Objective = make_objective(config.objective, config.parameters)
         self.weighting = make_weighting(config.weighting, config.weighting_parameters)
         self.regularizer = make_regularizer(config.regularizer) if config.needs_retain else None
-        self.lambda_, self.pull = config.lambda_, 0.0
+        self.lambda_, self.pull, self.fading = config.lambda_, 0.0, 1.0
         self.applied: AppliedWeights | None = None
         self._no_split_modules = model._no_split_modules  # what FSDP wraps by itself
 
@@ -125,6 +126,7 @@ class StepLoss(torch.nn.Module):
             control=None if control is None else control.to(hidden.device),
             refusals=refusals,
             alternatives=inputs.get("forget.alternatives"),
+            fading=self.fading,
         )
         step.weights = self.weighting.weights(step, published_scale=self.settings.published_scale)
         if self.applied is not None:

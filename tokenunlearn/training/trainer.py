@@ -64,7 +64,8 @@ class UnlearnTrainer(CheckpointedTrainer):
     The model is trained in place, or gets an adapter where ``peft_config`` is given. What the reference says
     is measured once, when training begins, so no second model is held. Each record holds, beside what
     transformers logs, ``forget_loss``, ``retain_loss``, ``lambda`` and ``forget_nll`` (weighted mean token
-    NLL of the step's forget samples, in nats); with a level also ``level``, which that is to reach.
+    NLL of the step's forget samples, in nats); with a level also ``level``, which that is to reach, and of an
+    objective that fades the share of its beta (``fading``).
 
     A model that is being destroyed ends training, see :class:`~tokenunlearn.training.guard.CollapseGuard`: it
     then holds its last good weights, and ``fault`` says why.
@@ -268,6 +269,8 @@ class UnlearnTrainer(CheckpointedTrainer):
         levels += [weighted_level / max(weight, 1e-12)] if self.settings.base_level else []
         if levels:
             self.record["level"] = min(levels)
+            if self.loss.objective.fades:
+                self.record["fading"] = self.loss.fading
         self.record["loss"] = loss
         self.fault = self.fault or self.guard.verdict(self.record, last=last)
 
@@ -315,7 +318,7 @@ class UnlearnTrainer(CheckpointedTrainer):
     def _save_state(self, folder: Path) -> None:
         """Complete a checkpoint by what loss, schedules and guard carry from step to step."""
         assert self.loss is not None
-        strengths = {"lambda": self.loss.lambda_, "pull": self.loss.pull}
+        strengths = {"lambda": self.loss.lambda_, "pull": self.loss.pull, "fading": self.loss.fading}
         state = {name: torch.tensor(value, dtype=torch.float64) for name, value in strengths.items()}
         if (applied := self.loss.applied) is not None:
             state |= {"applied_total": applied.total, "applied_times": applied.times}
@@ -343,6 +346,7 @@ class UnlearnTrainer(CheckpointedTrainer):
             )
         state = load_file(checkpoint.folder / STATE_FILE)
         loss.lambda_, loss.pull = float(state["lambda"]), float(state.get("pull", 0.0))
+        loss.fading = float(state.get("fading", 1.0))
         if loss.applied is not None:
             loss.applied.total.copy_(state["applied_total"])
             loss.applied.times.copy_(state["applied_times"])
@@ -411,13 +415,14 @@ class _WholeStep(TrainerCallback):
         self.trainer.end_step()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Adapt lambda and pull; stop where a schedule says so or the guard found a fault."""
+        """Adapt lambda, pull and fading; stop where a schedule says so or the guard found a fault."""
         trainer = self.trainer
         assert trainer.loss is not None
         for schedule in trainer.schedules:
             record, step = trainer.record, state.global_step
             trainer.loss.lambda_ = schedule.next_lambda(trainer.loss.lambda_, record, step)
             trainer.loss.pull = schedule.next_pull(trainer.loss.pull, record, step)
+            trainer.loss.fading = schedule.next_fading(trainer.loss.fading, record, step)
             trainer.reached = schedule.ends(record, step) or trainer.reached
         if trainer.fault or trainer.reached:
             control.should_training_stop = True

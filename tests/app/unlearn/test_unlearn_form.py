@@ -204,6 +204,14 @@ def test_a_run_that_ends_while_the_page_is_drawn_is_shown_once(open_page, scored
     assert sum(run.id in text.value for text in at.text) == 1
 
 
+@pytest.mark.parametrize(("fading", "said"), [(0.5, True), (1.0, False)])
+def test_a_run_that_was_behind_its_level_says_what_that_changed(open_page, scored, fading, said):
+    run = services.store().create(new_spec(scored["samples"], model=scored["model"]))
+    run.append_metrics({"step": 1.0, "forget_nll": 0.5, "level": 4.0, "fading": fading})
+    run.set_state(status="completed", done=1, total=1)
+    assert ("β went down to 50 % of it" in shown(open_page("unlearn", **scored))) is said
+
+
 @pytest.mark.slow
 def test_one_waiting_run_or_all_can_be_cancelled(open_page, scored):
     at = open_page("unlearn", **scored | {"steps": "9000", "seed": "0, 1, 2"})
