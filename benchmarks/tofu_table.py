@@ -11,10 +11,12 @@ SECTION = """## Real TOFU answers
 
 `python -m benchmarks.tofu`: `{model}`, which has learned twenty authors of TOFU by heart, forgets the 100
 answers about five of them at the recommended settings. The default has the level of `tofu:holdout10`; the
-share of tokens that it selects in recited text was chosen on half of these questions. Gold spans are
-derived from TOFU's paraphrased and perturbed answers ([data.md](data.md#gold-spans-by-alignment)); forget
-quality is p of a two-sample Kolmogorov-Smirnov test against the retrained model. Means over seeds, in
-parentheses the smallest and the largest seed; n is the number of rows behind each seed.
+share of tokens that it selects in recited text was chosen on half of these questions, and that beta falls in
+a run behind its level was decided on them. Gold spans are derived from TOFU's paraphrased and perturbed
+answers ([data.md](data.md#gold-spans-by-alignment)); forget quality is p of a two-sample Kolmogorov-Smirnov
+test against the retrained model, and model utility a harmonic mean of nine parts of 12 to 24 questions, which
+is 0 as soon as one of them is. Means over seeds, in parentheses the smallest and the largest seed; n is the
+number of rows behind each seed.
 
 {table}
 """
