@@ -125,7 +125,7 @@ def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
     elif marks[page] == "busy":
         return "", "Next: once this is done"
     elif page in ("tokens", "unlearn") and marks["tokens"] == "fault":
-        return "", "Next: see the message below"
+        return "", "Next: see below"
     elif page == "tokens" and marks[page] != "done" and access.may("start"):
         return "", "Next: Score samples, below"
     elif page == "unlearn" and marks[page] != "done" and access.may("start"):
