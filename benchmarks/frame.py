@@ -39,6 +39,14 @@ OF_NPO: Mapping[str, Mapping[str, Any]] = {
 VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "authors": {
         **OF_NPO,
+        "npo, level": {"objective": "npo", "holdout": "auto", "patience": 6},
+        "npo, base level": {
+            "objective": "npo",
+            "base_level": True,
+            "base_model": "demo-retrained",
+            "patience": 6,
+        },
+        "npo, retain bound": {"objective": "npo", "retain_bound": 0.005},
         "default": {},
         UNIFORM: {},
         "no level": NO_LEVEL,

@@ -29,10 +29,12 @@ as much without it:
 Objectives and learning rate schedules, with the suggested threshold and the settings that each recommends.
 The default is `altnpo` with the level that the run measures on the holdout; `uniform weights` is the same
 with weights on all tokens alike and the level of these, `no level` without a level, and `rescored` scores
-the forget set again every ten steps. `npo, falling rate` is NPO for 80 steps at a learning rate that falls to
-0, which `altnpo` and `complement` have too. That, and alpha of `altnpo`, was chosen on seed 0 of `authors`
-and `prose`. What `alternative` hides, its lambda and its steps were chosen on seed 0 of `authors`; `idk` and
-`jensun` were not tuned. On `demo`:
+the forget set again every ten steps. `npo, falling rate` is NPO for 80 steps at a learning rate that falls
+to 0, which `altnpo` and `complement` have too; `npo, level` and `npo, base level` end once the tokens have
+been at their level for six steps, that of the holdout and those of the retrained model, and `npo, retain
+bound` lets lambda follow a bound of 0.005 nats. That, and alpha of `altnpo`, was chosen on seed 0 of
+`authors` and `prose`. What `alternative` hides, its lambda and its steps were chosen on seed 0 of
+`authors`; `idk` and `jensun` were not tuned. On `demo`:
 
 {authors}
 
@@ -54,6 +56,9 @@ OBJECTIVES = (
     "rescored",
     "npo",
     "npo, falling rate",
+    "npo, level",
+    "npo, base level",
+    "npo, retain bound",
     "complement",
     "alternative",
     "idk",
