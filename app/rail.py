@@ -180,7 +180,7 @@ def _tokens(scored: bool, used: bool) -> tuple[Mark, str]:
         if task is not None and task.running:
             return "busy", "scoring"
         if chosen[1] is None:
-            return "fault", "cannot be read"
+            return "fault", "cannot be used"
     if used or (scored and state.SESSION in st.session_state):
         return "done", "weights chosen"
     return "open", "scored" if scored else "not scored"

@@ -178,7 +178,16 @@ def test_from_the_overview_the_first_open_step_comes_next():
 def test_a_model_that_may_not_be_read_is_named_on_the_page_itself(enter, tmp_path, monkeypatch, page):
     monkeypatch.setenv("TOKENUNLEARN_ROOTS", str(ROOT))
     at = enter(page, model=str(tmp_path))
-    assert states(at)["Tokens"] == "cannot be read"
+    assert states(at)["Tokens"] == "cannot be used"
     assert goal(at) == ""
     (sentence,) = [text.value for text in at.main.text if text.value.startswith("⚠")]
     assert "lies outside the folders" in sentence, "a narrow screen hides the sidebar"
+
+
+@pytest.mark.parametrize("page", ["tokens", "unlearn"])
+def test_template_variables_that_cannot_be_read_stop_the_page_instead_of_being_left_out(enter, page):
+    at = enter(page, template="enable_thinking")
+    assert (states(at)["Tokens"], goal(at)) == ("cannot be used", "")
+    (sentence,) = [text.value for text in at.main.text if text.value.startswith("⚠")]
+    assert "The field Chat template variables" in sentence
+    assert not at.get("bidi_component") and not [b for b in at.button if b.label == "Start"]
