@@ -16,6 +16,7 @@ from tokenunlearn.models.generation import generate
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.models.templates import ChatFormat
+from tokenunlearn.models.unlearned_mark import FIELD
 from tokenunlearn.runs import export
 from tokenunlearn.runs.card import base_license
 from tokenunlearn.runs.check import check
@@ -130,6 +131,11 @@ def test_an_export_says_that_it_was_unlearned(runs, model, samples, tmp_path):
     adapter = export_run(runs[0], tmp_path / "adapter")
     source = ModelSource(model).adapted(adapter)
     assert before_runs(source) == ModelSource(model)
+    assert before_runs(ModelSource(model).adapted(tmp_path / "model")) == ModelSource(model)
+    written = json.loads((tmp_path / "model" / "config.json").read_text())
+    (tmp_path / "model" / "config.json").write_text(json.dumps(written | {FIELD: "tokenunlearn 0.0.1"}))
+    older = load_model(str(tmp_path / "model"), device="cpu").model
+    assert getattr(older.config, FIELD) == "tokenunlearn 0.0.1", "who exported it stays"
     (adapter / "adapter_config.json").write_text(
         (adapter / "adapter_config.json").read_text().replace('"tiny-base"', json.dumps(model))
     )

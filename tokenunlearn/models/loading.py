@@ -22,7 +22,7 @@ from tokenunlearn.models.presets import PRESETS, base_model_name, require_preset
 from tokenunlearn.models.pretrained import check_vocabulary, read_model, read_tokenizer
 from tokenunlearn.models.recipe import find_recipe
 from tokenunlearn.models.source import layered
-from tokenunlearn.models.unlearned_mark import is_marked_folder, mark_model
+from tokenunlearn.models.unlearned_mark import is_marked, is_marked_folder, mark_model
 from tokenunlearn.models.weight_files import ModelFiles
 
 # Transformers switches global state while it makes a model, which two threads would mix up.
@@ -77,7 +77,7 @@ def load_model(
         model = read_model(files, placement)
         check_vocabulary(model, tokenizer, shown(own[0]))
         model = with_adapters(model, loras)
-        if any(map(is_marked_folder, own)):
+        if not is_marked(model) and any(map(is_marked_folder, own)):  # an adapter's mark is beside it
             mark_model(model)
     # What peft names as the base of an adapter that is trained on this model.
     model.name_or_path = "" if given else _own_name(name)
