@@ -1,5 +1,7 @@
 """Schedules: a run ends when nothing is left to forget, and lambda follows a bound on the retain loss."""
 
+from dataclasses import fields
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import loading
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
+from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.training import schedules
 from tokenunlearn.training.schedules import FAR_PAST, LevelHold, LevelPace, LevelStop, RetainBound, Schedule
 from tokenunlearn.training.settings import UnlearnSettings
@@ -69,6 +72,16 @@ def test_a_run_behind_its_level_fades_later_until_it_is_half_there():
     other = LevelPace(steps=20)
     other.restore(pace.state())
     assert other.next_fading(1.0, {"forget_nll": 0.0, "level": 4.0}, 20) == 1.0
+
+
+def test_every_objective_whose_beta_stops_forgetting_fades():
+    stops = {
+        name
+        for name, objective in OBJECTIVES.items()
+        for parameter in fields(objective)
+        if parameter.name == "beta" and "stop forgetting earlier" in parameter.metadata["help"]
+    }
+    assert stops == {name for name, objective in OBJECTIVES.items() if objective.fades} != set()
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def assert_same(one, other, tolerance=1e-4):
     assert torch.allclose(weights, expected_weights, atol=tolerance)
 
 
-def gradients(lm, parts, pull=0.0, **settings):
+def gradients(lm, parts, pull=0.0, fading=1.0, **settings):
     """Loss, record and gradients of the second step, in float64, its samples spread over so many passes."""
     lm = LoadedModel(copy.deepcopy(lm.model).double(), lm.tokenizer, lm.name, lm.revision)
     config = UnlearnSettings.from_settings(SMALL | settings).resolved(lm)
@@ -121,7 +121,7 @@ def gradients(lm, parts, pull=0.0, **settings):
     rows = StepRows(config, forget, refusals, retain, weights, StepPlan.draw(config, 5, 6), parts)
     stored = References.measure(lm, config, forget, refusals, dict(enumerate(retain)), lambda *_: None)
     loss = StepLoss(copy.deepcopy(lm.model), config, stored)
-    loss.pull = pull
+    loss.pull, loss.fading = pull, fading
     with torch.no_grad():
         for p in loss.parameters():
             p += 0.03 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
@@ -330,3 +330,13 @@ def test_each_process_keeps_only_the_retained_samples_it_reads(tiny_lm):
         drawn = [[i for n in numbers if n % 2 == process for i in rows.of_part(n)[1]] for process in (0, 1)]
         assert sorted(drawn[0] + drawn[1]) == sorted(rows.of_step(step)[1])  # no row twice
         assert all(set(drawn[process]) <= set(rows.retained(process, 2)) for process in (0, 1))
+
+
+@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if OBJECTIVES[name].fades])
+def test_what_is_left_of_beta_is_a_smaller_beta(tiny_lm, objective):
+    beta = OBJECTIVES[objective]().beta
+    found = gradients(tiny_lm, 1, objective=objective, fading=0.25)
+    expected = gradients(tiny_lm, 1, objective=objective, beta=0.25 * beta)
+    plain = gradients(tiny_lm, 1, objective=objective)
+    assert_equal_steps(found, expected)
+    assert found[0] != pytest.approx(plain[0], abs=1e-6)

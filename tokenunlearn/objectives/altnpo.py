@@ -64,5 +64,4 @@ class AltNPO(Objective):
         """Forget loss of one batch."""
         assert step.ref_nll is not None and step.alternatives is not None
         towards = step.nll_of(step.alternatives)
-        beta = self.beta * step.fading
-        return altnpo(step.nll, step.ref_nll, towards, step.weights, beta, self.alpha)
+        return altnpo(step.nll, step.ref_nll, towards, step.weights, self.beta, self.alpha)

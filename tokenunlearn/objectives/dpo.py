@@ -52,6 +52,7 @@ class DPO(Objective):
 
     beta: float = setting(0.02, "Inverse temperature; larger values stop forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll", "refusals"})
+    fades: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {"lambda_": 30.0, "steps": 40}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:

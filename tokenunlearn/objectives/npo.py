@@ -52,4 +52,4 @@ class NPO(Objective):
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:
         """Forget loss of one batch."""
         assert step.ref_nll is not None
-        return npo(step.nll, step.ref_nll, step.weights, self.beta * step.fading)
+        return npo(step.nll, step.ref_nll, step.weights, self.beta)

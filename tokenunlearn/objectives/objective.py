@@ -45,8 +45,7 @@ class Objective(Settings, ABC):
             of the weights matter.
         refusals: Texts that a sample's refusal is drawn from, where ``needs`` names "refusals"; without any,
             those of its language.
-        fades: Whether its gradient fades by a parameter beta once an answer is improbable enough, so that a
-            step's ``fading`` can put that off.
+        fades: Whether its gradient fades once an answer is improbable enough, the sooner the larger its beta.
         few_modules: Whether only a few modules below one hidden layer are trained.
         recommended: Settings of a run that are used where its configuration leaves them open.
     """

@@ -40,6 +40,7 @@ class SimNPO(Objective):
 
     beta: float = setting(2.5, "Inverse temperature; larger values stop forgetting earlier.", above=0)
     delta: float = setting(1.0, "Margin on the mean NLL, in nats; larger values forget more.")
+    fades: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:

@@ -149,7 +149,6 @@ class ForgetStep(Step):
         control: (d,) a fixed random direction, as long as the reference's states are on average.
         refusals: Refusals in place of the answers.
         alternatives: (B, T) ids of the tokens that stand in for the response's.
-        fading: Share of its beta, 0..1, at which an objective that fades does so in this step.
     """
 
     weights: Float[Tensor, "batch time"]
@@ -159,7 +158,6 @@ class ForgetStep(Step):
     control: Float[Tensor, " dim"] | None = None
     refusals: Refusals | None = None
     alternatives: Int[Tensor, "batch time"] | None = None
-    fading: float = 1.0
 
 
 @dataclass

@@ -59,6 +59,7 @@ class TPO(Objective):
 
     beta: float = setting(0.3, "Inverse temperature; larger values stop forgetting earlier.", above=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_logits"})
+    fades: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 
     def loss(self, step: ForgetStep) -> Float[Tensor, ""]:

@@ -41,6 +41,7 @@ class WGA(Objective):
     beta: float = setting(
         1.0, "Power of the token probability; larger values stop forgetting earlier.", minimum=0
     )
+    fades: ClassVar[bool] = True
     token_mean: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {"steps": 25}
 

@@ -123,8 +123,8 @@ class UnlearnSettings(Settings):
     level: float | None = setting(
         None,
         "Leave a sample alone while the mean NLL of its selected tokens is above this level, in nats; "
-        "once the mean of a whole step is more than half above it, pull such samples back. npo and altnpo "
-        "lower beta in a run that is behind it. "
+        "once the mean of a whole step is more than half above it, pull such samples back. Objectives "
+        "that fade by beta, such as npo, lower it in a run that is behind. "
         "Default: measured on the holdout; without one there is no level, and the steps decide.",
         above=0,
     )

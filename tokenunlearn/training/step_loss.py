@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import torch
 from jaxtyping import Bool, Float
@@ -126,7 +127,6 @@ class StepLoss(torch.nn.Module):
             control=None if control is None else control.to(hidden.device),
             refusals=refusals,
             alternatives=inputs.get("forget.alternatives"),
-            fading=self.fading,
         )
         step.weights = self.weighting.weights(step, published_scale=self.settings.published_scale)
         if self.applied is not None:
@@ -137,7 +137,7 @@ class StepLoss(torch.nn.Module):
         step.weights = weights * below
         rows_in_all, weight_in_all, _, frame_in_all = inputs["totals"].unbind()
         share = step.weights.sum() / weight_in_all if self.objective.token_mean else n / rows_in_all
-        loss = self.objective.loss(step) * share
+        loss = self._fading_objective().loss(step) * share
         if self.pull:
             loss = loss + self.pull * (step.nll * weights * ~below).sum() / weight_in_all
         frame = torch.zeros_like(loss)
@@ -146,6 +146,15 @@ class StepLoss(torch.nn.Module):
             frame = (kl * frame_weights(weights, step.mask)).sum() / frame_in_all
         level = nll.new_tensor(0.0) if base_nll is None else (base_nll * weights).sum()
         return loss, frame, torch.stack([(nll * weights).sum(), weights.sum(), level])
+
+    def _fading_objective(self) -> Objective:
+        """The objective with the share of its beta that is left."""
+        if self.fading == 1:
+            return self.objective
+        parameters = asdict(self.objective)
+        return make_objective(
+            self.settings.objective, parameters | {"beta": self.fading * parameters["beta"]}
+        )
 
     def _retain_loss(
         self, inputs: Mapping[str, Tensor], batch: Batch, hidden: Tensor, states: Tensor | None
