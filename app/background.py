@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -14,6 +15,26 @@ from app.errors import show_error
 from tokenunlearn.errors import Cancelled, TokenUnlearnError
 
 BEAT = 0.5  # seconds between two looks at a task
+
+
+def watch(draw: Callable[[], bool], beat: float = BEAT) -> None:
+    """Draw something again and again until it has ended; then run the page again.
+
+    What has ended by the time the page itself draws it is left to the next look: a page that ran again there
+    would lose a click on a button further down.
+
+    Args:
+        draw: Draws it; returns whether it goes on.
+        beat: Seconds between two looks at it.
+    """
+    st.fragment(_look, run_every=beat)(draw, ["the page itself"])
+
+
+def _look(draw: Callable[[], bool], first: list[str]) -> None:
+    by_itself = not first
+    first.clear()
+    if not draw() and by_itself:
+        st.rerun()
 
 
 def wait_for(key: str, draw: Callable[[], None] = lambda: None, beat: float = BEAT) -> Any:
@@ -28,7 +49,7 @@ def wait_for(key: str, draw: Callable[[], None] = lambda: None, beat: float = BE
     """
     task = tasks.known().get(key)
     if task is not None and task.running:
-        st.fragment(_poll, run_every=beat)(task, draw)
+        watch(partial(_draw, task, draw), beat)
         return None
     draw()
     return None if task is None else _outcome(task)
@@ -54,7 +75,7 @@ def result(task: tasks.Task) -> Any:
 
 def _outcome(task: tasks.Task) -> Any:
     if task.future is None or task.running:
-        st.fragment(_poll, run_every=BEAT)(task)
+        watch(partial(_draw, task))
         return None
     try:
         return task.future.result()
@@ -69,9 +90,9 @@ def _outcome(task: tasks.Task) -> Any:
     return None
 
 
-def _poll(task: tasks.Task, draw: Callable[[], None] = lambda: None) -> None:
+def _draw(task: tasks.Task, draw: Callable[[], None] = lambda: None) -> bool:
     if not task.running:
-        st.rerun()
+        return False
     draw()
     st.html(f'<div style="overflow-wrap: anywhere">{escape(task.text)}</div>')
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -86,3 +107,4 @@ def _poll(task: tasks.Task, draw: Callable[[], None] = lambda: None) -> None:
                 args=(task,),
                 help="A model that is being loaded, or a file that is being written, is finished first.",
             )
+    return True

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app import access, charts, run_reader, sample_sets, services, tasks
+from app import access, background, charts, run_reader, sample_sets, services, tasks
 from app.errors import show_error
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
@@ -48,26 +49,24 @@ def active_runs() -> list[Run]:
 def show_active(runs: Sequence[Run]) -> None:
     """Live cards of active runs and the queue; the page runs again when one of them ends."""
     if runs:
-        _live([run.id for run in runs])
+        background.watch(partial(_show_while_active, [run.id for run in runs]), beat=1.0)
 
 
-@st.fragment(run_every=1.0)
-def _live(ids: list[str]) -> None:
+def _show_while_active(ids: Sequence[str]) -> bool:
+    """Show runs as they are, and say whether all of them go on."""
     runs = []
     for run_id in ids:
-        try:
-            run = services.store().get(run_id)
-        except RunError:  # deleted meanwhile
-            st.rerun()
-        if not run.state.active:
-            st.rerun()
-        runs.append(run)
-    begun = [run for run in runs if run.state.status == "running"] or runs[:1]
+        with suppress(RunError):  # deleted meanwhile
+            runs.append(services.store().get(run_id))
+    states = [run.state for run in runs]
+    begun = [run for run, state in zip(runs, states, strict=True) if state.status != "queued"] or runs[:1]
     for run in begun:
         show_run(run)
-    waiting = [run for run in runs if run not in begun]
+    active = [run for run, state in zip(runs, states, strict=True) if state.active]
+    waiting = [run for run in active if run not in begun]
     if waiting:
-        _show_queue(waiting, runs)
+        _show_queue(waiting, active)
+    return len(active) == len(ids)
 
 
 def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:

@@ -70,3 +70,25 @@ def test_work_that_a_button_started_is_offered_by_that_button_alone(gate):
     at = AppTest.from_function(page, args=(False,)).run()
     assert [caption.value for caption in at.caption] == ["Looking: cancelled"]
     assert not at.button
+
+
+def page_with_a_button():
+    import streamlit as st
+
+    from app import background
+
+    background.wait_for("key")
+    if st.button("Go on", key="go-on"):
+        st.text("went on")
+
+
+@pytest.mark.parametrize("looks", range(4))
+def test_no_click_is_lost_where_work_ends_while_the_page_is_drawn(gate, monkeypatch, looks):
+    task = tasks.start("key", "Looking", services.work_of_the_test)
+    at = AppTest.from_function(page_with_a_button).run()
+    left = iter([True] * looks)
+    monkeypatch.setattr(tasks.Task, "running", property(lambda task: next(left, False)))
+    gate.set()
+    wait_until(task.future.done)
+    at.button(key="go-on").click().run()
+    assert [text.value for text in at.text] == ["went on"]

@@ -3,6 +3,7 @@
 import pytest
 
 from app import services
+from app.unlearn import run_view
 from tests.app.app_pages import shown
 from tests.runs.new_runs import new_spec
 from tests.stored_run import write_run
@@ -37,6 +38,19 @@ def test_one_is_resumed_by_its_button(open_page, interrupted):
     wait_until(lambda: not interrupted[0].state.active)
     assert interrupted[0].state.status == "completed"
     assert interrupted[1].state.status == "interrupted"
+
+
+@pytest.mark.slow
+def test_no_click_is_lost_where_another_run_ends_while_the_page_is_drawn(
+    open_page, interrupted, home, monkeypatch
+):
+    ended = write_run(home, "20990101-100000-npo-hard-0001", "the last run")
+    at = open_page("unlearn")
+    monkeypatch.setattr(run_view, "active_runs", lambda: [ended])
+    at.button(key=f"resume-{interrupted[0].id}").click().run()
+    assert not at.exception
+    wait_until(lambda: not interrupted[0].state.active)
+    assert interrupted[0].state.status == "completed"
 
 
 @pytest.mark.slow
