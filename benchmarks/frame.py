@@ -10,7 +10,7 @@ Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes tha
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Annotated, Any
 
@@ -87,10 +87,10 @@ METRICS = (
 )
 
 
-def figures(report: Report) -> dict[str, list[float]]:
+def figures(report: Report, metrics: Sequence[str] = METRICS) -> dict[str, list[float]]:
     """Value and n of each metric that the report has."""
     return {
-        name: [result.value, result.n] for name in METRICS if (result := report.metrics.get(name)) is not None
+        name: [result.value, result.n] for name in metrics if (result := report.metrics.get(name)) is not None
     }
 
 

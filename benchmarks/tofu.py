@@ -19,11 +19,11 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
-from benchmarks.frame import figures
+from benchmarks import RESULTS, frame, tables
 from benchmarks.lower_layers import LowerLayers
 from benchmarks.study_plan import WORLDS
 from tokenunlearn.evaluation import Report
+from tokenunlearn.evaluation.metrics.utility import UTILITY_METRICS
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import check_known
@@ -38,6 +38,11 @@ VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
     "npo": (None, {"objective": "npo"}),
     "npo, uniform weights": (tu.Uniform(), {"objective": "npo"}),
 }
+# What model utility is the harmonic mean of; the figures of a run have them too.
+PARTS = tuple(
+    f"{part}/{metric}" for part in ("retain", "real_authors", "world_facts") for metric in UTILITY_METRICS
+)
+METRICS = (*frame.METRICS, *PARTS)
 
 
 def evaluate(model: LoadedModel, limit: int, start: Report | None = None) -> Report:
@@ -76,7 +81,7 @@ def run(
         "tokens": weights.tokens,
         "stopped": done.stopped,
         "forget_nll": done.history[-1]["forget_nll"],
-        "metrics": figures(evaluate(done.model, limit, start)),
+        "metrics": frame.figures(evaluate(done.model, limit, start), METRICS),
     }
 
 
@@ -86,16 +91,17 @@ def main(
     limit: Annotated[int, typer.Option(help="Rows of each part that are measured.")] = 40,
     steps: Annotated[int | None, typer.Option(help="Steps of a run; recommended by default.")] = None,
 ) -> None:
-    """Do the runs that are missing, write the result after each; other rows or steps begin again."""
+    """Do the runs that are missing, write the result after each; other rows, steps or metrics begin again."""
     for variant in variants.split(";"):
         check_known("variant", variant, VARIANTS)
-    basis = {"model": WORLD.model, "limit": limit, "steps": steps}
+    basis = {"model": WORLD.model, "limit": limit, "steps": steps, "metrics": list(METRICS)}
     result = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
     same = all(result.get(name, "") == value for name, value in basis.items())
     start = evaluate(tu.load_model(WORLD.model), limit)
     if not same:
         retrained = evaluate(tu.load_model(WORLD.retrained), limit, start)
-        result = {**basis, "start": figures(start), "retrained": figures(retrained), "runs": []}
+        known = {"start": frame.figures(start, METRICS), "retrained": frame.figures(retrained, METRICS)}
+        result = {**basis, **known, "runs": []}
         write(result)
     lower, done = LowerLayers(WORLD.first_layer), {(r["variant"], r["seed"]) for r in result["runs"]}
     for seed, variant in product((int(s) for s in seeds.split(",")), variants.split(";")):
