@@ -1,10 +1,12 @@
-"""What the default does to each world, beside a model that never saw the forget set: README's table."""
+"""What the default does to each world, beside a model that never saw the forget set, for the README."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
+
+from benchmarks.frame_table import UNIFORM
 
 # World of a result -> its name in the table.
 WORLDS = {
@@ -22,6 +24,50 @@ MEASURES = {
     "model_utility": "model utility",
     "forget_quality": "forget quality",
 }
+
+
+COSTS = """- Broken is what the [judge](docs/metrics.md#leaks-cross_leaks-declines-broken-wrong) `words`
+  calls so. The judge `smollm2` calls {smollm2} of the first SmolLM2 run's answers broken, `words` {words}.
+- The same runs with weights on all tokens alike: on the demo model {leaks} leak and {broken} are broken; on
+  the prose {prose_broken} are broken, and {pairs} of the retained answers that were right still are.
+- What is no longer said may still be inside. Of the way to the model that never saw it, the [unlearning
+  depth](docs/results.md#unlearning-depth) on the demo model is {depth} (all tokens alike: {uniform}).
+- A [probe](docs/results.md#gone-or-hidden) of the demo model's hidden states finds the right one of six facts
+  in {probe} of the questions (in {probe_retrained} where it never saw them)."""
+
+
+def costs(
+    frame: Mapping[str, Any],
+    outcomes: Mapping[str, Any],
+    depth: Mapping[str, Any],
+    attacks: Mapping[str, Any],
+) -> str:
+    """What the table leaves out, as sentences with means over seeds.
+
+    Args:
+        frame: The stored result of ``benchmarks.frame``.
+        outcomes: That of ``benchmarks.outcomes``.
+        depth: That of ``benchmarks.depth``.
+        attacks: That of the benchmark ``attacks``.
+    """
+    uniform = [run for run in frame["runs"] if run["variant"] == UNIFORM]
+    authors, prose = (
+        [run["metrics"] for run in uniform if run["suite"] == suite] for suite in ("authors", "prose")
+    )
+    probes = [seed["probe/right_option"] for seed in attacks["runs"]["default"]["seeds"].values()]
+    judged = {judge: row["unlearned model"][0] for judge, row in outcomes["shipped_broken"].items()}
+    values = {
+        **judged,
+        "leaks": _mean(authors, "forget/leaks"),
+        "broken": _mean(authors, "forget/broken"),
+        "prose_broken": _mean(prose, "forget/broken"),
+        "pairs": _mean(prose, "retain/retained_pairs"),
+        "depth": mean(run["depth"][0] for run in depth["runs"] if run["variant"] == "default"),
+        "uniform": mean(run["depth"][0] for run in depth["runs"] if run["variant"] == UNIFORM),
+        "probe": mean(probe["value"] for probe in probes),
+        "probe_retrained": mean(probe["retrained"] for probe in probes),
+    }
+    return COSTS.format(**{name: f"{value:.3f}" for name, value in values.items()})
 
 
 def default_table(frame: Mapping[str, Any], tofu: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -49,7 +95,11 @@ def _named(name: str, runs: list[dict[str, Any]]) -> str:
 
 
 def _cell(runs: list[Mapping[str, Any]], known: Mapping[str, Any], metric: str) -> str:
-    measured = mean(run[metric][0] for run in runs)
+    measured = _mean(runs, metric)
     if metric == "retain/retained_pairs":  # counted from the start model on, so a model of its own has none
         return f"{measured:.3f} (n = {runs[0][metric][1]})"
     return f"{measured:.3f}" + (f" ({known[metric][0]:.3f})" if metric in known else "")
+
+
+def _mean(runs: Sequence[Mapping[str, Any]], metric: str) -> float:
+    return mean(run[metric][0] for run in runs)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks import RESULTS
-from benchmarks.default_table import MEASURES, default_table
+from benchmarks.default_table import MEASURES, costs, default_table
 from benchmarks.markdown import markdown
 from tokenunlearn.folders import ASSETS
 
@@ -27,8 +27,49 @@ def test_a_cell_is_a_mean_over_seeds_beside_the_model_that_never_saw_it():
     assert rows[4][1] == "1.000 (n = 4)"
 
 
+def test_costs_are_means_of_the_runs_that_they_name():
+    def run(suite, variant, **metrics):
+        return {"suite": suite, "variant": variant, "metrics": {k: [v, 9] for k, v in metrics.items()}}
+
+    spoiled = {"forget/leaks": 0.0, "forget/broken": 0.25, "retain/retained_pairs": 1.0}
+    prose = {"forget/broken": 0.5, "retain/retained_pairs": 0.75}
+    frame = {
+        "runs": [
+            run("authors", "uniform weights", **spoiled),
+            run("authors", "uniform weights", **spoiled | {"forget/broken": 0.75}),
+            run("authors", "default", **spoiled | {"forget/broken": 0.9}),
+            run("prose", "uniform weights", **prose),
+        ]
+    }
+    outcomes = {
+        "shipped_broken": {
+            judge: {"unlearned model": [share, 0, 1, 9], "start model": [0.9, 0, 1, 9]}
+            for judge, share in (("words", 0.125), ("smollm2", 0.375))
+        }
+    }
+    depth = {
+        "runs": [
+            {"variant": v, "depth": [d, 0, 1, 9]}
+            for v, d in (("default", 0.6), ("default", 0.8), ("uniform weights", 0.2), ("npo", 0.9))
+        ]
+    }
+    found = {"probe/right_option": {"value": 0.4, "retrained": 0.1}}
+    probes = {"default": {"seeds": {"0": found, "1": found}}}
+    text = " ".join(costs(frame, outcomes, depth, {"runs": probes}).split())
+    assert "`smollm2` calls 0.375 of the first SmolLM2 run's answers broken, `words` 0.125." in text
+    assert (
+        "on the demo model 0.000 leak and 0.500 are broken; on the prose 0.500 are broken, and 0.750" in text
+    )
+    assert "demo model is 0.700 (all tokens alike: 0.200)" in text
+    assert "six facts in 0.400 of the questions (in 0.100 where" in text
+
+
 @pytest.mark.results
 def test_the_readme_shows_the_stored_results():
     paths = (RESULTS / "frame.json", RESULTS / "tofu.json")
     stored = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    assert markdown(*default_table(*stored)) in (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert markdown(*default_table(*stored)) in readme
+    behind = ("outcomes", "depth", "attacks")
+    paths = (RESULTS / f"{name}.json" for name in behind)
+    assert costs(stored[0], *(json.loads(path.read_text(encoding="utf-8")) for path in paths)) in readme
