@@ -23,7 +23,8 @@ def summarize(
 
     Args:
         parts: The parts of the suite.
-        own: What was measured on the model; its notes grow by what was left out, and why.
+        own: What was measured on the model; its notes grow by what was left out, and why, and by what metrics
+            note.
         retrained: What is known of the retrained model, or None without one.
         start: What is known of the start model, or None.
         fluency: Says which answers are broken.
@@ -45,6 +46,7 @@ def summarize(
         answers=own.answers,
         retrained_answers=retrained.answers if retrained else {},
         fluency=fluency,
+        notes=own.notes,
     )
     for metric in METRICS.values():
         if isinstance(metric, SuiteMetric):

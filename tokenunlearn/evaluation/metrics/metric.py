@@ -76,6 +76,7 @@ class Comparison:
         answers: Part -> sample id -> greedy answer.
         retrained_answers: The same of the retrained model, as far as known.
         fluency: Says which answers are broken.
+        notes: What a reader of the figures needs to know; metrics add to it.
     """
 
     parts: Mapping[str, Part]
@@ -85,6 +86,7 @@ class Comparison:
     answers: Mapping[str, Mapping[str, str]]
     retrained_answers: Mapping[str, Mapping[str, str]]
     fluency: Fluency
+    notes: list[str] = field(default_factory=list)
 
     def parts_of(self, *roles: str) -> list[str]:
         """Names of the parts that have one of the roles."""

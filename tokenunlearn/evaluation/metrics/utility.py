@@ -78,6 +78,8 @@ def _utility(compared: Comparison) -> list[MetricResult]:
         for part in parts
     }
     result = utility_result(tables)
+    if zero := [name for name in every if not compared.columns[name].mean]:
+        compared.notes.append(f"Model utility is a harmonic mean, and 0 because of {', '.join(zero)}.")
     retrained = compared.retrained or {}
     if all(name in retrained for name in every):
         result = replace(result, retrained=model_utility([retrained[name].mean for name in every]))
