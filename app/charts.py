@@ -136,8 +136,18 @@ def context_matrix(contexts: Sequence[str], texts: Sequence[str], losses: np.nda
     return _layout(figure, 150 + 24 * len(contexts), xaxis=_token_axis(texts), yaxis=rows)
 
 
-def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
-    """Forget NLL, its level and the retain loss of every step, in nats, from a run's records."""
+def _step_axis(steps: int) -> dict[str, Any]:
+    """From the start to the last step, with room for markers at both ends."""
+    return {"title": "step", "range": [-0.02 * steps, 1.02 * steps]}
+
+
+def loss_curves(records: Sequence[Mapping[str, float]], steps: int) -> go.Figure:
+    """Forget NLL, its level and the retain loss of every step, in nats.
+
+    Args:
+        records: A run's records.
+        steps: How many steps the run will have.
+    """
     figure = go.Figure()
     curves = (
         ("forget_nll", "forget NLL", "forget", "solid"),
@@ -159,7 +169,7 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
     return _layout(
         figure,
         300,
-        xaxis={"title": "step"},
+        xaxis=_step_axis(steps),
         yaxis={"title": "forget NLL (weighted), nats", "rangemode": "tozero", "minallowed": 0},
         yaxis2={
             "title": "retain loss, nats",
@@ -175,8 +185,13 @@ def loss_curves(records: Sequence[Mapping[str, float]]) -> go.Figure:
     )
 
 
-def recall_curves(watched: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Teacher-forced gold-span accuracy of forget and retained samples over the steps, 0 to 1."""
+def recall_curves(watched: Sequence[Mapping[str, Any]], steps: int) -> go.Figure:
+    """Teacher-forced gold-span accuracy of forget and retained samples over the steps, 0 to 1.
+
+    Args:
+        watched: What a run measured between steps.
+        steps: How many steps it will have.
+    """
     figure = go.Figure()
     for split, label in SPLITS.items():
         points = [(r["step"], r["gold_span"][split]) for r in watched if split in r["gold_span"]]
@@ -191,7 +206,7 @@ def recall_curves(watched: Sequence[Mapping[str, Any]]) -> go.Figure:
     return _layout(
         figure,
         300,
-        xaxis={"title": "step"},
+        xaxis=_step_axis(steps),
         yaxis={"title": "share of facts still recalled", "range": [-0.03, 1.03]},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         showlegend=True,

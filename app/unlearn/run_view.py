@@ -188,7 +188,8 @@ def show_run(run: Run) -> None:
             st.text(state.message)
         show_damage(run)
         if records:
-            _show_curves(run, records, watched)
+            steps = state.total if state.phase == "training" else int(records[-1]["step"])
+            _show_curves(run, records, watched, steps)
         if watched:
             memory = watched[-1]["memory"]
             where = "GPU memory" if memory["where"] == "gpu" else "Process memory"
@@ -249,17 +250,17 @@ def _confirm_discard(run: Run) -> None:
 
 
 def _show_curves(
-    run: Run, records: Sequence[Mapping[str, Any]], watched: Sequence[Mapping[str, Any]]
+    run: Run, records: Sequence[Mapping[str, Any]], watched: Sequence[Mapping[str, Any]], steps: int
 ) -> None:
     has_spans = any(record["gold_span"] for record in watched)
     columns = st.columns(2) if has_spans else [st.container()]
     with columns[0]:
-        _chart(charts.loss_curves(records), f"curves-{run.id}")
+        _chart(charts.loss_curves(records, steps), f"curves-{run.id}")
         goal = "rise to its level" if "level" in records[-1] else "rise"
         st.caption(f"The forget NLL should {goal} while the retain loss stays low.{_paced(records[-1])}")
     if has_spans:
         with columns[1]:
-            _chart(charts.recall_curves(watched), f"recall-{run.id}")
+            _chart(charts.recall_curves(watched, steps), f"recall-{run.id}")
             st.caption(
                 "The share should drop on the forget set and stay level on the retained samples. "
                 "Teacher-forced: a fact counts as recalled if each of its tokens is the most probable one "

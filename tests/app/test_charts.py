@@ -96,11 +96,20 @@ def test_loss_curves_draw_what_was_recorded():
         {"step": 1.0, "forget_nll": 0.5, "retain_loss": 0.0},
         {"step": 2.0, "forget_nll": None, "retain_loss": 0.25},
     ]
-    forget, retain = charts.loss_curves(records).data
+    forget, retain = charts.loss_curves(records, 2).data
     assert list(forget.x) == [1, 2]
     np.testing.assert_array_equal(forget.y, [0.5, np.nan])
     assert list(retain.y) == [0, 0.25]
     assert (forget.yaxis, retain.yaxis) == ("y", "y2")
+
+
+def test_both_curves_of_a_run_show_the_steps_that_are_left():
+    accuracy = {"forget": {"value": 1.0, "n": 8}}
+    losses = charts.loss_curves([{"step": 1, "forget_nll": 0.5}], 80)
+    recall = charts.recall_curves([{"step": 0, "gold_span": accuracy}], 80)
+    for figure in (losses, recall):
+        low, high = figure.layout.xaxis.range
+        assert low < 0 and 80 < high < 85
 
 
 def test_decimation_keeps_ends_and_extremes():
@@ -123,21 +132,21 @@ def test_the_level_is_drawn_where_a_run_has_one():
     records = [
         {"step": step, "forget_nll": step / 2, "level": 3.2, "retain_loss": 0.1} for step in (1.0, 2.0)
     ]
-    drawn = {trace.name: trace for trace in charts.loss_curves(records).data}
+    drawn = {trace.name: trace for trace in charts.loss_curves(records, 2).data}
     assert [*drawn["level"].y] == [3.2, 3.2] and drawn["level"].yaxis == "y"
-    (curve,) = charts.loss_curves([{"step": 1.0, "forget_nll": 1.0}]).data
+    (curve,) = charts.loss_curves([{"step": 1.0, "forget_nll": 1.0}], 2).data
     assert curve.name != "level"
 
 
 def test_curves_of_a_long_run_keep_their_extremes():
     records = [{"step": step, "forget_nll": 1.0, "retain_loss": 0.5} for step in range(1, 30_001)]
     records[12_345]["forget_nll"] = 9.0
-    forget, retain = charts.loss_curves(records).data
+    forget, retain = charts.loss_curves(records, 2).data
     assert len(forget.x) <= 1000 and len(retain.x) <= 1000
     assert forget.x[np.argmax(forget.y)] == 12_346
     assert forget.x[-1] == retain.x[-1] == 30_000
 
 
 def test_loss_curves_without_a_regularizer_have_one_curve():
-    (curve,) = charts.loss_curves([{"step": 1.0, "forget_nll": 0.5}]).data
+    (curve,) = charts.loss_curves([{"step": 1.0, "forget_nll": 0.5}], 2).data
     assert "forget" in curve.name
