@@ -188,8 +188,14 @@ def _gaps(world: World, measure: str) -> dict[tuple[str, str], Gap]:
     return {pair: gap for pair, gap in gaps.items() if gap}
 
 
-def summary_table(worlds: Sequence[World], measure: str = "distance") -> str:
-    """Worlds by rules: with how many objectives a rule is closer, and with how many farther."""
+def summary_table(worlds: Sequence[World], measure: str = "distance", rules: Sequence[str] = RULES) -> str:
+    """Worlds by rules: with how many objectives a rule is closer, and with how many farther.
+
+    Args:
+        worlds: The worlds.
+        measure: Which of the compared measures.
+        rules: The rules that are shown, where one of the worlds has them.
+    """
     found = [_gaps(world, measure) for world in worlds]
 
     def cell(gaps: dict[tuple[str, str], Gap], rule: str) -> str:
@@ -200,7 +206,7 @@ def summary_table(worlds: Sequence[World], measure: str = "distance") -> str:
         better, worse = COMPARED[measure].short
         return f"{closer} {better}, {farther} {worse} of {len(relations)}"
 
-    compared = [rule for rule in RULES if any(rule == name for gaps in found for name, _ in gaps)]
+    compared = [rule for rule in rules if any(rule == name for gaps in found for name, _ in gaps)]
     rows = [
         [world.plan["name"], _basis(gaps) if gaps else "–", *(cell(gaps, rule) for rule in compared)]
         for world, gaps in zip(worlds, found, strict=True)

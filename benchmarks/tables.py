@@ -30,7 +30,7 @@ from benchmarks import (
 )
 from benchmarks.markdown import counted, markdown
 from benchmarks.methods_figure import draw
-from benchmarks.study_plan import FOLDER
+from benchmarks.study_plan import FOLDER, LEADING
 from tokenunlearn.evaluation import Verdict
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.card import verdict_markdown
@@ -219,6 +219,8 @@ def verdict_parts() -> list[tuple[Path, str, str]]:
     ]
 
 
+# Of the study the README shows these rules and measures.
+README_RULES = (*LEADING, "random")
 README_MEASURES = ("leaks", "fluent, wrong", "broken", "p(gold), forget", "retained pairs")
 MISSING = '`benchmarks/{0}.py` has no stored result yet; run `make bench BENCH="{0}"`.\n'
 
@@ -266,8 +268,8 @@ def write() -> None:
         _renew(PAGE.parent.parent / "README.md", "costs", default_table.costs(**behind))
     if worlds := evidence.read(FOLDER):
         readme = PAGE.parent.parent / "README.md"
-        _renew(readme, "study", evidence.summary_table(worlds))
-        _renew(readme, "study of answers", evidence.summary_table(worlds, "spoiled"))
+        _renew(readme, "study", evidence.summary_table(worlds, rules=README_RULES))
+        _renew(readme, "study of answers", evidence.summary_table(worlds, "spoiled", README_RULES))
         for world in worlds:
             _renew(readme, f"study of {world.plan['name']}", evidence.measures_table(world, README_MEASURES))
     for page, name, text in verdict_parts():

@@ -11,7 +11,7 @@ from scipy.stats import ks_2samp
 from benchmarks.evidence import PAGE, claims, measures_table, page, read, summary_table
 from benchmarks.evidence_statistics import Front, Gap, World, ks_statistics
 from benchmarks.study_plan import FOLDER, RULES, STUDIED, WORLDS
-from benchmarks.tables import README_MEASURES
+from benchmarks.tables import README_MEASURES, README_RULES
 
 N = 40
 RNG = np.random.default_rng(3)
@@ -180,8 +180,8 @@ def test_the_committed_page_is_that_of_the_committed_results():
 def test_the_tables_of_the_readme_are_those_of_the_committed_results():
     readme, worlds = (PAGE.parent.parent / "README.md").read_text(encoding="utf-8"), read(FOLDER)
     tofu = next(world for world in worlds if world.plan["name"] == "smollm2-tofu")
-    assert summary_table(worlds) in readme
-    assert summary_table(worlds, "spoiled") in readme
+    assert summary_table(worlds, rules=README_RULES) in readme
+    assert summary_table(worlds, "spoiled", README_RULES) in readme
     assert measures_table(tofu, README_MEASURES) in readme
 
 
@@ -200,3 +200,10 @@ def test_a_summary_says_how_much_it_rests_on():
         "| demo | 40 questions and 1 seed | 1 closer, 0 farther of 1 |",
         "| demo-prose | – | – |",
     ]
+
+
+def test_a_summary_shows_the_rules_that_are_asked_for():
+    worlds = [World([head(), *(cell(rule, 0.1) for rule in ("uniform", "hard", "random"))])]
+    assert summary_table(worlds).splitlines()[0] == "| world | measured on | `hard` | `random` |"
+    shown = summary_table(worlds, rules=("gold", "random"))
+    assert shown.splitlines()[0] == "| world | measured on | `random` |"
