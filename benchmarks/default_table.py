@@ -7,6 +7,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.frame_table import UNIFORM
+from benchmarks.tofu_table import UTILITY_PARTS
 
 # World of a result -> its name in the table.
 WORLDS = {
@@ -26,7 +27,10 @@ MEASURES = {
 }
 
 
-COSTS = """- Broken is what the [judge](docs/metrics.md#leaks-cross_leaks-declines-broken-wrong) `words`
+COSTS = """- Model utility is a harmonic mean of parts, 0 as soon as one of them is. On TOFU the lowest of the
+  start model is `{part}`, {part_start}; after the default it is {part_default}, in the model that never saw
+  the answers {part_retrained} (n = {part_n}).
+- Broken is what the [judge](docs/metrics.md#leaks-cross_leaks-declines-broken-wrong) `words`
   calls so. The judge `smollm2` calls {smollm2} of the first SmolLM2 run's answers broken, `words` {words}.
 - The same runs with weights on all tokens alike: on the demo model {leaks} leak and {broken} are broken; on
   the prose {prose_broken} are broken, and {pairs} of the retained answers that were right still are.
@@ -38,6 +42,7 @@ COSTS = """- Broken is what the [judge](docs/metrics.md#leaks-cross_leaks-declin
 
 def costs(
     frame: Mapping[str, Any],
+    tofu: Mapping[str, Any],
     outcomes: Mapping[str, Any],
     depth: Mapping[str, Any],
     attacks: Mapping[str, Any],
@@ -46,6 +51,7 @@ def costs(
 
     Args:
         frame: The stored result of ``benchmarks.frame``.
+        tofu: That of ``benchmarks.tofu``.
         outcomes: That of ``benchmarks.outcomes``.
         depth: That of ``benchmarks.depth``.
         attacks: That of the benchmark ``attacks``.
@@ -55,9 +61,15 @@ def costs(
         [run["metrics"] for run in uniform if run["suite"] == suite] for suite in ("authors", "prose")
     )
     probes = [seed["probe/right_option"] for seed in attacks["runs"]["default"]["seeds"].values()]
+    start, known = tofu["start"], tofu["retrained"]
+    part = min(UTILITY_PARTS, key=lambda name: start[name][0])
+    default = [run["metrics"] for run in tofu["runs"] if run["variant"] == "default"]
     judged = {judge: row["unlearned model"][0] for judge, row in outcomes["shipped_broken"].items()}
     values = {
         **judged,
+        "part_start": start[part][0],
+        "part_default": _mean(default, part),
+        "part_retrained": known[part][0],
         "leaks": _mean(authors, "forget/leaks"),
         "broken": _mean(authors, "forget/broken"),
         "prose_broken": _mean(prose, "forget/broken"),
@@ -67,7 +79,8 @@ def costs(
         "probe": mean(probe["value"] for probe in probes),
         "probe_retrained": mean(probe["retrained"] for probe in probes),
     }
-    return COSTS.format(**{name: f"{value:.3f}" for name, value in values.items()})
+    shown = {name: f"{value:.3f}" for name, value in values.items()}
+    return COSTS.format(part=part, part_n=start[part][1], **shown)
 
 
 def default_table(frame: Mapping[str, Any], tofu: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -263,8 +263,8 @@ def write() -> None:
     if len(measured) == 2:
         table = markdown(*default_table.default_table(**measured))
         _renew(PAGE.parent.parent / "README.md", "default", table)
-    behind = stored_results(["frame", "outcomes", "depth", "attacks"])
-    if len(behind) == 4:
+    behind = stored_results(["frame", "tofu", "outcomes", "depth", "attacks"])
+    if len(behind) == 5:
         _renew(PAGE.parent.parent / "README.md", "costs", default_table.costs(**behind))
     if worlds := evidence.read(FOLDER):
         readme = PAGE.parent.parent / "README.md"

@@ -22,8 +22,8 @@ import tokenunlearn as tu
 from benchmarks import RESULTS, frame, tables
 from benchmarks.lower_layers import LowerLayers
 from benchmarks.study_plan import WORLDS
+from benchmarks.tofu_table import UTILITY_PARTS
 from tokenunlearn.evaluation import Report
-from tokenunlearn.evaluation.metrics.utility import UTILITY_METRICS
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import check_known
@@ -38,11 +38,7 @@ VARIANTS: Mapping[str, tuple[tu.Uniform | None, Mapping[str, Any]]] = {
     "npo": (None, {"objective": "npo"}),
     "npo, uniform weights": (tu.Uniform(), {"objective": "npo"}),
 }
-# What model utility is the harmonic mean of; the figures of a run have them too.
-PARTS = tuple(
-    f"{part}/{metric}" for part in ("retain", "real_authors", "world_facts") for metric in UTILITY_METRICS
-)
-METRICS = (*frame.METRICS, *PARTS)
+METRICS = (*frame.METRICS, *UTILITY_PARTS)
 
 
 def evaluate(model: LoadedModel, limit: int, start: Report | None = None) -> Report:

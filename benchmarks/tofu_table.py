@@ -6,6 +6,12 @@ from typing import Any
 
 from benchmarks.frame_table import frame_table
 from benchmarks.markdown import markdown
+from tokenunlearn.evaluation.metrics.utility import UTILITY_METRICS
+
+# What model utility is the harmonic mean of.
+UTILITY_PARTS = tuple(
+    f"{part}/{metric}" for part in ("retain", "real_authors", "world_facts") for metric in UTILITY_METRICS
+)
 
 SECTION = """## Real TOFU answers
 
@@ -14,9 +20,9 @@ answers about five of them at the recommended settings. The default has the leve
 share of tokens that it selects in recited text was chosen on half of these questions, and that beta falls in
 a run behind its level was decided on them. Gold spans are derived from TOFU's paraphrased and perturbed
 answers ([data.md](data.md#gold-spans-by-alignment)); forget quality is p of a two-sample Kolmogorov-Smirnov
-test against the retrained model, and model utility a harmonic mean of nine parts of 12 to 24 questions, which
-is 0 as soon as one of them is. Means over seeds, in parentheses the smallest and the largest seed; n is the
-number of rows behind each seed.
+test against the retrained model, and model utility the harmonic mean of the last nine rows, 0 as soon as
+one of them is. Means over seeds, in parentheses the smallest and the largest seed; n is the number of rows
+behind each seed.
 
 {table}
 """

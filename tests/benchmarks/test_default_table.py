@@ -7,6 +7,7 @@ import pytest
 from benchmarks import RESULTS
 from benchmarks.default_table import MEASURES, costs, default_table
 from benchmarks.markdown import markdown
+from benchmarks.tofu_table import UTILITY_PARTS
 from tokenunlearn.folders import ASSETS
 
 ROOT = ASSETS.parent
@@ -41,6 +42,13 @@ def test_costs_are_means_of_the_runs_that_they_name():
             run("prose", "uniform weights", **prose),
         ]
     }
+    parts = {name: [0.5, 9] for name in UTILITY_PARTS}
+    lowest = "world_facts/rouge_l"
+    tofu = {
+        "start": parts | {lowest: [0.25, 9]},
+        "retrained": parts | {lowest: [0.125, 9]},
+        "runs": [run("tofu", "default", **{lowest: 0.0}), run("tofu", "npo", **{lowest: 1.0})],
+    }
     outcomes = {
         "shipped_broken": {
             judge: {"unlearned model": [share, 0, 1, 9], "start model": [0.9, 0, 1, 9]}
@@ -55,7 +63,7 @@ def test_costs_are_means_of_the_runs_that_they_name():
     }
     found = {"probe/right_option": {"value": 0.4, "retrained": 0.1}}
     probes = {"default": {"seeds": {"0": found, "1": found}}}
-    text = " ".join(costs(frame, outcomes, depth, {"runs": probes}).split())
+    text = " ".join(costs(frame, tofu, outcomes, depth, {"runs": probes}).split())
     assert "`smollm2` calls 0.375 of the first SmolLM2 run's answers broken, `words` 0.125." in text
     assert (
         "on the demo model 0.000 leak and 0.500 are broken; on the prose 0.500 are broken, and 0.750" in text
@@ -72,4 +80,4 @@ def test_the_readme_shows_the_stored_results():
     assert markdown(*default_table(*stored)) in readme
     behind = ("outcomes", "depth", "attacks")
     paths = (RESULTS / f"{name}.json" for name in behind)
-    assert costs(stored[0], *(json.loads(path.read_text(encoding="utf-8")) for path in paths)) in readme
+    assert costs(*stored, *(json.loads(path.read_text(encoding="utf-8")) for path in paths)) in readme
