@@ -123,24 +123,28 @@ class Compared:
     """How a measure of the differences from uniform weights is spoken of.
 
     Attributes:
+        what: What is compared.
         where: At what point of a run it is taken.
         better: What a method is whose difference lies below 0.
         worse: What it is above 0.
         short: Both in a word each.
     """
 
+    what: str
     where: str
     better: str
     worse: str
     short: tuple[str, str] = ("closer", "farther")
 
 
-_AT_UTILITY, _SPOILED = "At equal utility", "in the share of answers that leak or are broken"
+_AT_UTILITY = "at equal utility"
 COMPARED = {
-    "distance": Compared(_AT_UTILITY, "closer to the retrained model", "farther from the retrained model"),
-    "ks": Compared(_AT_UTILITY, "better in forget quality", "worse in forget quality"),
+    "distance": Compared(
+        "Distance", _AT_UTILITY, "closer to the retrained model", "farther from the retrained model"
+    ),
+    "ks": Compared("Forget quality", _AT_UTILITY, "better", "worse"),
     "spoiled": Compared(
-        "At the tuned step", f"better {_SPOILED}", f"worse {_SPOILED}", short=("fewer", "more")
+        "Answers that leak or are broken", "at the tuned step", "fewer", "more", short=("fewer", "more")
     ),
 }
 
@@ -245,15 +249,14 @@ def claims(gaps: dict[tuple[str, str], Gap], measure: str) -> str:
     """A list item: what the intervals support, and how many of them say nothing."""
     compared = COMPARED[measure]
     if not gaps:
-        return f"- No method can be called {compared.better} yet: none has run together with `uniform`."
-    parts = []
+        return f"- {compared.what} {compared.where}: no method has run together with `uniform` yet."
+    parts = [f"{compared.what} {compared.where}, compared with uniform weights on {_basis(gaps)}."]
     for relation, words in (("closer", compared.better), ("farther", compared.worse)):
         pairs = [pair for pair, gap in gaps.items() if gap.relation == relation]
         which = ", ".join(f"`{rule}` with {objective}" for rule, objective in pairs)
-        parts += [f"{words} than uniform weights: {which}"] if pairs else []
+        parts += [f"{words.capitalize()}: {which}."] if pairs else []
     number = sum(gap.relation == "open" for gap in gaps.values())
-    parts.append(f"{number} of {len(gaps)} comparisons open")
-    return f"- {compared.where}, on {_basis(gaps)}, {'; '.join(parts)}."
+    return f"- {' '.join(parts)} Open: {number} of {len(gaps)} comparisons."
 
 
 def figure(gap: Gap) -> str:

@@ -119,13 +119,15 @@ def test_seeds_that_disagree_widen_the_interval():
 def test_nothing_is_claimed_without_an_interval_that_excludes_0():
     clear, unclear = Gap(-0.1, -0.2, -0.01, 1, N), Gap(-0.1, -0.2, 0.01, 1, N)
     said = claims({("hard", "npo"): clear, ("soft", "npo"): unclear}, "distance")
-    assert "closer to the retrained model than uniform weights: `hard` with npo; 1 of 2 comparisons" in said
-    assert "soft" not in said and "on 40 questions and 1 seed," in said
+    assert said == (
+        "- Distance at equal utility, compared with uniform weights on 40 questions and 1 seed. "
+        "Closer to the retrained model: `hard` with npo. Open: 1 of 2 comparisons."
+    )
     only = claims({("soft", "npo"): unclear}, "distance")
-    assert "closer" not in only and "1 of 1 comparisons open" in only
-    assert "No method can be called better in forget quality yet" in claims({}, "ks")
+    assert "Closer" not in only and "Open: 1 of 1 comparisons" in only
+    assert claims({}, "ks").startswith("- Forget quality at equal utility: no method has run")
     worse = claims({("hard", "npo"): replace(clear, low=0.1, high=0.3)}, "ks")
-    assert "worse in forget quality than uniform weights: `hard` with npo" in worse
+    assert "Worse: `hard` with npo." in worse
 
 
 def test_the_page_counts_what_is_missing_and_says_how_to_go_on():
@@ -135,13 +137,17 @@ def test_the_page_counts_what_is_missing_and_says_how_to_go_on():
     assert "| demo | 40 questions and 1 seed | 1 closer, 0 farther of 1 |" in text
     assert "| npo | `hard` | 1 |" in text
     assert "`hard` selects 90 of 600 tokens." in text
-    assert all(len(line) <= 110 for line in text.splitlines() if not line.startswith(("|", "- At ")))
+    assert all(
+        len(line) <= 110
+        for line in text.splitlines()
+        if not line.startswith(("|", "- Distance", "- Forget quality", "- Answers"))
+    )
 
 
 def test_a_stand_in_for_the_retrained_model_is_named():
     text = page([World([head("demo-qwen3")])])
     assert "no retrained model of its own: `demo-retrained`" in text
-    assert "none has run together with `uniform`" in text
+    assert "no method has run together with `uniform`" in text
 
 
 def test_the_layers_that_runs_train_are_named_where_they_are_not_all():
@@ -190,7 +196,7 @@ def test_answers_that_leak_or_are_broken_are_counted_in_pairs():
     assert found.value == (4 - 20) / N
     assert found.low <= found.value <= found.high < 0
     said = claims({("hard", "npo"): found}, "spoiled")
-    assert "At the tuned step" in said and "better in the share of answers that leak or are broken" in said
+    assert said.startswith("- Answers that leak or are broken at the tuned step,") and "Fewer: `hard`" in said
 
 
 def test_a_summary_says_how_much_it_rests_on():
