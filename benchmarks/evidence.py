@@ -252,9 +252,12 @@ def claims(gaps: dict[tuple[str, str], Gap], measure: str) -> str:
         return f"- {compared.what} {compared.where}: no method has run together with `uniform` yet."
     parts = [f"{compared.what} {compared.where}, compared with uniform weights on {_basis(gaps)}."]
     for relation, words in (("closer", compared.better), ("farther", compared.worse)):
-        pairs = [pair for pair, gap in gaps.items() if gap.relation == relation]
-        which = ", ".join(f"`{rule}` with {objective}" for rule, objective in pairs)
-        parts += [f"{words.capitalize()}: {which}."] if pairs else []
+        found: dict[str, list[str]] = {}
+        for (rule, objective), gap in gaps.items():
+            if gap.relation == relation:
+                found.setdefault(rule, []).append(objective)
+        which = "; ".join(f"`{rule}` with {', '.join(names)}" for rule, names in found.items())
+        parts += [f"{words.capitalize()}: {which}."] if found else []
     number = sum(gap.relation == "open" for gap in gaps.values())
     return f"- {' '.join(parts)} Open: {number} of {len(gaps)} comparisons."
 

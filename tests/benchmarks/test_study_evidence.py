@@ -123,6 +123,8 @@ def test_nothing_is_claimed_without_an_interval_that_excludes_0():
         "- Distance at equal utility, compared with uniform weights on 40 questions and 1 seed. "
         "Closer to the retrained model: `hard` with npo. Open: 1 of 2 comparisons."
     )
+    several = claims({(r, o): clear for r in ("hard", "gold") for o in ("npo", "rmu")}, "ks")
+    assert "Better: `hard` with npo, rmu; `gold` with npo, rmu. Open: 0 of 4" in several
     only = claims({("soft", "npo"): unclear}, "distance")
     assert "Closer" not in only and "Open: 1 of 1 comparisons" in only
     assert claims({}, "ks").startswith("- Forget quality at equal utility: no method has run")
