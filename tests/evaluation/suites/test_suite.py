@@ -303,7 +303,10 @@ def test_smollm2_on_two_rows_of_each_part_of_tofu(data_folder):
     except TokenUnlearnError as error:
         pytest.skip(str(error))
     report = evaluate(load_model("smollm2", device="cpu"), "tofu", limit=2)
-    assert report.notes == []
+    zero = [
+        note for note in report.notes if note.startswith("Model utility is a harmonic mean, and 0 because")
+    ]
+    assert report.notes == zero and bool(zero) == (report["model_utility"].value == 0)
     for part in ("forget", "retain", "real_authors", "world_facts", "holdout"):
         rows = report[f"{part}/probability"].rows
         assert len(rows) == 2 and all(0 < row < 1 for row in rows)
