@@ -32,8 +32,8 @@ with weights on all tokens alike and the level of these, `no level` without a le
 the forget set again every ten steps. `npo, falling rate` is NPO for 80 steps at a learning rate that falls
 to 0, which `altnpo` and `complement` have too; `npo, level` and `npo, base level` end once the tokens have
 been at their level for six steps, that of the holdout and those of the retrained model, and `npo, retain
-bound` lets lambda follow a bound of 0.005 nats. That, and alpha of `altnpo`, was chosen on seed 0 of
-`authors` and `prose`. What `alternative` hides, its lambda and its steps were chosen on seed 0 of
+bound` lets lambda follow a bound of 0.005 nats. The falling rate and alpha of `altnpo` were chosen on seed
+0 of `authors` and `prose`. What `alternative` hides, its lambda and its steps were chosen on seed 0 of
 `authors`; `idk` and `jensun` were not tuned. On `demo`:
 
 {authors}

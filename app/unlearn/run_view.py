@@ -58,11 +58,11 @@ def _show_while_active(ids: Sequence[str]) -> bool:
     for run_id in ids:
         with suppress(RunError):  # deleted meanwhile
             runs.append(services.store().get(run_id))
-    states = [run.state for run in runs]
-    begun = [run for run, state in zip(runs, states, strict=True) if state.status != "queued"] or runs[:1]
+    states = {run: run.state for run in runs}
+    begun = [run for run in runs if states[run].status != "queued"] or runs[:1]
     for run in begun:
         show_run(run)
-    active = [run for run, state in zip(runs, states, strict=True) if state.active]
+    active = [run for run in runs if states[run].active]
     waiting = [run for run in active if run not in begun]
     if waiting:
         _show_queue(waiting, active)

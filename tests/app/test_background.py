@@ -3,9 +3,10 @@
 import threading
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import services, tasks
+from app import background, services, tasks
 from tests.waiting import wait_until
 
 
@@ -92,3 +93,15 @@ def test_no_click_is_lost_where_work_ends_while_the_page_is_drawn(gate, monkeypa
     wait_until(task.future.done)
     at.button(key="go-on").click().run()
     assert [text.value for text in at.text] == ["went on"]
+
+
+def test_what_ended_while_the_page_was_drawn_is_left_to_the_next_look(monkeypatch):
+    runs = []
+    monkeypatch.setattr(st, "rerun", lambda: runs.append("again"))
+    first = ["the page itself"]
+    background._look(lambda: False, first)
+    assert runs == []
+    background._look(lambda: True, first)
+    assert runs == []
+    background._look(lambda: False, first)
+    assert runs == ["again"]
