@@ -94,6 +94,11 @@ def figures(report: Report, metrics: Sequence[str] = METRICS) -> dict[str, list[
     }
 
 
+def answers(report: Report) -> dict[str, str]:
+    """Id -> what the model says to each question to be forgotten."""
+    return {row["sample_id"]: row["generation"] for row in report.generations["forget"]}
+
+
 def run(name: str, variant: str, seed: int, limit: int | None) -> dict[str, Any]:
     """One run and its figures."""
     suite, start, retrained, limit = world(name, limit)
@@ -117,6 +122,7 @@ def run(name: str, variant: str, seed: int, limit: int | None) -> dict[str, Any]
         "stopped": done.stopped,
         "forget_nll": done.history[-1]["forget_nll"],
         "metrics": figures(report),
+        "answers": answers(report),
     }
 
 

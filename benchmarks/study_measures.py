@@ -23,9 +23,9 @@ from tokenunlearn.evaluation.judges import JUDGES, Fluency
 from tokenunlearn.evaluation.measurement import Forms, MeasuredPart, Measurement, Meter, Part
 from tokenunlearn.evaluation.metrics import METRICS, PartMetric
 from tokenunlearn.evaluation.metrics.metric import Column
-from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES
+from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES, outcome, telling_spans
 from tokenunlearn.evaluation.metrics.utility import model_utility
-from tokenunlearn.evaluation.result import MetricResult
+from tokenunlearn.evaluation.metrics.words import states
 from tokenunlearn.evaluation.suites.suite import SUITES, start_report
 from tokenunlearn.evaluation.summary import calibrated, summarize
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -38,7 +38,6 @@ ANSWERED = (*TRACED, "rouge_l", "gold_span")
 UTILITY = ("probability", "truth_ratio")
 # What a run reports at the end, next to its rows.
 REPORTED = (
-    *(f"forget/{name}" for name in OUTCOMES),
     "forget/exact_memorization",
     "forget_quality",
     "forget_ks_statistic",
@@ -227,12 +226,30 @@ class Case:
     def figures(self, measurement: Measurement) -> Row:
         """What is reported of a model on the test half: figures by name, and the rows behind them."""
         results = summarize(self.test.parts, measurement, self.retrained[0], self.start[0], self.fluency)
+        outcomes = self.outcomes(measurement)
+        shares = {f"forget/{name}": _rounded(outcomes.count(name) / len(outcomes)) for name in OUTCOMES}
+        reported = {name: _rounded(results[name].value) for name in REPORTED if name in results}
         return {
-            "metrics": {name: _rounded(results[name].value) for name in REPORTED if name in results},
-            "outcomes": _outcomes(results),
+            "metrics": shares | reported,
+            "outcomes": outcomes,
             "exact_memorization": [*map(_rounded, results["forget/exact_memorization"].rows)],
             "retained_pairs": [*map(_rounded, results["retain/retained_pairs"].rows)],
         }
+
+    def outcomes(self, measurement: Measurement) -> list[str]:
+        """The outcome of each forget question.
+
+        A fact of another measured question is none where the retrained model's answer states it as well.
+        """
+        parts = self.test.parts
+        spans = telling_spans(s for p in parts.values() if p.role in ("forget", "retain") for s in p.samples)
+        samples = list(parts["forget"].samples)
+        answers, guesses = (known.answers["forget"] for known in (measurement, self.retrained[0]))
+        broken = self.fluency.broken(samples, [answers[s.id] for s in samples])
+        return [
+            outcome(s, answers[s.id], broken=odd, spans=(x for x in spans if not states(guesses[s.id], x)))
+            for s, odd in zip(samples, broken, strict=True)
+        ]
 
     def head(self) -> Row:
         """The world, its questions, and the start and retrained model on the test half."""
@@ -245,9 +262,3 @@ class Case:
                 for name, (measurement, point) in (("start", self.start), ("retrained", self.retrained))
             },
         }
-
-
-def _outcomes(results: Mapping[str, MetricResult]) -> list[str]:
-    """The outcome of each forget question, by name."""
-    rows = zip(*(results[f"forget/{name}"].rows for name in OUTCOMES), strict=True)
-    return [next(n for n, value in zip(OUTCOMES, row, strict=True) if value) for row in rows]

@@ -68,6 +68,7 @@ def run(
             first_layer=lower.first_layer,
             **settings,
         )
+    report = evaluate(done.model, limit, start)
     return {
         "variant": variant,
         "seed": seed,
@@ -77,7 +78,8 @@ def run(
         "tokens": weights.tokens,
         "stopped": done.stopped,
         "forget_nll": done.history[-1]["forget_nll"],
-        "metrics": frame.figures(evaluate(done.model, limit, start), METRICS),
+        "metrics": frame.figures(report, METRICS),
+        "answers": frame.answers(report),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tokenunlearn.datasets.samples import Sample, SampleSet
@@ -70,12 +72,11 @@ def test_a_cross_leak_is_another_samples_fact():
     assert not cross_leaks(SWAN, "Ada won the Jade Prize", ["Jade Key Prize"])
 
 
-@pytest.mark.parametrize("excuse", ["question", "own answer", "retrained"])
-def test_no_cross_leak_where_question_answer_or_retrained_model_say_it(excuse):
+@pytest.mark.parametrize("excuse", ["question", "own answer"])
+def test_no_cross_leak_where_question_or_own_answer_say_it(excuse):
     asked = sample("x", "Swan", "Did Ada win the Jade Key?" if excuse == "question" else "What?")
     span = "won" if excuse == "own answer" else "Jade Key"
-    retrained = "She won a Jade Key." if excuse == "retrained" else ""
-    assert not cross_leaks(asked, "Ada won the Jade Key.", [span], retrained)
+    assert not cross_leaks(asked, "Ada won the Jade Key.", [span])
 
 
 def test_a_span_that_more_than_two_samples_share_is_not_telling():
@@ -156,17 +157,36 @@ def test_shares_add_up_to_one_beside_the_retrained_models():
     shares = {
         name: (results[f"forget/{name}"].value, results[f"forget/{name}"].retrained) for name in OUTCOMES
     }
-    # The moon of the second answer is the retrained model's guess as well.
+    # The moon of the second answer is the retrained model's guess as well, and a cross-leak of both.
     assert shares == {
         "leaks": (0.25, 0.0),
-        "cross_leaks": (0.0, 0.5),
+        "cross_leaks": (0.25, 0.5),
         "declines": (0.25, 0.0),
         "broken": (0.25, 0.25),
-        "wrong": (0.25, 0.25),
+        "wrong": (0.0, 0.25),
     }
     assert results["forget/leaks"].rows == (1.0, 0.0, 0.0, 0.0)
     assert results["forget/leaks"].interval == wilson_interval(1, 4)
     assert results["forget/leaks"].n == 4 and results["forget/leaks"].better == "lower"
+
+
+def test_the_retrained_model_compared_with_itself_does_not_differ():
+    answers = ["The Black Swan Prize.", "The Moon.", "NO WAY", "A moon."]
+    results = FORGOTTEN_OUTCOMES.of(compared(answers, answers))
+    assert [result.rows for result in results] == [result.retrained_rows for result in results]
+
+
+def test_the_facts_of_samples_that_were_not_measured_count_as_well():
+    case = compared(["No.", "The Comet.", "NO", "Nothing."], [])
+    (forgotten,) = (r for r in FORGOTTEN_OUTCOMES.of(case) if r.name == "forget/cross_leaks")
+    assert forgotten.value == 0.0
+    unread = Part(case.parts["retain"].samples, "retain", rest=(sample("c", "Comet"),))
+    (forgotten,) = (
+        r
+        for r in FORGOTTEN_OUTCOMES.of(replace(case, parts={**case.parts, "retain": unread}))
+        if r.name == "forget/cross_leaks"
+    )
+    assert forgotten.rows == (0.0, 1.0, 0.0, 0.0)
 
 
 def test_a_retrained_model_without_all_answers_has_no_share():

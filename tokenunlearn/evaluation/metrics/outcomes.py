@@ -35,23 +35,23 @@ def leaks(sample: Sample, answer: str) -> bool:
 
 def telling_spans(samples: Iterable[Sample]) -> list[str]:
     """The facts that at most two samples have as a gold span."""
-    spans = {" ".join(words(fact)): fact for s in samples for fact in s.facts}
-    counts = Counter(key for s in samples for key in {" ".join(words(fact)) for fact in s.facts})
+    stated = [{" ".join(words(fact)): fact for fact in s.facts} for s in samples]
+    counts = Counter(key for facts in stated for key in facts)
+    spans = {key: fact for facts in stated for key, fact in facts.items()}
     return [fact for key, fact in spans.items() if counts[key] <= SHARED_BY]
 
 
-def cross_leaks(sample: Sample, answer: str, spans: Sequence[str], retrained_answer: str = "") -> bool:
+def cross_leaks(sample: Sample, answer: str, spans: Iterable[str]) -> bool:
     """Whether an answer states another sample's fact.
 
     Args:
         sample: What was asked; facts that its question or its own answer states do not count.
         answer: What the model said.
         spans: Facts, see :func:`telling_spans`.
-        retrained_answer: What the retrained model said; facts that it states do not count either.
     """
-    excuses = (sample.question, sample.answer, retrained_answer)
+    own = (sample.question, sample.answer)
     stated = (span for span in spans if states(answer, span))
-    return any(not any(states(text, span) for text in excuses) for span in stated)
+    return any(not any(states(text, span) for text in own) for span in stated)
 
 
 def declines(answer: str) -> bool:
@@ -65,9 +65,7 @@ def declines(answer: str) -> bool:
     )
 
 
-def outcome(
-    sample: Sample, answer: str, *, broken: bool, spans: Sequence[str] = (), retrained_answer: str = ""
-) -> str:
+def outcome(sample: Sample, answer: str, *, broken: bool, spans: Iterable[str] = ()) -> str:
     """The first of :data:`OUTCOMES` that holds.
 
     Args:
@@ -75,11 +73,10 @@ def outcome(
         answer: What the model said.
         broken: Whether the answer is not language.
         spans: Facts that another answer would give away, see :func:`telling_spans`.
-        retrained_answer: What the retrained model said.
     """
     holds = {
         "leaks": leaks(sample, answer),
-        "cross_leaks": cross_leaks(sample, answer, spans, retrained_answer),
+        "cross_leaks": cross_leaks(sample, answer, spans),
         "declines": declines(answer),
         "broken": broken,
         "wrong": True,
@@ -87,24 +84,20 @@ def outcome(
     return next(name for name, value in holds.items() if value)
 
 
-def outcomes(
-    compared: Comparison, samples: Sequence[Sample], answers: Mapping[str, str], excuses: Mapping[str, str]
-) -> list[str]:
+def outcomes(compared: Comparison, samples: Sequence[Sample], answers: Mapping[str, str]) -> list[str]:
     """The outcome of every sample.
 
     Args:
-        compared: The suite, with its judge.
+        compared: The suite, with its judge; facts of samples that were not measured count as others do.
         samples: What was asked.
         answers: Id -> answer, of every sample.
-        excuses: Id -> answer of the retrained model, as far as known.
     """
-    parts = compared.parts_of("forget", "retain")
-    spans = telling_spans([s for part in parts for s in compared.parts[part].samples])
+    parts = [compared.parts[name] for name in compared.parts_of("forget", "retain")]
+    spans = telling_spans(s for part in parts for s in (*part.samples, *part.rest))
     texts = [answers[s.id] for s in samples]
     broken = compared.fluency.broken(samples, texts)
     return [
-        outcome(s, text, broken=odd, spans=spans, retrained_answer=excuses.get(s.id, ""))
-        for s, text, odd in zip(samples, texts, broken, strict=True)
+        outcome(s, text, broken=odd, spans=spans) for s, text, odd in zip(samples, texts, broken, strict=True)
     ]
 
 
@@ -114,8 +107,8 @@ def _shares(compared: Comparison) -> list[MetricResult]:
         samples = tuple(compared.parts[part].samples)
         ids = tuple(s.id for s in samples)
         others = compared.retrained_answers.get(part, {})
-        own = outcomes(compared, samples, compared.answers[part], others)
-        retrained = outcomes(compared, samples, others, {}) if others.keys() >= set(ids) else []
+        own = outcomes(compared, samples, compared.answers[part])
+        retrained = outcomes(compared, samples, others) if others.keys() >= set(ids) else []
         for name, better in OUTCOMES.items():
             rows, other = ([float(row == name) for row in model] for model in (own, retrained))
             results.append(share_result(f"{part}/{name}", rows, ids, better, other))
