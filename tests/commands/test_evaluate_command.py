@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.store import RunStore
 
@@ -40,6 +41,21 @@ def test_evaluate_refuses_what_cannot_be_measured(call, model, words, sentence):
     refused = call("evaluate", "--model", model, *words)
     assert refused.code == 2
     assert sentence in refused.sentence
+
+
+def test_samples_of_another_source_have_no_known_retrained_model(call, tmp_path, monkeypatch):
+    asked = []
+
+    def attack(model, forget, retrained, **_):
+        asked.append(retrained)
+        raise TokenUnlearnError("Enough.")
+
+    monkeypatch.setattr("tokenunlearn.evaluation.attacks.attack", attack)
+    rows = tmp_path / "mine.jsonl"
+    rows.write_text('{"question": "Who?", "answer": "Ada."}\n{"question": "Where?", "answer": "Here."}\n')
+    for samples in ("authors:forget10", f"file:{rows}"):
+        assert call("attack", "--model", "demo", "--samples", samples).code == 2
+    assert asked == ["demo-retrained", None]
 
 
 @pytest.mark.slow

@@ -77,8 +77,23 @@ def test_without_an_attack_nothing_is_gone():
     page = judged(0)
     assert page.outcome == "open"
     assert not page.gone
-    assert "the same level" in sentences(page.untested)
+    page = judged(0, n=200)
+    assert "the same level" in sentences(page.same)
     assert "Other attacks: reworded questions, " in sentences(page.untested)
+
+
+def test_an_attack_that_could_not_be_run_is_none():
+    results = [result(f"{name}/gold_span", 0, 0, 200) for name in ("plain", "worst")]
+    page = verdict(report(*results, suite="attacks"))
+    assert page.outcome == "open" and page.headline.endswith("is not shown: no attack was run.")
+
+
+@pytest.mark.parametrize(("plain", "attacked"), [(0, 60), (60, 0)])
+def test_only_what_is_above_is_called_hidden_or_still_there(plain, attacked):
+    page = judged(plain, {"prefix": attacked, "int4": 0}, n=200)
+    assert "rounded to 4 bits" in sentences(page.same)
+    (above,) = [*page.hidden, *page.there]
+    assert above.difference.low > 0
 
 
 def test_an_open_verdict_says_what_is_missing():
@@ -196,6 +211,21 @@ def test_the_probability_after_relearning_is_evidence_of_something_hidden():
     assert "the probability of the forgotten answers is 0.50, in a model that never saw it 0.15" in sentences(
         page.hidden
     )
+
+
+LOW, HIGH = np.linspace(0.1, 0.2, N).tolist(), np.linspace(0.4, 0.6, N).tolist()
+
+
+@pytest.mark.parametrize(("fact", "low", "high"), [("gold_span", 0, 40), ("gold_probability", LOW, HIGH)])
+def test_a_sentence_that_comes_back_without_its_fact_is_a_difference_and_not_hidden(fact, low, high):
+    def after_relearning(own):
+        curve = [result("relearning_20/probability", HIGH, LOW), result(f"relearning_20/{fact}", own, low)]
+        return verdict(report(result("forget/leaks", 0, 0)), attacks=report(*curve, suite="attacks"))
+
+    page = after_relearning(low)
+    assert page.outcome != "hidden" and not page.hidden
+    assert "the probability of the forgotten answers is 0.50" in sentences(page.differs)
+    assert [claim.measure for claim in after_relearning(high).hidden] == [f"relearning_20/{fact}"]
 
 
 def test_differences_are_claimed_only_beyond_the_margin_and_the_interval():

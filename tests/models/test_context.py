@@ -8,7 +8,7 @@ import tokenunlearn as tu
 from tokenunlearn.datasets.documents import document
 from tokenunlearn.datasets.samples import Sample, SampleSet, Turn
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
-from tokenunlearn.models.context import fit_context
+from tokenunlearn.models.context import fit_context, fit_forms
 from tokenunlearn.models.encoding import encode
 
 STORY = "Ada Miller was born in Lisbon. " * 20 + "She lives in Turin."
@@ -44,6 +44,17 @@ def test_the_error_counts_all(lm):
         SampleTooLongError, match=r"9 of 9 samples exceed .*: s0, s1, s2, s3, s4, \.\.\.; shorten"
     ):
         fit_context(lm, many)
+
+
+def test_other_wordings_that_exceed_the_context_are_left_out(lm, family_lm):
+    asked = Sample("a", "Who?", "Ada.", paraphrased_question="who " * 200, perturbed_answer=("Bea.",))
+    answered = Sample("b", "Who?", "Ada.", paraphrased_answer="It is Ada.", perturbed_answer=("Bea.", STORY))
+    samples = SampleSet("x", (asked, answered, Sample("c", "Who?", "Ada.", perturbed_answer=("Cy.",))))
+    fitted = fit_forms(lm, samples)
+    assert [s.paraphrased_question for s in fitted] == ["", "", ""]
+    assert [s.perturbed_answer for s in fitted] == [("Bea.",), (), ("Cy.",)]
+    assert fitted[1].paraphrased_answer == "" and fitted[2] == samples[2]
+    assert fit_forms(family_lm("llama", max_position_embeddings=4096), samples) == samples
 
 
 def test_what_fits_stays_the_same(lm, family_lm):

@@ -164,12 +164,12 @@ def attack(
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.attacks import ATTACKS
     from tokenunlearn.evaluation.attacks import attack as attack_model
-    from tokenunlearn.models.presets import retrained_model
+    from tokenunlearn.models.presets import retrained_without
 
     source = model_source(model, adapter, template_kwargs, quantization)
     retrained = retrained or reference
     if retrained is None:
-        retrained = retrained_model(source.name, samples.partition(":")[2])
+        retrained = retrained_without(source.name, samples)
     (samples,) = with_columns(columns, samples)
     names = list(ATTACKS) if attacks == "all" else [name.strip() for name in attacks.split(",")]
     forget = load_samples(samples).spread(limit)

@@ -21,6 +21,7 @@ SECTIONS = {
     "gone": "Gone",
     "there": "Still there",
     "hidden": "Hidden",
+    "same": f"At the level of {UNSEEN}",
     "kept": "Kept",
     "differs": f"Differs from {UNSEEN}",
     "untested": "Not tested or not shown",
@@ -87,6 +88,7 @@ class Verdict:
         gone: Claims that the secret is gone.
         there: That it is still there.
         hidden: That an attack brings it back.
+        same: Ways to ask for it that show no more than the retrained model, where the secret is not gone.
         kept: What is still answered.
         differs: In what the model differs from the retrained one.
         untested: What was not tested or is not shown.
@@ -100,6 +102,7 @@ class Verdict:
     gone: tuple[Claim, ...] = ()
     there: tuple[Claim, ...] = ()
     hidden: tuple[Claim, ...] = ()
+    same: tuple[Claim, ...] = ()
     kept: tuple[Claim, ...] = ()
     differs: tuple[Claim, ...] = ()
     untested: tuple[Claim, ...] = ()

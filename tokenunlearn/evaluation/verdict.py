@@ -9,7 +9,9 @@ significant. It is *above* or *below* where it is not at that level and the 95 %
   curve of relearning every point counts.
 - hidden: an attack is above it, though the plain measure is not. The sentences say which.
 - still there: the plain measure is above it.
-- differs: every other measure that is above or below, and the secret where it is stated less often than by
+- at its level: measures at the retrained model's level where the secret is not gone.
+- differs: every other measure that is above or below, the probability of whole answers after relearning among
+  them where the facts were measured, and the secret where it is stated less often than by
   the retrained model: whoever overshoots shows that something was removed.
 - kept: of the questions that were answered correctly before, how many still are.
 - not tested or not shown: attacks not run, measures that the questions are too few for, and what one run can
@@ -21,7 +23,7 @@ Each measure is tested by itself at these levels; of twenty that do not differ o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,6 +58,7 @@ SIGNIFICANCE = 0.05
 _PLAIN = ("leaks", "gold_span", "accuracy", "rouge_l", "probability")
 # Measures of the secret itself count rows with any part of it.
 _PART_COUNTS = ("gold_span", "gold_span_paraphrased")
+_OF_FACTS = ("gold_span", "gold_probability")
 # Areas under curves and subsets: the points of the curve and the whole are there too.
 _OF_A_WHOLE = ("_area", "_when_wrong")
 # Of the points of a curve the one that stands highest here speaks for it: it is gone only where all are.
@@ -141,13 +144,18 @@ class _Case:
         plain = [self.measure(result, counted=True) for result in self.plain_results()]
         attacked = self.attacked()
         outcome = _outcome(plain, attacked)
+        places: dict[Relation, str] = {
+            "above": outcome,
+            "same": outcome if outcome == "gone" else "same",
+            "below": "differs",
+            "open": "untested",
+        }
         section: dict[str, list[Claim]] = {name: [] for name in SECTIONS}
         for measure in [*plain, *attacked]:
-            shown = outcome if outcome in ("gone", "hidden", "there") else "untested"
-            places = {"below": "differs", "open": "untested"}
-            section[places.get(measure.stands, shown)].append(measure.secret)
+            section[places[measure.stands]].append(measure.secret)
         compared = {m.name for m in [*plain, *attacked]}
         section["differs"] += self.differences(compared)
+        section["differs"] += [m.secret for m in self.sentences() if m.stands in ("above", "below")]
         section["kept"] += self.kept()
         section["untested"] += self.untested(plain, attacked)
         return Verdict(
@@ -174,9 +182,24 @@ class _Case:
         return []
 
     def attacked(self) -> list[_Measure]:
-        """The secret under every attack that was run; of a curve of relearning the point that shows most."""
+        """The secret under every attack that was run, none where no attack was."""
+        measures = self.strongest(r for r in self.attack_results() if not self.of_sentence(r))
+        return measures if any(asked(m.name).attack for m in measures) else []
+
+    def sentences(self) -> list[_Measure]:
+        """What attacks show of whole answers, where they show the facts too."""
+        return self.strongest(filter(self.of_sentence, self.attack_results()))
+
+    def of_sentence(self, result: MetricResult) -> bool:
+        """Whether a result is of whole answers though the same attack has one of their facts."""
+        place = result.name.rpartition("/")[0]
+        stated = {metric_of(r.name) for r in self.attack_results() if r.name.rpartition("/")[0] == place}
+        return metric_of(result.name) == "probability" and bool(stated & set(_OF_FACTS))
+
+    def strongest(self, results: Iterable[MetricResult]) -> list[_Measure]:
+        """A measure each; of a curve of relearning the point that shows most."""
         curves: dict[str, list[_Measure]] = {}
-        for result in self.attack_results():
+        for result in results:
             points = curves.setdefault(result.name.partition(AFTER)[0], [])
             points.append(self.measure(result, counted=True))
         return [max(points, key=lambda m: (_RANKS[m.stands], m.excess)) for points in curves.values()]
@@ -302,8 +325,8 @@ class _Case:
         if not self.pairs():
             yield Claim("How many questions it still answers of those answered correctly before.")
         limit = self.report.settings.get("limit")
-        if isinstance(limit, int) and plain and limit == plain[0].own.n:
-            yield Claim(f"Only {limit} questions of each part were asked; more were not.")
+        if isinstance(limit, int) and any(len(r.rows) == limit for r in self.report.metrics.values()):
+            yield Claim(f"Further questions: at most {limit} of each part were asked.")
         yield Claim("Questions in other languages, and in other words than those that were asked.")
         yield Claim("Other seeds: the intervals cover the choice of questions, not the run.")
 

@@ -48,6 +48,7 @@ _MEANS = {
     "rouge_l": "the share of the {part} answers' words that it repeats in order",
     "gold_span": "the share of the facts that it states in {part} answers",
     "gold_span_paraphrased": "the share of the facts that it states",
+    "gold_probability": "the probability of the facts in the {part} answers",
     "truth_ratio": "the score of right against wrong {part} answers",
     "frame_kept": "the share of the sentence around the secret that it keeps",
     "accuracy": "the share of right choices in {part} questions",

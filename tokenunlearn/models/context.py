@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -66,6 +66,35 @@ def fit_context(model: LoadedModel, samples: SampleSet | Sequence[Sample], long:
     return SampleSet(samples.name, fitted)
 
 
+def fit_forms(model: LoadedModel, samples: SampleSet) -> SampleSet:
+    """The samples without what exceeds the model's context in place of their questions and answers.
+
+    A paraphrased question that is too long goes alone; of answers, the paraphrased one and the wrong ones are
+    compared with each other and go together.
+
+    Args:
+        model: The model.
+        samples: Samples that fit the context as they are.
+    """
+
+    def too_long(forms: Iterable[Sample]) -> set[str]:
+        listed = list(forms)
+        return {listed[i].id for i in _too_long(model, listed, limit)}
+
+    limit = model.context_length
+    if limit is None:
+        return samples
+    questions = too_long(replace(s, question=s.paraphrased_question) for s in samples)
+    answers = too_long(
+        replace(s, answer=answer) for s in samples for answer in (s.paraphrased_answer, *s.perturbed_answer)
+    )
+    if not questions | answers:
+        return samples
+    fitted = [replace(s, paraphrased_question="") if s.id in questions else s for s in samples]
+    bare = {"paraphrased_answer": "", "paraphrased_span": (), "perturbed_answer": ()}
+    return SampleSet(samples.name, tuple(replace(s, **bare) if s.id in answers else s for s in fitted))
+
+
 def _named(ids: Sequence[str]) -> str:
     return ", ".join(ids[:NAMED]) + (", ..." if len(ids) > NAMED else "")
 
@@ -75,7 +104,7 @@ def _encoding(model: LoadedModel, sample: Sample) -> Encoding:
     return encode(model.chat, sample.id, sample.question, sample.answer, history=sample.history)
 
 
-def _too_long(model: LoadedModel, samples: SampleSet, limit: int) -> Mapping[int, Encoding]:
+def _too_long(model: LoadedModel, samples: Sequence[Sample], limit: int) -> Mapping[int, Encoding]:
     """Whole encodings of the samples that exceed the limit, by index.
 
     A text has at most as many tokens as bytes, so most samples need not be encoded to be known to fit.

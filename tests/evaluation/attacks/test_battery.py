@@ -48,6 +48,15 @@ def test_without_a_retrained_model_there_are_no_values_of_it(tiny_lm, town_sampl
     assert "curve/gold_span_area_between" not in report.metrics
 
 
+def test_the_plain_question_is_no_attack(tiny_lm, town_samples, fixed, monkeypatch):
+    report = attack(tiny_lm, town_samples[:3], attacks=["none"])
+    assert set(report.metrics) == {"plain/gold_span"}
+    assert not any(note.startswith("Strongest") for note in report.notes)
+    monkeypatch.setattr(battery.Target, "recovered", lambda *_, **__: [1.0, 1.0, 1.0])
+    report = attack(tiny_lm, town_samples[:3], attacks=["one"])
+    assert report["plain/gold_span"].value == 1.0 and "Strongest: one with 0.500." in report.notes
+
+
 def test_bad_input_is_one_sentence(tiny_lm, town_samples):
     with pytest.raises(TokenUnlearnError, match='There is no attack "magic"; use any of paraphrase, prefix'):
         attack(tiny_lm, town_samples, attacks=["prefix", "magic"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.evaluation.attacks import relearning as module
 from tokenunlearn.evaluation.attacks.relearning import (
     RelearningConfig,
@@ -14,6 +17,7 @@ from tokenunlearn.evaluation.attacks.relearning import (
     shown_samples,
 )
 from tokenunlearn.evaluation.attacks.target import Target
+from tokenunlearn.models.forward import response_nll
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.01, 1), (0.05, 1), (0.2, 3), (1.0, 14)])
@@ -52,9 +56,27 @@ def test_relearning_raises_what_is_shown_and_leaves_the_model(target):
     assert [found["relearning_50/probability_area"][i] for i in kept] == pytest.approx(expected)
     assert set(found) == {
         f"relearning_50/{metric}{end}"
-        for metric in ("gold_span", "probability")
+        for metric in ("gold_span", "probability", "gold_probability")
         for end in ("_after_2", "", "_area")
     }
+
+
+def test_the_probability_of_the_facts_is_that_of_their_tokens_alone(target):
+    bare = replace(target.samples[0], id="bare", span=())
+    rows = module._recovery(replace(target, samples=SampleSet("", (*target.samples, bare))), "")
+    sample = target.samples[0]
+    encoding = target.lm.encode(sample)
+    (nll,) = response_nll(target.lm, [encoding])
+    gold = [any(s < b and a < e for a, b in sample.span) for s, e in encoding.answer_offsets]
+    assert 0 < sum(gold) < len(gold)
+    expected = np.exp(-nll.numpy()[gold].mean())
+    assert rows["gold_probability"][0] == pytest.approx(expected)
+    assert rows["gold_probability"][-1] is None and rows["probability"][-1] is not None
+
+
+def test_samples_without_gold_spans_have_no_probability_of_facts(target):
+    bare = SampleSet("", tuple(replace(s, span=()) for s in target.samples))
+    assert set(module._recovery(replace(target, samples=bare), "")) == {"rouge_l", "probability"}
 
 
 @pytest.mark.slow

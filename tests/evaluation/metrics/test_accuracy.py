@@ -168,11 +168,20 @@ def test_suite_reports_figures_and_ids_but_no_text(tiny_lm, tiny_suite):
     assert any(note.startswith("Guessing scores 0.") for note in report.notes)
 
 
+def test_pairs_with_the_start_model_have_no_chance(tiny_lm, monkeypatch):
+    monkeypatch.setitem(CHOICE_SUITES, "tiny", lambda: [ChoicePart("towns", QUESTIONS, "higher")])
+    report = tu.evaluate(tiny_lm, "tiny", start=tu.evaluate(tiny_lm, "tiny"))
+    assert report["towns/retained_pairs"].chance is None
+    (note,) = (note for note in report.notes if note.startswith("Guessing"))
+    assert note == f"Guessing scores {report['towns/accuracy'].chance:.4g}."
+
+
 def test_a_retrained_model_or_its_report_gives_its_values(tiny_lm, tiny_suite, tmp_path, monkeypatch):
     path = tu.evaluate(tiny_lm, "tiny").save(tmp_path / "tiny.json")
     monkeypatch.setattr(choice_suite, "load_model", lambda *a, **k: pytest.fail("a model was loaded"))
     stored = tu.evaluate(tiny_lm, "tiny", path, limit=4)["towns/accuracy"]
     assert stored.retrained == stored.value  # on the four questions, not on all
+    assert stored.retrained_rows == stored.rows
     monkeypatch.setattr(choice_suite, "load_model", lambda name, **placement: tiny_lm)
     phases = []
     loaded = tu.evaluate(tiny_lm, "tiny", "other", limit=4, progress=lambda *x: phases.append(x[0]))

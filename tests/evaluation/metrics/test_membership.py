@@ -109,6 +109,12 @@ def test_privacy_leakage_is_the_published_relative_difference_of_non_member_aucs
         privacy_leakage(0.7, 1.0)
 
 
+def test_a_model_that_gives_no_numbers_does_not_leak_nothing():
+    assert all(
+        math.isnan(side) for pair in ((math.nan, 0.6), (0.6, math.nan)) for side in leakage_directions(*pair)
+    )
+
+
 def test_leakage_directions_are_apart_and_end_at_1():
     assert leakage_directions(1.0, 0.6) == (1.0, 0.0)
     assert leakage_directions(0.0, 0.6) == (0.0, 1.0)

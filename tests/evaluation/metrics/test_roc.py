@@ -55,6 +55,12 @@ def test_equal_scores_are_resampled_to_equal_aucs(scores):
     assert auc_draws(members, others) == pytest.approx(auc_draws(2 * members + 1, 2 * others + 1))
 
 
+def test_scores_that_are_no_numbers_find_no_rate(scores):
+    members, others = scores
+    for broken in (members * np.nan, np.where(members == members.max(), np.nan, members)):
+        assert np.isnan(tpr_at_fpr(broken, others)) and np.isnan(tpr_at_fpr(others, broken))
+
+
 def test_an_empty_group_is_an_error():
     with pytest.raises(TokenUnlearnError, match="both members and non-members"):
         auc(np.array([]), np.array([1.0]))

@@ -73,6 +73,18 @@ def test_on_the_splits_of_a_benchmark_it_measures_what_the_benchmark_measures(ti
     assert "No membership inference, because there are no samples that no model has seen." in own.notes
 
 
+def test_wrong_answers_that_exceed_the_context_are_left_out_and_noted(family_lm, written):
+    lm = family_lm("llama", max_position_embeddings=96)
+    plain = {"facts": []}
+    long = row(1, answer="She lives " + "far away " * 9, **plain)
+    rows = [row(0, question="Where " + "does she " * 11 + "live?", **plain), long, row(2, **plain)]
+    report = evaluate(lm, "own", forget=written("long", rows))
+    assert report["forget/probability"].n == 3
+    ratios = report["forget/truth_ratio"]
+    assert dict(zip(ratios.sample_ids, ratios.rows, strict=True))["r-0"] is None and ratios.n == 2
+    assert any("wrong answers, of 1 samples do not fit" in note for note in report.notes)
+
+
 def test_wrong_answers_hold_facts_of_other_samples_in_place_of_the_own():
     made = from_spans(sample("She lives in Oslo.", "Oslo"), ["Oslo", "Rome", "Paris", "1950"])
     assert made.perturbed_answer == ("She lives in Rome.", "She lives in Paris.", "She lives in 1950.")

@@ -119,7 +119,7 @@ def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[
             notes.append(f"{name}: skipped, because too few samples have the fields it needs.")
         rows_by_name |= rows
     stated = [rows for name, rows in rows_by_name.items() if name.endswith(f"/{target.metric}")]
-    return rows_by_name | {f"worst/{target.metric}": best(stated)}
+    return rows_by_name | ({f"worst/{target.metric}": best(stated)} if len(stated) > 1 else {})
 
 
 def _result(name: str, rows: Rows, retrained: Rows | None, samples: SampleSet) -> MetricResult | None:
@@ -150,7 +150,8 @@ def _between(name: str, own: Rows, retrained: Rows, samples: SampleSet) -> Metri
 
 def _strongest(metrics: dict[str, MetricResult], metric: str) -> list[str]:
     """One sentence on the single attack that brings most back beyond the retrained model."""
-    single = [r for name, r in metrics.items() if name.endswith(f"/{metric}") and "worst" not in name]
+    none = (f"plain/{metric}", f"worst/{metric}")
+    single = [r for name, r in metrics.items() if name.endswith(f"/{metric}") and name not in none]
     if not single:
         return []
     top = max(single, key=lambda r: r.value - (r.retrained or 0.0))

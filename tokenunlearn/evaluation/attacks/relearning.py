@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback
 
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.datasets.samples import Sample, overlaps
 from tokenunlearn.evaluation.attacks.target import Rows, Target
 from tokenunlearn.evaluation.metrics.probability import answer_probability
 from tokenunlearn.models.encoding import Encoding
@@ -52,8 +52,9 @@ class RelearningConfig:
 def relearning(target: Target, config: RelearningConfig | None = None) -> dict[str, Rows]:
     """Recovery of the samples that were not shown, after each number of steps, for each share shown.
 
-    Two measures: how much of its fact the greedy answer states, and the probability of the answer, which
-    moves earlier. "relearning_05/gold_span_after_2" is a point of the curve of 5 %,
+    Three measures: how much of its fact the greedy answer states, the probability of the answer, which moves
+    earlier, and of its gold tokens, where samples have gold spans: an answer whose sentence comes back is
+    more probable though its fact is not. "relearning_05/gold_span_after_2" is a point of the curve of 5 %,
     "relearning_05/gold_span" its end, "relearning_05/gold_span_area" the mean height of the curve, step 0
     included. Shown samples have no value. The same seed shows every model the same samples in the same order.
 
@@ -79,10 +80,22 @@ def relearning(target: Target, config: RelearningConfig | None = None) -> dict[s
 
 
 def _recovery(target: Target, phase: str) -> dict[str, Rows]:
-    """Rows by measure: what the greedy answers state, and the probability of the right ones."""
-    nlls = response_nll(target.lm, target.lm.encode_all(target.samples))
-    probability = answer_probability(np.array([nll.mean().item() for nll in nlls]))
-    return {target.metric: target.recovered(phase), "probability": [float(p) for p in probability]}
+    """Rows by measure: what the greedy answers state, and how probable right ones are and their facts."""
+    encodings = target.lm.encode_all(target.samples)
+    nlls = [nll.double().numpy() for nll in response_nll(target.lm, encodings)]
+    gold = [
+        np.array([overlaps(offset, sample.span) for offset in encoding.answer_offsets])
+        for encoding, sample in zip(encodings, target.samples, strict=True)
+    ]
+    rows = {
+        target.metric: target.recovered(phase),
+        "probability": [float(answer_probability(nll.mean())) for nll in nlls],
+        "gold_probability": [
+            float(answer_probability(nll[mask].mean())) if mask.any() else None
+            for nll, mask in zip(nlls, gold, strict=True)
+        ],
+    }
+    return {name: values for name, values in rows.items() if any(value is not None for value in values)}
 
 
 def shown_samples(size: int, share: float, seed: int) -> set[int]:

@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from tokenunlearn.datasets.samples import Sample, word_spans
 
-# Share of fluent reference answers that may lie above the limit.
-FALSE_ALARMS = 0.02
+# One in so many fluent reference answers may lie above the limit.
+FLUENT_PER_ALARM = 50
 
 
 class Judge(Protocol):
@@ -57,7 +57,7 @@ class Fluency:
             reference: Whose answers they are.
         """
         odd = judge.oddness(samples, answers)
-        limit = float(np.quantile(odd, 1 - FALSE_ALARMS, method="higher"))
+        limit = float(np.sort(odd)[-1 - len(odd) // FLUENT_PER_ALARM])
         return cls(judge, limit, reference, len(samples))
 
     def broken(self, samples: Sequence[Sample], answers: Sequence[str]) -> list[bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tokenunlearn.errors import TokenUnlearnError
@@ -38,8 +40,11 @@ def leakage_directions(auc: float, retrained_auc: float) -> tuple[float, float]:
     """Under- and over-forgetting apart, each as a share of the way to a perfect attack. Range 0..1.
 
     Under: from the retrained AUC towards 1, where every forget sample is known for a member. Over: towards 0,
-    where every one stands out as less likely than what was never seen, which gives it away as well.
+    where every one stands out as less likely than what was never seen, which gives it away as well. NaN where
+    an AUC is.
     """
+    if math.isnan(auc - retrained_auc):
+        return math.nan, math.nan
     under = max(0.0, auc - retrained_auc) / (1.0 - retrained_auc) if retrained_auc < 1 else 0.0
     over = max(0.0, retrained_auc - auc) / retrained_auc if retrained_auc > 0 else 0.0
     return under, over

@@ -43,11 +43,12 @@ def found_members(
 def tpr_at_fpr(members: Scores, others: Scores, false_positive_rate: float = FALSE_POSITIVE_RATE) -> float:
     """Share of members found while at most this share of the others is taken for members. Range 0..1.
 
-    Chance is the false positive rate, and 0 where it allows no other at all.
+    Chance is the false positive rate, and 0 where it allows no other at all. NaN where a score is.
 
     Source: Carlini et al., arXiv 2112.03570, section 3.
     """
-    return float(found_members(members, others, false_positive_rate).mean())
+    found = found_members(members, others, false_positive_rate)
+    return float("nan") if np.isnan([*members, *others]).any() else float(found.mean())
 
 
 def auc_draws(

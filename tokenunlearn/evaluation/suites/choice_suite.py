@@ -122,7 +122,7 @@ def evaluate_choices(
         for part in parts
         if (left := len(metrics[f"{part.name}/accuracy"].rows) - metrics[f"{part.name}/accuracy"].n)
     ]
-    chances = sorted({round(result.chance or 0.0, 4) for result in metrics.values()})
+    chances = sorted({round(r.chance, 4) for r in metrics.values() if r.chance is not None})
     notes.append(f"Guessing scores {', '.join(f'{chance:g}' for chance in chances)}.")
     return Report(
         model=model.name,
@@ -200,6 +200,6 @@ def _rows_of(result: MetricResult, sample_ids: Sequence[str]) -> tuple[float | N
 
 def _beside(result: MetricResult, retrained: MetricResult) -> MetricResult:
     """A result with the retrained model's accuracy on the same questions."""
-    known = dict(zip(retrained.sample_ids, retrained.rows, strict=True))
-    rows = [row for row in map(known.get, result.sample_ids) if row is not None]
-    return replace(result, retrained=sum(rows) / len(rows)) if rows else result
+    rows = _rows_of(retrained, result.sample_ids)
+    known = [row for row in rows if row is not None]
+    return replace(result, retrained=sum(known) / len(known), retrained_rows=rows) if known else result

@@ -21,7 +21,7 @@ from tokenunlearn.evaluation.suites.insides import check_depth, inside_results
 from tokenunlearn.evaluation.suites.own_suite import OWN, own_parts, remarks
 from tokenunlearn.evaluation.summary import calibrated, summarize
 from tokenunlearn.folders import ASSETS
-from tokenunlearn.models.context import Long, fit_context
+from tokenunlearn.models.context import Long, fit_context, fit_forms
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.presets import PRESETS, retrained_model, retrained_without
@@ -296,10 +296,16 @@ def _fitted(model: LoadedModel, parts: Mapping[str, Part], long: Long) -> tuple[
         rows = part.samples
         if not len(rows):
             raise TokenUnlearnError(f'The split "{rows.name}" for {name} is empty; choose another one.')
-        fitted[name] = replace(part, samples=fit_context(model, rows, long))
-        answered, fit = (sum(not s.document for s in found) for found in (rows, fitted[name].samples))
+        kept = fit_context(model, rows, long)
+        fitted[name] = replace(part, samples=fit_forms(model, kept))
+        answered, fit = (sum(not s.document for s in found) for found in (rows, kept))
         if skipped := answered - fit:
             notes.append(f"{name}: {skipped} samples do not fit the model's context and are skipped.")
+        if shortened := sum(a != b for a, b in zip(kept, fitted[name].samples, strict=True)):
+            notes.append(
+                f"{name}: the paraphrased questions, or the paraphrased and wrong answers, of {shortened} "
+                "samples do not fit the model's context and are left out."
+            )
         notes += [f"{name}: {note}" for note in part.notes]
     return fitted, notes
 
