@@ -51,9 +51,9 @@ under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this pa
 - *Differences* are paired with uniform weights by seed and question; in parentheses the 95 % bootstrap
   interval over seeds and questions. With one seed it covers questions alone. Bold: the interval excludes 0.
   Intervals are not corrected for the number of comparisons; about one in twenty excludes 0 by chance.
-- *Outcomes*: the shares of the forgotten answers that leak, state the fact of another measured question,
-  decline, are broken, or are fluent and wrong; see
-  [metrics](metrics.md#leaks-cross_leaks-declines-broken-wrong).
+- *Outcomes*: the shares of the forgotten answers that leak, state the fact of another measured question
+  that the retrained model does not state there, decline, are broken, or are fluent and wrong; see
+  [metrics](metrics.md#leaks-cross_leaks-declines-broken-wrong), where the retrained model excuses nothing.
 """
 PROGRESS = """## Progress
 
