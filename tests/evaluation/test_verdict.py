@@ -289,6 +289,15 @@ def test_the_retrained_report_is_paired_by_id():
     assert page.there[0].difference.method == "Newcombe, paired rows"
 
 
+def test_the_retrained_figure_is_that_of_the_same_questions():
+    own = result("bio/accuracy", 24, n=24)
+    page = verdict(
+        report(own, suite="wmdp"), retrained=report(result("bio/accuracy", 30, n=180), suite="wmdp")
+    )
+    (claim,) = page.same or page.untested[:1]
+    assert claim.retrained == 1.0 and "in 24 of 24, a model that never saw it in 24" in claim.sentence
+
+
 def test_multiple_choice_is_judged_part_by_part():
     parts = [result("bio/accuracy", 18, 18, 1000), result("cyber/accuracy", 400, 18, 1000)]
     page = verdict(report(*parts, suite="wmdp"))

@@ -42,6 +42,11 @@ class Figure:
         """The mean of rows; at least one."""
         return cls(float(np.mean(rows)), len(rows), tuple(ids), tuple(map(float, rows)))
 
+    def on(self, ids: Sequence[str]) -> Figure | None:
+        """The figure on some of its rows, in their order; None where it has not all of them."""
+        known = dict(zip(self.ids, self.rows, strict=True))
+        return Figure.of(ids, [known[i] for i in ids]) if ids and known.keys() >= set(ids) else None
+
     @property
     def counted(self) -> bool:
         """Whether it is a share of rows that are 1 or 0."""
@@ -96,10 +101,9 @@ def difference(own: Figure, retrained: Figure, level: float = LEVEL) -> Differen
     Source: Newcombe 1998, Statistics in Medicine 17, 873 and 2635; Zou & Donner 2008, Statistics in Medicine
     27, 1693.
     """
-    known = dict(zip(retrained.ids, retrained.rows, strict=True))
-    paired = bool(own.ids) and known.keys() >= set(own.ids)
-    if paired:
-        retrained = Figure.of(own.ids, [known[i] for i in own.ids])
+    same_rows = retrained.on(own.ids)
+    paired = same_rows is not None
+    retrained = same_rows or retrained
     counted = own.counted and retrained.counted
     if not counted and own.rows and min(own.n, retrained.n) < FEWEST_ROWS:
         return None

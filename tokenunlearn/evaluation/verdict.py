@@ -243,7 +243,7 @@ class _Case:
         stored = dict(_sound(self.retrained)).get(result.name)
         figure = stored and _figure(stored)
         if figure and bool(figure.rows) == bool(own.rows):
-            return figure
+            return figure.on(own.ids) or figure
         if result.retrained is None or not math.isfinite(result.retrained):
             return None
         return Figure(result.retrained, result.n if own.rows else 0)
