@@ -165,7 +165,7 @@ def main(
             "git_revision": git_revision(),
         }
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        Console().print({k: v for k, v in runs[-1].items() if k != "metrics"}, runs[-1]["metrics"])
+        Console().print({k: v for k, v in runs[-1].items() if k != "answers"})
     tables.write()
 
 

@@ -107,7 +107,7 @@ def main(
             continue
         result["runs"].append(run(variant, seed, steps, lower, start, limit))
         write(result)
-        Console().print(result["runs"][-1])
+        Console().print({k: v for k, v in result["runs"][-1].items() if k != "answers"})
     tables.write()
 
 
