@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 
 from app.chat import chat_view
@@ -296,6 +297,25 @@ def test_worker_keeps_the_models_used_last(monkeypatch):
         worker.ask(lambda source=source: worker.model(source)).result(timeout=10)
     assert loaded == ["a", "b", "c", "d", "e", "b", "c"]
     assert chat_view.MODELS == worker_module.MODELS_HELD == 4
+
+
+def test_a_run_that_was_asked_and_went_on_is_asked_with_its_new_weights(store, samples, tiny_folder):
+    worker = Worker()
+    run = store.create(new_spec(samples, model=str(tiny_folder), config={"steps": 3, "learning_rate": 1e-3}))
+    execute(run, ModelSource.load, lambda: len(run.metrics) == 1 and run.request_cancel())
+    assert run.state.status == "stopped"
+
+    def asked():
+        lm = worker.ask(lambda: worker.model(run.result)).result(timeout=60)
+        weights = torch.cat([p.detach().flatten() for p in lm.model.parameters()])
+        return lm, weights
+
+    stopped, weights = asked()
+    assert asked()[0] is stopped
+    assert execute(store.resume(run.id), ModelSource.load).status == "completed"
+    whole, new_weights = asked()
+    assert stopped.revision != whole.revision == run.result.revision
+    assert not torch.equal(new_weights, weights)
 
 
 @pytest.mark.slow

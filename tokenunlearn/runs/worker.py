@@ -44,7 +44,7 @@ class Worker:
         self._requests: deque[_Request] = deque()
         self._doing: list[About] = []  # what is in progress, the innermost last
         self._wake = threading.Event()
-        self._models: OrderedDict[ModelSource, LoadedModel] = OrderedDict()
+        self._models: OrderedDict[ModelSource, tuple[str, LoadedModel]] = OrderedDict()  # with revisions
         self._thread = threading.Thread(target=self._loop, name="tokenunlearn-worker", daemon=True)
         self._thread.start()
 
@@ -135,15 +135,19 @@ class Worker:
     def model(self, source: ModelSource) -> LoadedModel:
         """A loaded model, kept for the next call; the few most recently used ones stay in memory.
 
-        Call it on the worker's own thread only: inside :meth:`ask` or a run.
+        It is loaded again where its weights have changed, as those of a resumed run do. Call it on the
+        worker's own thread only: inside :meth:`ask` or a run.
         """
-        if source not in self._models:
+        revision = source.revision
+        held = self._models.pop(source, None)
+        if held is None or held[0] != revision:
+            held = None
             while len(self._models) >= MODELS_HELD:
                 self._models.popitem(last=False)
-                gc.collect()  # a model may lie in a circle of references
-            self._models[source] = source.load()
-        self._models.move_to_end(source)
-        return self._models[source]
+            gc.collect()  # a model may lie in a circle of references
+            held = revision, source.load()
+        self._models[source] = held
+        return held[1]
 
     def _loop(self) -> None:
         """Execute queued runs in order, and serve short requests before, between and during them."""
