@@ -77,6 +77,17 @@ def test_steps_take_the_place_of_the_epochs(tiny_lm):
     assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)] and not watch.stopped
 
 
+def test_of_several_gpus_one_reads_whole_batches(tiny_lm, monkeypatch):
+    def trained():
+        lm = tiny_lm.copy(share_weights=False)
+        finetune_model(lm, SAMPLES, RetrainSettings(epochs=2, batch_size=2, train="full"))
+        return torch.cat([p.flatten() for p in lm.model.parameters()])
+
+    alone = trained()
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 2))
+    assert torch.equal(trained(), alone)
+
+
 def test_a_training_stops_after_the_step_in_which_it_is_asked_to(tiny_lm):
     heard = []
     watch = StepWatch(lambda done, total: heard.append(done), lambda: heard[-1] == 2)

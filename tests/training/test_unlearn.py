@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from transformers import TrainingArguments
 
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets.samples import Sample, SampleSet
@@ -46,6 +47,15 @@ def test_first_npo_loss_is_two_log_two_over_beta_and_first_kl_is_zero(tiny_lm):
     assert first["forget_loss"] == pytest.approx(2 / 0.25 * math.log(2), abs=1e-4)
     assert first["retain_loss"] == pytest.approx(0.0, abs=1e-6)
     assert first["loss"] == pytest.approx(first["forget_loss"] + first["retain_loss"], abs=1e-6)
+
+
+def test_of_several_gpus_one_reads_the_samples_of_each_step(tiny_lm, monkeypatch):
+    settings = SMALL | {"gradient_accumulation": 2}
+    alone = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings)
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 2))
+    among_two = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings)
+    assert [r["loss"] for r in among_two.history] == [r["loss"] for r in alone.history]
+    assert torch.equal(parameters_of(among_two.model), parameters_of(alone.model))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
-from transformers import TrainingArguments
-
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.devices import default_device
+from tokenunlearn.training.arguments import OneDeviceArguments
 from tokenunlearn.training.settings import SCHEDULERS, UnlearnSettings
 
 _SETTINGS = {f.name: f for f in fields(UnlearnSettings)}
@@ -33,7 +32,7 @@ def _of(name: str) -> Any:
 
 
 @dataclass
-class UnlearnConfig(TrainingArguments):
+class UnlearnConfig(OneDeviceArguments):
     """Arguments of an :class:`~tokenunlearn.UnlearnTrainer`.
 
     Everything that :class:`transformers.TrainingArguments` takes, with other defaults where unlearning needs

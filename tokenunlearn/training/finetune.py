@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.encoding import Batch, Encoding, collate
 from tokenunlearn.models.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
 from tokenunlearn.models.layers import adapter_targets
 from tokenunlearn.models.quantization import is_quantized
+from tokenunlearn.training.arguments import OneDeviceArguments
 from tokenunlearn.training.finetune_settings import FinetuneSettings, RetrainSettings
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def finetune(
         return inputs
 
     with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
+        arguments = OneDeviceArguments(
             output_dir=folder,
             save_strategy="no",
             remove_unused_columns=False,
