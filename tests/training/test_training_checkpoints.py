@@ -134,6 +134,15 @@ def test_checkpoints_of_another_training_are_refused(tiny_lm, tmp_path):
         )
 
 
+def test_a_training_goes_on_where_the_device_computes_in_another_precision(tiny_lm, tmp_path):
+    interrupted(tiny_lm, tmp_path, 3, checkpoint_every=2, bf16=True, **SETTINGS)
+    begun = []
+    resumed = unlearn(
+        tiny_lm, FORGET, retain=RETAIN, checkpoints=tmp_path, on_begin=begun.append, bf16=False, **SETTINGS
+    )
+    assert begun == [2] and len(resumed.history) == SETTINGS["steps"]
+
+
 def test_a_training_stopped_on_request_goes_on_from_its_last_step(tiny_lm, tmp_path):
     expected = unlearn(tiny_lm, FORGET, retain=RETAIN, **SETTINGS)
     steps = []

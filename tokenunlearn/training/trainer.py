@@ -387,7 +387,7 @@ class UnlearnTrainer(CheckpointedTrainer):
     def _chosen(self) -> UnlearnSettings:
         """The settings without what follows from others and the device: its free memory, its arithmetic."""
         level = self.settings.level if self.settings.holdout == NONE else None
-        return replace(self.settings, gradient_accumulation=None, level=level)
+        return replace(self.settings, gradient_accumulation=None, bf16=False, level=level)
 
     def _settle(self) -> None:
         """Go back to the last good weights where the guard ended training."""
