@@ -158,8 +158,28 @@ def test_a_checkpoint_that_is_not_whole_is_passed_over_for_the_one_before(tiny_l
 
 @pytest.mark.parametrize(
     "changes",
-    [{"weighting": "wga"}, {"learning_rate": 2e-3}, {"forget": FORGET[1:]}, {"lora": True}],
-    ids=["settings", "learning rate", "samples", "what is trained"],
+    [
+        {"weighting": "wga"},
+        {"learning_rate": 2e-3},
+        {"forget": FORGET[1:]},
+        {"lora": True},
+        {"optim": "sgd"},
+        {"weight_decay": 0.3},
+        {"adam_beta2": 0.5},
+        {"lr_scheduler_type": "polynomial"},
+        {"warmup_steps": 0.5},
+    ],
+    ids=[
+        "settings",
+        "learning rate",
+        "samples",
+        "what is trained",
+        "optimizer",
+        "weight decay",
+        "decay rate",
+        "schedule",
+        "share of warmup",
+    ],
 )
 def test_a_checkpoint_of_another_run_is_refused(tiny_lm, tmp_path, changes):
     trainer_of(tiny_lm, tmp_path, save_strategy="steps", save_steps=2).train()

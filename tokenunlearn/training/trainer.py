@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,19 @@ if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
 
 SNAPSHOT_EVERY = 10
+# Arguments of transformers that decide the steps of the optimizer, beside those that are settings.
+OPTIMIZATION = (
+    "optim",
+    "optim_args",
+    "optim_target_modules",
+    "weight_decay",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "lr_scheduler_type",
+    "lr_scheduler_kwargs",
+    "warmup_steps",
+)
 STATE_FILE = "unlearning.safetensors"
 
 
@@ -370,7 +383,7 @@ class UnlearnTrainer(CheckpointedTrainer):
         adapters: Mapping[str, Any] = getattr(self.model, "peft_config", {})
         described = [
             self.lm.revision,
-            asdict(self._chosen()),
+            asdict(self._chosen()) | self._optimization(),
             [list(parameter.shape) for parameter in self.trainable()],
             [getattr(adapter, "lora_alpha", None) for adapter in adapters.values()],
             [type(schedule).__name__ for schedule in self.schedules],
@@ -388,6 +401,12 @@ class UnlearnTrainer(CheckpointedTrainer):
         """The settings without what follows from others and the device: its free memory, its arithmetic."""
         level = self.settings.level if self.settings.holdout == NONE else None
         return replace(self.settings, gradient_accumulation=None, bf16=False, level=level)
+
+    def _optimization(self) -> dict[str, Any]:
+        """Arguments of optimizer and schedule that say something else than settings and defaults."""
+        known = {f.name: f.default for f in fields(self.args)} | asdict(self.settings)
+        given = {name: getattr(self.args, name) for name in OPTIMIZATION}
+        return {name: value for name, value in given.items() if value != known[name]}
 
     def _settle(self) -> None:
         """Go back to the last good weights where the guard ended training."""
