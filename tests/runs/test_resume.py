@@ -17,6 +17,7 @@ from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import runner
 from tokenunlearn.runs.resume import resumable
+from tokenunlearn.runs.run_files import ATTACKS_REPORT
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
@@ -146,6 +147,14 @@ def test_a_stopped_run_goes_on_and_drops_what_was_measured_of_its_earlier_weight
     execute(store.resume(run.id), lambda _: tiny_lm)
     assert_same(run, expected)
     assert run.token_changes is not None and run.report is None
+
+
+def test_attacks_on_earlier_weights_do_not_outlast_a_resume(store, samples, tiny_lm):
+    run = store.create(new_spec(samples, config=CONFIG))
+    stopped(run, tiny_lm, after_step(3))
+    (run.folder / ATTACKS_REPORT).write_bytes(b"of step 3")
+    assert execute(store.resume(run.id), lambda _: tiny_lm).status == "completed"
+    assert not (run.folder / ATTACKS_REPORT).exists()
 
 
 @pytest.mark.slow

@@ -40,6 +40,7 @@ MEASURED_FILES = (
     "generations.json",
     "requests.json",
     "report.json",
+    ATTACKS_REPORT,
     "verdict.json",
 )
 
