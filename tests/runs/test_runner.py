@@ -282,6 +282,29 @@ def test_a_run_of_another_process_is_not_discarded(store, samples):
     assert not run.cancel_requested
 
 
+def test_a_run_that_another_goes_on_from_is_not_discarded(store, samples):
+    run = store.create(new_spec(samples))
+    later = store.create(new_spec(samples, adapter=run.id))
+    with pytest.raises(RunError, match=f'"{later.id}" goes on from "{run.id}"; delete that one first'):
+        Worker().discard(run)
+    assert run.state.status == "queued" and not run.cancel_requested
+
+
+def test_a_discarded_waiting_run_is_gone_while_another_runs(store, samples, tiny_lm, monkeypatch):
+    monkeypatch.setattr(ModelSource, "load", lambda self: tiny_lm)
+    worker = Worker()
+    running = store.create(new_spec(samples, config={"steps": 5000}))
+    waiting = store.create(new_spec(samples))
+    for run in (running, waiting):
+        worker.submit(run)
+    wait_until(lambda: running.metrics)
+    worker.discard(waiting)
+    wait_until(lambda: not waiting.folder.exists())
+    assert running.state.active
+    worker.cancel(running)
+    wait_until(lambda: not running.state.active)
+
+
 def test_a_failing_request_reaches_who_asked_and_not_the_worker():
     worker = Worker()
     with pytest.raises(ZeroDivisionError):

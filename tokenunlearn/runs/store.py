@@ -100,6 +100,15 @@ class RunStore:
                 later += [other] if other.spec.adapter == run.id else []
         return later
 
+    def check_last(self, run: Run) -> None:
+        """Refuse a run that others go on from, before it is removed.
+
+        Raises:
+            RunError: If there is one.
+        """
+        for later in self.continued(run):
+            raise RunError(f'The run "{later.id}" goes on from "{run.id}"; delete that one first.')
+
     def locate(self, adapter: str) -> str:
         """What a spec calls an adapter: the id of a run of this store, else an absolute folder.
 
@@ -145,8 +154,7 @@ class RunStore:
         """
         self._check_writable()
         run = self.get(run_id)
-        for later in self.continued(run):
-            raise RunError(f'The run "{later.id}" goes on from "{run.id}"; delete that one first.')
+        self.check_last(run)
         if run.state.active:
             raise RunError(f'The run "{run.id}" is {run.state.status}; cancel it first.')
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import shutil
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.runner import end, end_cancelled, execute
 from tokenunlearn.runs.state import RunState
+from tokenunlearn.runs.store import RunStore
 
 if TYPE_CHECKING:
     from tokenunlearn.models.loaded_model import LoadedModel
@@ -98,14 +98,15 @@ class Worker:
         """Cancel a run and remove its folder once it has stopped.
 
         Raises:
-            RunError: If it has ended already, or another process runs it.
+            RunError: If it has ended already, another process runs it, or another run goes on from it.
         """
+        RunStore(run.folder.parent).check_last(run)
         if run.state.active and not run.own:
             raise RunError(f'The run "{run.id}" belongs to another process; cancel it, then delete it.')
         self.cancel(run)
         with self._lock:
             self._discarded.add(run)
-        self._wake.set()
+        self.ask(self._sweep, lambda: "removing a run")
 
     def ask(self, work: Callable[[], T], about: About = lambda: "another task") -> Future[T]:
         """Have the worker's thread do something short with the device.
@@ -159,7 +160,6 @@ class Worker:
                 self._guarded(partial(self._carry_out, run))
                 self._guarded(self._sweep)
                 self._guarded(self.serve)
-            self._guarded(self._sweep)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Work whose fault, whatever it is, does not end the thread."""
@@ -195,7 +195,8 @@ class Worker:
             self._discarded -= gone
         for run in gone:
             self.forget(run)
-            shutil.rmtree(run.folder, ignore_errors=True)
+            with suppress(RunError):
+                RunStore(run.folder.parent).delete(run.id)
 
     def serve(self) -> None:
         """Do all short requests that have arrived; long work on this thread calls it between its steps."""
