@@ -163,7 +163,8 @@ def test_su_refuses_a_base_of_another_vocabulary_and_asks_for_one(tiny_lm, plain
         unlearn(tiny_lm, FORGET, weighting="su", base_model="other", regularizer="none", **SMALL)
 
 
+@pytest.mark.parametrize("objective", ["rmu", "npo"])  # one that reads a layer, and one that reads none
 @pytest.mark.parametrize("layer", [-1, 2])
-def test_a_layer_that_does_not_exist_is_refused(tiny_lm, layer):
+def test_a_layer_that_does_not_exist_is_refused(tiny_lm, layer, objective):
     with pytest.raises(TokenUnlearnError, match=f"layer is {layer}; the model has layers 0 to 1"):
-        unlearn(tiny_lm, FORGET, retain=RETAIN, objective="rmu", layer=layer, **SMALL)
+        unlearn(tiny_lm, FORGET, retain=RETAIN, objective=objective, layer=layer, **SMALL)

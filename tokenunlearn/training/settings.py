@@ -283,6 +283,11 @@ class UnlearnSettings(Settings):
         regularizer = make_regularizer(self.regularizer) if self.needs_retain else None
         return regularizer.needs if regularizer else frozenset()
 
+    @property
+    def needs_states(self) -> bool:
+        """Whether the hidden states of a layer are read at all."""
+        return "states" in self.forget_needs | self.retain_needs
+
     def resolved(self, model: LoadedModel) -> UnlearnSettings:
         """The configuration with every "auto" decided for a model, as stored with a run.
 
@@ -302,7 +307,7 @@ class UnlearnSettings(Settings):
             values["learning_rate"] = objective.recommended.get("learning_rate", LEARNING_RATES)[
                 values["train"]
             ]
-        if "states" in self.forget_needs | self.retain_needs:
+        if self.needs_states or self.layer is not None:
             from tokenunlearn.models.layers import check_layer, last_layer, steered_layer
 
             default = steered_layer if objective.few_modules else last_layer

@@ -80,6 +80,7 @@ class StepLoss(torch.nn.Module):
         self.regularizer = make_regularizer(config.regularizer) if config.needs_retain else None
         self.lambda_, self.pull, self.fading = config.lambda_, 0.0, 1.0
         self.applied: AppliedWeights | None = None
+        self._layer = config.layer if config.needs_states else None
         self._no_split_modules = model._no_split_modules  # what FSDP wraps by itself
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Float[Tensor, ""], Float[Tensor, " 6"]]:
@@ -89,7 +90,7 @@ class StepLoss(torch.nn.Module):
         weighted sum of their levels of their own.
         """
         batch = Batch(**{name: inputs[name] for name in Batch.FIELDS})
-        with layer_states(self.model, self.settings.layer, batch) as collected:
+        with layer_states(self.model, self._layer, batch) as collected:
             hidden = response_hidden(self.model, batch)  # (B, T, d)
         states = collected[0] if collected else None
         forget, frame, tokens = self._forget_loss(inputs, batch, hidden, states)
