@@ -136,6 +136,16 @@ def test_what_was_measured_after_training_is_not_measured_again(store, samples, 
     assert not set(order[: order.index(phase)]) & set(phases)
 
 
+def test_what_was_measured_of_a_run_that_ended_at_its_level_is_not_measured_again(store, samples, tiny_lm):
+    run = store.create(new_spec(samples, config=CONFIG | {"level": 5.0, "patience": 2}))
+    killed(run, tiny_lm, in_phase("measuring requests"))
+    assert len(run.metrics) == 2
+    times = {name: (run.folder / name).stat().st_mtime_ns for name in ("tokens.parquet", "generations.json")}
+    state = execute(store.resume(run.id), lambda _: tiny_lm)
+    assert state.status == "completed" and len(run.metrics) == 2 and run.requests
+    assert times == {name: (run.folder / name).stat().st_mtime_ns for name in times}
+
+
 @pytest.mark.slow
 def test_a_stopped_run_goes_on_and_drops_what_was_measured_of_its_earlier_weights(store, samples, tiny_lm):
     expected = completed(store, samples, tiny_lm, config=CONFIG)

@@ -81,11 +81,11 @@ def test_a_repeated_call_ends_as_an_uninterrupted_one(tiny_lm, tmp_path, rule, m
         retain=RETAIN,
         checkpoints=tmp_path,
         checkpoint_every=2,
-        on_begin=begun.append,
+        on_begin=lambda *steps: begun.append(steps),
         on_weights=lambda _, step: shown.append(step),
         **settings,
     )
-    assert begun == [4] and shown == [5, 6, 7]
+    assert begun == [(4, 7)] and shown == [5, 6, 7]
     assert_same(resumed, expected)
     seconds = [record["seconds"] for record in resumed.history]
     assert seconds == sorted(seconds)
@@ -117,8 +117,15 @@ def test_without_a_whole_checkpoint_training_begins_again(tiny_lm, tmp_path):
     interrupted(tiny_lm, tmp_path, 3, checkpoint_every=2, **SETTINGS)
     (tmp_path / "checkpoint-2" / "unlearning.json").write_text("[]")
     begun = []
-    unlearn(tiny_lm, FORGET, retain=RETAIN, checkpoints=tmp_path, on_begin=begun.append, **SETTINGS)
-    assert begun == [0]
+    unlearn(
+        tiny_lm,
+        FORGET,
+        retain=RETAIN,
+        checkpoints=tmp_path,
+        on_begin=lambda *steps: begun.append(steps),
+        **SETTINGS,
+    )
+    assert begun == [(0, 7)]
 
 
 def test_checkpoints_of_another_training_are_refused(tiny_lm, tmp_path):
@@ -138,9 +145,15 @@ def test_a_training_goes_on_where_the_device_computes_in_another_precision(tiny_
     interrupted(tiny_lm, tmp_path, 3, checkpoint_every=2, bf16=True, **SETTINGS)
     begun = []
     resumed = unlearn(
-        tiny_lm, FORGET, retain=RETAIN, checkpoints=tmp_path, on_begin=begun.append, bf16=False, **SETTINGS
+        tiny_lm,
+        FORGET,
+        retain=RETAIN,
+        checkpoints=tmp_path,
+        on_begin=lambda *steps: begun.append(steps),
+        bf16=False,
+        **SETTINGS,
     )
-    assert begun == [2] and len(resumed.history) == SETTINGS["steps"]
+    assert begun == [(2, 7)] and len(resumed.history) == SETTINGS["steps"]
 
 
 def test_a_training_stopped_on_request_goes_on_from_its_last_step(tiny_lm, tmp_path):

@@ -192,7 +192,7 @@ class _Execution:
             on_step=self.run.append_metrics,
             should_stop=lambda: self.run.cancel_requested,
             on_weights=watcher,
-            on_begin=lambda step: rewind(self.run, step, whole=step == config.steps),
+            on_begin=lambda step, last: rewind(self.run, step, whole=step == last),
             checkpoints=None if launched() else self.run.checkpoints,
             checkpoint_every=due.every,
             checkpoint_minutes=due.minutes,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 OnStep = Callable[[dict[str, float]], None]
 ShouldStop = Callable[[], bool]
 OnWeights = Callable[[LoadedModel, int], None]
-OnBegin = Callable[[int], None]
+OnBegin = Callable[[int, int], None]
 
 
 @dataclass
@@ -124,7 +124,7 @@ def unlearn(
         on_weights: Called with the model in training and the steps behind its weights, before the first step
             and after each; it must leave the model as it was. Those of a checkpoint are not shown again.
         on_begin: Called once before the first step, with the step of the checkpoint that training goes on
-            from, or 0.
+            from, or 0, and the step that it goes up to; the two agree where no step is left.
         checkpoints: Folder for checkpoints; None writes none.
         checkpoint_every: Optimizer steps from one checkpoint to the next, at least. There is always one after
             the last step, and where ``should_stop`` ended training.
@@ -267,7 +267,7 @@ class _Watch(TrainerCallback):
         step = self.saved_step = state.global_step
         self.history = [_record(logs) for logs in state.log_history if "loss" in logs]
         if self.on_begin:
-            self.on_begin(step)
+            self.on_begin(step, state.max_steps)
         if step == 0:
             self._show_weights(0)
         self.saved_at = time.monotonic()
