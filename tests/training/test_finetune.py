@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from transformers import TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
@@ -75,6 +75,18 @@ def test_steps_take_the_place_of_the_epochs(tiny_lm):
     watch = StepWatch(lambda done, total: heard.append((done, total)))
     finetune_model(tiny_lm.copy(share_weights=False), SAMPLES, settings, [watch])
     assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)] and not watch.stopped
+
+
+@pytest.mark.parametrize(("share", "rates"), [(1.0, [0.0, 0.25, 0.5, 0.75]), (0.5, [0.0, 0.5, 1.0, 0.5])])
+def test_the_share_of_warmup_is_one_of_all_steps(tiny_lm, share, rates):
+    class Rates(TrainerCallback):
+        def on_step_begin(self, args, state, control, optimizer=None, **_):
+            seen.append(optimizer.param_groups[0]["lr"] / settings.learning_rate)
+
+    seen = []
+    settings = RetrainSettings(steps=4, warmup_ratio=share, train="full")
+    finetune_model(tiny_lm.copy(share_weights=False), SAMPLES, settings, [Rates()])
+    assert seen == pytest.approx(rates)
 
 
 def test_of_several_gpus_one_reads_whole_batches(tiny_lm, monkeypatch):

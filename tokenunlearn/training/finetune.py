@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,7 @@ def finetune(
             max_steps=steps or -1,
             per_device_train_batch_size=config.batch_size,
             learning_rate=config.learning_rate,
-            warmup_steps=config.warmup_ratio,
+            warmup_steps=min(config.warmup_ratio, math.nextafter(1, 0)),  # from 1 on it is read as steps
             weight_decay=config.weight_decay,
             adam_beta2=config.adam_beta2,
             lr_scheduler_type="cosine",
