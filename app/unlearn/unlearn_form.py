@@ -28,6 +28,8 @@ from tokenunlearn.training.settings import LEARNING_RATES, NONE, SCHEDULERS, Unl
 
 HELP = {f.name: f.metadata.get("help", "") for f in fields(UnlearnSettings)}
 EVALUATE = {0: "no", 24: "24 samples per split", 72: "72 samples per split", 100_000: "all samples"}
+# Objectives and weightings by what stands before the names of their parameters.
+OWNERS: Mapping[str, Any] = OBJECTIVES | {f"weighting_{name}": kind for name, kind in WEIGHTINGS.items()}
 LISTS = ("objective", "regularizer", "weighting", "control", "lr_scheduler_type")
 NUMBERS = {
     "gamma": "γ (forget)",
@@ -219,10 +221,10 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, list[Any]]:
     for name, value in values.items():
         if name in LISTS:
             lists[name] = value
-        elif name in NUMBERS:
-            lists[name] = parse_numbers(value, NUMBERS[name], whole=kind_of(UnlearnSettings, name)[0] is int)
-        elif "." in name:
-            lists[name] = parse_numbers(value, name.split(".")[1])
+        elif name in NUMBERS or "." in name:
+            owner, _, own = name.rpartition(".")
+            whole = kind_of(OWNERS.get(owner, UnlearnSettings), own)[0] is int
+            lists[name] = parse_numbers(value, NUMBERS.get(name, own), whole=whole)
         else:
             lists[name] = [value] if value else []
     return lists

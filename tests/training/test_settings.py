@@ -68,6 +68,7 @@ def test_resolved_names_every_parameter_layer_and_rate(tiny_lm):
         ({"weighting_beta": 1.0}, 'The weighting "selection" has no parameter "beta"'),
         ({"objective": "rmu", "beta": 1.0}, 'no parameter "beta"; it takes coefficient'),
         ({"objective": "tpo", "beta": 0.0}, "beta is 0.0; it must be above 0"),
+        ({"weighting": "su", "weighting_context": 1.5}, "context is .*1.5.*; it must be a whole number"),
     ],
 )
 def test_wrong_settings_are_refused_in_one_sentence(settings, message):

@@ -219,13 +219,11 @@ class SU(Weighting):
     """Tokens whose probability differs from that of a model that never saw the forget set."""
 
     k: float = setting(0.0, "Select tokens from this many standard deviations above the mean.")
-    context: float = setting(
-        2.0, "Number of neighboring tokens on each side that are also selected.", minimum=0
-    )
+    context: int = setting(2, "Number of neighboring tokens on each side that are also selected.", minimum=0)
     needs: ClassVar[frozenset[Need]] = frozenset({"ref_nll", "base_nll"})
     uses_selection: ClassVar[bool] = False
 
     def published(self, step: ForgetStep) -> Float[Tensor, "batch time"]:
         """Weights of a step's batch; the same at every step."""
         assert step.ref_nll is not None and step.base_nll is not None
-        return su_weights(step.ref_nll, step.base_nll, step.mask, self.k, int(self.context))
+        return su_weights(step.ref_nll, step.base_nll, step.mask, self.k, self.context)

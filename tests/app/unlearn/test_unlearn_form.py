@@ -101,6 +101,11 @@ def test_rescoring_and_the_first_trained_layer_reach_the_run(open_page):
     assert "--rescore 10" in at.code[-1].value and "--first-layer 2" in at.code[-1].value
 
 
+def test_a_whole_number_of_a_weighting_reaches_the_run(open_page):
+    at = open_page("unlearn", weighting="su", **{"weighting_su.context": "1", "weighting_su.k": "1"})
+    assert "weighting_context=1 " in at.code[-1].value
+
+
 def test_another_model_keeps_sets_that_it_knows_too(open_page):
     at = open_page("unlearn", model="demo", samples="authors:forget10", retain="authors:retain95")
     at.selectbox(key="model").set_value("demo-qwen3").run()
@@ -309,6 +314,7 @@ def test_removing_a_run_that_is_gone_already_is_no_fault(open_page, home):
         ({"learning_rate": "1e-3; 2"}, 'Learning rate has "1e-3; 2"; use numbers'),
         ({"seed": "0,1,2,3,4,5,6,7,8,9,10", "steps": "1,2,3,4,5,6,7,8,9,10"}, "The grid has 110 runs"),
         ({"altnpo.beta": "-1"}, "beta is -1.0; it must be above 0"),
+        ({"weighting": "su", "weighting_su.context": "1.5"}, 'context has "1.5"; use whole numbers'),
     ],
 )
 def test_what_cannot_be_a_grid_is_one_sentence_without_start(open_page, fields, sentence):
