@@ -160,7 +160,7 @@ def runs_push(
 
 @runs_app.command("cancel")
 def runs_cancel(run_id: str, out_folder: Out = Path("runs")) -> None:
-    """Stop a run after its current step or batch; it can be resumed."""
+    """Stop a run after its current step or batch; once it trains, it can be resumed from a checkpoint."""
     from tokenunlearn.runs.store import RunStore
 
     run = RunStore(out_folder).get(run_id)
@@ -283,7 +283,7 @@ def runs_gc(
 ) -> None:
     """Remove weights of ended runs, the oldest first; their measurements stay.
 
-    Weights that another run goes on from are never removed.
+    Weights that another run in the same folder goes on from are never removed.
     """
     from tokenunlearn.files import size_text
     from tokenunlearn.runs.doctor import collect, size

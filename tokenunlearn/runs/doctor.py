@@ -198,7 +198,7 @@ def collect(
 ) -> list[Removal]:
     """Remove weights of ended runs, the oldest first; what they measured stays.
 
-    Weights that another run goes on from always stay.
+    Weights that another run of the store goes on from always stay.
 
     Args:
         store: The runs.
