@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import access, sample_sets, tasks
+from app.run_reader import Weights, as_stored
 from app.services import store
 from app.tasks import Task
 from tokenunlearn.errors import TokenUnlearnError
@@ -229,8 +230,8 @@ def _say(task: Task, phase: str, done: int, total: int) -> None:
 
 
 @st.cache_resource
-def answers() -> dict[tuple[ModelSource, str], str]:
-    """Greedy answers by model and question, for all visitors."""
+def answers() -> dict[tuple[Weights, str], str]:
+    """Greedy answers by model as stored and question, for all visitors."""
     return {}
 
 
@@ -245,7 +246,7 @@ def ask_models(key: str, models: list[ModelSource], questions: list[str]) -> Tas
             beat()
             replies = generate(tasks.worker().model(model), questions, progress=lambda *_, beat=beat: beat())
             for question, reply in zip(questions, replies, strict=True):
-                answers()[model, question] = reply
+                answers()[as_stored(model), question] = reply
 
     for model in models:
         sample_sets.check_offered(model)

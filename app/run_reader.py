@@ -13,10 +13,13 @@ from tokenunlearn.evaluation.report import read_report as stored_report
 from tokenunlearn.evaluation.token_changes import TokenChange
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.presets import PRESETS
+from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import judgment
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.run_files import ATTACKS_REPORT, READERS, START_REPORT, AnswerPair, StepRecord
 from tokenunlearn.runs.spec import RunSpec
+
+Weights = tuple[ModelSource, tuple[int, ...]]
 
 
 def shipped_report(model: str) -> ReportValues | None:
@@ -89,6 +92,11 @@ def stamp(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def as_stored(model: ModelSource) -> Weights:
+    """A model with the times of what runs changed in it, so that nothing said by earlier weights is found."""
+    return model, tuple(stamp(Path(folder)) for folder in model.adapters)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

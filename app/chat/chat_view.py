@@ -14,6 +14,7 @@ from app.chat import answer_view, streamed_answers
 from app.compare.comparison import Contender
 from app.errors import show_error
 from app.markdown import plain
+from app.run_reader import as_stored
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.attack_prompts import Prompt, attack_prompts
@@ -183,7 +184,7 @@ def _show_answers(columns: Sequence[Contender], prompt: Prompt, sample: Sample |
     task = tasks.known().get(key)
     running = task is not None and task.running
     for cell, column in zip(st.columns(len(columns), border=True), columns, strict=True):
-        answer = streamed_answers.answers().get((column.source, prompt))
+        answer = streamed_answers.answers().get((as_stored(column.source), prompt))
         with cell:
             st.html(name_html(column, column.title))
             if answer:
@@ -206,7 +207,8 @@ def _show_answers(columns: Sequence[Contender], prompt: Prompt, sample: Sample |
 
 def _show_stored(column: Contender, prompt: Prompt) -> None:
     """The stored answer of a run without weights, or that it cannot be asked."""
-    stored = None if prompt.prefix else model_work.answers().get((column.source, prompt.question))
+    key = as_stored(column.source), prompt.question
+    stored = None if prompt.prefix else model_work.answers().get(key)
     if stored is not None:
         st.text(stored)
         st.caption("Stored answer. This run has no weights, so it cannot be asked.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import sample_sets, tasks
+from app.run_reader import Weights, as_stored
 from app.tasks import Task
 from tokenunlearn.evaluation.attack_prompts import Prompt
 from tokenunlearn.models.source import ModelSource
@@ -38,8 +39,8 @@ class StreamedAnswer:
 
 
 @st.cache_resource
-def answers() -> dict[tuple[ModelSource, Prompt], StreamedAnswer]:
-    """Greedy answers by model and prompt, for all visitors."""
+def answers() -> dict[tuple[Weights, Prompt], StreamedAnswer]:
+    """Greedy answers by model as stored and prompt, for all visitors."""
     return {}
 
 
@@ -63,18 +64,19 @@ def ask(models: Sequence[ModelSource], prompt: Prompt) -> Task:
         for model in silent:
             task.label = f"Loading {model.name}"
             task.progress(0, 0)
-            speaking[model] = stream(tasks.worker().model(model), prompt.question, prefix=prompt.prefix)
-            answers()[model, prompt] = StreamedAnswer()
+            weights = as_stored(model)
+            speaking[weights] = stream(tasks.worker().model(model), prompt.question, prefix=prompt.prefix)
+            answers()[weights, prompt] = StreamedAnswer()
         task.label = "Answering"
         while speaking:
-            for model, pieces in list(speaking.items()):
+            for weights, pieces in list(speaking.items()):
                 task.progress(len(silent) - len(speaking), len(silent))
-                answer = answers()[model, prompt]
+                answer = answers()[weights, prompt]
                 if (piece := next(pieces, None)) is not None:
                     answer.pieces.append(piece)
                 else:
                     answer.ended = True
-                    del speaking[model]
+                    del speaking[weights]
         for oldest in list(answers())[:-ANSWERS_HELD]:
             del answers()[oldest]
 
@@ -85,5 +87,5 @@ def ask(models: Sequence[ModelSource], prompt: Prompt) -> Task:
 
 def is_answered(model: ModelSource, prompt: Prompt) -> bool:
     """Whether a model's whole answer is there."""
-    answer = answers().get((model, prompt))
+    answer = answers().get((as_stored(model), prompt))
     return answer is not None and answer.ended

@@ -14,6 +14,7 @@ from app.chat.chat_view import name_html
 from app.compare import answer_diff
 from app.compare.comparison import Contender
 from app.errors import show_error
+from app.run_reader import as_stored
 from tokenunlearn.errors import AccessError, TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues
 
@@ -24,25 +25,28 @@ def keep_stored(columns: Sequence[Contender], reports: Mapping[str, ReportValues
     """Take over the answers that runs and reports have kept, so that no model need be loaded for them."""
     answers = model_work.answers()
     for column in columns:
-        start = replace(column.source, adapters=column.source.adapters[:-1])
+        start = as_stored(replace(column.source, adapters=column.source.adapters[:-1]))
+        result = as_stored(column.source)
         for rows in run_reader.run_generations(column.run).values() if column.run else ():
             for row in rows:
                 answers.setdefault((start, row["question"]), row["before"])
-                answers.setdefault((column.source, row["question"]), row["after"])
+                answers.setdefault((result, row["question"]), row["after"])
         generations = reports[column.name].get("generations", {}) if column.name in reports else {}
         for generation in itertools.chain(*generations.values()):
-            answers.setdefault((column.source, generation["question"]), generation["generation"])
+            answers.setdefault((result, generation["question"]), generation["generation"])
 
 
 def stored_rows(columns: Sequence[Contender]) -> dict[str, list[dict[str, Any]]]:
     """Split -> question, ground-truth answer and replies by contender, of what the runs have stored."""
-    answers = model_work.answers()
+    answers, weights = model_work.answers(), {c.name: as_stored(c.source) for c in columns}
     splits: dict[str, dict[str, dict[str, Any]]] = {}
     for column in columns:
         for split, rows in run_reader.run_generations(column.run).items() if column.run else ():
             for row in rows:
                 replies = {
-                    c.name: answers[key] for c in columns if (key := (c.source, row["question"])) in answers
+                    name: answers[key]
+                    for name, w in weights.items()
+                    if (key := (w, row["question"])) in answers
                 }
                 splits.setdefault(split, {})[row["question"]] = {
                     "question": row["question"],
@@ -76,10 +80,12 @@ def show_answers(columns: Sequence[Contender]) -> None:
     if not expected:
         st.caption("Documents have no questions. Ask your own in the view Ask.")
         return
-    answers = model_work.answers()
-    missing = [c for c in columns if c.loadable and any((c.source, q) not in answers for q in expected)]
+    answers, weights = model_work.answers(), {c.name: as_stored(c.source) for c in columns}
+    missing = [
+        c for c in columns if c.loadable and any((weights[c.name], q) not in answers for q in expected)
+    ]
     if missing:
-        key = f"answers-{hash((*(c.source for c in missing), *expected))}"
+        key = f"answers-{hash((*(weights[c.name] for c in missing), *expected))}"
         if key not in tasks.known() and _wants_answers(missing):
             try:
                 model_work.ask_models(key, [c.source for c in missing], list(expected))
@@ -92,9 +98,9 @@ def show_answers(columns: Sequence[Contender]) -> None:
             st.text(question)
             st.caption("Ground-truth answer")
             st.text(ground_truth)
-            start = answers.get((columns[0].source, question))
+            start = answers.get((weights[columns[0].name], question))
             for cell, column in zip(st.columns(len(columns)), columns, strict=True):
-                answer = answers.get((column.source, question))
+                answer = answers.get((weights[column.name], question))
                 with cell:
                     st.html(name_html(column, column.name))
                     if answer is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from app.chat import answer_view, chat_view, streamed_answers
 from app.chat.streamed_answers import StreamedAnswer
 from app.compare import comparison, run_index
 from app.markdown import plain
+from app.run_reader import as_stored
 from tests.app.app_pages import shown
 from tests.stored_run import HOSTILE, write_run
 from tokenunlearn.errors import Cancelled
@@ -21,6 +23,7 @@ from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
 
 PROMPT = Prompt("Who lives in house 1?")
+YES = StreamedAnswer([StreamedText("Yes.", 0.1)], ended=True)
 RUN = "20260101-100000-npo-hard-0001"
 
 
@@ -43,7 +46,7 @@ def asked(monkeypatch):
 def test_streamed_answers_are_the_greedy_ones(model):
     source = ModelSource(model)
     streamed_answers.ask([source], PROMPT).future.result(timeout=120)
-    answer = streamed_answers.answers()[source, PROMPT]
+    answer = streamed_answers.answers()[as_stored(source), PROMPT]
     assert answer.ended
     assert [answer.text] == generate(load_model(model), [PROMPT.question], max_new_tokens=MAX_NEW_TOKENS)
 
@@ -71,19 +74,28 @@ def test_models_speak_in_turn_and_a_cancelled_one_keeps_what_it_has_said(model, 
     with pytest.raises(Cancelled):
         streamed_answers.ask(sources, PROMPT)
     assert said == ["a", "b", "a", "b", "a"]
-    assert [streamed_answers.answers()[s, PROMPT].text for s in sources] == ["0 1 2", "0 1"]
+    assert [streamed_answers.answers()[as_stored(s), PROMPT].text for s in sources] == ["0 1 2", "0 1"]
     assert not any(streamed_answers.is_answered(s, PROMPT) for s in sources)
 
 
 def test_only_models_that_have_not_answered_are_loaded(monkeypatch):
     done, new = ModelSource("demo"), ModelSource("demo-retrained")
-    streamed_answers.answers()[done, PROMPT] = StreamedAnswer([StreamedText("Yes.", 0.1)], ended=True)
+    streamed_answers.answers()[as_stored(done), PROMPT] = YES
     loaded = []
     monkeypatch.setattr(tasks.worker(), "model", loaded.append)
     monkeypatch.setattr("tokenunlearn.models.generation_stream.stream", lambda *_, **__: iter(()))
     streamed_answers.ask([done, new], PROMPT).future.result(timeout=60)
     assert loaded == [new]
     assert streamed_answers.is_answered(new, PROMPT)
+
+
+def test_what_a_run_said_before_it_went_on_is_no_answer_of_its_new_weights(home):
+    run = write_run(home, RUN, "run")
+    (run.folder / "adapter").mkdir(exist_ok=True)
+    streamed_answers.answers()[as_stored(run.result), PROMPT] = YES
+    assert streamed_answers.is_answered(run.result, PROMPT)
+    os.utime(run.folder / "adapter", (1, 1))
+    assert not streamed_answers.is_answered(run.result, PROMPT)
 
 
 def test_the_oldest_answers_are_dropped(monkeypatch):
@@ -134,7 +146,8 @@ def test_answers_are_text_with_their_surprise(home, open_page, asked):
     at = open_page("compare", view="Ask", runs=[RUN])
     at.button(key="suggested-0").click().run()
     prompt = asked[0][1]
-    streamed_answers.answers()[run.result, prompt] = StreamedAnswer([StreamedText(HOSTILE, 2.0)], ended=True)
+    said = StreamedAnswer([StreamedText(HOSTILE, 2.0)], ended=True)
+    streamed_answers.answers()[as_stored(run.result), prompt] = said
     at.run()
     html = shown(at)
     assert "&lt;script&gt;" in html and "<script>document" not in html
