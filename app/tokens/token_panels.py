@@ -83,7 +83,7 @@ def distribution(scores: ScoreSet, weights: list[np.ndarray], settings: state.To
     signals = signals_of_set(scores, weights)
     name = st.radio("Score", list(signals), horizontal=True, key="distribution")
     threshold = None
-    if name == "importance s" and settings.weights == "hard":
+    if name == "importance s":
         threshold = _threshold(scores, settings)
     values = np.concatenate([*signals[name or "importance s"], np.empty(0)])
     gold = np.concatenate([*(x.gold for x in scores.samples), np.empty(0)]).astype(bool)
@@ -102,10 +102,10 @@ def _unit(name: str) -> str:
 
 
 def _threshold(scores: ScoreSet, settings: state.TokenSettings) -> float | None:
-    if settings.criterion == "quantile":
-        every = np.concatenate([*scores.importance, np.empty(0)])
-        return float(np.quantile(every, settings.quantile)) if every.size else None
-    return settings.threshold if settings.criterion == "threshold" else None
+    rule = settings.rule
+    if isinstance(rule, HardSelection) and rule.top_share is None:
+        return rule.least(scores.importance)
+    return None
 
 
 def boxed() -> list[tuple[int, int]]:

@@ -52,6 +52,7 @@ SETS = {
             sample([np.nan, np.nan], [np.nan, np.nan], name="s1"),
         ]
     ),
+    "mostly copied": score_set([sample([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], np.arange(5) > 0)], reading="tail"),
     "one token": score_set([sample([1.5], [0.7])]),
     "learned": replace(
         several(),
@@ -87,6 +88,7 @@ RULES = [
     {"weights": "hard", "criterion": "top_share", "top_share": 0.25},
     {"weights": "hard", "criterion": "top_share", "top_share": 0.5},
     {"weights": "hard", "criterion": "quantile", "quantile": 0.7},
+    {"weights": "hard", "criterion": "quantile", "quantile": 0.0},
     {"weights": "soft", "temperature": 0.01},
     {"weights": "soft", "temperature": 0.4},
     {"weights": "soft", "temperature": 10.0},

@@ -16,6 +16,7 @@ from tokenunlearn.attribution.reading import (
     separability,
     word_totals,
 )
+from tokenunlearn.errors import NothingSelectedError
 
 RANDOM = np.random.default_rng(3)
 
@@ -128,6 +129,25 @@ def test_names_count_more_than_lower_case_words_where_the_text_is_recited():
     tail = score_set([one], reading="tail").factors[0]
     assert tail.tolist() == [0.6, 1.0, 1.0, 1.0, 0.0]  # a script without capitals loses nothing
     assert score_set([one], reading="sharp").factors[0].tolist() == [1.0, 1.0, 1.0, 1.0, 0.0]
+
+
+def recited(importance):
+    """An answer read by its tail, of which the first tokens have these importances and the others 0."""
+    scores = score_set([sample(np.zeros(40), np.ones(40))])
+    rest = [0.0] * (40 - len(importance))
+    vars(scores).update(chosen_reading="tail", importance=[np.array([*importance, *rest])])
+    return scores
+
+
+@pytest.mark.parametrize("importance", [(0.9, 0.2, 0.4), (1e-7, 3e-8)])
+def test_where_fewer_tokens_than_the_share_have_importance_only_those_are_selected(importance):
+    (weights,) = recited(importance).weights().weights
+    assert np.flatnonzero(weights).tolist() == list(range(len(importance)))
+
+
+def test_where_no_token_has_importance_the_suggested_threshold_selects_none():
+    with pytest.raises(NothingSelectedError, match="every token has importance 0"):
+        recited(()).weights()
 
 
 def test_an_empty_set_has_a_threshold_that_selects_nothing():

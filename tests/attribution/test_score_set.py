@@ -177,7 +177,9 @@ def test_weights_like_another_sets_select_as_large_a_share_or_have_its_temperatu
     share, everything = (scores.weights_like(make_weights(["x"], importance, rule)) for rule in rules)
     assert share.rule["selection"] == "hard"
     assert share.selected / share.tokens == pytest.approx(6 / 20, abs=1 / share.tokens)
-    assert everything.selected == everything.tokens
+    assert everything.selected == sum((s > 0).sum() for s in scores.importance)
+    uniform = make_weights(["x"], importance, Uniform())
+    assert scores.weights_like(uniform).selected == everything.tokens
     soft = scores.weights(SoftWeighting(temperature=0.4))
     for own, other in zip(scores.weights_like(soft).weights, soft.weights, strict=True):
         assert own == pytest.approx(other)

@@ -77,6 +77,18 @@ def test_nan_counts_as_unimportant(rule, expected):
     assert weights_of(rule, importance=[np.array([np.nan, 0.7])]) == [pytest.approx(expected)]
 
 
+@pytest.mark.parametrize("quantile", [0.0, 0.5])
+def test_a_quantile_among_many_zeros_selects_no_token_of_importance_0(quantile):
+    importance = [np.array([0.0, 0.4, 0.0, 0.0]), np.array([np.nan, 0.9])]
+    selected = weights_of(HardSelection(quantile=quantile), importance=importance)
+    assert selected == [[0, 1, 0, 0], [0, 1]]
+
+
+def test_importance_of_0_everywhere_is_an_error_that_says_so():
+    with pytest.raises(NothingSelectedError, match="every token has importance 0"):
+        weights_of(HardSelection(quantile=0.5), importance=[np.zeros(4)])
+
+
 def test_threshold_that_selects_nothing_is_an_error_saying_what_to_do():
     with pytest.raises(NothingSelectedError) as error:
         weights_of(HardSelection(threshold=0.95))

@@ -26,10 +26,12 @@ from tokenunlearn.attribution.reading import (
 )
 from tokenunlearn.attribution.sample_scores import OPTIONAL, OPTIONAL_ARRAYS, SampleScores
 from tokenunlearn.attribution.selection import (
+    RULES,
     HardSelection,
     Rule,
     SoftWeighting,
     TokenWeights,
+    Uniform,
     make_weights,
 )
 from tokenunlearn.attribution.selector import Selector
@@ -180,10 +182,13 @@ class ScoreSet:
         Where words' entropies fall into two groups, up to a quarter more tokens are selected than the upper
         group has, or 15 % of all tokens where that is more, because a missed secret is given away whole and
         a word too many only costs a part of the sentence; else the 30 % of all tokens with the highest
-        importance. The threshold is the least importance among them, rounded down to six digits.
+        importance, or fewer where fewer have any. The threshold is the least importance among them, rounded
+        down to six digits, and never 0; it is 1 where no token has an importance above 0.
         """
         tokens = np.concatenate([*self.importance, np.empty(0)])
-        if not tokens.size:
+        ordered = np.sort(np.nan_to_num(tokens))
+        important = ordered[ordered > 0]
+        if not important.size:
             return 1.0
         if self.chosen_reading == "tail":
             share = TAIL_SHARE
@@ -191,14 +196,13 @@ class ScoreSet:
             split = hesitation_split(self.word_entropies)
             hesitant = [x.counts & (over_words(x.entropy, x.words) >= split) for x in self.samples]
             share = float(np.concatenate(hesitant).mean())
-        ordered = np.sort(np.nan_to_num(tokens))
-        count = min(len(ordered), max(1, round(share * len(ordered))))
-        threshold = ordered[-count]
+        count = min(len(important), max(1, round(share * len(ordered))))
+        threshold = important[-count]
         if self.chosen_reading == "sharp":  # equal tokens are selected together, or not at all
             most = round(max(MARGIN * count, LEAST_SHARE * len(ordered)))
-            highest_left_out = ordered[: max(0, len(ordered) - most)].max(initial=-1.0)
+            highest_left_out = ordered[: max(0, len(ordered) - most)].max(initial=0.0)
             threshold = ordered[ordered > highest_left_out].min(initial=threshold)
-        return math.floor(1e6 * float(threshold)) / 1e6
+        return math.floor(1e6 * float(threshold)) / 1e6 or float(threshold)
 
     def weights(self, rule: Rule | None = None) -> TokenWeights:
         """Token weights under a rule; overrides win over it.
@@ -222,8 +226,9 @@ class ScoreSet:
             NothingSelectedError: If no token is selected.
         """
         parameters = dict(weights.rule)
-        if parameters.pop("selection") == "soft":
-            return self.weights(SoftWeighting(**parameters))
+        rule = RULES.get(parameters.pop("selection"))
+        if rule in (SoftWeighting, Uniform):
+            return self.weights(rule(**parameters))
         return self.weights(HardSelection(quantile=1 - weights.selected / max(weights.tokens, 1)))
 
     def with_settings(self, **changes: Any) -> ScoreSet:

@@ -13,6 +13,7 @@ from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
 Overrides = Mapping[int, bool]
 
 DEFAULT_TEMPERATURE = 0.1
+LEAST = float(np.nextafter(0.0, 1.0))  # the least number above 0
 
 
 class Rule(Protocol):
@@ -42,7 +43,8 @@ class HardSelection:
 
     Attributes:
         threshold: Selects tokens with importance s_t >= threshold.
-        quantile: The threshold is this quantile of the importance over the whole set, 0..1.
+        quantile: The threshold is this quantile of the importance over the whole set, 0..1; tokens of
+            importance 0 stay out.
         top_share: Selects this share of each response's tokens, the most important ones, at least one.
     """
 
@@ -69,15 +71,17 @@ class HardSelection:
         importance = [np.nan_to_num(s, nan=0.0) for s in importance]
         if self.top_share is not None:
             return [_top(s, self.top_share) for s in importance]
-        threshold = self.threshold
-        if threshold is None:
-            if self.quantile is None:
-                raise TokenUnlearnError(
-                    "Hard selection without a threshold needs a score set to choose it from."
-                )
-            every = np.concatenate([*importance, np.empty(0)])
-            threshold = float(np.quantile(every, self.quantile)) if every.size else 0.0
-        return [(s >= threshold).astype(np.float64) for s in importance]
+        least = self.least(importance)
+        return [(s >= least).astype(np.float64) for s in importance]
+
+    def least(self, importance: Sequence[np.ndarray]) -> float:
+        """The importance from which on a threshold or a quantile selects tokens; NaN counts as 0."""
+        if self.threshold is not None:
+            return self.threshold
+        if self.quantile is None:
+            raise TokenUnlearnError("Hard selection without a threshold needs a score set to choose it from.")
+        every = np.nan_to_num(np.concatenate([*importance, np.empty(0)]), nan=0.0)
+        return max(float(np.quantile(every, self.quantile)) if every.size else 0.0, LEAST)
 
     def override(self, weights: np.ndarray, overrides: Overrides) -> np.ndarray:
         """Forced tokens get 1 or 0."""
@@ -212,6 +216,11 @@ def make_weights(
                 "No token is selected: all selected tokens are forced out by overrides."
             )
         highest = max(float(np.nan_to_num(s, nan=0.0).max(initial=0.0)) for s in importance)
+        if highest == 0:
+            raise NothingSelectedError(
+                "No token is selected: every token has importance 0, so nothing tells them apart; choose "
+                "other importance settings, or uniform weights."
+            )
         criterion = ", ".join(f"{k} {v:g}" for k, v in result.rule.items() if k != "selection")
         raise NothingSelectedError(
             f"No token is selected ({criterion}); the highest importance is {highest:.3f}, "

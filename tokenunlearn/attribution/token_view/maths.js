@@ -196,7 +196,9 @@ const TokenMaths = (() => {
       }
       return out;
     }
-    const threshold = settings.criterion === "quantile" ? quantile(values, settings.quantile) : settings.threshold;
+    // A quantile leaves out tokens of importance 0.
+    const byQuantile = () => Math.max(quantile(values, settings.quantile), Number.MIN_VALUE);
+    const threshold = settings.criterion === "quantile" ? byQuantile() : settings.threshold;
     for (let t = 0; t < out.length; t++) out[t] = orZero(values[t]) >= threshold ? 1 : 0;
     return out;
   }
