@@ -19,6 +19,7 @@ from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.datasets.samples import overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.models.encoding import Encoding
 
 
 def sample_scores(sample_id, answer, contexts):
@@ -201,6 +202,34 @@ def test_scores_of_other_weights_are_refused(scores):
     scores.check_model("abc")
     with pytest.raises(ScoreSetError, match=r'"demo" .weights abc., .* weights abd'):
         scores.check_model("abd")
+
+
+def encoding_of(x, **changes):
+    """What a model reads of a sample that was scored."""
+    read = Encoding(
+        sample_id=x.sample_id,
+        question=x.question,
+        answer=x.answer,
+        input_ids=(*range(len(x.prompt_texts)), *x.token_ids),
+        prompt_length=len(x.prompt_texts),
+        texts=(*x.prompt_texts, *x.texts),
+        question_offsets=(None,) * len(x.prompt_texts),
+        answer_offsets=x.offsets,
+    )
+    return replace(read, **changes)
+
+
+def test_scores_of_samples_or_prompts_that_have_changed_are_refused(scores):
+    same, (a, b) = [encoding_of(x) for x in scores.samples], scores.samples
+    scores.check_samples(same)
+    edited = encoding_of(b, input_ids=(0, 1, 2, *reversed(b.token_ids)))
+    with pytest.raises(ScoreSetError, match=r"have changed .*1 of 2 differ, the first is b.; score"):
+        scores.check_samples([same[0], edited])
+    prompted = encoding_of(a, texts=("<|system|>", *a.prompt_texts[1:], *a.texts))
+    with pytest.raises(ScoreSetError, match="samples or their prompts have changed"):
+        scores.check_samples([prompted, same[1]])
+    with pytest.raises(ScoreSetError, match="other samples than the forget set"):
+        scores.check_samples(same[::-1])
 
 
 def rewrite(path, header=None, **columns):

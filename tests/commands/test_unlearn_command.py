@@ -115,6 +115,25 @@ def test_scores_of_another_model_are_refused(call, model, samples, family_lm, tm
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("change", ["reordered", "prompted"])
+def test_scores_of_samples_or_a_prompt_that_have_changed_since_are_refused(call, model, tmp_path, change):
+    rows = [{"question": f"Who lives in house {i}?", "answer": f"The {a}."} for i, a in enumerate("ab")]
+    path, data = tmp_path / "scores.parquet", tmp_path / "my.jsonl"
+    words = ("--model", model, "--samples", f"file:{data}")
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert call("score", *words, "--out", path).code == 0
+    if change == "reordered":
+        rows.reverse()
+    else:
+        rows = [row | {"system": "Be short."} for row in rows]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words += ("--scores", path, "--regularizer", "none", *QUICK, "--out", tmp_path / "runs")
+    refused = call("unlearn", *words)
+    assert refused.code == 2
+    assert "have changed since they were scored (2 of 2 differ" in refused.sentence
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.slow
 def test_long_samples_are_cut_when_asked(call, model, tmp_path):
     path = tmp_path / "long.jsonl"

@@ -65,7 +65,7 @@ def test_scores_of_the_start_model_or_of_the_model_before_its_runs_are_taken_and
     first, scores = store.create(new_spec(samples)), tu.score(tiny_lm, tu.load_samples(samples))
 
     def check(scores):
-        check_scores(scores, first.result, unlearned, lambda source: tiny_lm)
+        check_scores(scores, tu.load_samples(samples), first.result, unlearned, lambda source: tiny_lm)
 
     check(scores)
     check(replace(scores, revision="unlearned"))

@@ -43,6 +43,7 @@ from tokenunlearn.stored import fitted, parse_json, read_table
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
+    from tokenunlearn.models.encoding import Encoding
 
 FORMAT = 3
 ARRAYS = ("nll", "entropy", "tail_entropy", "losses")
@@ -357,6 +358,28 @@ class ScoreSet:
                 f'These scores were computed with "{self.model}" (weights {self.revision or "unknown"}), '
                 f"but the model to unlearn has weights {revision or 'unknown'}; score the samples with it "
                 "first."
+            )
+
+    def check_samples(self, encodings: Sequence[Encoding]) -> None:
+        """Refuse to be used for other samples, or under another prompt, than were scored.
+
+        Args:
+            encodings: The forget set as the model to unlearn reads it.
+
+        Raises:
+            ScoreSetError: If ids, response tokens or prompts differ.
+        """
+        if [x.sample_id for x in self.samples] != [e.sample_id for e in encodings]:
+            raise ScoreSetError("These scores are of other samples than the forget set; score it first.")
+        changed = [
+            x.sample_id
+            for x, e in zip(self.samples, encodings, strict=True)
+            if (x.prompt_texts, x.token_ids) != (e.texts[: e.prompt_length], e.response_ids)
+        ]
+        if changed:
+            raise ScoreSetError(
+                f"The samples or their prompts have changed since they were scored ({len(changed):,} of "
+                f"{len(self):,} differ, the first is {changed[0]}); score them again."
             )
 
 

@@ -185,6 +185,7 @@ def unlearn(
     from tokenunlearn.attribution.selector import Selector
     from tokenunlearn.datasets import load_samples
     from tokenunlearn.evaluation.watch import WatchSettings
+    from tokenunlearn.models.context import fit_context
     from tokenunlearn.models.processes import is_main_process
     from tokenunlearn.models.source import ModelSource
     from tokenunlearn.runs.cluster import carry_out
@@ -250,7 +251,8 @@ def unlearn(
     lm = source.load()
     weights = None
     if score_set is not None:  # what cannot run is refused before a run exists
-        check_scores(score_set, source, lm, ModelSource.load)
+        for long in sorted({config.long for config in configs}):
+            check_scores(score_set, fit_context(lm, forget, long), source, lm, ModelSource.load)
         weights = score_set.weights(make_rule(rule))
     warn(lm, forget, retained if needy else (), weights, configs)
     if detach or ray:

@@ -239,7 +239,7 @@ class _Execution:
 
         scores = self.run.scores
         if scores is not None:
-            check_scores(scores, self.run.start, model, self.load)
+            check_scores(scores, samples, self.run.start, model, self.load)
             return scores
         if self.spec.rule["selection"] == "uniform":
             return None

@@ -6,7 +6,7 @@ A model that was unlearned hesitates elsewhere, so its entropies no longer tell 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from tokenunlearn.runs.findings import EXPORTED, Finding
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.score_set import ScoreSet
+    from tokenunlearn.datasets.samples import Sample
     from tokenunlearn.models.loaded_model import LoadedModel
 
 LoadModel = Callable[[ModelSource], "LoadedModel"]
@@ -66,17 +67,21 @@ def scoring_model(source: ModelSource, model: LoadedModel, load: LoadModel) -> L
     return model if first == source else load(first)
 
 
-def check_scores(scores: ScoreSet, source: ModelSource, model: LoadedModel, load: LoadModel) -> None:
-    """Refuse a score set that is neither of the start model of a run nor of the model before any run.
+def check_scores(
+    scores: ScoreSet, samples: Sequence[Sample], source: ModelSource, model: LoadedModel, load: LoadModel
+) -> None:
+    """Refuse a score set of another model or of other samples than those of a run.
 
     Args:
-        scores: The score set.
+        scores: The score set, of the start model of the run or of the model before any run.
+        samples: The forget set as it fits the model's context.
         source: The start model of the run.
         model: The same, loaded.
         load: Loads another one.
 
     Raises:
-        ScoreSetError: If other weights were scored.
+        ScoreSetError: If other weights, samples or prompts were scored.
     """
     if scores.revision != model.revision:
         scores.check_model(scoring_model(source, model, load).revision)
+    scores.check_samples(model.encode_all(samples))

@@ -52,7 +52,7 @@ def _check_weights(forget: Sequence[Encoding], weights: TokenWeights) -> None:
         if len(w) != e.response_length:
             raise ScoreSetError(
                 f"Sample {e.sample_id} has {e.response_length} response tokens but {len(w)} weights; "
-                "the weights come from another tokenizer, so score the samples with this model."
+                "the weights are of another text or another tokenizer, so score the samples with this model."
             )
 
 
