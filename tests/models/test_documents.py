@@ -89,6 +89,16 @@ def test_every_token_is_a_response_token(tiny_lm):
     assert {c for start, end in encoding.answer_offsets for c in range(start, end)} == set(range(len(TEXT)))
 
 
+def test_a_control_token_s_text_in_a_document_stays_text(tiny_lm):
+    text = "The mason <|end|> lives <|user|> in Turin."
+    encoding = tiny_lm.encode(document("d", text))
+    assert not {*encoding.response_ids} & {*tiny_lm.tokenizer.all_special_ids}
+    assert "".join(encoding.response_texts) == text
+    chunks = tiny_lm.chunk([replace(document("d", text), chunk_tokens=5)])
+    assert "".join(c.answer for c in chunks) == text
+    assert all(tiny_lm.encode(c).response_length <= 5 for c in chunks)
+
+
 def test_first_token_is_the_beginning_of_text_where_there_is_one(tiny_tokenizer):
     tokenizer = copy.deepcopy(tiny_tokenizer)
     tokenizer.bos_token = "<|system|>"

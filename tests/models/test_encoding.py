@@ -7,6 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from tokenunlearn.datasets.samples import Sample, SampleSet, Turn, overlaps, word_spans
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
@@ -100,6 +101,16 @@ def test_a_system_turn_takes_the_place_of_the_system_prompt(tiny_lm, plain_lm, t
     text = "".join(with_own.texts)
     assert "Be short." in text and "Be kind." not in text
     assert "Be kind." in "".join(lm.encode(Sample("s", "Who?", "Ada.", history=HISTORY)).texts)
+
+
+def test_plain_text_at_the_beginning_is_not_begun_a_second_time(plain_lm):
+    system = Turn("system", "Never write <|end|>.")
+    sample = Sample("s", "Who?", "Ada.", history=(system,))
+    plain_lm.tokenizer.bos_token = "<|system|>"
+    plain_lm.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|system|> $A", special_tokens=[("<|system|>", plain_lm.tokenizer.bos_token_id)]
+    )
+    assert plain_lm.encode(sample).input_ids.count(plain_lm.tokenizer.bos_token_id) == 1
 
 
 @pytest.mark.parametrize("question", ["user", "assistant", "system", "|", " end ", "a <|b|> c"])

@@ -120,6 +120,7 @@ def test_control_tokens_in_what_people_write(tiny_lm):
     odd = [*FORGET, Sample("odd", "What does <|end|> do?", "It ends.")]
     finding = of(check(tiny_lm, odd, measure=False), "control tokens")
     assert finding.samples == ("odd",) and finding.level == "note"
+    assert finding.sentence.startswith("1 sample contains text")
 
 
 THINKS = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tokenunlearn.datasets.samples import Sample, SampleSet, Span
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
-from tokenunlearn.models.encoding import Encoding, token_texts
+from tokenunlearn.models.encoding import Encoding, holds_control_text, token_texts, tokens_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,7 +21,7 @@ def encode_document(
 
     The prompt is one token, from which the first token of the text is predicted: the beginning of text where
     the tokenizer has one, else its end of sequence, which stands between documents. No chat template, no end
-    of turn.
+    of turn. Text that looks like a control token stays text.
 
     Raises:
         SampleTooLongError: If the text and the first token exceed ``max_length`` tokens.
@@ -101,8 +101,7 @@ def piece_samples(sample: Sample, texts: Sequence[str]) -> list[Sample]:
 
 
 def _tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[Span]]:
-    tokenized = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return list(tokenized["input_ids"]), list(tokenized["offset_mapping"])
+    return tokens_of(tokenizer, text, plain=holds_control_text(tokenizer, text))
 
 
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str, room: int) -> Iterator[str]:

@@ -218,14 +218,10 @@ def _tokens(chat: ChatFormat, conversation: Conversation) -> tuple[list[int], li
     ids: list[int] = []
     offsets: list[Span] = []
     for start, end, plain in _stretches(tokenizer, conversation):
-        part = tokenizer(
-            text[start:end],
-            add_special_tokens=not chat.templated and start == 0,
-            split_special_tokens=plain,
-            return_offsets_mapping=True,
-        )
-        ids += part["input_ids"]
-        offsets += [(start + s, start + e) for s, e in part["offset_mapping"]]
+        special = not plain and not chat.templated and start == 0
+        part = tokens_of(tokenizer, text[start:end], plain=plain, add_special_tokens=special)
+        ids += part[0]
+        offsets += [(start + s, start + e) for s, e in part[1]]
     if not chat.templated and ids and ids[-1] == tokenizer.eos_token_id:
         return ids[:-1], offsets[:-1]
     return ids, offsets
@@ -242,6 +238,19 @@ def _stretches(
             yield place.start, place.end, True
             begin = place.end
     yield begin, len(conversation.text), False
+
+
+def tokens_of(
+    tokenizer: PreTrainedTokenizerBase, text: str, *, plain: bool, add_special_tokens: bool = False
+) -> tuple[list[int], list[Span]]:
+    """Token ids of a text and their character ranges; in plain text nothing is a control token."""
+    tokenized = tokenizer(
+        text,
+        add_special_tokens=add_special_tokens,
+        split_special_tokens=plain,
+        return_offsets_mapping=True,
+    )
+    return list(tokenized["input_ids"]), list(tokenized["offset_mapping"])
 
 
 @lru_cache(maxsize=16)

@@ -251,10 +251,11 @@ def control_tokens(case: Case) -> Iterator[Finding]:
     tokenizer = case.model.tokenizer
     ids = [s.id for s in case.samples if any(holds_control_text(tokenizer, t.content) for t in s.turns)]
     if ids:
+        contain = "contains" if len(ids) == 1 else "contain"
         yield Finding(
             "control tokens",
             "note",
-            f"{_count(ids)} contain text that looks like a control token of this model ({named(ids)}); it "
+            f"{_count(ids)} {contain} text that looks like a control token of this model ({named(ids)}); it "
             "is read as plain text.",
             tuple(ids),
         )
