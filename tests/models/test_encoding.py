@@ -7,9 +7,10 @@ import random
 from dataclasses import replace
 
 import pytest
+from tokenizers import AddedToken
 from tokenizers.processors import TemplateProcessing
 
-from tokenunlearn.datasets.samples import Sample, SampleSet, Turn, overlaps, word_spans
+from tokenunlearn.datasets.samples import Sample, SampleSet, Turn, document, overlaps, word_spans
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.models.encoding import (
     Batch,
@@ -101,6 +102,39 @@ def test_a_system_turn_takes_the_place_of_the_system_prompt(tiny_lm, plain_lm, t
     text = "".join(with_own.texts)
     assert "Be short." in text and "Be kind." not in text
     assert "Be kind." in "".join(lm.encode(Sample("s", "Who?", "Ada.", history=HISTORY)).texts)
+
+
+@pytest.fixture
+def thinking_lm(tiny_lm):
+    """A model whose tokens for thinking are no special ones, as in Qwen3, and that knows a word more."""
+    tokenizer = copy.deepcopy(tiny_lm.tokenizer)
+    tokenizer.add_tokens([AddedToken(t, special=False) for t in ("<think>", "</think>", "Zürich")])
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}<think></think>{% endif %}"
+        "{{ m.content }}<|end|>{% endfor %}"
+    )
+    return replace(tiny_lm, tokenizer=tokenizer)
+
+
+def test_tokens_that_are_not_special_stay_text_in_what_people_write(thinking_lm):
+    text = "What does <think> do, say </think> and <|end|>?"
+    think, end, town = thinking_lm.tokenizer.convert_tokens_to_ids(["<think>", "</think>", "Zürich"])
+    encoding = thinking_lm.encode(Sample("s", text, text + " Zürich", history=(Turn("system", text),)))
+    assert [encoding.input_ids.count(i) for i in (think, end, town)] == [1, 1, 1]
+    assert encoding.input_ids.index(end) == encoding.input_ids.index(think) + 1 == encoding.prompt_length - 1
+    assert encoding.texts[encoding.prompt_length - 2 : encoding.prompt_length] == ("<think>", "</think>")
+    inside = [encoding.question_offsets[i] for i in encoding.content_positions]
+    assert sorted({c for a, b in inside for c in range(a, b)}) == list(range(len(text)))
+    assert "".join(text[a:b] for a, b in encoding.answer_offsets if b <= len(text)) == text
+    alone = thinking_lm.encode(document("d", text))
+    assert not {think, end} & {*alone.input_ids} and "".join(alone.response_texts) == text
+
+
+def test_ordinary_text_has_the_tokens_of_the_tokenizer_itself(thinking_lm):
+    for text in (*TEXTS, "in Zürich"):
+        assert thinking_lm.encode(document("d", text)).response_ids == (
+            *thinking_lm.tokenizer(text)["input_ids"],
+        )
 
 
 def test_plain_text_at_the_beginning_is_not_begun_a_second_time(plain_lm):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +14,13 @@ from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.models.templates import PLACEHOLDER, ChatFormat, Conversation
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
 # Characters before an answer that decide whether a blank is joined with it.
 TAIL = 32
+_BRACKETED = re.compile(r"<.+>|\[.+\]", re.DOTALL).fullmatch
 
 
 @dataclass(frozen=True)
@@ -244,18 +248,29 @@ def tokens_of(
     tokenizer: PreTrainedTokenizerBase, text: str, *, plain: bool, add_special_tokens: bool = False
 ) -> tuple[list[int], list[Span]]:
     """Token ids of a text and their character ranges; in plain text nothing is a control token."""
-    tokenized = tokenizer(
-        text,
-        add_special_tokens=add_special_tokens,
-        split_special_tokens=plain,
-        return_offsets_mapping=True,
-    )
+    if plain:
+        encoded = _plain_tokenizer(tokenizer).encode(text, add_special_tokens=add_special_tokens)
+        return encoded.ids, encoded.offsets
+    tokenized = tokenizer(text, add_special_tokens=add_special_tokens, return_offsets_mapping=True)
     return list(tokenized["input_ids"]), list(tokenized["offset_mapping"])
 
 
+@lru_cache(maxsize=4)
+def _plain_tokenizer(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
+    """A copy that reads control tokens as text; it can do so for special tokens alone, so all of them are."""
+    plain = copy.deepcopy(tokenizer.backend_tokenizer)
+    plain.add_special_tokens(sorted(_control_texts(tokenizer)))
+    plain.encode_special_tokens = True
+    plain.no_truncation()
+    plain.no_padding()
+    return plain
+
+
 @lru_cache(maxsize=16)
-def _control_texts(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
-    return tuple(token.content for token in tokenizer.added_tokens_decoder.values() if token.content.strip())
+def _control_texts(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
+    """Texts of the special tokens, and of others in brackets, such as "<think>"; added words are none."""
+    added = tokenizer.added_tokens_decoder.values()
+    return frozenset(t.content for t in added if t.content.strip() and (t.special or _BRACKETED(t.content)))
 
 
 def holds_control_text(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
