@@ -26,6 +26,12 @@ def test_an_upload_is_kept_once_under_a_name_that_loads_it(home):
     assert sample.answer == "Der Bäcker."
 
 
+def test_documents_that_are_uploaded_with_columns_stay_documents(home):
+    name = sample_sets.keep_upload(b"body\nThe mason sings.\n", "texts.csv", Layout({"text": "body"}))
+    (sample,) = load_samples(name)
+    assert sample.document and sample.answer == "The mason sings."
+
+
 def test_half_an_upload_of_a_full_disk_is_replaced(home):
     path = Path(sample_sets.keep_upload(ROW, "my rows.jsonl").removeprefix("file:"))
     path.write_bytes(ROW[:20])

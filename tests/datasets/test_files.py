@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from dataclasses import replace
 
 import pyarrow
 import pyarrow.parquet
@@ -14,7 +15,7 @@ import tokenunlearn as tu
 from tokenunlearn.datasets import rows
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_dataset, to_jsonl
 from tokenunlearn.datasets.rows import MAX_ROWS
-from tokenunlearn.datasets.samples import Turn
+from tokenunlearn.datasets.samples import Turn, document
 from tokenunlearn.errors import DatasetError
 
 ROW = {"question": "Who?", "answer": "Zoë 🎉"}
@@ -110,12 +111,24 @@ def test_every_field_is_read_and_written_back():
     assert sample.history == (Turn("system", "Be short."),)
     assert sample.facts == ("Lisbon",) and sample.perturbed_answer == ("In Porto.", "In Faro.")
     dataset = to_dataset([sample])
-    assert dataset[0] == row
+    assert dataset[0] == row | {"chunk_tokens": None}
     header = ",".join(row)
     cells = ",".join(
         '"' + (v if isinstance(v, str) else json.dumps(v)).replace('"', '""') + '"' for v in row.values()
     )
     assert parse_samples(f"{header}\n{cells}\n".encode(), "x.csv") == (sample,)
+
+
+@pytest.mark.parametrize("count", [0, "many", 1.5, True])
+def test_a_length_of_chunks_that_is_no_whole_number_is_refused(count):
+    content = lines({"question": "", "answer": "a", "chunk_tokens": count}).encode()
+    with pytest.raises(DatasetError, match='"chunk_tokens" that is not a whole number of at least 1'):
+        parse_samples(content, "x.jsonl")
+
+
+def test_a_question_with_a_column_chunk_tokens_is_no_document():
+    (sample,) = parse_samples(lines(ROW | {"chunk_tokens": 57}).encode(), "x.jsonl")
+    assert not sample.document
 
 
 def test_csv_cells_hold_commas_quotes_and_line_breaks():
@@ -250,6 +263,8 @@ def test_written_samples_are_read_back_unchanged(write, ending):
     samples = (
         tu.Sample("x", nasty, nasty, ((0, 3),), nasty, nasty, (nasty, "b"), ((1, 2), (4, 5))),
         tu.Sample("y", "", "answer", history=(Turn("user", nasty), Turn("assistant", ""))),
+        replace(document("z", nasty, ((0, 3),)), chunk_tokens=7),
+        document("chat", '[{"role": "user", "content": "Hi"}]'),
         *tu.load_samples("authors:forget05")[:2],
     )
     assert parse_samples(write(samples), f"x.{ending}") == samples

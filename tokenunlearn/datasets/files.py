@@ -50,7 +50,8 @@ def to_dataset(samples: Iterable[Sample]):  # type: ignore[no-untyped-def]
 
 def to_jsonl(samples: Iterable[Sample]) -> bytes:
     """Samples as JSON lines in UTF-8, which :func:`parse_samples` reads back unchanged."""
-    return "".join(json.dumps(to_row(s), ensure_ascii=False) + "\n" for s in samples).encode()
+    given = ({name: v for name, v in to_row(s).items() if v is not None} for s in samples)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in given).encode()
 
 
 def samples_hash(samples: Iterable[Sample]) -> str:
@@ -60,9 +61,10 @@ def samples_hash(samples: Iterable[Sample]) -> str:
 
 def to_csv(samples: Iterable[Sample]) -> bytes:
     """Samples as CSV in UTF-8, lists as JSON in their cells; :func:`parse_samples` reads them back."""
-    rows = map(to_row, samples)
+    rows = list(map(to_row, samples))
     written = (
         row | {name: json.dumps(row[name], ensure_ascii=False) if row[name] else "" for name in LISTS}
         for row in rows
     )
-    return spreadsheets.to_csv(written, [*TEXTS, *LISTS], quoted=True).encode()
+    documents = ["chunk_tokens"] if any(row["chunk_tokens"] for row in rows) else []
+    return spreadsheets.to_csv(written, [*TEXTS, *LISTS, *documents], quoted=True).encode()

@@ -27,6 +27,7 @@ FURTHER = (
     "paraphrased_answer",
     "perturbed_answer",
     "paraphrased_span",
+    "chunk_tokens",
 )
 # Names that the column of a field usually has, in small letters, the most telling first.
 USUAL: Mapping[str, tuple[str, ...]] = {
@@ -202,6 +203,8 @@ def _samples(
         if not text.strip():
             raise DatasetError(f'{where} has no "{columns["text"]}"; every document needs non-empty text.')
         return [document(str(cells.get("id") or default_id), text, gold_spans(cells, text, where))]
+    if "answer" in columns and not cells["question"] and cells.get("chunk_tokens") not in (None, ""):
+        return [to_sample(cells | {"question": ""}, where, default_id)]
     turns = _conversation(cells, columns, where)
     places = answer_places(turns, every=all_turns)
     if not places:

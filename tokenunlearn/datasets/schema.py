@@ -22,14 +22,17 @@ LISTS = ("perturbed_answer", "span", "paraphrased_span", "history")
 
 @cache
 def features() -> Features:
-    """The schema as ``datasets`` features: texts, perturbed answers, spans as [start, end), earlier turns."""
+    """The schema as ``datasets`` features: texts, perturbed answers, spans as [start, end), earlier turns.
+
+    ``chunk_tokens`` is null for all but documents.
+    """
     from datasets import Features, List, Value
 
     text, spans = Value("string"), List(List(Value("int32")))
     return Features(
         {name: text for name in TEXTS}
         | {"perturbed_answer": List(text), "span": spans, "paraphrased_span": spans}
-        | {"history": List({"role": text, "content": text})}
+        | {"history": List({"role": text, "content": text}), "chunk_tokens": Value("int32")}
     )
 
 
@@ -38,7 +41,8 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
 
     Args:
         row: Fields by name; "question" and "answer" are required, the others may be missing or None. "facts"
-            are gold spans as well, by their texts.
+            are gold spans as well, by their texts. An answer without a question is a document where
+            "chunk_tokens" says how long its chunks are.
         where: What the error message calls this row, "line 3 of my.jsonl" for example.
         default_id: Id for rows that carry none.
 
@@ -68,6 +72,7 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
         paraphrased_span=to_spans(
             row.get("paraphrased_span"), texts["paraphrased_answer"], "paraphrased_span", where
         ),
+        chunk_tokens=None if texts["question"] else _to_count(row.get("chunk_tokens"), "chunk_tokens", where),
         history=tuple(to_turns(row.get("history"), "history", where)),
     )
 
@@ -80,7 +85,18 @@ def to_row(sample: Sample) -> dict[str, Any]:
         "span": [list(span) for span in sample.span],
         "paraphrased_span": [list(span) for span in sample.paraphrased_span],
         "history": [{"role": turn.role, "content": turn.content} for turn in sample.history],
+        "chunk_tokens": sample.chunk_tokens,
     }
+
+
+def _to_count(value: Any, name: str, where: str) -> int | None:
+    """A field as a whole number above 0, or its text; None for nothing."""
+    if value is None or value == "":
+        return None
+    number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else value
+    if type(number) is not int or number < 1:
+        raise DatasetError(f'{where} has a "{name}" that is not a whole number of at least 1.')
+    return number
 
 
 def gold_spans(row: Mapping[str, Any], text: str, where: str) -> tuple[Span, ...]:
