@@ -61,6 +61,11 @@ def test_an_input_follows_its_instruction():
     assert sample.question == "Translate.\nCiao"
 
 
+def test_blanks_in_the_header_keep_the_input_of_an_instruction():
+    content = b"id, instruction, input, output\n1,Translate.,Ciao,Hi\n"
+    assert parse_samples(content, "x.csv") == (tu.Sample("1", "Translate.\nCiao", "Hi"),)
+
+
 @pytest.mark.parametrize("row", ["Ada lives.", {"text": "Ada lives."}, {"Text": "Ada lives.", "meta": {}}])
 def test_texts_are_documents(row):
     for samples in (read(row), parse_samples(json.dumps([row]).encode(), "x.json")):

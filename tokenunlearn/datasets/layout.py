@@ -131,7 +131,7 @@ class Layout:
         mapped = self.columns.keys() - set(FURTHER)
         for shape, optional in SHAPES.items():
             if mapped <= {*shape, *optional} and all(places[name] for name in shape):
-                if "input" not in self.columns and places["question"].casefold() != "instruction":
+                if "input" not in self.columns and places["question"].strip().casefold() != "instruction":
                     places["input"] = ""
                 taken = (*shape, *optional, *FURTHER)
                 return {name: places[name] for name in taken if places[name]}
