@@ -37,5 +37,5 @@ def guarded(cell: Any) -> Any:
 
 
 def unguarded(cell: str) -> str:
-    """The text before :func:`guarded`."""
+    """The text before :func:`guarded`; only for cells that went through it."""
     return cell[1:] if _GUARDED.match(cell) else cell

@@ -137,6 +137,13 @@ def test_csv_cells_hold_commas_quotes_and_line_breaks():
     assert (sample.question, sample.answer) == ('Who, "really"?', "One.\nTwo, three.")
 
 
+def test_an_apostrophe_in_a_csv_file_from_elsewhere_is_text():
+    text = "'@ada' is her name."
+    content = f'question,answer,facts\nWho?,{text},"[[1, 5]]"\n'.encode()
+    (sample,) = parse_samples(content, "x.csv")
+    assert sample.answer == text and sample.facts == ("@ada",)
+
+
 def test_line_separators_inside_json_strings_are_text():
     text = '{"question": "Who?", "answer": "a\u2028b\u0085c"}\n' + lines(ROW)
     assert parse_samples(text.encode(), "x.jsonl")[0].answer == "a\u2028b\u0085c"

@@ -11,7 +11,7 @@ from tokenunlearn import spreadsheets
 from tokenunlearn.datasets.layout import Layout, read_samples, split_options
 from tokenunlearn.datasets.rows import parse_rows, read_file, split_ending
 from tokenunlearn.datasets.samples import Sample, SampleSet
-from tokenunlearn.datasets.schema import LISTS, TEXTS, features, to_row
+from tokenunlearn.datasets.schema import LISTS, WRITTEN, features, to_row
 
 
 def load_file(path: str | Path) -> SampleSet:
@@ -66,5 +66,5 @@ def to_csv(samples: Iterable[Sample]) -> bytes:
         row | {name: json.dumps(row[name], ensure_ascii=False) if row[name] else "" for name in LISTS}
         for row in rows
     )
-    documents = ["chunk_tokens"] if any(row["chunk_tokens"] for row in rows) else []
-    return spreadsheets.to_csv(written, [*TEXTS, *LISTS, *documents], quoted=True).encode()
+    columns = WRITTEN if any(row["chunk_tokens"] for row in rows) else WRITTEN[:-1]
+    return spreadsheets.to_csv(written, columns, quoted=True).encode()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.datasets.cells import parse_json
+from tokenunlearn.datasets.schema import WRITTEN
 from tokenunlearn.errors import DatasetError
 from tokenunlearn.folders import readable, user_path
 from tokenunlearn.spreadsheets import unguarded
@@ -194,7 +195,8 @@ def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[t
             raise DatasetError(
                 f"{where} has more cells than the header; quote cells that contain a delimiter."
             )
-    return [(where, {k: v and unguarded(v) for k, v in row.items()}) for where, row in rows]
+    own = tuple(table.fieldnames or ()) in (WRITTEN, WRITTEN[:-1])
+    return [(where, {k: v and unguarded(v) if own else v for k, v in row.items()}) for where, row in rows]
 
 
 def _tsv_rows(content: bytes, name: str) -> list[tuple[str, Any]]:

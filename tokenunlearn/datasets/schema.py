@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 REQUIRED = ("question", "answer")
 TEXTS = ("id", "question", "paraphrased_question", "answer", "paraphrased_answer")
 LISTS = ("perturbed_answer", "span", "paraphrased_span", "history")
+# Columns of the CSV files that are written here; the last one only where there are documents.
+WRITTEN = (*TEXTS, *LISTS, "chunk_tokens")
 
 
 @cache
