@@ -172,7 +172,7 @@ UPLOADS = {
     "not UTF-8": ("rows.jsonl", '{"question": "Où?", "answer": "Là."}'.encode("latin-1"), "is not UTF-8"),
     "not JSON": ("rows.jsonl", b"question: answer", "is not valid JSON"),
     "lacks answer": ("rows.jsonl", b'{"question": "Who?"}', "The columns of the file"),
-    "empty answer": ("rows.csv", b"question,answer\nWho?,\n", "has an empty answer"),
+    "empty answer": ("rows.csv", b"question,answer\nWho?,\n", 'has no "answer"'),
     "many rows": ("rows.jsonl", b'{"question": "Who?", "answer": "Me."}\n' * 10_000, "has 10,000 rows"),
     "other format": ("rows.pdf", b"%PDF", "is not .jsonl, .json, "),
 }

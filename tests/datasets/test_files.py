@@ -184,7 +184,8 @@ def test_missing_optional_and_additional_fields_are_fine(row):
             r"The columns of .* are frage, antwort; map them with columns=",
         ),
         ("x.csv", b"question,antwort\nWho?,Ada\n", "The columns of .* are question, antwort; map them"),
-        ("x.csv", b"question,answer\nWho?,\n", 'Row 1 of "x.csv" has an empty answer'),
+        ("x.csv", b"question,answer\nWho?,\n", 'Row 1 of "x.csv" has no "answer"'),
+        ("x.csv", b"question,answer\n,Ada\n", 'Row 1 of "x.csv" has no "question"'),
         ("x.csv", b"question,answer,span\nWho?,Ada,[3-5\n", 'column "span", is not valid JSON'),
         ("x.csv", b"question,answer,facts\nWho?,Ada,Bo\n", '"facts" "Bo" that does not occur in its text'),
         (
@@ -270,6 +271,7 @@ def test_written_samples_are_read_back_unchanged(write, ending):
     samples = (
         tu.Sample("x", nasty, nasty, ((0, 3),), nasty, nasty, (nasty, "b"), ((1, 2), (4, 5))),
         tu.Sample("y", "", "answer", history=(Turn("user", nasty), Turn("assistant", ""))),
+        tu.Sample("f", "=1+1", "'@ada", ((1, 4),)),
         replace(document("z", nasty, ((0, 3),)), chunk_tokens=7),
         document("chat", '[{"role": "user", "content": "Hi"}]'),
         *tu.load_samples("authors:forget05")[:2],

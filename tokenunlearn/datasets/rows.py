@@ -196,7 +196,12 @@ def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[t
                 f"{where} has more cells than the header; quote cells that contain a delimiter."
             )
     own = tuple(table.fieldnames or ()) in (WRITTEN, WRITTEN[:-1])
-    return [(where, {k: v and unguarded(v) if own else v for k, v in row.items()}) for where, row in rows]
+    return [(where, {k: _cell(v, own=own) for k, v in row.items()}) for where, row in rows]
+
+
+def _cell(text: str | None, *, own: bool) -> str | None:
+    """A cell of a CSV file: an empty one is None, except in a file that was written here."""
+    return text and unguarded(text) if own else text or None
 
 
 def _tsv_rows(content: bytes, name: str) -> list[tuple[str, Any]]:
