@@ -18,6 +18,7 @@ from tokenunlearn.errors import DatasetError
         ("x.jsonl", '{"text": "One."}\n{"text": "Two é.", "other": 1}\n', ["One.", "Two é."]),
         ("x.json", json.dumps([{"text": "One."}]), ["One."]),
         ("x.csv", 'text\n"One, two."\n', ["One, two."]),
+        ("x.csv", "text\n" + "word " * 40_000 + "\n", ["word " * 40_000]),
     ],
 )
 def test_formats(tmp_path, name, content, texts):

@@ -30,6 +30,8 @@ MAX_ROWS = 5_000
 # Most bytes that a compressed file may unfold to.
 MAX_BYTES = 200_000_000
 DELIMITERS = ",;\t"
+# A cell may be a whole document; csv allows 131,072 characters by default, and knows one limit for a process.
+csv.field_size_limit(max(csv.field_size_limit(), MAX_BYTES))
 
 
 def is_file(path: str) -> bool:
