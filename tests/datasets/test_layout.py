@@ -9,7 +9,7 @@ import json
 import pytest
 
 import tokenunlearn as tu
-from tokenunlearn.datasets.files import parse_samples, to_jsonl
+from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
 from tokenunlearn.datasets.layout import Layout, split_options
 from tokenunlearn.datasets.samples import Turn
 from tokenunlearn.errors import DatasetError
@@ -111,6 +111,40 @@ def test_conversations_in_csv_are_json():
     csv.writer(text).writerows([["messages"], [json.dumps([*EARLIER, ASKED, SAID])]])
     (sample,) = parse_samples(text.getvalue().encode(), "x.csv")
     assert sample.history == (SYSTEM, HELLO, HI) and sample.answer == "Ada."
+
+
+def read_csv(row):
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([row.keys(), row.values()])
+    return parse_samples(text.getvalue().encode(), "x.csv")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": json.dumps([*EARLIER, ASKED]), "completion": json.dumps([SAID])},
+        {"prompt": json.dumps([*EARLIER, ASKED]), "completion": "Ada."},
+        {"chosen": json.dumps([*EARLIER, ASKED, SAID]), "rejected": "Bo."},
+    ],
+)
+def test_turns_in_csv_cells_of_any_column_are_json(row):
+    assert read_csv(row) == (tu.Sample("x-0000", "Who?", "Ada.", history=(SYSTEM, HELLO, HI)),)
+
+
+@pytest.mark.parametrize(
+    "text", ["[1] Ada.", "[]", '["Ada"]', '[{"name": "Ada"}]', '[{"role": ', "[" * 100_000]
+)
+def test_csv_cells_that_hold_no_turns_stay_text(text):
+    assert read_csv({"question": text, "answer": text}) == (tu.Sample("x-0000", text, text),)
+
+
+def test_turns_as_json_stay_text_where_a_file_knows_lists():
+    text = json.dumps([ASKED, SAID])
+    samples = read({"question": "Write a chat.", "answer": text})
+    assert samples == (tu.Sample("x-0000", "Write a chat.", text),)
+    assert parse_samples(to_csv(samples), "x.csv") == samples
+    (document,) = read_csv({"text": text})
+    assert type(document.answer) is str and document.answer == text
 
 
 @pytest.mark.parametrize(

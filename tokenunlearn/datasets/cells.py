@@ -8,6 +8,10 @@ from typing import Any
 from tokenunlearn.errors import DatasetError
 
 
+class Written(str):
+    """A cell of a table that knows text alone: lists and turns in it are JSON."""
+
+
 def to_text(value: Any, name: str, where: str) -> str:
     """A cell as a text, "" for None; a ``DatasetError`` when it is no text or holds half of a character."""
     if value is None:
@@ -16,7 +20,7 @@ def to_text(value: Any, name: str, where: str) -> str:
         raise DatasetError(f'{where} has a "{name}" that is {type(value).__name__}, not text.')
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise DatasetError(f'{where} has a "{name}" with an invalid character (a lone surrogate).')
-    return value
+    return str(value)
 
 
 def to_list(value: Any, name: str, where: str) -> list[Any]:

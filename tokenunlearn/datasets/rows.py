@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenunlearn.datasets.cells import parse_json
+from tokenunlearn.datasets.cells import Written, parse_json
 from tokenunlearn.datasets.schema import WRITTEN
 from tokenunlearn.errors import DatasetError
 from tokenunlearn.folders import readable, user_path
@@ -203,7 +203,9 @@ def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[t
 
 def _cell(text: str | None, *, own: bool) -> str | None:
     """A cell of a CSV file: an empty one is None, except in a file that was written here."""
-    return text and unguarded(text) if own else text or None
+    if own:
+        return text and unguarded(text)
+    return Written(text) if text else None
 
 
 def _tsv_rows(content: bytes, name: str) -> list[tuple[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
-from tokenunlearn.datasets.cells import to_list, to_text
+from tokenunlearn.datasets.cells import Written, to_list, to_text
 from tokenunlearn.datasets.samples import Turn
 from tokenunlearn.errors import DatasetError
 
@@ -26,8 +28,18 @@ _SPEAKER = re.compile(r"(?:\A|\n\n)(Human|Assistant): ?")
 
 
 def is_conversation(value: Any) -> bool:
-    """Whether a value is a list of turns."""
-    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], Mapping)
+    """Whether a value is a list of turns, or its JSON in a table that knows text alone."""
+    if not isinstance(value, Written):
+        return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], Mapping)
+    turns: Any = ()
+    if value.lstrip().startswith("["):
+        with suppress(ValueError, RecursionError):
+            turns = json.loads(value)
+    return bool(turns) and _has_role(turns[0])
+
+
+def _has_role(item: Any) -> bool:
+    return isinstance(item, Mapping) and bool(item.keys() & {"role", "from"})
 
 
 def to_turns(value: Any, name: str, where: str) -> list[Turn]:
@@ -50,7 +62,7 @@ def _turns(item: Any, name: str, where: str) -> list[Turn]:
     if isinstance(item, list | tuple) and len(item) == 2:
         question, answer = (_text(content, name, where) for content in item)
         return [Turn("user", question), Turn("assistant", answer)]
-    if not isinstance(item, Mapping) or not item.keys() & {"role", "from"}:
+    if not _has_role(item):
         raise DatasetError(f'{where} has a turn in "{name}" without a role.')
     role = item.get("role") or item.get("from")
     if str(role).lower() not in ROLES:
