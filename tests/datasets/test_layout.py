@@ -56,6 +56,11 @@ def test_usual_names(row):
     assert read(row) == (tu.Sample("x-0000", "Who?", "Ada."),)
 
 
+def test_turns_that_could_call_tools_but_do_not_are_read():
+    said = SAID | {"tool_calls": None, "function_call": {}}
+    assert read({"messages": [ASKED, said]}) == (tu.Sample("x-0000", "Who?", "Ada."),)
+
+
 def test_an_input_follows_its_instruction():
     (sample,) = read({"instruction": "Translate.", "input": "Ciao", "output": "Hi"})
     assert sample.question == "Translate.\nCiao"
@@ -164,6 +169,22 @@ def test_turns_as_json_stay_text_where_a_file_knows_lists():
         ({"messages": [ASKED, {"role": "assistant", "content": None}]}, 'turn in "messages" without text'),
         ({"messages": [ASKED, {"role": "assistant", "content": " "}]}, "has an empty answer"),
         ({"messages": [{"role": "user", "content": [{"type": "image"}]}, SAID]}, "is list, not text"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}, "b"]}, SAID]}, "is list, not text"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": None}]}, SAID]},
+            'turn in "messages" without text',
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": 3}]}, SAID]},
+            "is int, not text",
+        ),
+        *(
+            ({"messages": [ASKED, SAID | {call: value}]}, 'turn in "messages" that calls a tool')
+            for call, value in (
+                ("tool_calls", [{"function": {"name": "f"}}]),
+                ("function_call", {"name": "f"}),
+            )
+        ),
         ({"chosen": "Ada.", "rejected": "Bo."}, "has no assistant turn right after a user turn"),
         ({"prompt": 3, "completion": "Ada."}, 'has a "prompt" that is int, not text'),
         ({"text": " "}, 'has no "text"; every document needs non-empty text'),

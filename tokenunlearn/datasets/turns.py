@@ -69,17 +69,26 @@ def _turns(item: Any, name: str, where: str) -> list[Turn]:
         raise DatasetError(
             f'{where} has a turn of the role "{role}" in "{name}"; use system, user or assistant.'
         )
+    if any(item.get(call) for call in ("tool_calls", "function_call")):
+        raise DatasetError(
+            f'{where} has a turn in "{name}" that calls a tool; take it out, or use its text alone.'
+        )
     content = item.get("content") if "content" in item else item.get("value")
     return [Turn(ROLES[str(role).lower()], _text(content, name, where))]
 
 
 def _text(content: Any, name: str, where: str) -> str:
     """What a turn says, as a text or as a list of parts of text."""
-    if is_conversation(content) and all(part.get("type") == "text" for part in content):
-        content = "".join(str(part.get("text", "")) for part in content)
-    if content is None:
+    parts = [content]
+    if isinstance(content, list | tuple) and content and all(map(_is_text, content)):
+        parts = [part.get("text") for part in content]
+    if None in parts:
         raise DatasetError(f'{where} has a turn in "{name}" without text.')
-    return to_text(content, name, where)
+    return "".join(to_text(part, name, where) for part in parts)
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") == "text"
 
 
 def dialog(text: str) -> list[Turn]:
