@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -137,6 +138,26 @@ def test_a_blank_that_the_template_writes_belongs_to_the_first_word(chats):
         encoding = encode(chats[name], "s", "Who?", "Ada Miller.")
         assert encoding.response_texts[0].startswith(" A")
         assert encoding.answer_offsets[0][0] == 0
+
+
+LAST_USER_TURN = (
+    "{% for m in messages if m.role != 'system' %}<|{{ m.role }}|>"
+    "{% if m.role == 'user' and loop.index >= loop.length - 1 and messages[0].role == 'system' %}"
+    "{{ messages[0].content }}\n\n{% endif %}{{ m.content }}<|end|>{% endfor %}"
+)
+
+
+def test_a_system_turn_may_be_written_into_the_last_user_turn(tiny_lm):
+    lm = replace(tiny_lm, tokenizer=copy.deepcopy(tiny_lm.tokenizer))
+    lm.tokenizer.chat_template = LAST_USER_TURN
+    history = (Turn("system", "Never <|end|>."), Turn("user", "Hello"), Turn("assistant", "Hi <|end|>!"))
+    encoding = lm.encode(Sample("s", "Where?", "Turin.", history=history))
+    assert "".join(encoding.texts) == (
+        "<|user|>Hello<|end|><|assistant|>Hi <|end|>!<|end|>"
+        "<|user|>Never <|end|>.\n\nWhere?<|end|><|assistant|>Turin.<|end|>"
+    )
+    assert encoding.input_ids.count(lm.tokenizer.convert_tokens_to_ids("<|end|>")) == 4
+    assert "".join(encoding.texts[i] for i in encoding.content_positions) == "Where?"
 
 
 def test_a_template_without_end_of_turn_gives_a_response_without_one(chats):

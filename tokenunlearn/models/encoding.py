@@ -236,7 +236,7 @@ def _stretches(
 ) -> Iterator[tuple[int, int, bool]]:
     """Ranges of the text, and whether each is plain text: messages that hold a control token's text are."""
     begin = 0
-    for place in conversation.places:
+    for place in sorted(conversation.places, key=lambda place: place.start):
         if holds_control_text(tokenizer, conversation.text[place.start : place.end]):
             yield begin, place.start, False
             yield place.start, place.end, True

@@ -57,23 +57,27 @@ class ChatFormat:
         Raises:
             TemplateError: If the template fails, or changes a message.
         """
+        marks = [f"{PLACEHOLDER}{i:03d}." for i in range(len(messages))]
         text, pieces = self._write(
             [(m.role, m.content) for m in messages],
-            [(m.role, f"{PLACEHOLDER}{i:03d}.") for i, m in enumerate(messages)],
+            [(m.role, mark) for m, mark in zip(messages, marks, strict=True)],
         )
-        frame = []
-        for i in range(len(messages)):
-            before, placeholder, pieces = pieces.partition(f"{PLACEHOLDER}{i:03d}.")
-            if not placeholder:
+        for i, mark in enumerate(marks):
+            if mark not in pieces:
                 raise TemplateError(f"The chat template leaves out message {i + 1} ({messages[i].role}).")
+        order = sorted(range(len(messages)), key=lambda i: pieces.index(marks[i]))
+        frame = []
+        for i in order:
+            before, _, pieces = pieces.partition(marks[i])
             frame.append(before)
-        places = _aligned(text, frame, pieces, [m.content for m in messages])
-        if places is None:
+        found = _aligned(text, frame, pieces, [messages[i].content for i in order])
+        if found is None:
             raise TemplateError(
                 "The chat template rewrites a message, so its position cannot be found: "
                 f'"{messages[-1].content[:60]}"; use a template that writes messages unchanged.'
             )
-        return Conversation(text, tuple(messages), tuple(places))
+        places = dict(zip(order, found, strict=True))
+        return Conversation(text, tuple(messages), tuple(places[i] for i in range(len(messages))))
 
     def _write(self, *conversations: Sequence[tuple[str, str]]) -> list[str]:
         """Each conversation, of roles and contents, as the template writes it."""
@@ -131,7 +135,7 @@ class Conversation:
     Attributes:
         text: All of it, what the template writes after the last message included.
         messages: The messages.
-        places: Where each of them stands.
+        places: Where each of them stands; a template may write them in another order.
     """
 
     text: str
