@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import replace
+from datetime import date
+from hashlib import sha256
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,9 +18,9 @@ from tokenunlearn.attribution import optional
 from tokenunlearn.attribution import score as score_module
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_cache import ScoreCache, measurement_keys, score_keys
-from tokenunlearn.datasets.samples import Sample, SampleSet, Turn
+from tokenunlearn.datasets.samples import Sample, SampleSet, Turn, document
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.models import loading
+from tokenunlearn.models import loading, rendering, templates
 
 SAMPLES = SampleSet(
     "file:x.jsonl",
@@ -198,6 +202,17 @@ def test_whatever_changes_a_score_changes_its_key(tiny_tokenizer):
     lm.model.bfloat16()
     others.append(key())
     assert len({known, *others}) == 1 + len(others)
+
+
+def test_scores_of_a_prompt_with_another_date_are_not_found(tiny_lm, store, measured, monkeypatch):
+    lm = replace(tiny_lm, tokenizer=copy.deepcopy(tiny_lm.tokenizer))
+    lm.tokenizer.chat_template = template = "{{ strftime_now('%d') }}" + tiny_lm.tokenizer.chat_template
+    monkeypatch.setattr(templates, "SHIPPED", {sha256(template.encode()).hexdigest()})  # written in here
+    for day in (1, 1, 2):
+        monkeypatch.setattr(rendering, "datetime", SimpleNamespace(now=lambda d=day: date(2025, 1, d)))
+        tu.score(lm, SAMPLES[:1], cache=True)
+        tu.score(lm, [document("d", "Ada lives in Lisbon.")], cache=True)  # no template writes a document
+    assert measured == ["a", "d", "a"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 nonsense", None])

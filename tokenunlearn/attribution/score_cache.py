@@ -1,8 +1,9 @@
 """Scores on disk, one file a sample, named by the content they were measured from.
 
-A name is the sha256 of model weights, tokenizer, system prompt, conversation and masking settings:
-whatever changes a score changes the name. What is measured on request has files of its own, named by model
-weights and token ids. The least recently used files go when the cache is full.
+A name is the sha256 of model weights, tokenizer, system prompt, masking settings and the conversation as the
+template writes it now: whatever changes a score changes the name, even the date in a prompt. What is measured
+on request has files of its own, named by model weights and token ids. The least recently used files go when
+the cache is full.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tokenunlearn.models.encoding import Encoding
     from tokenunlearn.models.loaded_model import LoadedModel
 
-FORMAT = 3
+FORMAT = 4
 MEGABYTES = 1024
 ARRAYS = ("nll", "entropy", "tail_entropy", "losses", "copied")
 # What numpy raises at a file that is missing, cut or changed.
@@ -176,12 +177,17 @@ def score_keys(lm: LoadedModel, samples: Sequence[Sample], masking: MaskingSetti
     return [
         hashlib.sha256(
             json.dumps(
-                [*common, [astuple(turn) for turn in s.turns], s.document, s.id if drawn else ""],
+                [*common, [astuple(turn) for turn in s.turns], _written(lm, s), s.id if drawn else ""],
                 sort_keys=True,
             ).encode()
         ).hexdigest()
         for s in samples
     ]
+
+
+def _written(lm: LoadedModel, sample: Sample) -> str | None:
+    """The conversation as the template writes it, which may hold the date; None for a document."""
+    return None if sample.document else lm.chat.conversation(sample.turns).text
 
 
 def measurement_keys(lm: LoadedModel, encodings: Iterable[Encoding], option: str) -> list[str]:
