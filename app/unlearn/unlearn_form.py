@@ -271,7 +271,7 @@ def _fill(shown: str) -> None:
     if preset is None:
         return
     names = [*LISTS, *NUMBERS, "train", "holdout", "published_scale", "base_level", "base_model"]
-    names += [name for name in st.session_state if "." in str(name)]
+    names += [name for name in st.session_state if str(name).split(".")[0] in OBJECTIVES]
     for name, value in _filled(preset, dict.fromkeys(names, "?")).items():
         st.session_state[name] = value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from threading import Event
 
 import pytest
 import typer
@@ -347,6 +348,17 @@ def test_a_preset_fills_the_form_and_a_change_makes_it_ones_own(open_page):
         assert "Start" in buttons(at)
     at.text_input(key="steps").set_value("3").run()
     assert labeled_box(at, "Preset").value == OWN
+
+
+def test_a_preset_can_be_chosen_while_a_file_is_being_checked(open_page, scored):
+    checked = Event()
+    tasks.worker().ask(lambda: checked.wait(30))  # so that the check waits, with a button to cancel it
+    at = open_page("unlearn", **scored)
+    press(at, "Load model")
+    assert "Cancel" in buttons(at)
+    labeled_box(at, "Preset").set_value(RECOMMENDED).run()
+    checked.set()
+    assert not at.exception and labeled_box(at, "Preset").value == RECOMMENDED
 
 
 @pytest.mark.slow
