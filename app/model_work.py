@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import access, sample_sets, tasks
+from app import access, sample_sets, score_sets, tasks
 from app.run_reader import Weights, as_stored
 from app.services import store
 from app.tasks import Task
@@ -46,25 +47,30 @@ def tokenize(model: ModelSource, samples: Sequence[Sample], sample_id: str) -> T
     return tasks.started(key, f"Tokenizing with {model.name}", work, "ask")
 
 
-def inspect(model: ModelSource, samples: str, retain: str = "", *, measure: bool = True) -> Task:
-    """Have the worker look at a model and its samples once; the result is an ``Inspection``.
+def inspect(
+    model: ModelSource, samples: str, retain: str = "", *, measure: bool = True, scores: Path | None = None
+) -> Task:
+    """Have the worker look at a model and its samples once a day; the result is an ``Inspection``.
 
     Args:
         model: The model.
         samples: Name that loads the forget set.
         retain: Name that loads the retained samples, or "".
         measure: Whether to run the model on some answers, for what it knows and how fast it is.
+        scores: Where their score set is kept; it is removed if it is of other samples or another prompt.
     """
 
     def work(task: Task) -> Inspection:
         from tokenunlearn.datasets import load_samples as load
         from tokenunlearn.runs import check
 
-        retained, lm = load(retain) if retain else (), tasks.worker().model(model)
-        return check.inspect(lm, load(samples), retained, measure=measure, progress=task.progress)
+        retained, lm, forget = load(retain) if retain else (), tasks.worker().model(model), load(samples)
+        if scores is not None:
+            score_sets.drop_changed(scores, lm, forget)
+        return check.inspect(lm, forget, retained, measure=measure, progress=task.progress)
 
     sample_sets.check_offered(model, samples, retain)
-    key = f"inspection {model} {samples} {retain} {measure}"
+    key = f"inspection {date.today()} {model} {samples} {retain} {measure} {scores}"
     return tasks.started(key, f"Checking {sample_sets.set_name(samples)}", work, "ask")
 
 

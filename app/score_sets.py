@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from app import sample_sets, tasks
 from app.tasks import Task
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import SampleTooLongError, ScoreSetError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS, cache_folder
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.source import ModelSource
+
+if TYPE_CHECKING:
+    from tokenunlearn.datasets.samples import Sample
+    from tokenunlearn.models.loaded_model import LoadedModel
 
 
 def score_path(model: ModelSource, samples: str, masking: dict[str, Any]) -> Path:
@@ -54,6 +60,23 @@ def find_scores(path: Path) -> ScoreSet | None:
         return read_scores(path, path.stat().st_mtime) if os.path.exists(path) else None
     except TokenUnlearnError:
         return None
+
+
+def drop_changed(path: Path, model: LoadedModel, samples: Sequence[Sample]) -> None:
+    """Remove a cached score set whose samples or prompts the model reads in another way now.
+
+    The name of a set on the Hub, and a template that writes the date, say nothing of that.
+    """
+    from tokenunlearn.models.context import fit_context
+
+    if not path.is_relative_to(cache_folder()) or not os.path.exists(path):
+        return
+    with suppress(SampleTooLongError):
+        read = model.encode_all(fit_context(model, samples))
+        try:
+            ScoreSet.load(path).check_samples(read)
+        except ScoreSetError:
+            path.unlink(missing_ok=True)
 
 
 def scoring_key(model: ModelSource, samples: str, masking: dict[str, Any]) -> str:

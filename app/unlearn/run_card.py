@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import access, background, controls, input_panel, model_work, sample_sets, services
+from app import access, background, controls, input_panel, model_work, sample_sets, score_sets, services
 from app.glossary import GLOSSARY, meaning
 from app.unlearn.run_plan import Plan
 from app.unlearn.unlearn_form import EVALUATE, OWN, PRESET
@@ -48,7 +48,9 @@ def show(plan: Plan, weights: TokenWeights, reading: DeltaGenerator) -> None:
     requested = controls.is_requested(source)
     inspection = None
     if requested:
-        inspection = background.result(model_work.inspect(source.model, source.samples, plan.runs.retain))
+        kept = score_sets.score_path(source.scored, source.samples, source.masking)
+        asked = model_work.inspect(source.model, source.samples, plan.runs.retain, scores=kept)
+        inspection = background.result(asked)
     tiles.html(tiles_html(plan, weights, inspection and inspection.cost))
     used = weights if any(config.uses_selection for config in plan.configs) else None
     known = replace(inspection or Inspection(forget=source.samples), cost=None)  # a tile shows that

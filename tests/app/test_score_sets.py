@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -71,6 +71,21 @@ def test_a_score_set_of_another_version_or_damaged_counts_as_missing(home, tmp_p
     path = tmp_path / "scores.parquet"
     path.write_bytes(b"damaged")
     assert score_sets.find_scores(path) is None
+
+
+def test_a_kept_score_set_goes_once_its_samples_or_prompts_have_changed(home, tiny_lm, samples):
+    path, forget = score_sets.score_path(ModelSource("demo"), samples, {}), load_samples(samples)
+    score(tiny_lm, forget).save(path)
+    score_sets.drop_changed(path, tiny_lm, forget)
+    assert score_sets.find_scores(path)
+    score_sets.drop_changed(path, replace(tiny_lm, system_prompt="Today is another day."), forget)
+    assert score_sets.find_scores(path) is None
+
+
+def test_a_shipped_score_set_is_never_removed(home, tiny_lm, samples):
+    path = score_sets.score_path(ModelSource("demo"), "authors:forget10", {})
+    score_sets.drop_changed(path, tiny_lm, load_samples(samples))
+    assert path.exists()
 
 
 def test_scoring_in_the_background_is_what_the_library_scores(home, model, samples, tmp_path):

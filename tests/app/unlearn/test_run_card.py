@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.app.app_pages import shown
 from tests.app.unlearn.form import buttons, press, runs, wait_for_all, wait_for_checks
 from tests.stored_run import HOSTILE
 from tests.waiting import wait_until
+from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.runs.cost import duration_text
 
 
@@ -69,6 +71,21 @@ def test_names_on_the_card_are_no_markup(open_page, scored, monkeypatch):
 
 
 @pytest.mark.slow
+def test_scores_of_a_prompt_that_has_changed_are_to_be_made_again(open_page, scored, monkeypatch):
+    encode_all = LoadedModel.encode_all
+
+    def tomorrow(lm, samples):
+        return [replace(e, texts=("2026", *e.texts[1:])) for e in encode_all(lm, samples)]
+
+    monkeypatch.setattr(LoadedModel, "encode_all", tomorrow)
+    at = open_page("unlearn", **scored)
+    wait_for_checks(at)
+    assert [info.value for info in at.info] == [
+        "These samples are not scored yet for this model and these settings."
+    ]
+    assert not [button for button in at.button if button.label == "Start"]
+
+
 def test_the_same_run_is_started_a_second_time_only_after_asking(open_page, scored):
     at = open_page("unlearn", **scored)
     press(at, "Start")
