@@ -41,7 +41,7 @@ def fit_context(model: LoadedModel, samples: SampleSet | Sequence[Sample], long:
         raise TokenUnlearnError(f'long is "{long}"; it must be one of {", ".join(get_args(Long))}.')
     samples = model.chunk(samples)
     limit = model.context_length
-    too_long = {} if limit is None else _too_long(model, samples, limit)
+    too_long = _too_long(model, samples)
     if limit is None or not too_long:
         return samples
     ids = [samples[i].id for i in too_long]
@@ -79,20 +79,20 @@ def fit_forms(model: LoadedModel, samples: SampleSet) -> SampleSet:
 
     def too_long(forms: Iterable[Sample]) -> set[str]:
         listed = list(forms)
-        return {listed[i].id for i in _too_long(model, listed, limit)}
+        return {listed[i].id for i in _too_long(model, listed)}
 
-    limit = model.context_length
-    if limit is None:
-        return samples
     questions = too_long(replace(s, question=s.paraphrased_question) for s in samples)
     answers = too_long(
         replace(s, answer=answer) for s in samples for answer in (s.paraphrased_answer, *s.perturbed_answer)
     )
     if not questions | answers:
         return samples
-    fitted = [replace(s, paraphrased_question="") if s.id in questions else s for s in samples]
-    bare = {"paraphrased_answer": "", "paraphrased_span": (), "perturbed_answer": ()}
-    return SampleSet(samples.name, tuple(replace(s, **bare) if s.id in answers else s for s in fitted))
+    fitted = (replace(s, paraphrased_question="") if s.id in questions else s for s in samples)
+    return SampleSet(samples.name, tuple(_without_answers(s) if s.id in answers else s for s in fitted))
+
+
+def _without_answers(sample: Sample) -> Sample:
+    return replace(sample, paraphrased_answer="", paraphrased_span=(), perturbed_answer=())
 
 
 def _named(ids: Sequence[str]) -> str:
@@ -104,11 +104,14 @@ def _encoding(model: LoadedModel, sample: Sample) -> Encoding:
     return encode(model.chat, sample.id, sample.question, sample.answer, history=sample.history)
 
 
-def _too_long(model: LoadedModel, samples: Sequence[Sample], limit: int) -> Mapping[int, Encoding]:
-    """Whole encodings of the samples that exceed the limit, by index.
+def _too_long(model: LoadedModel, samples: Sequence[Sample]) -> Mapping[int, Encoding]:
+    """Whole encodings of the samples that exceed the model's context, by index.
 
     A text has at most as many tokens as bytes, so most samples need not be encoded to be known to fit.
     """
+    limit = model.context_length
+    if limit is None:
+        return {}
     frame = len(encode(model.chat, "", PLACEHOLDER, PLACEHOLDER))
     encodings = {
         i: _encoding(model, sample)

@@ -80,14 +80,14 @@ def relearning(target: Target, config: RelearningConfig | None = None) -> dict[s
 
 
 def _recovery(target: Target, phase: str) -> dict[str, Rows]:
-    """Rows by measure: what the greedy answers state, and how probable right ones are and their facts."""
+    """Rows by measure: what the greedy answers state, and how probable the right ones and their facts are."""
     encodings = target.lm.encode_all(target.samples)
     nlls = [nll.double().numpy() for nll in response_nll(target.lm, encodings)]
     gold = [
         np.array([overlaps(offset, sample.span) for offset in encoding.answer_offsets])
         for encoding, sample in zip(encodings, target.samples, strict=True)
     ]
-    rows = {
+    rows: dict[str, Rows] = {
         target.metric: target.recovered(phase),
         "probability": [float(answer_probability(nll.mean())) for nll in nlls],
         "gold_probability": [
