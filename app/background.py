@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import access, tasks
 from app.errors import show_error
+from app.places import in_place
 from tokenunlearn.errors import Cancelled, TokenUnlearnError
 
 BEAT = 0.5  # seconds between two looks at a task
@@ -37,6 +38,7 @@ def _look(draw: Callable[[], bool], first: list[str]) -> None:
         st.rerun()
 
 
+@in_place
 def wait_for(key: str, draw: Callable[[], None] = lambda: None, beat: float = BEAT) -> Any:
     """Show the progress of the task of a key, if there is one, until it ends; then run the page again.
 
@@ -55,6 +57,7 @@ def wait_for(key: str, draw: Callable[[], None] = lambda: None, beat: float = BE
     return None if task is None else _outcome(task)
 
 
+@in_place
 def result(task: tasks.Task) -> Any:
     """The result of a task that a page starts by itself.
 

@@ -13,6 +13,7 @@ from app.data import hub_panel
 from app.errors import show_error
 from app.glossary import meaning
 from app.markdown import plain
+from app.places import in_place
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
@@ -264,6 +265,7 @@ def _rule(settings: state.TokenSettings) -> dict[str, Any]:
     return {"weights": rule.pop("selection"), **rule}
 
 
+@in_place
 def show_faults() -> None:
     """Say once which settings of a link were not usable."""
     for fault in st.session_state.pop(state.FAULTS, []):

@@ -27,6 +27,7 @@ from app.compare.run_index import RunEntry, entries
 from app.compare.run_table import CHOSEN
 from app.glossary import meaning
 from app.markdown import plain
+from app.places import in_place
 from app.unlearn import run_view
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
@@ -54,6 +55,16 @@ def choose(comparable: list[RunEntry]) -> list[RunEntry]:
     return [by_id[run_id] for run_id in chosen]
 
 
+@in_place
+def introduce(chosen: list[RunEntry]) -> None:
+    """What the runs forget and retain, and which of their files are damaged."""
+    specs = dict(zip(LETTERS, (entry.spec for entry in chosen), strict=False))
+    for sentence in comparison.subjects(specs):
+        st.caption(plain(sentence))
+    for entry in chosen:
+        run_view.show_damage(entry.run)
+
+
 def show_verdict(columns: list[Contender], verdicts: dict[str, Verdict]) -> None:
     """The claims of every verdict."""
     if not verdicts:
@@ -63,6 +74,7 @@ def show_verdict(columns: list[Contender], verdicts: dict[str, Verdict]) -> None
             st.html(verdict_panel.panel_html(verdict, column.title))
 
 
+@in_place
 def begin(columns: list[Contender], verdicts: dict[str, Verdict], reports: dict[str, ReportValues]) -> None:
     """The verdicts in a sentence each, the picture, and what is missing in it."""
     heads = {column.title: verdicts[column.name] for column in columns if column.name in verdicts}
@@ -83,12 +95,8 @@ def compare(all_entries: list[RunEntry], comparable: list[RunEntry]) -> None:
         st.info("Choose a run in the box above or in the table.")
         runs_view.show(all_entries, ids)
         return
-    specs = dict(zip(LETTERS, (entry.spec for entry in chosen), strict=False))
-    for sentence in comparison.subjects(specs):
-        st.caption(plain(sentence))
+    introduce(chosen)
     columns = comparison.contenders(chosen)
-    for entry in chosen:
-        run_view.show_damage(entry.run)
     reports, verdicts = evaluations.reports_of(columns), evaluations.verdicts_of(columns)
     begin(columns, verdicts, reports)
     compare_answers.keep_stored(columns, reports)
@@ -114,6 +122,18 @@ def compare(all_entries: list[RunEntry], comparable: list[RunEntry]) -> None:
     export_panel.show(columns, chosen, drawn, reports)
 
 
+@in_place
+def show_none_finished(ended: list[RunEntry]) -> None:
+    """That no run of one's own has finished, where that is so, and the way to start one."""
+    if ended and not all(services.shipped(entry.run) for entry in ended):
+        return
+    if ended:
+        st.caption("None of your runs has finished yet. Shown is the example run.")
+    else:
+        st.info("No run has finished yet.")
+    st.page_link("pages/unlearn.py", label="Start a run", icon=":material/play_arrow:")
+
+
 access.admit()
 st.title("Compare", help=meaning("verdict", "retrained", "utility", "gold span"))
 all_runs = [*services.store().runs(), *services.shipped_store().runs()]
@@ -122,11 +142,6 @@ run_view.show_active([entry.run for entry in reversed(sound) if entry.state.acti
 sound_runs = {entry.run for entry in sound}
 run_view.show_damaged([run for run in all_runs if run not in sound_runs])
 ended = [entry for entry in sound if entry.comparable]
-if not ended:
-    st.info("No run has finished yet.")
-    st.page_link("pages/unlearn.py", label="Start a run", icon=":material/play_arrow:")
-else:
-    if all(services.shipped(entry.run) for entry in ended):
-        st.caption("None of your runs has finished yet. Shown is the example run.")
-        st.page_link("pages/unlearn.py", label="Start a run", icon=":material/play_arrow:")
+show_none_finished(ended)
+if ended:
     compare(sound, ended)

@@ -13,6 +13,7 @@ from app.data.span_marker import span_marker
 from app.errors import show_error
 from app.glossary import meaning
 from app.markdown import plain
+from app.places import in_place
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
 from tokenunlearn.datasets.layout import Layout
 from tokenunlearn.datasets.notes import file_notes
@@ -54,6 +55,7 @@ def read_set(name: str) -> list[Row]:
     return [sample_table.empty_row()] if name == NEW else sample_table.to_rows(sample_sets.load_samples(name))
 
 
+@in_place
 def choose_set() -> None:
     """Which set is in the table; unsaved changes are given up only when asked to."""
     if "pending_set" in st.session_state:
@@ -125,6 +127,7 @@ def upload() -> None:
         st.rerun()
 
 
+@in_place
 def edit() -> list[Row]:
     """The table; the rows as they are now."""
     key = f"table-{st.session_state['table']}"
@@ -147,6 +150,7 @@ def edit() -> list[Row]:
     return rows
 
 
+@in_place
 def mark(rows: list[Row]) -> None:
     """Mark the facts of one answer, by selecting text or by typing it, and see its tokens."""
     filled = [i for i, row in enumerate(rows) if row["answer"].strip()]
@@ -232,24 +236,31 @@ def save(rows: list[Row]) -> None:
             st.caption(f"and {len(faults) - 20:,} more")
 
 
-access.admit()
-st.title("Data")
-with st.sidebar:
-    choose_set()
-    upload()
-if "saved" in st.session_state:
-    saved = st.session_state.pop("saved")
+@in_place
+def show_saved() -> None:
+    """Say once under which name the set was saved, and where it goes on."""
+    if "saved" not in st.session_state:
+        return
+    name = sample_sets.set_name(st.session_state.pop("saved"))
     with st.container(border=True):
         st.text(
-            f"Saved as {sample_sets.set_name(saved)}. Choose it as a forget set or as retained samples on "
-            "the Tokens and Unlearn pages."
+            f"Saved as {name}. Choose it as a forget set or as retained samples on the Tokens and Unlearn "
+            "pages."
         )
         st.page_link(
             "pages/tokens.py",
             label="Open on the Tokens page",
             icon=":material/search_insights:",
-            query_params={"samples": sample_sets.set_name(saved)},
+            query_params={"samples": name},
         )
+
+
+access.admit()
+st.title("Data")
+with st.sidebar:
+    choose_set()
+    upload()
+show_saved()
 rows_now = edit()
 mark(rows_now)
 save(rows_now)

@@ -108,11 +108,13 @@ def explore(scores: ScoreSet, path: Path) -> None:
     pin = partial(pinned_token.pin, sample)
     token_view.show(str(path), scores, settings, index, marked, turn, pinned, pin)
     state.write_link(settings, scores)
+    problem = st.container()
     try:
         weights = list(mixed.weights(settings.rule).weights)
     except NothingSelectedError as fault:
         weights = [np.zeros(len(s)) for s in mixed.importance]
-        show_error(fault)
+        with problem:
+            show_error(fault)
     token_notices.show(mixed, weights)
     own, notes = fit(mixed, settings.rule), sample_notes.read_notes(scores)
     fit_panel.show(source, str(path), scores, mixed, weights, settings, own)

@@ -9,6 +9,7 @@ import streamlit as st
 from app import access, controls, services, state
 from app.controls import Source
 from app.errors import show_error
+from app.places import in_place
 from app.unlearn import run_card, run_view, unlearn_form
 from app.unlearn.run_plan import Plan
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -63,6 +64,14 @@ def show_runs(plan: Plan) -> None:
             )
 
 
+@in_place
+def show_notice() -> None:
+    """Say once what the runs just started wait for."""
+    if "notice" in st.session_state:
+        with st.container(border=True):
+            st.text(st.session_state.pop("notice"))
+
+
 access.admit()
 with st.sidebar:
     chosen = controls.scored_source()
@@ -70,9 +79,7 @@ st.title("Unlearn")
 active = run_view.active_runs()
 run_view.show_active(active)
 run_view.show_unstored()
-if "notice" in st.session_state:
-    with st.container(border=True):
-        st.text(st.session_state.pop("notice"))
+show_notice()
 if chosen.scores is None or chosen.path is None:
     controls.offer_scoring(chosen)
 else:

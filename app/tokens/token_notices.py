@@ -8,12 +8,14 @@ import numpy as np
 import streamlit as st
 
 from app.markdown import code
+from app.places import in_place
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection_check import SelectionCheck, check_selection
 
 SHOWN = 3  # names in a sentence before "and 2 more"
 
 
+@in_place
 def show(scores: ScoreSet, weights: Sequence[np.ndarray]) -> None:
     """How the importance came about, and what does not fit.
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import access, background, charts, run_reader, sample_sets, services, tasks
 from app.errors import show_error
+from app.places import in_place
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
 from tokenunlearn.errors import RunError, TokenUnlearnError
@@ -46,6 +47,7 @@ def active_runs() -> list[Run]:
     return sorted(runs, key=lambda run: place.get(run.id, 0))
 
 
+@in_place
 def show_active(runs: Sequence[Run]) -> None:
     """Live cards of active runs and the queue; the page runs again when one of them ends."""
     if runs:
@@ -96,6 +98,7 @@ def _show_queue(waiting: Sequence[Run], every: Sequence[Run]) -> None:
             st.caption(f"and {len(waiting) - SHOWN_AT_ONCE} more")
 
 
+@in_place
 def show_damaged(runs: Sequence[Run]) -> None:
     """Damaged runs: why each cannot be read, and how to delete it."""
     if not runs:
@@ -113,6 +116,7 @@ def show_damaged(runs: Sequence[Run]) -> None:
             st.caption(f"and {len(runs) - SHOWN_AT_ONCE} more")
 
 
+@in_place
 def show_unstored() -> None:
     """How runs ended whose folder could not be written, or is gone."""
     for run, state in tasks.worker().unstored().items():
@@ -127,6 +131,7 @@ def show_unstored() -> None:
                 st.rerun()
 
 
+@in_place
 def show_interrupted(runs: Sequence[Run]) -> None:
     """Runs whose process ended before they did, each to be resumed, or all at once."""
     if not runs:
@@ -152,6 +157,7 @@ def show_interrupted(runs: Sequence[Run]) -> None:
             st.caption(f"and {len(runs) - SHOWN_AT_ONCE} more")
 
 
+@in_place
 def show_damage(run: Run) -> None:
     """Which files of a run are damaged and count as not there."""
     for sentence in run_reader.run_damage(run):

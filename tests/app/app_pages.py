@@ -66,3 +66,15 @@ def shown(at: AppTest) -> str:
             yield from texts_of(node.proto)
 
     return "\n".join(walk(at._tree))
+
+
+def field_places(at: AppTest) -> dict[str, tuple[int, ...]]:
+    """Key of each field for text or a choice -> where it is, by which a browser tells it from others."""
+
+    def walk(node, place: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
+        for number, child in getattr(node, "children", {}).items():
+            yield from walk(child, (*place, number))
+        if getattr(node, "type", "") in ("text_input", "selectbox", "multiselect") and node.key:
+            yield node.key, place
+
+    return dict(walk(at._tree, ()))
