@@ -24,18 +24,23 @@ def reports_of(columns: Sequence[Contender]) -> dict[str, ReportValues]:
     """Contender's name -> its report, where there is one."""
     runs = [column.run for column in columns if column.run]
     measured = {run: report for run in runs if (report := run_reader.run_report(run))}
-    suites = {report["suite"] for report in measured.values()}
+    suites = {_suite(run, measured.get(run)) for run in runs}
     reports = {}
     for column in columns:
         if column.run:
             report = measured.get(column.run)
         else:
             report = run_reader.shipped_report(column.source.name)
-            if report is None or (suites and report["suite"] not in suites):
+            if report is None or report["suite"] not in suites:
                 report = _beside(column, measured)
         if report:
             reports[column.name] = report
     return reports
+
+
+def _suite(run: Run, report: ReportValues | None) -> str:
+    """The suite that a run is evaluated by; without a report the source of its forget set."""
+    return report["suite"] if report else run_reader.run_spec(run).samples.partition(":")[0]
 
 
 def _beside(column: Contender, measured: Mapping[Run, ReportValues]) -> ReportValues | None:

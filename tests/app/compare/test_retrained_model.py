@@ -122,6 +122,14 @@ def test_figures_of_other_samples_are_not_shown_beside_own_ones(own_run):
     assert (row["value"], row["low"], row["n"]) == (0.125, None, 2)
 
 
+def test_figures_of_other_samples_are_not_shown_before_own_ones_are_evaluated(own_run, home):
+    (own_run.folder / "report.json").unlink()
+    assert reports_of(columns_of(own_run)) == {}
+    embedded = write_run(home, RUN_ID.replace("0001", "0002"), "embedded")
+    (embedded.folder / "report.json").unlink()
+    assert reports_of(columns_of(embedded)).keys() == {"start", "retrained"}
+
+
 def test_a_metric_without_a_retrained_value_is_not_invented():
     figures = retrained_model.retrained_figures(own_report())
     assert figures["metrics"] == {}
