@@ -77,6 +77,7 @@ def choose_source() -> tuple[Source, TokenUnlearnError | None]:
         )
     with st.expander("Model options"):
         adapter, source, fault = _start_from(str(model or "demo"))
+    _apply_pending()
     options = sample_sets.forget_sets(source.name)
     samples = st.selectbox(
         "Forget set",
@@ -203,12 +204,22 @@ def _upload() -> None:
 
 def _choose(name: str) -> None:
     """Make a set that was just added the forget set."""
-    st.session_state["pending_samples"] = name
+    take_samples(name)
     st.rerun()
 
 
-def apply_pending() -> None:
-    """Select a file that was just uploaded, and the retained set that fits; before the widgets exist."""
+def take_samples(name: str) -> None:
+    """Make a set that the model may forget the forget set of the next page, and of the rail of this one."""
+    chosen: tuple[Source, Path | None] | None = st.session_state.get(CHOSEN)
+    source = chosen[0] if chosen else Source(ModelSource(services.model_names()[0]), name, {})
+    if name in sample_sets.forget_sets(source.model.name):
+        st.session_state["pending_samples"] = name
+        source = replace(source, samples=name)
+        st.session_state[CHOSEN] = source, _scored(source).path
+
+
+def _apply_pending() -> None:
+    """Select a set that was just added or opened, and the retained set that fits, before their widgets."""
     if "pending_samples" in st.session_state:
         st.session_state["samples"] = st.session_state.pop("pending_samples")
         _retain_what_matches()
@@ -291,19 +302,19 @@ class Scored:
 
 def scored_source() -> Scored:
     """The chosen source with its score set."""
-    apply_pending()
     source, fault = choose_source()
     st.session_state.setdefault(LINKED, source if access.is_linked(*NAMES) else None)
-    st.session_state[CHOSEN] = source, None
-    if fault is None:
-        try:
-            path = score_sets.score_path(source.scored, source.samples, source.masking)
-        except TokenUnlearnError as error:
-            fault = error
-        else:
-            st.session_state[CHOSEN] = source, path
-            return Scored(source, score_sets.find_scores(path), path)
-    return Scored(source, fault=fault)
+    scored = Scored(source, fault=fault) if fault else _scored(source)
+    st.session_state[CHOSEN] = source, scored.path
+    return scored
+
+
+def _scored(source: Source) -> Scored:
+    try:
+        path = score_sets.score_path(source.scored, source.samples, source.masking)
+    except TokenUnlearnError as fault:
+        return Scored(source, fault=fault)
+    return Scored(source, score_sets.find_scores(path), path)
 
 
 def is_requested(source: Source) -> bool:

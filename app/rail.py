@@ -13,6 +13,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import access, controls, run_reader, sample_sets, score_sets, services, state, tasks
 from app.controls import Source
+from app.data import open_table
+from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.run import Run
@@ -86,7 +88,7 @@ def show(place: DeltaGenerator, page: str) -> None:
         place: A container above the page.
         page: The page below it, which has run already.
     """
-    way = steps()
+    way = steps(page)
     busy = any(step.mark == "busy" for step in way)
     with place:
         st.fragment(_draw, run_every=REFRESH if busy else None)(page, [way])
@@ -94,7 +96,7 @@ def show(place: DeltaGenerator, page: str) -> None:
 
 def _draw(page: str, fresh: list[list[Step]]) -> None:
     """The rail; ``fresh`` holds the steps the first time, and nothing when a run is looked at again."""
-    way = fresh.pop() if fresh else steps()
+    way = fresh.pop() if fresh else steps(page)
     target, invitation = next_step(page, way)
     st.html(STYLE)
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="xxsmall"):
@@ -126,6 +128,8 @@ def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
         return "", "Next: once this is done"
     elif page in ("tokens", "unlearn") and marks["tokens"] == "fault":
         return "", "Next: see below"
+    elif page == "data" and marks[page] != "done" and access.may("save"):
+        return "", "Next: Save, below"
     elif page == "tokens" and marks[page] != "done" and access.may("start"):
         return "", "Next: Score samples, below"
     elif page == "unlearn" and marks[page] != "done" and access.may("start"):
@@ -138,15 +142,15 @@ def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
     return target, INVITATIONS[target]
 
 
-def steps() -> list[Step]:
-    """The five steps with their states, for the model and forget set at hand."""
+def steps(page: str) -> list[Step]:
+    """The five steps with their states on a page, for the model and forget set at hand."""
     path, run = _subject()
     scores = score_sets.find_scores(path) if path else None
     unlearned, status = _run_state(run)
     ended = run if unlearned == "done" else None
     slides = "ready" if ended and run_reader.run_generations(ended) else "example"
     return [
-        Step("data", "Data", "done", f"{len(scores):,} samples" if scores else "chosen"),
+        Step("data", "Data", *_data(page, scores)),
         Step("tokens", "Tokens", *_tokens(bool(scores), bool(run))),
         Step("unlearn", "Unlearn", unlearned, status),
         Step("compare", "Compare", *_verdict(ended)),
@@ -171,6 +175,15 @@ def _subject() -> tuple[Path | None, Run | None]:
     with suppress(TokenUnlearnError):
         return score_sets.score_path(ModelSource(model), sample_sets.forget_sets(model)[0], {}), None
     return None, None
+
+
+def _data(page: str, scores: ScoreSet | None) -> tuple[Mark, str]:
+    if page == "data" and open_table.changed():
+        return "open", "not saved"
+    chosen: tuple[Source, Path | None] | None = st.session_state.get(controls.CHOSEN)
+    is_open = chosen is not None and chosen[0].samples == open_table.name()
+    known = scores or (open_table.kept() if is_open else None)
+    return "done", f"{len(known):,} sample{'' if len(known) == 1 else 's'}" if known else "chosen"
 
 
 def _tokens(scored: bool, used: bool) -> tuple[Mark, str]:

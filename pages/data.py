@@ -6,8 +6,9 @@ import hashlib
 
 import streamlit as st
 
-from app import access, input_panel, sample_sets, services
-from app.data import hub_panel, sample_table
+from app import access, controls, input_panel, sample_sets, services
+from app.data import hub_panel, open_table, sample_table
+from app.data.open_table import put
 from app.data.sample_table import Row
 from app.data.span_marker import span_marker
 from app.errors import show_error
@@ -41,15 +42,6 @@ COLUMNS = {
 }
 
 
-def put(rows: list[Row], name: str | None = None) -> None:
-    """Make these the rows of the table; with a name they are as the set of that name is kept."""
-    st.session_state["rows"] = rows
-    st.session_state["table"] = st.session_state.get("table", 0) + 1
-    if name is not None:
-        st.session_state["opened"] = name
-        st.session_state["kept_rows"] = rows
-
-
 def read_set(name: str) -> list[Row]:
     """The rows of a set; one empty row for a new one."""
     return [sample_table.empty_row()] if name == NEW else sample_table.to_rows(sample_sets.load_samples(name))
@@ -71,10 +63,10 @@ def choose_set() -> None:
         persist_state="session",
         format_func=lambda n: "New set" if n == NEW else sample_sets.set_name(n),
     )
-    opened = st.session_state.get("opened")
+    opened = open_table.name()
     if name == opened:
         return
-    if opened is None or st.session_state["rows"] == st.session_state["kept_rows"]:
+    if opened is None or not open_table.changed():
         open_set(name)
         return
     st.text(f"⚠ The changes to {title(opened)} are not saved.")
@@ -89,6 +81,16 @@ def open_set(name: str) -> None:
     except TokenUnlearnError as error:
         show_error(error)
         put(read_set(NEW), NEW)
+    else:
+        hand_on(name, name)
+
+
+def hand_on(name: str, origin: str) -> None:
+    """Let the other pages use a set as they used its origin: as retained samples, else to forget."""
+    if origin == st.session_state.get("retain"):
+        st.session_state["pending_retain"] = name
+    else:
+        controls.take_samples(name)
 
 
 def open_hub_set(name: str) -> None:
@@ -120,19 +122,16 @@ def upload() -> None:
         st.caption(plain(note))
     plural = "" if len(samples) == 1 else "s"
     if st.button(f"Add {len(samples):,} sample{plural}", icon=":material/add:"):
-        present = [
-            r for r in st.session_state["rows"] if any(r[c].strip() for c in sample_table.TEXT_COLUMNS)
-        ]
-        put([*present, *rows])
+        put([*filter(sample_table.has_text, open_table.rows()), *rows])
         st.rerun()
 
 
 @in_place
 def edit() -> list[Row]:
     """The table; the rows as they are now."""
-    key = f"table-{st.session_state['table']}"
+    key = f"table-{st.session_state[open_table.NUMBER]}"
     if key not in st.session_state:  # a new table, or back from another page
-        st.session_state["base"] = st.session_state["rows"]
+        st.session_state["base"] = open_table.rows()
     table = st.data_editor(
         sample_table.to_table(st.session_state["base"]),
         key=key,
@@ -144,7 +143,7 @@ def edit() -> list[Row]:
         disabled=["facts"],
     )
     rows, notes = sample_table.from_table(table)
-    st.session_state["rows"] = rows
+    st.session_state[open_table.ROWS] = rows
     for note in notes:
         st.text(f"⚠ {note}")
     return rows
@@ -202,7 +201,7 @@ def save(rows: list[Row]) -> None:
     st.subheader("Save")
     name = st.text_input("Name of the set", key="set_name", placeholder="cities", max_chars=60).strip()
     samples, faults = sample_table.check(rows, name or "row")
-    dirty = rows != st.session_state["kept_rows"]
+    dirty = open_table.changed()
     line = st.container(horizontal=True, vertical_alignment="center")
     pressed = access.may("save") and line.button("Save", type="primary", icon=":material/save:")
     stem = name if sample_sets.SET_NAME.fullmatch(name) else "samples"
@@ -225,6 +224,7 @@ def save(rows: list[Row]) -> None:
         except TokenUnlearnError as error:
             show_error(error)
             return
+        hand_on(saved_name, str(open_table.name()))
         put(sample_table.to_rows(samples), saved_name)
         st.session_state["pending_set"] = st.session_state["saved"] = saved_name
         st.rerun()
@@ -241,12 +241,11 @@ def show_saved() -> None:
     """Say once under which name the set was saved, and where it goes on."""
     if "saved" not in st.session_state:
         return
-    name = sample_sets.set_name(st.session_state.pop("saved"))
+    saved = st.session_state.pop("saved")
+    name = sample_sets.set_name(saved)
+    use = "forget set" if st.session_state.get("pending_samples") == saved else "retained samples"
     with st.container(border=True):
-        st.text(
-            f"Saved as {name}. Choose it as a forget set or as retained samples on the Tokens and Unlearn "
-            "pages."
-        )
+        st.text(f"Saved as {name}, now the {use} on the Tokens and Unlearn pages.")
         st.page_link(
             "pages/tokens.py",
             label="Open on the Tokens page",

@@ -38,6 +38,11 @@ def to_rows(samples: Iterable[Sample]) -> list[Row]:
     return [to_row(sample) | {"marked_in": sample.answer} for sample in samples]
 
 
+def has_text(row: Row) -> bool:
+    """Whether anything is entered in a row."""
+    return any(row[column].strip() for column in TEXT_COLUMNS)
+
+
 def to_table(rows: Sequence[Row]) -> pd.DataFrame:
     """Rows as the table that is edited; "facts" are the texts of the gold spans, for reading only."""
     columns = [*TEXT_COLUMNS, "facts", *LISTS, "marked_in"]
@@ -151,7 +156,7 @@ def check(rows: Sequence[Row], name: str) -> tuple[list[Sample], list[str]]:
     faults: list[str] = []
     seen: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
-        if not any(row[column].strip() for column in TEXT_COLUMNS):
+        if not has_text(row):
             continue
         where = f"Row {number}"
         missing = [field for field in REQUIRED if not row[field].strip()]

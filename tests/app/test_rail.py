@@ -99,6 +99,26 @@ def test_samples_without_scores_are_to_be_scored_first(enter, model, samples):
     assert "Next: Score samples, below" in shown(at)
 
 
+def test_a_set_opened_on_data_is_the_one_that_next_leads_to(enter, samples):
+    at = enter("data", set=sample_sets.set_name(samples))
+    assert (states(at)["Data"], states(at)["Tokens"]) == ("4 samples", "not scored")
+    assert goal(at) == "see the tokens"
+    at.switch_page("pages/tokens.py").run()
+    assert at.selectbox(key="samples").value == samples
+    assert states(at)["Data"] == "4 samples"
+
+
+def test_a_table_with_unsaved_changes_is_to_be_saved_first(enter, samples):
+    at = enter("data", set=sample_sets.set_name(samples))
+    at.text_input(key="fact-0").input("The").run()
+    next(button for button in at.button if button.label == "Mark fact").click().run()
+    assert (states(at)["Data"], goal(at)) == ("not saved", "")
+    assert "Next: Save, below" in shown(at)
+    at.text_input(key="set_name").input("houses")
+    next(button for button in at.button if button.label == "Save").click().run()
+    assert (states(at)["Data"], goal(at)) == ("4 samples", "see the tokens")
+
+
 def test_samples_being_scored_are_waited_for(enter, model, samples):
     key = score_sets.scoring_key(ModelSource(model), samples, {})
     task = tasks.known()[key] = tasks.Task(key, "Scoring", Future())

@@ -60,7 +60,7 @@ def test_a_set_is_opened_marked_and_saved(at):
     assert at.selectbox(key="set").value == name
     assert any(text.startswith("Saved as cities") for text in texts(at))
     at.switch_page("pages/tokens.py").run()
-    assert sample_sets.set_name(name) in at.selectbox(key="samples").options
+    assert at.selectbox(key="samples").value == name
 
 
 def test_unsaved_changes_are_given_up_only_when_asked_to(at):
@@ -97,3 +97,17 @@ def test_names_that_do_not_fit_keep_nothing(name, tmp_path, monkeypatch):
     with pytest.raises(DatasetError, match="name"):
         sample_sets.save_set([Sample("a", "q", "a")], name)
     assert sample_sets.uploads() == []
+
+
+def test_a_set_that_is_retained_stays_retained_when_it_is_edited(at):
+    own = sample_sets.save_set(load_samples("authors:forget05")[:2], "mine")
+    at.switch_page("pages/unlearn.py").run()
+    at.selectbox(key="retain").set_value(own).run()
+    at.switch_page("pages/data.py").run()
+    at.selectbox(key="set").select(own).run()
+    at.text_input(key="set_name").input("edited")
+    button(at, "Save").click().run()
+    assert "Saved as edited.jsonl, now the retained samples on the Tokens and Unlearn pages." in texts(at)
+    at.switch_page("pages/unlearn.py").run()
+    assert at.selectbox(key="samples").value == "authors:forget10"
+    assert sample_sets.set_name(at.selectbox(key="retain").value) == "edited.jsonl"
