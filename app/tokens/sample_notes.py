@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -66,10 +66,10 @@ def show(scores: ScoreSet, sample_id: str, note: SampleNote) -> None:
     """The note of the sample in view, which is stored as it is changed."""
     text_key, flag_key = f"note-{sample_id}", f"false-positive-{sample_id}"
 
-    def keep() -> None:
-        changed = SampleNote(st.session_state[text_key].strip(), st.session_state[flag_key])
+    def keep(change: Callable[[SampleNote], SampleNote]) -> None:
+        stored = read_notes(scores).get(sample_id, SampleNote())  # another tab may have changed the rest
         try:
-            write_note(scores, sample_id, changed)
+            write_note(scores, sample_id, change(stored))
         except TokenUnlearnError as error:
             show_error(error)
 
@@ -81,6 +81,7 @@ def show(scores: ScoreSet, sample_id: str, note: SampleNote) -> None:
             max_chars=500,
             placeholder="Stored with the score set",
             on_change=keep,
+            args=(lambda stored: replace(stored, text=st.session_state[text_key].strip()),),
             disabled=not access.may("save"),
         )
         st.checkbox(
@@ -88,6 +89,7 @@ def show(scores: ScoreSet, sample_id: str, note: SampleNote) -> None:
             note.false_positive,
             key=flag_key,
             on_change=keep,
+            args=(lambda stored: replace(stored, false_positive=st.session_state[flag_key]),),
             disabled=not access.may("save"),
             help="The selection marks tokens that carry no knowledge.",
         )

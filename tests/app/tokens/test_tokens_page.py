@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from app import score_sets, selectors, services, tasks
-from app.tokens import token_notices
+from app.tokens import sample_notes, token_notices
+from app.tokens.sample_notes import SampleNote
 from tests.app.app_pages import labeled_box, shown, start_anew, visit
 from tests.app.scores import sample, score_set
 from tests.stored_run import write_run
@@ -236,3 +237,13 @@ def test_unlearn_launches_exactly_those_weights_overrides_included(shipped, monk
     assert run.spec.rule == {"selection": "hard", "threshold": 0.8}
     kept = ScoreSet.load(run.folder / "scores.parquet").weights(HardSelection(threshold=0.8))
     assert kept.weights[0][1] == kept.weights[0][2] == 1 and kept.weights[3][0] == 0
+
+
+def test_a_second_tab_changes_only_its_own_part_of_a_note(shipped):
+    first, second = visit("tokens"), visit("tokens")
+    key = shipped.samples[0].sample_id
+    first.text_input(key=f"note-{key}").input(" important ").run()
+    second.checkbox(key=f"false-positive-{key}").check().run()
+    assert sample_notes.read_notes(shipped) == {key: SampleNote("important", True)}
+    first.text_input(key=f"note-{key}").input("").run()
+    assert sample_notes.read_notes(shipped) == {key: SampleNote("", True)}
