@@ -8,12 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from app import access, background, sample_sets, score_sets, selectors, services, state
+from app import access, background, links, sample_sets, score_sets, selectors, services, state
 from app.data import hub_panel
 from app.errors import show_error
 from app.glossary import meaning
 from app.markdown import plain
-from app.places import in_place
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
@@ -31,6 +30,7 @@ NAMES = ("model", "samples", "adapter", "template", "retain")
 LINKED = "linked_source"
 # Where the session keeps the source that was chosen last, and the place of its scores.
 CHOSEN = "chosen_source"
+_AS_IT_IS = "the model as it is"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Source:
 def choose_source() -> tuple[Source, TokenUnlearnError | None]:
     """Model, forget set and upload; masking settings in an expander. Also what was filled in wrongly."""
     names = services.model_names()
+    if not access.may("open"):
+        links.check("model", names)
     model = st.selectbox(
         "Model",
         names,
@@ -79,6 +81,7 @@ def choose_source() -> tuple[Source, TokenUnlearnError | None]:
         adapter, source, fault = _start_from(str(model or "demo"))
     _apply_pending()
     options = sample_sets.forget_sets(source.name)
+    links.check("samples", map(_set_name, options))
     samples = st.selectbox(
         "Forget set",
         options,
@@ -103,13 +106,14 @@ def _start_from(model: str) -> tuple[str, ModelSource, TokenUnlearnError | None]
     options = ["", *runs]
     if st.session_state.get("adapter", "") not in options:  # another model was chosen
         st.session_state["adapter"] = ""
+    links.check("adapter", (run or _AS_IT_IS for run in options))
     adapter = st.selectbox(
         "Continue from",
         options,
         key="adapter",
         bind="query-params",
         persist_state="session",
-        format_func=lambda run: run or "the model as it is",  # the address holds what is shown
+        format_func=lambda run: run or _AS_IT_IS,  # the address holds what is shown
         help="Unlearn further samples from a model that was unlearned before. Their scores are those of the "
         "model before all runs, which still tells where the secret is.",
     )
@@ -239,6 +243,7 @@ def _masking() -> dict[str, Any]:
     ):
         info = MaskingSettings.__dataclass_fields__[name]
         options = list(choices_of(MaskingSettings, name))
+        links.check(name, options)
         value = st.selectbox(
             label,
             options,
@@ -274,13 +279,6 @@ def show_settings(settings: state.TokenSettings, scores: ScoreSet) -> None:
 def _rule(settings: state.TokenSettings) -> dict[str, Any]:
     rule = describe_rule(settings.rule)
     return {"weights": rule.pop("selection"), **rule}
-
-
-@in_place
-def show_faults() -> None:
-    """Say once which settings of a link were not usable."""
-    for fault in st.session_state.pop(state.FAULTS, []):
-        st.text(f"⚠ {fault}")
 
 
 @dataclass(frozen=True)

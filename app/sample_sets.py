@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import access, tasks
+from app import access, run_reader, tasks
 from app.data import hub_sets
 from app.services import shipped_store, store
 from app.tasks import Task
@@ -137,11 +137,12 @@ def holdout_sets(samples: str) -> list[str]:
 def set_name(name: str) -> str:
     """What a person calls a set: for a kept file its own name, "cities.jsonl"; other names as they are.
 
-    Of several files of one name each has the beginning of its hash added.
+    The first file of a name keeps it, as do links to it; later ones have the beginning of their hash added.
     """
     file, digest = _file_name(name)
-    alike = digest and sum(_file_name(other)[0] == file for other in uploads()) > 1
-    return f"{file} ({digest[:4]})" if alike else file
+    alike = [other for other in uploads() if _file_name(other)[0] == file] if digest else []
+    first = min(alike, key=lambda other: run_reader.stamp(Path(other[5:])), default=name)
+    return file if name == first else f"{file} ({digest[:4]})"
 
 
 def _file_name(name: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 import streamlit as st
 
-from app import selectors
+from app import links, selectors
 from tokenunlearn.attribution.importance import (
     Direction,
     Fusion,
@@ -40,7 +40,7 @@ Tint = Literal["importance", "knowledge", "entropy", "probability", "weight"]
 Pick = Literal["token", "word", "sentence"]
 
 TEMPERATURES = (0.01, 10.0)
-SESSION, OVERRIDES, FAULTS = "token_settings", "token_overrides", "token_faults"
+SESSION, OVERRIDES = "token_settings", "token_overrides"
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def from_text(
         try:
             changes[name] = _parse(name, text[name], scores)
         except ValueError as fault:
-            faults.append(f'The setting {name} "{text[name][:40]}" was ignored; {fault}.')
+            faults.append(links.ignored(name, text[name], str(fault)))
     return replace(base, **changes), faults
 
 
@@ -230,7 +230,7 @@ def current(source: str, scores: ScoreSet) -> TokenSettings:
     if SESSION not in st.session_state:
         link = st.query_params.to_dict()
         linked, faults = from_text(link, defaults(scores, link.get("selector", "")), scores)
-        st.session_state[FAULTS] = faults
+        links.say(*faults)
         remember(source, scores, linked)
     changes: dict[str, str] = st.session_state[SESSION]
     settings, _ = from_text(changes, defaults(scores, changes.get("selector", "")), scores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import access, services
+from app import access, links, services
 from app.chat import chat_view
 from app.compare import (
     compare_answers,
@@ -31,6 +31,17 @@ from app.places import in_place
 from app.unlearn import run_view
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
+
+
+def check_link(everyone: list[RunEntry], comparable: list[RunEntry]) -> None:
+    """Say which runs of the address are not compared, and why."""
+    statuses = {entry.id: entry.state.status for entry in everyone}
+    for run_id in links.read("runs"):
+        if run_id not in statuses:
+            links.say(links.ignored("runs", run_id, "there is no such run"))
+        elif run_id not in {entry.id for entry in comparable}:
+            why = f"the run is {statuses[run_id]} and has nothing to compare"
+            links.say(links.ignored("runs", run_id, why))
 
 
 def choose(comparable: list[RunEntry]) -> list[RunEntry]:
@@ -136,12 +147,15 @@ def show_none_finished(ended: list[RunEntry]) -> None:
 
 access.admit()
 st.title("Compare", help=meaning("verdict", "retrained", "utility", "gold span"))
+faults = st.container()
 all_runs = [*services.store().runs(), *services.shipped_store().runs()]
 sound = entries(all_runs)
 run_view.show_active([entry.run for entry in reversed(sound) if entry.state.active])
 sound_runs = {entry.run for entry in sound}
 run_view.show_damaged([run for run in all_runs if run not in sound_runs])
 ended = [entry for entry in sound if entry.comparable]
+check_link(sound, ended)
 show_none_finished(ended)
 if ended:
     compare(sound, ended)
+links.show_faults(faults)

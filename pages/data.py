@@ -6,7 +6,7 @@ import hashlib
 
 import streamlit as st
 
-from app import access, controls, input_panel, sample_sets, services
+from app import access, controls, input_panel, links, sample_sets, services
 from app.data import hub_panel, open_table, sample_table
 from app.data.open_table import put
 from app.data.sample_table import Row
@@ -47,6 +47,11 @@ def read_set(name: str) -> list[Row]:
     return [sample_table.empty_row()] if name == NEW else sample_table.to_rows(sample_sets.load_samples(name))
 
 
+def shown_name(name: str) -> str:
+    """What the box of sets shows."""
+    return "New set" if name == NEW else sample_sets.set_name(name)
+
+
 @in_place
 def choose_set() -> None:
     """Which set is in the table; unsaved changes are given up only when asked to."""
@@ -55,13 +60,14 @@ def choose_set() -> None:
     own = sample_sets.uploads()
     embedded = sample_sets.SETS["authors"]
     options = dict.fromkeys([NEW, *own, *embedded, *embedded.values()])
+    links.check("set", map(shown_name, options))
     name = st.selectbox(
         "Open",
         list(options),
         key="set",
         bind="query-params",
         persist_state="session",
-        format_func=lambda n: "New set" if n == NEW else sample_sets.set_name(n),
+        format_func=shown_name,
     )
     opened = open_table.name()
     if name == opened:
@@ -256,6 +262,7 @@ def show_saved() -> None:
 
 access.admit()
 st.title("Data")
+faults = st.container()
 with st.sidebar:
     choose_set()
     upload()
@@ -263,3 +270,4 @@ show_saved()
 rows_now = edit()
 mark(rows_now)
 save(rows_now)
+links.show_faults(faults)

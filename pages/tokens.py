@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import streamlit as st
 
-from app import access, background, controls, input_panel, model_work, sample_sets, state, token_view
+from app import access, background, controls, input_panel, links, model_work, sample_sets, state, token_view
 from app.errors import show_error
 from app.glossary import meaning
 from app.tokens import (
@@ -43,6 +43,7 @@ def choose_sample(scores: ScoreSet) -> int:
     numbers = {sample.sample_id: i for i, sample in enumerate(scores.samples)}
     if st.session_state.get("sample") not in numbers:  # of another set
         st.session_state.pop("sample", None)
+    links.check("sample", (controls.sample_name(scores, number) for number in numbers.values()))
     chosen = st.selectbox(
         "Sample",
         list(numbers),
@@ -100,7 +101,6 @@ def explore(scores: ScoreSet, path: Path) -> None:
     mixed = settings.apply(scores)
     index = choose_sample(mixed)
     sample = mixed.samples[index]
-    controls.show_faults()
     st.text(sample.question)
     marked = [t for number, t in token_panels.boxed() if number == index]
     turn = partial(answer_table.open_sample, mixed)
@@ -142,9 +142,11 @@ with st.sidebar:
     chosen = controls.scored_source()
 source = chosen.source
 st.title("Tokens", help=meaning("token", "importance", "masking", "entropy", "gold span", "nats"))
+faults = st.container()
 if chosen.scores is None or chosen.path is None:
     controls.offer_scoring(chosen)
 elif len(chosen.scores) == 0:
     st.info("This forget set has no samples.")
 else:
     explore(chosen.scores, chosen.path)
+links.show_faults(faults)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import access, controls, services, state
+from app import access, controls, links, services, state
 from app.controls import Source
 from app.errors import show_error
 from app.places import in_place
@@ -22,7 +22,6 @@ def launch(source: Source, scores: ScoreSet, path: Path) -> None:
     mixed, rule = settings.apply(scores), settings.rule
     with st.sidebar:
         controls.show_settings(settings, scores)
-    controls.show_faults()
     state.write_link(settings, scores)
     try:
         weights = mixed.weights(rule)
@@ -76,6 +75,7 @@ access.admit()
 with st.sidebar:
     chosen = controls.scored_source()
 st.title("Unlearn")
+faults = st.container()
 active = run_view.active_runs()
 run_view.show_active(active)
 run_view.show_unstored()
@@ -93,3 +93,4 @@ run_view.show_interrupted([run for run in finished[1:] if run.state.status == "i
 if finished:
     st.subheader("Last run")
     run_view.show_run(finished[0])
+links.show_faults(faults)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from app import links
+
 
 def choose_sample(questions: Mapping[str, str], key: str = "sample") -> str:
     """Id of the sample in view.
@@ -15,5 +17,6 @@ def choose_sample(questions: Mapping[str, str], key: str = "sample") -> str:
         key: Of the choice in the session and in the address.
     """
     names = {i: f"{n}. {question or i}" for n, (i, question) in enumerate(questions.items(), start=1)}
+    links.check(key, names.values())
     chosen = st.selectbox("Sample", list(names), key=key, bind="query-params", format_func=names.__getitem__)
     return str(chosen)

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import selectors, state
+from app import links, selectors, state
 from app.glossary import GLOSSARY
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.token_view import payload
@@ -64,7 +64,7 @@ def show(
         commit = st.session_state[KEY].get("commit") or {}
         text = {k: v for k, v in commit.items() if isinstance(v, str)} | {"selector": settings.selector}
         changed, faults = state.from_text(text, state.defaults(scores, settings.selector), scores)
-        st.session_state[state.FAULTS] = faults
+        links.say(*faults)
         state.remember(source, scores, changed)
 
     learned = selectors.learned(scores, settings.selector)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import access, selectors, state
+from app import access, links, selectors, state
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selector import LEAST_ROWS
 from tokenunlearn.errors import TokenUnlearnError
@@ -30,7 +30,7 @@ def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None
         try:
             state.take_selector(source, scores, settings, selectors.fit(scores))
         except TokenUnlearnError as error:
-            st.session_state[state.FAULTS] = [str(error)]
+            links.say(str(error))
 
     with st.expander("Learned selector"):
         st.selectbox(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from app import access, background, charts, score_sets, services, state, token_view
+from app import access, background, charts, links, score_sets, services, state, token_view
 from app.controls import Source
 from app.errors import show_error
 from app.markdown import plain
@@ -97,6 +97,7 @@ def _choose(source: Source) -> tuple[ModelSource, dict[str, str]]:
     names = services.model_names()
     usual = (preset and preset.retrained) or source.model.name
     left, right = st.columns(2)
+    links.check("other_model", names)
     name = left.selectbox(
         "Beside the model",
         names,
@@ -107,6 +108,7 @@ def _choose(source: Source) -> tuple[ModelSource, dict[str, str]]:
     )
     masks = list(choices_of(MaskingSettings, "mask"))
     own = source.masking.get("mask", MaskingSettings().mask)
+    links.check("other_mask", masks)
     mask = right.selectbox(
         "Its masked context",
         masks,

@@ -5,14 +5,14 @@ A field left blank is filled with what the objective recommends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from itertools import cycle
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
-from app import sample_sets
+from app import links, sample_sets
 from app.controls import Source
 from app.glossary import meaning
 from app.unlearn.run_plan import Plan
@@ -66,6 +66,7 @@ BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 OWN = "custom"
 # Where the session keeps the name of the preset that the fields equal.
 PRESET = "preset"
+T = TypeVar("T")
 
 
 def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan:
@@ -131,23 +132,20 @@ def _settings(source: Source) -> dict[str, Any]:
                 "Learning rate schedule", "lr_scheduler_type", SCHEDULERS, shown
             )
         with next(cell):
-            values["train"] = st.selectbox(
-                "Trainable weights", ["auto", "lora", "full"], key="train", help=HELP["train"], **BOUND
-            )
+            values["train"] = _one("Trainable weights", "train", ["auto", "lora", "full"], help=HELP["train"])
         with next(cell):
             values["base_model"] = st.text_input(
                 "Base model", key="base_model", placeholder="default", help=HELP["base_model"], **BOUND
             )
         with next(cell):
-            values["holdout"] = st.selectbox(
+            values["holdout"] = _one(
                 "Holdout",
+                "holdout",
                 sample_sets.holdout_sets(source.samples),
+                sample_sets.set_name,
                 index=None,
-                key="holdout",
-                format_func=sample_sets.set_name,
                 placeholder=_common(defaults, "holdout"),
                 help=meaning("holdout", "level", after=HELP["holdout"]),
-                **BOUND,
             )
         values["published_scale"] = st.toggle(
             "Published scale", key="published_scale", help=HELP["published_scale"], **BOUND
@@ -160,14 +158,25 @@ def _settings(source: Source) -> dict[str, Any]:
 
 def _several(label: str, name: str, options: Iterable[str], default: str) -> list[str]:
     """Some of the options, in the order chosen; none means the default, which the empty field shows."""
+    options = list(options)
+    links.check(name, options)
     chosen: list[str] = st.multiselect(
         label,
-        list(options),
+        options,
         key=name,
         placeholder=default,
         help=meaning(*WORDS.get(name, ()), after=f"{HELP[name]} Choose several to run a grid."),
         **BOUND,
     )
+    return chosen
+
+
+def _one(
+    label: str, name: str, options: Sequence[T], shown: Callable[[T], str] = str, **more: Any
+) -> T | None:
+    """One of the options."""
+    links.check(name, map(shown, options))
+    chosen: T | None = st.selectbox(label, options, key=name, format_func=shown, **more, **BOUND)
     return chosen
 
 
@@ -279,25 +288,25 @@ def _fill(shown: str) -> None:
 def _around(source: Source) -> tuple[str, int, str]:
     """Retained samples, evaluation, label."""
     retain_column, evaluate_column, label_column = st.columns(3)
-    retain = retain_column.selectbox(
-        "Retained samples",
-        sample_sets.retain_sets(source.model.name, source.samples),
-        key="retain",
-        format_func=sample_sets.set_name,
-        help=meaning("retained samples"),
-        **BOUND,
-    )
-    evaluate = evaluate_column.selectbox(
-        "Evaluate after training",
-        list(EVALUATE),
-        index=1,
-        format_func=lambda limit: EVALUATE[limit],
-        key="evaluate",
-        help="authors: gold spans, probability, ROUGE-L, truth ratio, forget quality and model utility. "
-        "alchemy: multiple-choice accuracy."
-        f"\n\n{meaning('gold span', 'verdict', 'utility', 'retrained')}",
-        **BOUND,
-    )
+    with retain_column:
+        retain = _one(
+            "Retained samples",
+            "retain",
+            sample_sets.retain_sets(source.model.name, source.samples),
+            sample_sets.set_name,
+            help=meaning("retained samples"),
+        )
+    with evaluate_column:
+        evaluate = _one(
+            "Evaluate after training",
+            "evaluate",
+            list(EVALUATE),
+            EVALUATE.__getitem__,
+            index=1,
+            help="authors: gold spans, probability, ROUGE-L, truth ratio, forget quality and model utility. "
+            "alchemy: multiple-choice accuracy."
+            f"\n\n{meaning('gold span', 'verdict', 'utility', 'retrained')}",
+        )
     label = label_column.text_input("Label", key="label", placeholder="optional", max_chars=60, **BOUND)
     return str(retain), int(evaluate or 0), label or ""
 

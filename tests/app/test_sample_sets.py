@@ -95,6 +95,7 @@ def test_what_a_person_sees_of_an_upload_holds_no_hash(home):
     assert [sample.id for sample in load_samples(name)] == ["my-rows-0000"]
     other = sample_sets.keep_upload(ROW.replace(b"Wer?", b"Wo?"), "my rows.jsonl")
     assert sample_sets.set_name(other) == f"my-rows.jsonl ({Path(other).parent.name[:4]})"
+    assert sample_sets.set_name(name) == "my-rows.jsonl"
 
 
 def test_a_file_that_an_earlier_version_kept_is_still_offered(home):
@@ -135,12 +136,18 @@ def test_a_bad_upload_leaves_nothing(home, content, name):
     assert not home.exists()
 
 
-def test_a_file_goes_by_its_own_name_and_by_its_hash_only_where_two_have_one(home):
+def test_the_first_file_of_a_name_keeps_it_when_a_second_one_comes(home):
     one = sample_sets.keep_upload(ROW, "my rows.jsonl")
     assert sample_sets.set_name(one) == "my-rows.jsonl"
-    two = sample_sets.keep_upload(ROW.replace(b"Wer?", b"Wo?"), "my rows.jsonl")
-    names = {sample_sets.set_name(one), sample_sets.set_name(two)}
-    assert len(names) == 2 and all(name.startswith("my-rows.jsonl (") for name in names)
+    digests = set()
+    for question in (b"Wo?", b"Wann?", b"Wie?"):
+        other = sample_sets.keep_upload(ROW.replace(b"Wer?", question), "my rows.jsonl")
+        digests.add(sample_sets.set_name(other).removeprefix("my-rows.jsonl (").removesuffix(")"))
+        assert sample_sets.set_name(one) == "my-rows.jsonl"
+    assert len(digests) == 3 and all(len(digest) == 4 for digest in digests)
+    gone = Path(other[5:])
+    gone.unlink()
+    assert sample_sets.set_name(other) != "my-rows.jsonl"
     assert sample_sets.set_name("file:/data/rows.jsonl") == "rows.jsonl"
     assert sample_sets.set_name("authors:forget10") == "authors:forget10"
 
