@@ -98,12 +98,15 @@ def _draw(page: str, fresh: list[list[Step]]) -> None:
     """The rail; ``fresh`` holds the steps the first time, and nothing when a run is looked at again."""
     way = fresh.pop() if fresh else steps(page)
     target, invitation = next_step(page, way)
+    run = _in_view(page)
+    # The slides are those of the run in view; a link to where one is would open it anew.
+    address = {"present": {"run": run.id}} if run and page != "present" else {}
     st.html(STYLE)
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="xxsmall"):
         for step in way:
             bold = "**" if step.page == page else ""
             label = f"{ICONS[step.mark]} {bold}{step.name}{bold} :small[:gray[{step.text}]]"
-            st.page_link(f"pages/{step.page}.py", label=label)
+            st.page_link(f"pages/{step.page}.py", label=label, query_params=address.get(step.page))
         st.space("stretch")
         with st.container(key="rail-next", width="content"):
             if target:
@@ -112,6 +115,7 @@ def _draw(page: str, fresh: list[list[Step]]) -> None:
                     label=f"**Next** :small[{invitation}]",
                     icon=":material/arrow_forward:",
                     icon_position="right",
+                    query_params=address.get(target),
                 )
             else:
                 st.caption(invitation)
@@ -143,8 +147,8 @@ def next_step(page: str, way: Sequence[Step]) -> tuple[str, str]:
 
 
 def steps(page: str) -> list[Step]:
-    """The five steps with their states on a page, for the model and forget set at hand."""
-    path, run = _subject()
+    """The five steps with their states on a page, for the run in view or the model and forget set at hand."""
+    path, run = _subject(page)
     scores = score_sets.find_scores(path) if path else None
     unlearned, status = _run_state(run)
     ended = run if unlearned == "done" else None
@@ -158,11 +162,21 @@ def steps(page: str) -> list[Step]:
     ]
 
 
-def _subject() -> tuple[Path | None, Run | None]:
+def _in_view(page: str) -> Run | None:
+    """The run that a page shows: the first of those compared, or the one presented."""
+    compared: list[str] = st.session_state.get("runs") or []
+    ids = {"compare": compared, "present": st.query_params.get_all("run")}.get(page, [])
+    return services.find_run(ids[0]) if ids else None
+
+
+def _subject(page: str) -> tuple[Path | None, Run | None]:
     """Where the scores of the model and forget set at hand are, and the newest run on these, if any.
 
-    They are those chosen in this session, else those of the newest run, else those of a first visit.
+    They are those of the run in view, else those chosen in this session, else those of the newest run, else
+    those of a first visit. A run that came with the repository is an example, and none of one's own.
     """
+    if viewed := _in_view(page):
+        return viewed.folder / "scores.parquet", None if services.shipped(viewed) else viewed
     chosen: tuple[Source, Path | None] | None = st.session_state.get(controls.CHOSEN)
     for run, spec in services.recent_runs():
         source = chosen and chosen[0]

@@ -28,6 +28,12 @@ def shipped_store() -> RunStore:
     return RunStore(ASSETS / "runs", read_only=True)
 
 
+def find_run(run_id: str) -> Run | None:
+    """The run of an id, one's own or a shipped one, or None."""
+    runs = [*store().runs(), *shipped_store().runs()]
+    return next((run for run in runs if run.id == run_id), None)
+
+
 def shipped(run: Run) -> bool:
     """Whether a run came with the repository, so that nothing of it may be changed."""
     return run.folder.parent == shipped_store().root

@@ -68,7 +68,9 @@ def choose(runs: dict[str, Run]) -> tuple[str, str]:
     chosen = linked if linked in runs else next(iter(runs))
     box = f"run {chosen}"  # a browser that still shows the last run has chosen nothing
     if linked and linked != chosen:
-        st.text(f'There is no stored run "{linked}"; another one is shown.')
+        known = services.find_run(linked)
+        why = f'The run "{linked}" has no stored answers' if known else f'There is no run "{linked}"'
+        st.text(f"{why}; another one is shown.")
     with st.container(width=260):
         st.selectbox(
             "Run",

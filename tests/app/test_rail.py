@@ -11,7 +11,7 @@ import pytest
 from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
-from app import sample_sets, score_sets, tasks
+from app import sample_sets, score_sets, services, tasks
 from app.rail import Step, next_step
 from tests.app.app_pages import shown
 from tests.launch import ROOT
@@ -139,6 +139,25 @@ def test_a_run_leads_to_its_verdict_and_slides(enter, home):
     assert (found["Tokens"], found["Unlearn"], found["Present"]) == ("weights chosen", "completed", "ready")
     assert found["Compare"] not in ("example", "not evaluated")
     assert goal(at) == "compare the result"
+
+
+def test_on_compare_the_way_is_that_of_the_chosen_run(enter, home):
+    older = write_run(home, "20260101-100000-npo-hard-0001", "older")
+    newer = write_run(home, "20260102-100000-npo-hard-0002", "newer")
+    (newer.folder / "report.json").unlink()
+    assert states(enter("compare", runs=newer.id))["Compare"] == "not evaluated"
+    at = enter("compare", runs=older.id)
+    assert (states(at)["Compare"], states(at)["Present"]) == ("undecided", "ready")
+    (following,) = (link for link in at.main.get("page_link") if link.proto.label.startswith("**Next"))
+    assert (following.proto.page, following.proto.query_string) == ("present", f"run={older.id}")
+    assert states(enter("present", run=older.id))["Compare"] == "undecided"
+
+
+def test_the_example_run_is_none_of_ones_own(enter, home):
+    write_run(home, "20260101-100000-npo-hard-0001", "a run")
+    (example,) = (run.id for run in services.shipped_store().runs())
+    found = states(enter("compare", runs=example))
+    assert (found["Unlearn"], found["Compare"], found["Present"]) == ("no run yet", "example", "example")
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])

@@ -10,6 +10,7 @@ import pytest
 from app import tasks
 from app.chat import streamed_answers
 from tests.app.app_pages import labeled_box, start_anew, visit
+from tests.stored_run import write_run
 from tokenunlearn.folders import ASSETS
 
 
@@ -37,6 +38,13 @@ def test_the_shipped_run_is_there_on_first_start(app):
     at.button(key="back").click().run()
     assert at.query_params["slide"] == "start"
     assert at.query_params["run"] == labeled_box(at, "Run").value
+
+
+def test_a_link_to_a_run_without_answers_says_that_these_are_missing(app, tmp_path):
+    run = write_run(tmp_path, "20260101-100000-npo-hard-0001", "a run")
+    (run.folder / "generations.json").unlink()
+    at = app(run=run.id)
+    assert f'The run "{run.id}" has no stored answers; another one is shown.' in [t.value for t in at.text]
 
 
 def test_a_link_opens_its_slide_and_its_title(app):
@@ -88,4 +96,4 @@ def test_the_run_of_a_link_wins_and_choosing_another_changes_the_link(app, tmp_p
 def test_links_that_fit_nothing_open_the_beginning(app):
     at = app(slide="<script>", run="gone")
     assert "Forget six authors" in slide(at)
-    assert [t.value for t in at.text] == ['There is no stored run "gone"; another one is shown.']
+    assert [t.value for t in at.text] == ['There is no run "gone"; another one is shown.']
