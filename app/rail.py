@@ -170,7 +170,7 @@ def _in_view(page: str) -> Run | None:
 
 
 def _subject(page: str) -> tuple[Path | None, Run | None]:
-    """Where the scores of the model and forget set at hand are, and the newest run on these, if any.
+    """Where the scores of model and forget set at hand are, and the run on these that is at work or newest.
 
     They are those of the run in view, else those chosen in this session, else those of the newest run, else
     those of a first visit. A run that came with the repository is an example, and none of one's own.

@@ -16,6 +16,7 @@ from tokenunlearn.runs.state import RunState
 from tokenunlearn.runs.store import RunStore
 
 RECENT = 100
+FIRST = {"running": 0, "queued": 1}
 
 
 def store() -> RunStore:
@@ -106,7 +107,7 @@ def model_names() -> list[str]:
 
 
 def recent_runs() -> Iterator[tuple[Run, RunSpec]]:
-    """The newest runs that are not damaged, the newest first, with their specs."""
-    for run in store().runs()[:RECENT]:
+    """The newest runs that are not damaged, with their specs: what runs, what waits, then the newest."""
+    for run in sorted(store().runs()[:RECENT], key=lambda run: FIRST.get(run_state(run).status, len(FIRST))):
         with suppress(RunError):
             yield run, run_reader.run_spec(run)

@@ -187,6 +187,24 @@ def test_a_run_in_progress_is_waited_for(enter, home):
         wait_until(lambda: not run.state.active)
 
 
+@pytest.mark.parametrize("newest", ["queued", "cancelled"])
+def test_a_run_in_progress_tells_more_than_a_newer_one(enter, home, newest):
+    run = write_run(home, "20260101-100000-npo-hard-0001", "at work")
+    later = write_run(home, "20260102-100000-npo-hard-0002", "later")
+    for each, status in ((run, "running"), (later, newest)):
+        each.take()
+        each.set_state(status=status)
+    try:
+        assert states(enter("unlearn"))["Unlearn"] == "running"
+        run.set_state(status="stopped")
+        assert states(enter("unlearn"))["Unlearn"] == newest
+    finally:
+        for each in (run, later):
+            each.set_state(status="stopped")
+            release(each.lock)
+        wait_until(lambda: not any(each.state.active for each in (run, later)))
+
+
 def test_the_run_on_other_samples_is_none_of_these(enter, home):
     write_run(home, "20260101-100000-npo-hard-0001", "a run").set_state(status="completed")
     at = enter("unlearn", samples="authors:forget05")
