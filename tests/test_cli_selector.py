@@ -178,7 +178,11 @@ def test_score_says_how_the_entropy_is_read(call, model, samples, tmp_path, read
     assert words in shown
     if scores.reading != "plain":
         relation = "because" if scores.reading == scores.chosen_reading else "although"
-        assert f"reading {scores.reading}, {relation} the model" in shown
+        why = {
+            "sharp": "the model is uncertain at ",
+            "tail": "the entropies of the words do not fall into two groups; ",
+        }[scores.chosen_reading]
+        assert f"reading {scores.reading}, {relation} {why}" in shown
     assert f"suggested threshold {scores.suggested_threshold:g}" in shown
 
 

@@ -37,7 +37,8 @@ def origin(scores: ScoreSet, check: SelectionCheck) -> str:
     reasons = {
         "sharp": f"the model is uncertain at {_percent(check.hesitant)} of the {check.words:,} words that "
         "are not in the question",
-        "tail": "the model recites this text and its entropy is low everywhere",
+        "tail": f"the entropies of the {check.words:,} words that are not in the question do not fall into "
+        "two groups",
     }
     if check.reading == "plain":
         return "Entropy reading: plain (set manually)."

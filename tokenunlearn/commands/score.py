@@ -164,6 +164,6 @@ def _reading(scores: ScoreSet) -> str:
     relation = "because" if check.reading == check.suggested else "although"
     why = {
         "sharp": f"the model is uncertain at {100 * check.hesitant:.0f} % of the words",
-        "tail": "the model recites this text and its entropy is low everywhere",
+        "tail": "the entropies of the words do not fall into two groups",
     }
     return f"entropy reading {check.reading}, {relation} {why[check.suggested]}; {threshold}"

@@ -50,13 +50,18 @@ def test_words_selected_in_part_are_counted_and_named():
             "sharp",
             "sharp, because the model is uncertain at 14 % of the 873 words that are not in the question.",
         ),
-        ("tail", "tail", "tail, because the model recites this text"),
-        ("sharp", "tail", "sharp (set manually); tail fits better, because the model recites"),
+        (
+            "tail",
+            "tail",
+            "tail, because the entropies of the 873 words that are not in the question do not fall into two "
+            "groups.",
+        ),
+        ("sharp", "tail", "sharp (set manually); tail fits better, because the entropies of the 873 words"),
         ("tail", "sharp", "tail (set manually); sharp fits better, because the model is uncertain"),
         ("plain", "sharp", "plain (set manually)."),
     ],
 )
-def test_the_reading_and_why(reading, suggested, words):
+def test_the_reading_and_why_claims_no_more_than_the_entropies_show(reading, suggested, words):
     sentence = token_notices.origin(SCORES, replace(FINE, reading=reading, suggested=suggested))
     assert words in sentence and sentence.count(".") == 1
 
