@@ -26,9 +26,11 @@ page = st.navigation(
     position="top" if access.is_admitted() else "hidden",
 )
 # The open tab's name would be faint in the theme's color on a dark ground; its bar says which one is open.
+# Questions and answers are read in their own direction.
 st.html(
     "<style>[data-testid='stMainBlockContainer'] { padding-top: 4.2rem; }"
-    "[data-testid='stTab'][aria-selected='true'] { color: inherit; }</style>"
+    "[data-testid='stTab'][aria-selected='true'] { color: inherit; }"
+    "[data-testid='stText'] * { unicode-bidi: plaintext; }</style>"
 )
 access.admit()
 place = st.container(key=rail.KEY)

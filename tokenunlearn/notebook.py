@@ -108,7 +108,7 @@ def score_set_html(scores: ScoreSet) -> str:
         "</span> 1"
     )
     texts = [
-        f'<p style="line-height: 1.8"><i>{escape(sample.question)}</i><br>'
+        f'<p style="line-height: 1.8; unicode-bidi: plaintext"><i>{escape(sample.question)}</i><br>'
         + "".join(map(_token, sample.labels, importance, sample.nll, entropy))
         + "</p>"
         for sample, importance, entropy in zip(

@@ -19,7 +19,7 @@ from tokenunlearn.evaluation.token_changes import TokenChange
 TINT = "217, 119, 6"
 STRONGEST = 0.62
 STYLE = f"""<style>
-.ad {{ overflow-wrap: anywhere; white-space: pre-wrap; unicode-bidi: isolate; line-height: 1.6; }}
+.ad {{ overflow-wrap: anywhere; white-space: pre-wrap; unicode-bidi: plaintext; line-height: 1.6; }}
 .ad ins {{ background: rgba({TINT}, .35); color: inherit; border-radius: .2rem; text-decoration: underline; }}
 .ad del {{ opacity: .8; text-decoration: line-through; }}
 .ad .tok {{ padding: .15rem 0; border-bottom: .16rem solid transparent; border-radius: .15rem; }}

@@ -49,7 +49,7 @@ table { border-collapse: collapse; font-size: .9rem; } .wide { overflow-x: auto;
 th, td { border: 1px solid #d1d5db; padding: .3rem .55rem; text-align: left; vertical-align: top; }
 th { background: #f3f4f6; }
 pre { background: #f3f4f6; padding: .8rem; overflow-x: auto; white-space: pre-wrap; }
-.note { color: #4b5563; font-size: .9rem; } td, p, h3 { overflow-wrap: anywhere; unicode-bidi: isolate; }
+.note { color: #4b5563; font-size: .9rem; } td, p, h3 { overflow-wrap: anywhere; unicode-bidi: plaintext; }
 """
 
 

@@ -15,7 +15,7 @@ TINT = "217, 119, 6"
 STRONGEST = 0.62
 
 STYLE = f"""<style>
-.tv {{ line-height: 2.1; font-size: 1.05rem; overflow-wrap: anywhere; }}
+.tv {{ line-height: 2.1; font-size: 1.05rem; overflow-wrap: anywhere; unicode-bidi: plaintext; }}
 .tv .tok {{ position: relative; padding: .18rem .05rem; border-radius: .2rem; cursor: default;
   white-space: pre-wrap;
   border-bottom: .16rem solid transparent; outline-offset: 2px; }}
@@ -73,11 +73,13 @@ def response_html(
         kinds += ["sel"] if selected[i] else []
         kinds += ["gold"] if gold is not None and gold[i] else []
         kinds += ["special"] if special else []
+        own = ' dir="ltr"' if special else ""
         width = max((len(name) for name in details[i]), default=0)
         tip = "\n".join(f"{name.ljust(width)}  {value}" for name, value in details[i].items())
         strength = float(strengths[i]) * STRONGEST
         parts.append(
-            f'<span class="{" ".join(kinds)}" tabindex="0" style="background: rgba({TINT}, {strength:.3f})">'
+            f'<span class="{" ".join(kinds)}"{own} tabindex="0" '
+            f'style="background: rgba({TINT}, {strength:.3f})">'
             f"{escape(' ' + text if special else text)}"
             f'<span class="tip" aria-hidden="true">{escape(tip)}</span></span>'
         )

@@ -4,13 +4,14 @@ const LEVELS = 64; // steps of tint, so that a token is restyled only when its c
 const THICKEST = 5; // pixels of the underline of the largest weight
 const TINTS = Array.from({ length: LEVELS + 1 }, (_, level) => `rgba(217, 119, 6, ${(level / LEVELS) * 0.62})`);
 const COMMIT_AFTER = 120; // ms without another change
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/; // characters that set a writing direction
 const number = (value, digits = 3) => (value === null || Number.isNaN(value) ? "n/a" : value.toFixed(digits));
 
 class TokenView {
   constructor(host) {
     this.host = host;
     this.sent = 0;
-    this.text = element("div", { className: "text", role: "listbox", ariaLabel: "Response tokens" });
+    this.text = element("div", { className: "text", role: "listbox", ariaLabel: "Response tokens", dir: "auto" });
     this.text.setAttribute("aria-multiselectable", "true");
     this.tip = element("div", { className: "tip", id: "tip", role: "tooltip", hidden: true });
     this.count = element("p", { className: "count" });
@@ -109,7 +110,9 @@ class TokenView {
     this.anchor = null;
     this.tokens = texts.map((text, t) => {
       const node = element("span", { className: "token", role: "option", tabIndex: t ? -1 : 0, dataset: { t } });
-      node.dir = "auto";
+      // Tokens run in the direction of the text; what would turn the text around stays inside its token.
+      if (special[t]) node.dir = "ltr";
+      else if (TURNS.test(text)) node.dir = "auto";
       node.classList.toggle("gold", gold[t]);
       node.classList.toggle("special", special[t]);
       return node;
@@ -416,9 +419,10 @@ class TokenView {
       else this.toggle(t, event.shiftKey);
     });
     this.text.addEventListener("keydown", (event) => {
+      const right = getComputedStyle(this.text).direction === "rtl" ? -1 : 1;
       const moves = {
-        ArrowRight: () => this.focus + 1,
-        ArrowLeft: () => this.focus - 1,
+        ArrowRight: () => this.focus + right,
+        ArrowLeft: () => this.focus - right,
         ArrowDown: () => this.vertical(1),
         ArrowUp: () => this.vertical(-1),
         Home: () => 0,
