@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app import access, background, links, sample_sets, score_sets, selectors, services, state
-from app.data import hub_panel
+from app.data import upload_panel
 from app.errors import show_error
 from app.glossary import meaning
-from app.markdown import plain
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.datasets.layout import Layout
-from tokenunlearn.datasets.notes import file_notes
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
@@ -94,7 +93,12 @@ def choose_source() -> tuple[Source, TokenUnlearnError | None]:
     )
     if access.may("upload"):
         with st.expander("Upload samples"):
-            _upload()
+            upload_panel.offer(
+                "JSON, CSV or Parquet with questions and answers, prompts and completions, or chats",
+                "upload",
+                _keep,
+                _choose,
+            )
     with st.expander("Masking"):
         masking = _masking()
     return Source(source, str(samples or options[0]), masking, adapter), fault
@@ -165,42 +169,9 @@ def _set_name(name: str) -> str:
     return sample_sets.set_name(name)
 
 
-def _upload() -> None:
-    upload = st.file_uploader(
-        "JSON, CSV or Parquet with questions and answers, prompts and completions, or chats",
-        key="upload",
-        help="Optional fields: paraphrased_question, paraphrased_answer, perturbed_answer, "
-        "span (character ranges or strings).",
-    )
-    notes = st.container()
-    columns = st.text_input(
-        "Columns",
-        key="columns",
-        placeholder="recognized by name",
-        max_chars=500,
-        help="Which column holds what, where the names are unusual: question=frage, answer=antwort.",
-    )
-    every = st.toggle(
-        "All assistant turns",
-        key="all_turns",
-        help="Make a sample of every assistant turn of a chat.",
-    )
-    try:
-        layout = Layout.written(columns, all_turns=every, owner="The field Columns")
-    except TokenUnlearnError as error:
-        show_error(error)
-        return
-    hub_panel.offer(layout, _choose)
-    if upload is None:
-        return
-    try:
-        name = sample_sets.keep_upload(upload.getvalue(), upload.name, layout)
-    except TokenUnlearnError as error:
-        with notes:
-            show_error(error)
-        return
-    for note in file_notes(upload.getvalue(), upload.name, layout):
-        notes.caption(plain(note))
+def _keep(file: UploadedFile, layout: Layout) -> None:
+    """Keep a file, and make it the forget set when it has just come, or is read in another way."""
+    name = sample_sets.keep_upload(file.getvalue(), file.name, layout)
     if st.session_state.get("uploaded") != name:
         st.session_state["uploaded"] = name
         _choose(name)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app import access, controls, input_panel, links, sample_sets, services
-from app.data import hub_panel, open_table, sample_table
+from app.data import open_table, sample_table, upload_panel
 from app.data.open_table import put
 from app.data.sample_table import Row
 from app.data.span_marker import span_marker
 from app.errors import show_error
 from app.glossary import meaning
-from app.markdown import plain
 from app.places import in_place
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
 from tokenunlearn.datasets.layout import Layout
-from tokenunlearn.datasets.notes import file_notes
 from tokenunlearn.datasets.samples import Sample, Turn
 from tokenunlearn.errors import DatasetError, TokenUnlearnError
 from tokenunlearn.models.source import ModelSource
@@ -110,22 +109,14 @@ def title(name: str) -> str:
     return "the new set" if name == NEW else sample_sets.set_name(name)
 
 
-def upload() -> None:
-    """Add the samples of a file to the table, or open a data set of the Hub."""
-    if not access.may("upload"):
-        return
-    hub_panel.offer(Layout(), open_hub_set)
-    file = st.file_uploader("Add samples from JSON, CSV or Parquet", key="add_file")
-    if file is None:
-        return
-    try:
-        samples = parse_samples(file.getvalue(), file.name)
-        rows = sample_table.to_rows(samples)
-    except DatasetError as error:
-        show_error(error)
-        return
-    for note in file_notes(file.getvalue(), file.name):
-        st.caption(plain(note))
+def add(file: UploadedFile, layout: Layout) -> None:
+    """Add the samples of a file to the table, on request.
+
+    Raises:
+        DatasetError: If it is no file of samples.
+    """
+    samples = parse_samples(file.getvalue(), file.name, layout)
+    rows = sample_table.to_rows(samples)
     plural = "" if len(samples) == 1 else "s"
     if st.button(f"Add {len(samples):,} sample{plural}", icon=":material/add:"):
         put([*filter(sample_table.has_text, open_table.rows()), *rows])
@@ -265,7 +256,8 @@ st.title("Data")
 faults = st.container()
 with st.sidebar:
     choose_set()
-    upload()
+    if access.may("upload"):
+        upload_panel.offer("Add samples from JSON, CSV or Parquet", "add_file", add, open_hub_set)
 show_saved()
 rows_now = edit()
 mark(rows_now)

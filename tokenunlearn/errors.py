@@ -23,6 +23,18 @@ class DatasetError(TokenUnlearnError):
     """Samples that cannot be read or do not fit the schema."""
 
 
+class ColumnsError(DatasetError):
+    """Columns whose names do not tell what holds the samples.
+
+    Attributes:
+        found: Which columns there are, as the beginning of a sentence.
+    """
+
+    def __init__(self, message: str, found: str = "") -> None:
+        super().__init__(message)
+        self.found = found
+
+
 class TemplateError(TokenUnlearnError):
     """A chat template failed, or does not write messages as they are."""
 

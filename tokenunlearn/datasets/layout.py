@@ -13,7 +13,7 @@ from tokenunlearn.datasets.rows import Rows, is_file, refuse_repeated_ids
 from tokenunlearn.datasets.samples import Sample, Turn, document
 from tokenunlearn.datasets.schema import gold_spans, to_sample
 from tokenunlearn.datasets.turns import answer_places, dialog, is_conversation, to_turns
-from tokenunlearn.errors import DatasetError
+from tokenunlearn.errors import ColumnsError, DatasetError
 
 # Fields beyond those that make a sample; their columns usually have the same names.
 FURTHER = (
@@ -135,9 +135,11 @@ class Layout:
                     places["input"] = ""
                 taken = (*shape, *optional, *FURTHER)
                 return {name: places[name] for name in taken if places[name]}
-        raise DatasetError(
-            f'The columns of {holder} are {shown}; map them with columns={{"question": ..., "answer": ...}}, '
-            'or with "?question=...&answer=..." after the name.'
+        found = f"The columns of {holder} are {shown}"
+        raise ColumnsError(
+            f'{found}; map them with columns={{"question": ..., "answer": ...}}, '
+            'or with "?question=...&answer=..." after the name.',
+            found,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from app import sample_sets
@@ -97,6 +99,26 @@ def test_names_that_do_not_fit_keep_nothing(name, tmp_path, monkeypatch):
     with pytest.raises(DatasetError, match="name"):
         sample_sets.save_set([Sample("a", "q", "a")], name)
     assert sample_sets.uploads() == []
+
+
+def test_a_file_with_other_column_names_is_added_once_columns_says_which_is_which(at):
+    content = b"Frage;Antwort\nWer?;Niemand.\n"
+    at.file_uploader(key="add_file").set_value(("fragen.csv", content, "text/csv")).run()
+    (sentence,) = texts(at)
+    assert sentence.endswith("are Frage, Antwort; enter in Columns: question=..., answer=...")
+    at.text_input(key="columns").input("question=Frage, answer=Antwort").run()
+    button(at, "Add 1 sample").click().run()
+    assert at.session_state["rows"][0]["answer"] == "Niemand."
+
+
+def test_every_assistant_turn_of_a_chat_can_be_added(at):
+    turns = [("user", "Who?"), ("assistant", "Ada."), ("user", "Where?"), ("assistant", "In Turin.")]
+    chat = {"messages": [{"role": role, "content": content} for role, content in turns]}
+    at.file_uploader(key="add_file").set_value(("chat.jsonl", json.dumps(chat).encode(), "text/plain")).run()
+    assert button(at, "Add 1 sample")
+    at.toggle(key="all_turns").set_value(True).run()
+    button(at, "Add 2 samples").click().run()
+    assert [row["answer"] for row in at.session_state["rows"]] == ["Ada.", "In Turin."]
 
 
 def test_a_set_that_is_retained_stays_retained_when_it_is_edited(at):

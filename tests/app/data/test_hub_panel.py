@@ -68,7 +68,7 @@ def test_it_is_opened_on_the_data_page(asked):
             "ada/gone could not be downloaded from the Hub (ConnectionError: no route to the host).",
         ),
         ("set", '"set" is not a dataset on the Hub; use OWNER/NAME[CONFIG]:SPLIT.'),
-        ("ada/set", "The columns of ada/set are frage, antwort; map them"),
+        ("ada/set", "The columns of ada/set are frage, antwort; enter in Columns: question=..., answer=..."),
     ],
 )
 @pytest.mark.slow
