@@ -172,8 +172,8 @@ def _set_name(name: str) -> str:
 def _keep(file: UploadedFile, layout: Layout) -> None:
     """Keep a file, and make it the forget set when it has just come, or is read in another way."""
     name = sample_sets.keep_upload(file.getvalue(), file.name, layout)
-    if st.session_state.get("uploaded") != name:
-        st.session_state["uploaded"] = name
+    if st.session_state.get("uploaded") != (file.file_id, name):
+        st.session_state["uploaded"] = file.file_id, name
         _choose(name)
 
 

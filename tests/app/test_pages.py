@@ -207,6 +207,19 @@ def uploaded_and_asked_to_score(at: AppTest, content: str, name: str = "own.json
     return key
 
 
+def test_a_file_that_is_uploaded_again_is_chosen_again(open_page):
+    at = open_page("tokens")
+    file = ("own.jsonl", json.dumps({"question": "Who?", "answer": "Ada."}).encode(), "text/plain")
+    at.file_uploader(key="upload").set_value(file).run()
+    (uploaded,) = sample_sets.uploads()
+    assert at.selectbox(key="samples").value == uploaded
+    at.selectbox(key="samples").set_value("authors:forget10").run()
+    assert at.run().selectbox(key="samples").value == "authors:forget10"
+    at.file_uploader(key="upload").set_value(None).run()
+    at.file_uploader(key="upload").set_value(file).run()
+    assert at.selectbox(key="samples").value == uploaded
+
+
 HOSTILE = {
     "question": "Is <script>alert(1)</script> or $x$ or :red[y] meant?",
     "answer": "It is <script>alert(2)</script> and $x_2$ and :red[z] and <img src=x onerror=alert(3)>.",
