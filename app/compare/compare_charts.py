@@ -16,6 +16,7 @@ from tokenunlearn.evaluation.token_changes import TokenChange
 MARGIN = {"l": 10, "r": 10, "t": 10, "b": 10}
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
 TICKS_UP_TO = 150
+MARKED = 60  # points of a curve up to which each is marked; a single one makes no line
 
 
 def name_text(name: str, longest: int = 40) -> str:
@@ -89,7 +90,11 @@ def forget_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float], s
     figure = go.Figure()
     for name, (steps, nll, color) in curves.items():
         figure.add_scatter(
-            x=list(steps), y=list(nll), name=name_text(name), mode="lines", line={"color": color}
+            x=list(steps),
+            y=list(nll),
+            name=name_text(name),
+            mode="lines+markers" if len(steps) <= MARKED else "lines",
+            line={"color": color},
         )
     return figure.update_layout(
         height=280,

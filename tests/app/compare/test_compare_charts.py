@@ -53,3 +53,9 @@ def test_names_in_charts_are_text():
     figure = compare_charts.trade_off([point(HOSTILE, 0.2, 0.5)])
     assert "<script" not in figure.data[0].name
     assert "$x$" not in figure.data[0].name
+
+
+def test_the_curve_of_a_run_of_one_step_is_a_point_and_that_of_many_a_line():
+    one, many = ([1], [0.5], "#123456"), (range(61), [0.5] * 61, "#654321")
+    modes = [curve.mode for curve in compare_charts.forget_curves({"A": one, "B": many}).data]
+    assert modes == ["lines+markers", "lines"]
