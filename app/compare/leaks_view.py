@@ -93,10 +93,10 @@ def _leaks_of(
     missing = {
         "not evaluated": column.name not in reports,
         "not attacked": attacks is None,
-        "without token-level results": column.name not in changes,
+        "no token-level results": column.name not in changes,
     }
     if any(missing.values()):
-        st.caption(f"{column.name} was {', '.join(what for what, lacks in missing.items() if lacks)}.")
+        st.caption(f"{column.name}: {'; '.join(what for what, lacks in missing.items() if lacks)}.")
     return own
 
 

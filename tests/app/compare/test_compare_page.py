@@ -263,7 +263,9 @@ def test_leaks_name_the_way_of_asking_and_the_token(three):
     assert (
         "A: run 10: 1 question leaks (asked plainly 1)" in shown and "B: run 20: no question leaks" in shown
     )
-    assert "A was not attacked." in texts(at)
+    assert "A: not attacked." in texts(at)
+    (three / IDS[0] / "tokens.parquet").unlink()
+    assert "A: not attacked; no token-level results." in texts(opened(view="Leaks", runs=IDS[0]))
 
 
 def test_answers_ask_only_what_is_not_stored(three, monkeypatch):
