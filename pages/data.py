@@ -165,7 +165,9 @@ def mark(rows: list[Row]) -> None:
     digest = hashlib.sha256(row["answer"].encode("utf-8", "replace")).hexdigest()[:8]
     changed = span_marker(row["answer"], row["span"], key=f"marker-{number}-{digest}")
     typed, button = st.columns([3, 1], vertical_alignment="bottom")
-    fact = typed.text_input("Or enter the fact exactly as in the answer", key=f"fact-{number}", max_chars=500)
+    fact = typed.text_input(
+        "Or enter the fact exactly as in the answer", key=f"fact-{number}-{digest}", max_chars=500
+    )
     try:
         if changed is not None:
             marked = sample_table.set_spans(row, changed)

@@ -110,7 +110,8 @@ def test_a_set_opened_on_data_is_the_one_that_next_leads_to(enter, samples):
 
 def test_a_table_with_unsaved_changes_is_to_be_saved_first(enter, samples):
     at = enter("data", set=sample_sets.set_name(samples))
-    at.text_input(key="fact-0").input("The").run()
+    field = next(field for field in at.text_input if field.label.startswith("Or enter the fact"))
+    field.input("The").run()
     next(button for button in at.button if button.label == "Mark fact").click().run()
     assert (states(at)["Data"], goal(at)) == ("not saved", "")
     assert "Next: Save, below" in shown(at)

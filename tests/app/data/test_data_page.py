@@ -29,6 +29,10 @@ def button(at, label):
     return next(b for b in at.button if b.label == label)
 
 
+def fact(at):
+    return next(field for field in at.text_input if field.label.startswith("Or enter the fact"))
+
+
 def test_an_empty_table_says_what_is_missing_when_saved(at):
     assert texts(at) == []
     button(at, "Save").click().run()
@@ -38,14 +42,14 @@ def test_an_empty_table_says_what_is_missing_when_saved(at):
 def test_a_set_is_opened_marked_and_saved(at):
     at.selectbox(key="set").select("authors:forget05").run()
     assert not at.exception
-    at.text_input(key="fact-0").input("nowhere at all")
+    fact(at).input("nowhere at all")
     button(at, "Mark fact").click().run()
     assert texts(at) == [
         '⚠ The answer does not contain "nowhere at all"; enter text exactly as in the answer.'
     ]
     first = load_samples("authors:forget05")[0]
     word = first.answer.split()[0]
-    at.text_input(key="fact-0").input(word)
+    fact(at).input(word)
     button(at, "Mark fact").click().run()
 
     at.text_input(key="set_name").input("a/b")
@@ -68,7 +72,7 @@ def test_a_set_is_opened_marked_and_saved(at):
 def test_unsaved_changes_are_given_up_only_when_asked_to(at):
     at.selectbox(key="set").select("authors:forget05").run()
     first = load_samples("authors:forget05")[0]
-    at.text_input(key="fact-0").input(first.answer.split()[0])
+    fact(at).input(first.answer.split()[0])
     button(at, "Mark fact").click().run()
     at.selectbox(key="set").select("authors:forget10").run()
     assert "⚠ The changes to authors:forget05 are not saved." in texts(at)
@@ -85,7 +89,7 @@ def test_unsaved_changes_are_given_up_only_when_asked_to(at):
 def test_edits_survive_a_visit_to_another_page(at):
     at.selectbox(key="set").select("authors:forget05").run()
     first = load_samples("authors:forget05")[0]
-    at.text_input(key="fact-0").input(first.answer.split()[0])
+    fact(at).input(first.answer.split()[0])
     button(at, "Mark fact").click().run()
     at.switch_page("pages/present.py").run()
     at.switch_page("pages/data.py").run()
@@ -133,3 +137,11 @@ def test_a_set_that_is_retained_stays_retained_when_it_is_edited(at):
     at.switch_page("pages/unlearn.py").run()
     assert at.selectbox(key="samples").value == "authors:forget10"
     assert sample_sets.set_name(at.selectbox(key="retain").value) == "edited.jsonl"
+
+
+def test_a_fact_typed_for_one_answer_is_not_left_for_another(at):
+    at.selectbox(key="set").select("authors:forget05").run()
+    fact(at).input("Calverra").run()
+    assert fact(at).value == "Calverra"
+    at.selectbox(key="set").select("authors:retain95").run()
+    assert fact(at).value == ""
