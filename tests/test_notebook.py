@@ -103,6 +103,10 @@ def test_a_history_draws_the_curves_that_it_has_values_for():
     assert 'points="44.0,62.0 312.0,8.0"' in html and "retain loss" not in html
 
 
+def test_a_history_of_one_step_draws_its_point():
+    assert '<circle cx="178.0" cy="8.0"' in history_html([{"step": 1.0, "forget_nll": 2.0}])
+
+
 def test_a_history_shows_its_first_and_last_step():
     html = history_html([{"step": float(i), "loss": 100.0 - i} for i in range(1, 42)])
     assert "<td>1</td><td>99</td>" in html and "<td>41</td><td>59</td>" in html

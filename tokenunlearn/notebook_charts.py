@@ -30,7 +30,7 @@ def interval_bar(value: float, low: float | None, high: float | None, retrained:
 
 
 def curve(label: str, points: Sequence[tuple[float, float]], color: str) -> str:
-    """One curve over steps, from 0 to its highest value.
+    """One curve over steps, from 0 to its highest value; a dot marks the last one, which may be all there is.
 
     Args:
         label: What it shows, with its unit.
@@ -48,12 +48,14 @@ def curve(label: str, points: Sequence[tuple[float, float]], color: str) -> str:
     axis = 'stroke="currentColor" stroke-opacity=".5"'
     text = 'fill="currentColor" font-size="11"'
     base = TOP + height
+    x, y = place(*points[-1]).split(",")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width: 100%" role="img" '
         f'aria-label="{escape(label)} over steps">'
         f'<path d="M{LEFT},{TOP}V{base}H{WIDTH - 8}" fill="none" {axis}/>'
         f'<polyline points="{" ".join(place(*point) for point in points)}" fill="none" '
         f'stroke="{COLORS[color]}" stroke-width="2"/>'
+        f'<circle cx="{x}" cy="{y}" r="3" fill="{COLORS[color]}"/>'
         f'<text x="{LEFT - 5}" y="{TOP + 9}" text-anchor="end" {text}>{top:.3g}</text>'
         f'<text x="{LEFT - 5}" y="{base}" text-anchor="end" {text}>0</text>'
         f'<text x="{LEFT}" y="{base + 13}" {text}>{first:g}</text>'
