@@ -209,7 +209,9 @@ def verdict_parts() -> list[tuple[Path, str, str]]:
     """Page, mark and text of what is said of the shipped run: its verdict, and the claims in the README."""
     run = RunStore(ASSETS / "runs").runs()[0]
     verdict = Verdict.load(run.folder / "verdict.json")
-    claims = [verdict.headline, *(c.sentence for c in (*verdict.there, *verdict.hidden, *verdict.gone))]
+    asked = (*verdict.there, *verdict.hidden, *verdict.gone)
+    shown = verdict.differs[:1] if verdict.outcome == "differs" else asked
+    claims = [verdict.headline, *(claim.sentence for claim in shown)]
     kept = [claim.sentence for claim in verdict.kept[:1]]
     short = "\n".join(f"- {sentence}" for sentence in [*claims[:3], *kept])
     root = PAGE.parent.parent
