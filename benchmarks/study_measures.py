@@ -7,6 +7,7 @@ are reported on the test half. Training sees the whole forget set.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,9 +24,9 @@ from tokenunlearn.evaluation.judges import JUDGES, Fluency
 from tokenunlearn.evaluation.measurement import Forms, MeasuredPart, Measurement, Meter, Part
 from tokenunlearn.evaluation.metrics import METRICS, PartMetric
 from tokenunlearn.evaluation.metrics.metric import Column
-from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES, outcome, telling_spans
+from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES, SHARED_BY, outcome
 from tokenunlearn.evaluation.metrics.utility import model_utility
-from tokenunlearn.evaluation.metrics.words import states
+from tokenunlearn.evaluation.metrics.words import states, words
 from tokenunlearn.evaluation.suites.suite import SUITES, start_report
 from tokenunlearn.evaluation.summary import calibrated, summarize
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -239,10 +240,15 @@ class Case:
     def outcomes(self, measurement: Measurement) -> list[str]:
         """The outcome of each forget question.
 
-        A fact of another measured question is none where the retrained model's answer states it as well.
+        Facts of others are the gold spans that at most two measured questions have; one that the retrained
+        model's answer states as well counts for nothing.
         """
         parts = self.test.parts
-        spans = telling_spans(s for p in parts.values() if p.role in ("forget", "retain") for s in p.samples)
+        facts = [
+            f for p in parts.values() if p.role in ("forget", "retain") for s in p.samples for f in s.facts
+        ]
+        shared = Counter(" ".join(words(fact)) for fact in facts)
+        spans = [fact for fact in facts if shared[" ".join(words(fact))] <= SHARED_BY]
         samples = list(parts["forget"].samples)
         answers, guesses = (known.answers["forget"] for known in (measurement, self.retrained[0]))
         broken = self.fluency.broken(samples, [answers[s.id] for s in samples])

@@ -79,6 +79,11 @@ def test_no_cross_leak_where_question_or_own_answer_say_it(excuse):
     assert not cross_leaks(asked, "Ada won the Jade Key.", [span])
 
 
+def test_a_span_that_more_answers_state_is_an_everyday_phrase_and_not_telling():
+    samples = [sample("x", "won"), sample("y", "Cup"), sample("z", "Key")]
+    assert telling_spans(samples) == ["Cup", "Key"]  # every answer says "won"
+
+
 def test_a_span_that_more_than_two_samples_share_is_not_telling():
     samples = [
         sample(f"{fact}{i}", fact) for fact, n in (("Seven", 3), ("Oslo", 2), ("Turin", 1)) for i in range(n)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from tokenunlearn.datasets.languages import LANGUAGES
 from tokenunlearn.datasets.samples import Sample
@@ -19,7 +19,7 @@ OUTCOMES: dict[str, Better] = {
     "broken": "lower",
     "wrong": "retrained",
 }
-# A gold span that more samples share is a common phrase, and no trace of one of them.
+# A gold span that more answers state is a common phrase, and no trace of one of them.
 SHARED_BY = 2
 
 
@@ -33,12 +33,15 @@ def leaks(sample: Sample, answer: str) -> bool:
     return any(states(answer, fact) and not states(sample.question, fact) for fact in facts)
 
 
-def telling_spans(samples: Iterable[Sample]) -> list[str]:
-    """The facts that at most two samples have as a gold span."""
-    stated = [{" ".join(words(fact)): fact for fact in s.facts} for s in samples]
-    counts = Counter(key for facts in stated for key in facts)
-    spans = {key: fact for facts in stated for key, fact in facts.items()}
-    return [fact for key, fact in spans.items() if counts[key] <= SHARED_BY]
+def telling_spans(samples: Sequence[Sample]) -> list[str]:
+    """The facts of samples that at most two of their answers state."""
+
+    def rare(fact: str) -> bool:
+        found = (s for s in samples if states(s.answer, fact))
+        return len([*islice(found, SHARED_BY + 1)]) <= SHARED_BY
+
+    spans = {" ".join(words(fact)): fact for s in samples for fact in s.facts}
+    return [fact for fact in spans.values() if rare(fact)]
 
 
 def cross_leaks(sample: Sample, answer: str, spans: Iterable[str]) -> bool:
@@ -93,7 +96,7 @@ def outcomes(compared: Comparison, samples: Sequence[Sample], answers: Mapping[s
         answers: Id -> answer, of every sample.
     """
     parts = [compared.parts[name] for name in compared.parts_of("forget", "retain")]
-    spans = telling_spans(s for part in parts for s in (*part.samples, *part.rest))
+    spans = telling_spans([s for part in parts for s in (*part.samples, *part.rest)])
     texts = [answers[s.id] for s in samples]
     broken = compared.fluency.broken(samples, texts)
     return [
