@@ -52,8 +52,10 @@ under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this pa
   interval over seeds and questions. With one seed it covers questions alone. Bold: the interval excludes 0.
   Intervals are not corrected for the number of comparisons; about one in twenty excludes 0 by chance.
 - *Outcomes*: the shares of the forgotten answers that leak, state the fact of another measured question
-  that the retrained model does not state there, decline, are broken, or are fluent and wrong; see
-  [metrics](metrics.md#leaks-cross_leaks-declines-broken-wrong), where the retrained model excuses nothing.
+  that the retrained model does not state there, decline, are broken, or are fluent and wrong. In
+  [metrics](metrics.md#leaks-cross_leaks-declines-broken-wrong) the retrained model excuses nothing, and facts
+  of all questions count but those that many answers state; here those of measured questions do, so that on
+  TOFU, whose gold spans are derived, the fact of another question is often an everyday word.
 """
 PROGRESS = """## Progress
 
