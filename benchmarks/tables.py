@@ -223,7 +223,7 @@ def verdict_parts() -> list[tuple[Path, str, str]]:
 
 # Of the study the README shows these rules and measures.
 README_RULES = (*LEADING, "random")
-README_MEASURES = ("leaks", "fluent, wrong", "broken", "p(gold), forget", "retained pairs")
+README_MEASURES = ("leaks", "fluent, wrong", "other fact", "broken", "p(gold), forget", "retained pairs")
 MISSING = '`benchmarks/{0}.py` has no stored result yet; run `make bench BENCH="{0}"`.\n'
 
 
