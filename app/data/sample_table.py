@@ -35,7 +35,8 @@ def to_rows(samples: Iterable[Sample]) -> list[Row]:
     samples = list(samples)
     if any(sample.document for sample in samples):
         raise DatasetError("Documents cannot be edited here; score and unlearn them as they are.")
-    return [to_row(sample) | {"marked_in": sample.answer} for sample in samples]
+    rows = (to_row(sample) | {"marked_in": sample.answer} for sample in samples)
+    return [{name: row[name] for name in empty_row()} for row in rows]
 
 
 def has_text(row: Row) -> bool:
