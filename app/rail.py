@@ -99,7 +99,7 @@ def _draw(page: str, fresh: list[list[Step]]) -> None:
     way = fresh.pop() if fresh else steps(page)
     target, invitation = next_step(page, way)
     run = _in_view(page)
-    # The slides are those of the run in view; a link to where one is would open it anew.
+    # The slides are those of the run in view; a link to where one is would open it again.
     address = {"present": {"run": run.id}} if run and page != "present" else {}
     st.html(STYLE)
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="xxsmall"):

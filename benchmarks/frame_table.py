@@ -10,8 +10,9 @@ SECTION = """## Keeping the sentence
 
 `python -m benchmarks.frame`, a table for each world: means over seeds, in parentheses the smallest and the
 largest seed; n is the number of rows behind each seed. A dash: what became of the answers is not counted
-where a run's answers are not stored. On `demo` the broken answers of these runs are shown all the same, counted by an
-earlier rule for the facts of others; in the six runs where both are known the share differs by at most .014.
+where a run's answers are not stored. On `demo` the broken answers of these runs are shown all the same,
+counted by an earlier rule for the facts of others; in the six runs where both are known the share differs by
+at most .014.
 
 NPO, hard selection at 0.8, without the frame loss (preset "npo, secret alone"); the same with `frame = 5`,
 as is recommended; and NPO as it is recommended, with the threshold that the scores suggest. Strength and the
