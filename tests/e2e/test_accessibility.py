@@ -21,6 +21,10 @@ PAGES = {
 }
 
 
+# No color is on its way from one theme to another.
+FADED = "document.getAnimations().every(a => !(a instanceof CSSTransition) || a.playState !== 'running')"
+
+
 @pytest.fixture(scope="module")
 def address(app_folder, app):
     """The app with two runs to compare."""
@@ -53,6 +57,7 @@ def switch_to(page, scheme):
     page.emulate_media(color_scheme=scheme)
     expect(page.locator("[data-testid=stApp]")).to_have_css("background-color", GROUND[scheme])
     page.wait_for_timeout(300)
+    page.wait_for_function(FADED)
 
 
 @pytest.mark.parametrize("name", PAGES)
