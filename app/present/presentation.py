@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from app.chat.answer_view import fact_words
@@ -240,9 +241,8 @@ def _checked(story: Story, counted: _Counted) -> Slide:
 
 def _attempts(verdict: Verdict) -> tuple[Attempt, ...]:
     """The strongest claim of the verdict on each way to ask for the secret, the plain one first."""
-    secret = (*verdict.there, *verdict.hidden, *verdict.gone, *verdict.differs, *verdict.untested)
     strongest: dict[str, Claim] = {}
-    for claim in secret:
+    for claim in chain(*verdict.sections.values()):
         way = _way(claim)
         if way is not None and (way not in strongest or _excess(claim) > _excess(strongest[way])):
             strongest[way] = claim

@@ -132,6 +132,15 @@ def test_the_check_claims_what_the_verdict_claims(shipped, story):
         figure = f"in {attempt.now.count:,} of {attempt.now.n:,}, {UNSEEN[0].lower()}{UNSEEN[1:]} in "
         said = [c.sentence for c in claims if f"{figure}{attempt.unseen.count:,}" in c.sentence]
         assert any(presentation._compared(Claim(sentence)) == attempt.compared for sentence in said)
+    level = Claim(
+        "Asked so, it states it in 0 of 72, a model that never saw it in 0: the same level.",
+        "int4/gold_span",
+        0.0,
+        72,
+    )
+    page = Verdict("m", "authors", "hidden", "The secret is hidden.", same=(replace(level, retrained=0.0),))
+    (attempt,) = slide(replace(story, verdict=page), "checked").attempts
+    assert (attempt.title, attempt.compared) == ("Rounded weights", "the same level")
     page = Verdict("m", "authors", "open", "Whether the secret is gone is not shown.")
     assert slide(replace(story, verdict=page), "checked").lead == page.headline
     assert slide(replace(story, verdict=page), "checked").attempts == ()
