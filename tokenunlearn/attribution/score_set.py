@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tokenunlearn.attribution import score_file
 from tokenunlearn.attribution.importance import ImportanceSettings, importance, knowledge_score, over_words
 from tokenunlearn.attribution.reading import (
     LEAST_SHARE,
@@ -24,7 +22,7 @@ from tokenunlearn.attribution.reading import (
     hesitation_split,
     word_totals,
 )
-from tokenunlearn.attribution.sample_scores import OPTIONAL, OPTIONAL_ARRAYS, SampleScores
+from tokenunlearn.attribution.sample_scores import OPTIONAL, SampleScores
 from tokenunlearn.attribution.selection import (
     RULES,
     HardSelection,
@@ -35,38 +33,13 @@ from tokenunlearn.attribution.selection import (
     make_weights,
 )
 from tokenunlearn.attribution.selector import Selector
-from tokenunlearn.errors import FileError, ScoreSetError
-from tokenunlearn.files import replaced
+from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.notebook import NotebookView, Theme, score_set_html
 from tokenunlearn.settings import renamed
-from tokenunlearn.stored import fitted, parse_json, read_table
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.masking_settings import MaskingSettings
     from tokenunlearn.models.encoding import Encoding
-
-FORMAT = 3
-ARRAYS = ("nll", "entropy", "tail_entropy", "losses")
-FIRST_ARRAYS = ("nll", "entropy", "losses")  # of format 1
-UNNEEDED = ("tail_entropy", *OPTIONAL_ARRAYS, "knowledge", "importance")  # columns a file can do without
-
-
-class _Format(TypedDict):
-    format: int
-
-
-class _HeaderOfFormat1(TypedDict):
-    source: str
-    model: str
-    revision: str
-    masking: dict[str, Any]
-    settings: dict[str, Any]
-    overrides: dict[str, dict[str, bool]]
-    hash: str
-
-
-class _Header(_HeaderOfFormat1, total=False):
-    selector: dict[str, Any] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +230,7 @@ class ScoreSet:
     @cached_property
     def hash(self) -> str:
         """sha256 over samples, measurements, model, settings and overrides; 64 hex digits."""
-        return _digest(self._header(), self.samples, ARRAYS)
+        return score_file.digest(self._header(), self.samples)
 
     def _header(self) -> dict[str, Any]:
         overrides = {
@@ -265,7 +238,7 @@ class ScoreSet:
             for key, value in sorted(self.overrides.items())
         }
         return {
-            "format": FORMAT,
+            "format": score_file.FORMAT,
             "source": self.source,
             "model": self.model,
             "revision": self.revision,
@@ -277,21 +250,8 @@ class ScoreSet:
 
     def save(self, path: str | Path) -> Path:
         """Write the set to one parquet file, a row a sample, with importance for readers elsewhere."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        rows = []
-        for x, k, s in zip(self.samples, self.knowledge, self.importance, strict=True):
-            row = {name: _plain(getattr(x, name)) for name in SampleScores.__dataclass_fields__}
-            row["losses"] = x.losses.astype(np.float32).ravel().tolist()
-            rows.append(row | {"knowledge": k.tolist(), "importance": s.tolist()})
-        optional = [n for n in OPTIONAL_ARRAYS if any(getattr(x, n) is not None for x in self.samples)]
-        table = pa.Table.from_pylist(rows, schema=_schema(optional))
-        meta = json.dumps(self._header() | {"hash": self.hash}, ensure_ascii=False)
-        table = table.replace_schema_metadata({"tokenunlearn": meta})
-        with replaced(path) as file:
-            pq.write_table(table, file, compression="zstd")
-        return Path(path)
+        columns = {"knowledge": self.knowledge, "importance": self.importance}
+        return score_file.write(path, self._header() | {"hash": self.hash}, self.samples, columns)
 
     @classmethod
     def load(cls, path: str | Path) -> ScoreSet:
@@ -303,30 +263,8 @@ class ScoreSet:
         A file of format 1, which has no tail entropy, is read as it was meant: its entropy plain, each word
         by its highest token.
         """
-        path = Path(path)
-        again = "create one with: python -m tokenunlearn score."
-        if not os.path.isfile(path):
-            raise ScoreSetError(f'There is no score set "{path}"; {again}')
+        header, samples = score_file.read(path)
         try:
-            rows, metadata = read_table(path, _schema(OPTIONAL_ARRAYS), UNNEEDED)
-            given = parse_json(metadata.get(b"tokenunlearn", b""), "its header")
-            stored_format = fitted(given, _Format, "its header")["format"]
-        except FileError as error:
-            raise ScoreSetError(
-                f'The file "{path}" is not a score set or damaged: {str(error)[:-1]}; {again}'
-            ) from None
-        if stored_format not in range(1, FORMAT + 1):
-            raise ScoreSetError(
-                f'The score set "{path}" has format {stored_format}; this version reads {FORMAT}.'
-            )
-        first = stored_format == 1
-        try:
-            header = fitted(given, _Header, "its header")
-            samples = tuple(_sample_scores(row) for row in rows)
-            stored = {name: value for name, value in header.items() if name != "hash"}
-            if _digest(stored, samples, FIRST_ARRAYS if first else ARRAYS) != header["hash"]:
-                raise ValueError
-            settings = _settings_of_format_1(header["settings"]) if first else header["settings"]
             selector = header.get("selector")
             scores = cls(
                 samples=samples,
@@ -334,7 +272,7 @@ class ScoreSet:
                 model=header["model"],
                 revision=header["revision"],
                 masking=header["masking"],
-                settings=ImportanceSettings(**renamed(settings)),
+                settings=ImportanceSettings(**renamed(header["settings"])),
                 selector=Selector.from_json(selector, f'The selector in "{path}"') if selector else None,
             )
             lengths = {x.sample_id: len(x.texts) for x in samples}
@@ -343,9 +281,7 @@ class ScoreSet:
                 raise ValueError
             return replace(scores, overrides=overrides)
         except (KeyError, TypeError, ValueError):
-            raise ScoreSetError(
-                f'The score set "{path}" does not match its hash; it was modified or damaged.'
-            ) from None
+            raise score_file.damaged(path) from None
 
     def check_model(self, revision: str) -> None:
         """Refuse to be used with other weights than the scores were measured on.
@@ -393,76 +329,3 @@ def make_score_set(
 ) -> ScoreSet:
     """A score set from measurements and the settings they were made with."""
     return ScoreSet(tuple(samples), source, model, revision, asdict(masking), settings)
-
-
-def _digest(header: Mapping[str, Any], samples: Sequence[SampleScores], arrays: Sequence[str]) -> str:
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True, ensure_ascii=False).encode())
-    for x in samples:
-        digest.update(x.texts_hashed)
-        for name in arrays:
-            digest.update(np.ascontiguousarray(getattr(x, name), dtype="<f4").tobytes())
-        digest.update(np.packbits(x.copied).tobytes())
-        for name in OPTIONAL_ARRAYS:
-            if (values := getattr(x, name)) is not None:
-                digest.update(name.encode() + np.ascontiguousarray(values, dtype="<f4").tobytes())
-    return digest.hexdigest()
-
-
-def _settings_of_format_1(settings: Mapping[str, Any]) -> dict[str, Any]:
-    by_word = settings["granularity"] == "word"
-    return {**settings, "granularity": "highest" if by_word else "token", "reading": "plain"}
-
-
-def _schema(optional: Iterable[str]):  # type: ignore[no-untyped-def]
-    import pyarrow as pa
-
-    text, texts = pa.string(), pa.list_(pa.string())
-    spans, floats = pa.list_(pa.list_(pa.int32())), pa.list_(pa.float32())
-    fields = {"sample_id": text, "question": text, "answer": text, "span": spans, "prompt_texts": texts}
-    fields |= {"texts": texts, "token_ids": pa.list_(pa.int64()), "offsets": spans, "nll": floats}
-    fields |= {
-        "entropy": floats,
-        "tail_entropy": floats,
-        "contexts": texts,
-        "losses": floats,
-        "copied": pa.list_(pa.bool_()),
-    }
-    fields |= dict.fromkeys(optional, floats)
-    return pa.schema(fields | {"knowledge": floats, "importance": floats})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _sample_scores(row: dict[str, Any]) -> SampleScores:
-    """A row of the file; a ``ValueError`` where its lists do not belong to the same tokens and contexts."""
-    time = len(row["texts"])
-    per_token = ("token_ids", "offsets", "copied", *ARRAYS[:3], *OPTIONAL_ARRAYS)
-    lengths = {len(row[name]) for name in per_token if row.get(name) is not None}
-    if lengths != {time} or len(row["losses"]) != time * len(row["contexts"]):
-        raise ValueError
-    if any(not 0 <= a <= b for a, b in row["offsets"]):
-        raise ValueError
-    optional = {name: row[name] for name in OPTIONAL_ARRAYS if row.get(name) is not None}
-    return SampleScores(
-        sample_id=row["sample_id"],
-        question=row["question"],
-        answer=row["answer"],
-        span=tuple((a, b) for a, b in row["span"]),
-        prompt_texts=tuple(row["prompt_texts"]),
-        texts=tuple(row["texts"]),
-        token_ids=tuple(row["token_ids"]),
-        offsets=tuple((a, b) for a, b in row["offsets"]),
-        nll=np.array(row["nll"], dtype=np.float32),
-        entropy=np.array(row["entropy"], dtype=np.float32),
-        tail_entropy=np.array(row.get("tail_entropy") or row["entropy"], dtype=np.float32),
-        contexts=tuple(row["contexts"]),
-        losses=np.array(row["losses"], dtype=np.float32).reshape(-1, time),
-        copied=np.array(row["copied"], dtype=bool),
-        **{name: np.array(values, dtype=np.float32) for name, values in optional.items()},
-    )
