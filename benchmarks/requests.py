@@ -27,7 +27,6 @@ import tokenunlearn as tu
 from benchmarks import RESULTS, requests_table, tables
 from tokenunlearn.datasets.embedded import QUESTIONS_PER_AUTHOR
 from tokenunlearn.datasets.files import to_jsonl
-from tokenunlearn.datasets.samples import overlaps
 from tokenunlearn.evaluation.recall import recall
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import MetricResult
@@ -111,8 +110,8 @@ def selected(run: Run) -> dict[str, Any]:
     chosen = [
         weight > 0
         for sample, encoding, row in zip(samples, model.encode_all(samples), weights, strict=True)
-        for offset, weight in zip(encoding.answer_offsets, row, strict=True)
-        if overlaps(offset, sample.span)
+        for held, weight in zip(encoding.holds(sample.span), row, strict=True)
+        if held
     ]
     return {
         "reading": run.scores.reading,

@@ -34,7 +34,7 @@ from benchmarks.token_labels import NO_MARGIN, cluster
 from tokenunlearn.attribution import score_set as score_sets
 from tokenunlearn.attribution.controls import inverted_weights, random_weights
 from tokenunlearn.attribution.selection import TokenWeights, make_weights
-from tokenunlearn.datasets.samples import Sample, SampleSet, overlaps
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.encoding import Encoding
@@ -89,7 +89,7 @@ def _parsed(options: Sequence[str]) -> dict[str, Any]:
 
 def gold_tokens(encoding: Encoding, sample: Sample) -> np.ndarray:
     """(T,) whether a response token holds a character of a gold span; the end of turn never does."""
-    return np.array([overlaps(offset, sample.span) for offset in encoding.answer_offsets], dtype=bool)
+    return np.array(encoding.holds(sample.span))
 
 
 @dataclass(frozen=True)

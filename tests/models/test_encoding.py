@@ -67,6 +67,8 @@ def test_tokens_that_hold_part_of_a_character_do_not_repeat_it(tiny_lm):
     encoding = tiny_lm.encode(Sample("s", "Who?", "a里b"))
     assert encoding.texts[encoding.prompt_length :] == ("a", "\ufffd", "\ufffd", "\ufffd", "b", "<|end|>")
     assert encoding.answer_offsets == ((0, 1), (1, 2), (1, 2), (1, 2), (2, 3), (3, 3))
+    assert encoding.holds([(1, 2)]) == [False, True, True, True, False, False]
+    assert encoding.holds([(0, 3)]) == [True] * 5 + [False]  # the end of turn holds nothing
 
 
 def test_encode_replaces_question_or_answer(tiny_lm):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from tokenunlearn.datasets.samples import Sample, SampleSet, overlaps
+from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.depth_maps import DepthMap
 from tokenunlearn.models.encoding import Batch, Encoding, batches_by_length, collate
@@ -67,7 +67,7 @@ def unlearning_depth(
     encodings = start.encode_all(known)
     _check_alike(start, (model, retrained), known, encodings)
     gold = [
-        [t for t, offset in enumerate(e.answer_offsets) if overlaps(offset, sample.span)]
+        [t for t, held in enumerate(e.holds(sample.span)) if held]
         for e, sample in zip(encodings, known, strict=True)
     ]
     indices = [i for i, places in enumerate(gold) if places]

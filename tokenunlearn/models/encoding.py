@@ -79,6 +79,13 @@ class Encoding:
         """Texts of the response tokens."""
         return self.texts[self.prompt_length : len(self)]
 
+    def holds(self, spans: Sequence[Span]) -> list[bool]:
+        """(T,) whether each response token holds a character of one of the spans of the answer.
+
+        Of gold spans these are the gold tokens; the end of turn never is one.
+        """
+        return [overlaps(offset, spans) for offset in self.answer_offsets]
+
     @property
     def ended(self) -> bool:
         """Whether the last response token is an end of turn, and so holds none of the answer."""

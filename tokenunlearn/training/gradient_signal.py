@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tokenunlearn.datasets.samples import Sample, Span, overlaps
+from tokenunlearn.datasets.samples import Sample, Span
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.encoding import Encoding, collate
 from tokenunlearn.models.forward import Progress, output_head, response_hidden, token_nll
@@ -67,7 +67,7 @@ class Text:
 
     @classmethod
     def _marked(cls, encoding: Encoding, spans: Sequence[Span]) -> Text:
-        return cls(encoding, np.array([overlaps(o, spans) for o in encoding.answer_offsets], dtype=bool))
+        return cls(encoding, np.array(encoding.holds(spans)))
 
 
 @dataclass(frozen=True, eq=False)

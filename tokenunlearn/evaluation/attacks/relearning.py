@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback
 
-from tokenunlearn.datasets.samples import Sample, overlaps
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation.attacks.target import Rows, Target
 from tokenunlearn.evaluation.metrics.probability import answer_probability
 from tokenunlearn.models.encoding import Encoding
@@ -83,10 +83,7 @@ def _recovery(target: Target, phase: str) -> dict[str, Rows]:
     """Rows by measure: what the greedy answers state, and how probable the right ones and their facts are."""
     encodings = target.lm.encode_all(target.samples)
     nlls = [nll.double().numpy() for nll in response_nll(target.lm, encodings)]
-    gold = [
-        np.array([overlaps(offset, sample.span) for offset in encoding.answer_offsets])
-        for encoding, sample in zip(encodings, target.samples, strict=True)
-    ]
+    gold = [np.array(e.holds(s.span)) for e, s in zip(encodings, target.samples, strict=True)]
     rows: dict[str, Rows] = {
         target.metric: target.recovered(phase),
         "probability": [float(answer_probability(nll.mean())) for nll in nlls],
