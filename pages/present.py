@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import access, run_reader, services
+from app import access, choice_box, run_reader, services
 from app.chat import chat_view
 from app.compare import comparison, run_index
 from app.compare.comparison import START_COLOR
@@ -66,18 +66,17 @@ def choose(runs: dict[str, Run]) -> tuple[str, str]:
     """The run to present, and a title of one's own or ""."""
     linked = st.query_params.get("run", "")
     chosen = linked if linked in runs else next(iter(runs))
-    box = f"run {chosen}"  # a browser that still shows the last run has chosen nothing
     if linked and linked != chosen:
         known = services.find_run(linked)
         why = f'The run "{linked}" has no stored answers' if known else f'There is no run "{linked}"'
         st.text(f"{why}; another one is shown.")
     with st.container(width=260):
-        st.selectbox(
+        choice_box.choose(
+            "presented",
             "Run",
             list(runs),
-            index=list(runs).index(chosen),
-            key=box,
-            on_change=lambda: go(st.session_state[box], "start"),
+            chosen,
+            lambda run: go(run, "start"),
             format_func=names(runs).__getitem__,
             label_visibility="collapsed",
         )

@@ -76,7 +76,8 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
     colors = [entry.color for entry in part]
     columns = [*SHOWN, *(MORE if every else ())]
     editable = ("compare", "label") if access.may("rename") else ("compare",)
-    editor = f"runs-table-{page}-{st.session_state.get('edits', 0)}"
+    number = st.session_state.setdefault("edits", 0)
+    editor = f"runs-table-{page}-{number}"
     st.data_editor(
         table.style.apply(lambda _: [f"color: {c}; font-weight: 700" for c in colors], subset=["mark"]),
         column_order=columns,
@@ -84,7 +85,7 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
         hide_index=True,
         key=editor,
         on_change=_apply,
-        args=(editor, part),
+        args=(editor, number, part),
         column_config={
             "compare": st.column_config.CheckboxColumn("", width=36, help="Compare this run"),
             "mark": st.column_config.TextColumn(
@@ -111,8 +112,13 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
     )
 
 
-def _apply(editor: str, part: Sequence[RunEntry]) -> None:
-    """Take over what was edited in the table: runs chosen, labels."""
+def _apply(editor: str, number: int, part: Sequence[RunEntry]) -> None:
+    """Take over what was edited in the table, once: runs chosen, labels.
+
+    Each edit has a table of its own; a browser may send the last one again.
+    """
+    if number != st.session_state["edits"]:
+        return
     chosen: list[str] = list(st.session_state.get("runs", []))
     for place, changes in st.session_state[editor]["edited_rows"].items():
         entry = part[int(place)]
@@ -123,4 +129,4 @@ def _apply(editor: str, part: Sequence[RunEntry]) -> None:
         elif changes.get("compare") is False and entry.id in chosen:
             chosen.remove(entry.id)
     st.session_state["runs"] = st.session_state[CHOSEN] = chosen
-    st.session_state["edits"] = st.session_state.get("edits", 0) + 1
+    st.session_state["edits"] = number + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import access, links, selectors, state
+from app import access, choice_box, links, selectors, state
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selector import LEAST_ROWS
 from tokenunlearn.errors import TokenUnlearnError
@@ -20,26 +20,24 @@ def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None
         scores: The score set as stored, before settings and overrides.
         settings: The committed settings.
     """
-    files = ["", *selectors.files()]
-    box = f"{KEY} {settings.selector}"  # a browser that still shows the last selector has chosen nothing
 
-    def take() -> None:
-        state.take_selector(source, scores, settings, st.session_state[box])
+    def take(selector: str) -> None:
+        state.take_selector(source, scores, settings, selector)
 
     def fit() -> None:
         try:
-            state.take_selector(source, scores, settings, selectors.fit(scores))
+            take(selectors.fit(scores))
         except TokenUnlearnError as error:
             links.say(str(error))
 
     with st.expander("Learned selector"):
-        st.selectbox(
+        choice_box.choose(
+            KEY,
             "Importance from",
-            files,
-            index=files.index(settings.selector),
-            key=box,
+            ["", *selectors.files()],
+            settings.selector,
+            take,
             format_func=label,
-            on_change=take,
             help="A selector is fitted on gold spans and combines entropy, masking and text features. "
             "While one is chosen, the mix and the importance settings have no effect.",
         )

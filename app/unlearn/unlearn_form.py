@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from app import links, sample_sets
+from app import choice_box, links, sample_sets
 from app.controls import Source
 from app.glossary import meaning
 from app.unlearn.run_plan import Plan
@@ -240,24 +240,20 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _show_preset(top: Any, values: Mapping[str, Any]) -> None:
-    """The box of presets above the form; it names the preset that the fields equal.
-
-    Each name is a box of its own: a browser that still shows the last one has chosen nothing.
-    """
-    names = [OWN, *RUN_PRESETS]
+    """The box of presets above the form; it names the preset that the fields equal."""
     equal = (name for name, preset in RUN_PRESETS.items() if _filled(preset, values) == dict(values))
-    shown = st.session_state[PRESET] = next(equal, OWN)
-    chosen = top.selectbox(
-        "Preset",
-        names,
-        index=names.index(shown),
-        key=f"{PRESET} {shown}",
-        on_change=_fill,
-        args=(shown,),
-        help="Fills in the form; you can still change every field. Blank fields take the values recommended "
-        "for the objective.",
-    )
-    top.caption(RUN_PRESETS[chosen].summary if chosen in RUN_PRESETS else "Custom settings.")
+    shown = next(equal, OWN)
+    with top:
+        choice_box.choose(
+            PRESET,
+            "Preset",
+            [OWN, *RUN_PRESETS],
+            shown,
+            _fill,
+            help="Fills in the form; you can still change every field. Blank fields take the values "
+            "recommended for the objective.",
+        )
+        st.caption(RUN_PRESETS[shown].summary if shown in RUN_PRESETS else "Custom settings.")
 
 
 def _filled(preset: RunPreset, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,16 +268,13 @@ def _filled(preset: RunPreset, values: Mapping[str, Any]) -> dict[str, Any]:
     return blanks | ({"objective": []} if plain else {})
 
 
-def _fill(shown: str) -> None:
-    """Put the preset chosen in a box into the form; the box goes back to what it showed."""
-    box = f"{PRESET} {shown}"
-    preset = RUN_PRESETS.get(st.session_state[box])
-    st.session_state[box] = shown
-    if preset is None:
+def _fill(chosen: str) -> None:
+    """Put a preset into the form."""
+    if chosen not in RUN_PRESETS:
         return
     names = [*LISTS, *NUMBERS, "train", "holdout", "published_scale", "base_level", "base_model"]
     names += [name for name in st.session_state if str(name).split(".")[0] in OBJECTIVES]
-    for name, value in _filled(preset, dict.fromkeys(names, "?")).items():
+    for name, value in _filled(RUN_PRESETS[chosen], dict.fromkeys(names, "?")).items():
         st.session_state[name] = value
 
 

@@ -127,9 +127,19 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
 def test_the_shipped_run_is_not_renamed(runs):
     opened()
     (entry,) = run_index.entries([SHIPPED])
-    st.session_state["table"] = {"edited_rows": {0: {"label": "mine", "compare": False}}}
-    run_table._apply("table", [entry])
+    st.session_state.update({"edits": 0, "table": {"edited_rows": {0: {"label": "mine", "compare": False}}}})
+    run_table._apply("table", 0, [entry])
     assert SHIPPED.label == SHIPPED.spec.label
+
+
+def test_an_edit_that_the_browser_sends_again_is_not_made_again(three):
+    _, entry, _ = run_index.entries(services.store().runs()[:3])
+    st.session_state.update({"edits": 0, "runs": [], "table": {"edited_rows": {0: {"label": "mine"}}}})
+    run_table._apply("table", 0, [entry])
+    assert entry.run.label == "mine"
+    services.rename(entry.run, "renamed since")
+    run_table._apply("table", 0, [entry])
+    assert entry.run.label == "renamed since"
 
 
 def test_the_newest_run_is_chosen_at_first(three):

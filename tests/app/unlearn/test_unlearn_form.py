@@ -372,6 +372,16 @@ def test_a_browser_that_still_shows_the_last_preset_has_chosen_none(open_page):
     assert labeled_box(at, "Preset").value == RECOMMENDED  # choosing it changes nothing
 
 
+def test_what_is_typed_outlasts_a_box_of_presets_that_the_browser_still_has(open_page):
+    at = open_page("unlearn")
+    last = labeled_box(at, "Preset")._widget_state
+    at.text_input(key="steps").set_value("3").run()
+    states = at._tree.get_widget_states()
+    states.widgets.append(last)  # the browser sent the next change before the box had gone from its page
+    at._run(states)
+    assert at.text_input(key="steps").value == "3"
+
+
 def test_the_command_lines_say_exactly_what_is_started(home, demo_scores, tmp_path):
     values = {"objective": ["npo", "rmu"], "seed": [0, 1], "npo.beta": [0.3], "layer": [1], "lambda_": [2.5]}
     watch = WatchSettings(5, questions=("Who 'is' $HOME?", "Where?"))
