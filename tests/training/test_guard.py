@@ -62,8 +62,9 @@ def test_without_the_guard_only_numbers_that_are_not_finite_count():
         {"learning_rate": 1.0, "train": "full"},
         {"learning_rate": 10.0, "train": "lora"},
         {"learning_rate": 50.0, "objective": "gradient_ascent", "regularizer": "none"},
+        {"objective": "npo", "beta": 1e-40, "train": "full"},
     ],
-    ids=["full", "lora", "gradient ascent"],
+    ids=["full", "lora", "gradient ascent", "infinite from the first step"],
 )
 def test_noise_is_not_completed_and_the_weights_kept_pass(tiny_lm, settings):
     result = unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL | {"steps": 20, "warmup_steps": 0} | settings)

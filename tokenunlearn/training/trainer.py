@@ -248,9 +248,10 @@ class UnlearnTrainer(CheckpointedTrainer):
     def end_step(self) -> None:
         """Add up the record of a step whose backward passes are done; store its weights now and then."""
         self._add_up()
-        due = self._snapshot is None or self.state.global_step % SNAPSHOT_EVERY == 0
-        if due and self.guard.sound:
-            self._snapshot = (self.state.global_step, [p.detach().clone() for p in self.trainable()])
+        step = self.state.global_step
+        due = self._snapshot is None or step % SNAPSHOT_EVERY == 0
+        if due and (self.guard.sound or step == 0):  # the start weights are good, whatever their loss
+            self._snapshot = (step, [p.detach().clone() for p in self.trainable()])
 
     @torch.no_grad()
     def _measure_last(self) -> None:
