@@ -13,6 +13,7 @@ from tokenunlearn.models import loading
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.objectives import OBJECTIVES
+from tokenunlearn.objectives.npo import npo
 from tokenunlearn.training import schedules
 from tokenunlearn.training.schedules import FAR_PAST, LevelHold, LevelPace, LevelStop, RetainBound, Schedule
 from tokenunlearn.training.settings import UnlearnSettings
@@ -72,6 +73,16 @@ def test_a_run_behind_its_level_fades_later_until_it_is_half_there():
     other = LevelPace(steps=20)
     other.restore(pace.state())
     assert other.next_fading(1.0, {"forget_nll": 0.0, "level": 4.0}, 20) == 1.0
+
+
+def test_a_long_run_that_stays_behind_has_a_finite_loss():
+    pace, fading = LevelPace(steps=2000), 1.0
+    for step in range(1, 2001):
+        fading = pace.next_fading(fading, {"forget_nll": 0.1, "level": 4.0}, step)
+    rise = torch.zeros(1, 1, requires_grad=True)
+    loss = npo(rise, torch.zeros(1, 1), torch.ones(1, 1), beta=0.1 * fading)
+    loss.backward()
+    assert loss.isfinite() and rise.grad.item() == pytest.approx(-1.0)
 
 
 def test_every_objective_whose_beta_stops_forgetting_fades():

@@ -16,8 +16,9 @@ DUAL_RATE = 0.1
 FAR_PAST, FAR_SHORT = 1.5, 0.5
 # What a step's forget NLL weighs in the running mean that the pace of a run is read from.
 LATEST = 0.2
-# Factor of beta in each step that finds the run behind.
-SLOWER_FADING = 0.9
+# Factor of beta in each step that finds the run behind, and its least share: nothing fades there any more,
+# and far below it 2 / beta is infinite in float32.
+SLOWER_FADING, LEAST_FADING = 0.9, 1e-6
 
 
 class Schedule:
@@ -106,11 +107,11 @@ class LevelPace(Schedule):
     _mean: float = 0.0
 
     def next_fading(self, fading: float, record: Mapping[str, float], step: int) -> float:
-        """A tenth less where the running mean of the forget NLL is behind."""
+        """A tenth less where the running mean of the forget NLL is behind, down to a millionth."""
         self._mean += LATEST * (record["forget_nll"] / max(record["level"], 1e-12) - self._mean)
         gone = step / self.steps
         behind = gone >= 0.25 and self._mean < min(gone, FAR_SHORT)
-        return fading * SLOWER_FADING if behind else fading
+        return max(fading * SLOWER_FADING, LEAST_FADING) if behind else fading
 
     def state(self) -> dict[str, Any]:
         """The running mean so far."""
