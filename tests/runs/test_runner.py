@@ -1,6 +1,7 @@
 """A run from spec to final state on a tiny model, and the worker that serves requests between its steps."""
 
 import json
+import shutil
 import threading
 
 import numpy as np
@@ -99,6 +100,18 @@ def test_an_unexpected_fault_is_failed_not_completed(store, samples):
     assert state.status == "failed"
     assert "out of memory" in state.message
     assert "Traceback" in (run.folder / "error.txt").read_text()
+
+
+def test_a_folder_that_is_removed_while_samples_are_scored_ends_the_run(store, samples, tiny_lm):
+    run = store.create(new_spec(samples, scoring={"token_budget": 1}))
+
+    def between():
+        if run.folder.exists() and run.state.phase == "scoring":
+            shutil.rmtree(run.folder)
+
+    state = execute(run, lambda name: tiny_lm, between)
+    assert state.status == "failed" and "is gone" in state.message
+    assert store.runs() == []
 
 
 def test_a_diverged_loss_is_failed_and_keeps_the_last_good_state(store, samples, tiny_lm):

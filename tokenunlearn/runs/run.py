@@ -366,7 +366,8 @@ class Run:
         Raises:
             TokenUnlearnError: If it cannot be written, or the folder is gone.
         """
-        if not self.folder.is_dir():
+        # Scores of samples make a removed folder again, but not the lock in it.
+        if not (self.lock if self.own else self.folder).exists():
             raise RunError(f'The folder of the run "{self.id}" is gone.')
         write_json(self.folder / name, value, synced=synced)
 
