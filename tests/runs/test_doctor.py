@@ -115,11 +115,13 @@ def test_half_an_adapter_is_removed_unless_its_run_is_complete(store, status):
     run = store.get(IDS[1])
     weights = run.adapter / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
+    (run.checkpoints / "checkpoint-2").mkdir(parents=True)
     run.set_state(status=status)
     (fault,) = examine(store)
     assert "holds no readable safetensors" in fault.reason
     remaining = mend([fault])
     assert (run.adapter is None, remaining) == ((False, [fault]) if status == "completed" else (True, []))
+    assert run.has_checkpoint
 
 
 def test_an_adapter_without_weights_is_half_of_one(store):

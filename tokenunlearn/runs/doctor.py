@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -110,7 +110,7 @@ def _faults(run: Run) -> Iterator[Fault]:
         if state.status in ("completed", "stopped"):
             yield Fault(weights, reason)
         else:
-            yield Fault(weights, reason, "remove", lambda: remove_weights(run))
+            yield Fault(weights, reason, "remove", lambda: remove_weights(run, [weights.name]))
     if state.status == "interrupted" and not state.ended:
         yield Fault(run.folder, state.message, "mark", run.settle)
 
@@ -240,15 +240,19 @@ def _removable(store: RunStore) -> Iterator[tuple[str, Run]]:
             yield state.ended or run.spec.created, run
 
 
-def remove_weights(run: Run) -> None:
+def remove_weights(run: Run, names: Sequence[str] = WEIGHTS) -> None:
     """Remove the weights of a run that has ended.
+
+    Args:
+        run: The run.
+        names: Its folders of weights to remove.
 
     Raises:
         TokenUnlearnError: If another process carries it out, or they cannot be removed.
     """
     run.take()
     try:
-        for name in WEIGHTS:
+        for name in names:
             if os.path.isdir(run.folder / name):
                 hidden = free_name(run.folder / name)
                 (run.folder / name).rename(hidden)  # so that no half of them is ever taken for the whole
