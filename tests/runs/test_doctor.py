@@ -233,6 +233,8 @@ def test_gc_names_what_it_removes(store, call):
     assert "Give --keep-bytes, --older-than or both" in call(*words).sentence
     assert "write a number and a unit" in call(*words, "--keep-bytes", "much").sentence
     assert "--older-than" in call(*words, "--older-than", "3 moons").sentence
+    for age in ("1000000d", "9" * 400 + "w"):  # before the first date, beyond any number
+        assert call(*words, "--older-than", age, "--json").json["removed"] == []
     planned = call(*words, "--older-than", "1d", "--dry-run")
     assert f"Would remove the weights of {IDS[0]}: " in planned.out
     assert weights(store) == IDS

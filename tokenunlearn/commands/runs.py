@@ -28,6 +28,7 @@ runs_app = typer.Typer(
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 SIZES = {"": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 AGES = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
+OLDEST = 100_000 * AGES["d"]  # no run is older, and dates do not reach back much further
 
 
 @runs_app.command("list")
@@ -293,7 +294,8 @@ def runs_gc(
         raise TokenUnlearnError("Give --keep-bytes, --older-than or both.")
     store = RunStore(out_folder)
     limit = _amount("--keep-bytes", keep_bytes, SIZES, "20GB") if keep_bytes else None
-    age = timedelta(seconds=_amount("--older-than", older_than, AGES, "30d")) if older_than else None
+    seconds = _amount("--older-than", older_than, AGES, "30d") if older_than else None
+    age = None if seconds is None else timedelta(seconds=min(seconds, OLDEST))
     removals = collect(store, keep_bytes=limit, older_than=age, dry_run=dry_run)
     remaining = size(store.root) - sum(removal.bytes for removal in removals) * dry_run
     if as_json:
