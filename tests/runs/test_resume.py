@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ from tests.waiting import wait_until
 from tokenunlearn.errors import RunError
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
-from tokenunlearn.runs import runner
+from tokenunlearn.runs import locks, runner
 from tokenunlearn.runs.resume import resumable
 from tokenunlearn.runs.run_files import ATTACKS_REPORT
 from tokenunlearn.runs.runner import execute
@@ -197,6 +199,23 @@ def test_a_collapsed_a_cancelled_and_a_completed_run_cannot_be_resumed(store, sa
             store.resume(run.id)
     with pytest.raises(RunError, match="is queued"):
         store.resume(store.create(new_spec(samples)).id)
+
+
+def test_a_run_that_two_visitors_resume_at_once_is_resumed_once(store, samples, monkeypatch):
+    run = store.create(new_spec(samples))
+    run.set_state(status="interrupted")
+    looked = Barrier(2)
+
+    def look(run):
+        looked.wait(10)
+        return True
+
+    monkeypatch.setattr("tokenunlearn.runs.resume.resumable", look)
+    with ThreadPoolExecutor() as visitors:
+        answers = [visitors.submit(store.resume, run.id) for _ in range(2)]
+    (fault,) = filter(None, (answer.exception() for answer in answers))
+    assert "has been resumed already" in str(fault) and run.own
+    locks.release(run.lock)
 
 
 def test_a_run_that_others_go_on_from_is_not_resumed(store, samples, tiny_lm):

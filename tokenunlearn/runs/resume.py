@@ -9,6 +9,7 @@ from typing import Any
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.files import replaced
+from tokenunlearn.runs.locks import acquire
 from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.run_files import MEASURED_FILES
 
@@ -28,7 +29,7 @@ def requeue(run: Run) -> None:
     """Have this process go on with a run that can be resumed; it waits as queued.
 
     Raises:
-        RunError: If it cannot be resumed, or another process carries it out.
+        RunError: If it cannot be resumed, or someone else has resumed it meanwhile.
         TokenUnlearnError: If its folder cannot be written.
     """
     state = run.state
@@ -37,7 +38,8 @@ def requeue(run: Run) -> None:
             f'The run "{run.id}" is {state.status}; only interrupted, stopped and failed runs with '
             "something left to do can be resumed."
         )
-    run.take()
+    if not acquire(run.lock):  # not take(), by which two threads of this process could both have it
+        raise RunError(f'The run "{run.id}" has been resumed already.')
     for name in ("cancel", "error.txt"):
         (run.folder / name).unlink(missing_ok=True)
     run.set_state(status="queued", phase="", done=0, total=0, message="")

@@ -131,7 +131,7 @@ class RunStore:
         """Have this process go on with a run where it ended; it waits as queued.
 
         Raises:
-            RunError: If there is no such run, it has nothing left to do, another process carries it out, or
+            RunError: If there is no such run, it has nothing left to do, it has been resumed already, or
                 another run goes on from its present weights.
             TokenUnlearnError: If its folder cannot be written.
         """
