@@ -82,6 +82,17 @@ def test_a_given_score_set_is_used_as_it_is(store, samples, tiny_lm):
     assert run.scores.hash == scores.hash
 
 
+def test_no_other_scores_take_the_place_of_a_given_set(store, samples, tiny_lm):
+    given = score(tiny_lm, load_samples(samples)).with_override("rows-0000", 0, True)
+    for other in (None, score(tiny_lm, load_samples(samples))):
+        run = store.create(new_spec(samples, score_hash=given.hash), given)
+        (run.folder / "scores.parquet").unlink()
+        if other:
+            other.save(run.folder / "scores.parquet")
+        state = execute(run, lambda name: tiny_lm)
+        assert state.status == "failed" and "was given is gone or another one" in state.message
+
+
 def test_scores_of_another_model_fail_the_run_in_one_sentence(store, samples, tiny_lm, family_lm):
     scores = score(tiny_lm, load_samples(samples))
     other = tiny_lm.copy(share_weights=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tokenunlearn.errors import Cancelled, TokenUnlearnError
+from tokenunlearn.errors import Cancelled, RunError, TokenUnlearnError
 from tokenunlearn.evaluation.watch import Watcher, WatchSettings
 from tokenunlearn.files import new_folder, replaced
 from tokenunlearn.models.devices import default_device
@@ -233,11 +233,18 @@ class _Execution:
         return ""
 
     def scores(self, model: LoadedModel, samples: SampleSet) -> ScoreSet | None:
-        """The score set the run was given, or one made now; none is needed for uniform weights."""
+        """The score set the run was given, or one made now; none is needed for uniform weights.
+
+        Raises:
+            RunError: If it is not the one that the run was given.
+            ScoreSetError: If it cannot be read, or fits neither model nor samples.
+        """
         from tokenunlearn.attribution.score import score
         from tokenunlearn.attribution.selector import Selector
 
-        scores = self.run.scores
+        scores, given = self.run.scores, self.spec.score_hash
+        if given and (scores is None or scores.hash != given):
+            raise RunError("The score set that the run was given is gone or another one; start a new run.")
         if scores is not None:
             check_scores(scores, samples, self.run.start, model, self.load)
             return scores
