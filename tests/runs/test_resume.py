@@ -246,6 +246,14 @@ def test_a_resumed_run_that_is_cancelled_before_it_goes_on_stays_stopped(
     wait_until(lambda: not long.state.active)
 
 
+def test_a_resumed_run_with_weights_is_not_said_to_have_changed_none(store, samples, tiny_lm):
+    run = store.create(new_spec(samples, config=CONFIG | {"steps": 2}, checkpoints={"every": 0}))
+    killed(run, tiny_lm, in_phase("generating"))
+    state = stopped(store.resume(run.id), tiny_lm, in_phase("loading"))
+    assert (state.status, run.adapter is not None) == ("stopped", True)
+    assert state.message == "Stopped on request before it went on."
+
+
 @pytest.mark.slow
 def test_without_checkpoints_an_interrupted_run_begins_again(store, samples, tiny_lm):
     changes = {"config": CONFIG, "checkpoints": {"every": 0}, "watch": {"every": 2}}

@@ -103,8 +103,8 @@ def end_cancelled(run: Run, message: str) -> RunState:
         run: The run.
         message: What is said of a run that had not begun.
     """
-    if run.has_checkpoint:
-        return end(run, status="stopped", message="Stopped on request before it went on from its checkpoint.")
+    if run.has_checkpoint or run.adapter is not None:
+        return end(run, status="stopped", message="Stopped on request before it went on.")
     return end(run, status="cancelled", message=message)
 
 
