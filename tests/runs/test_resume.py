@@ -226,6 +226,16 @@ def test_a_run_that_others_go_on_from_is_not_resumed(store, samples, tiny_lm):
         store.resume(run.id)
 
 
+def test_no_run_goes_on_from_one_that_is_being_resumed(store, samples, tiny_lm):
+    run = store.create(new_spec(samples))
+    stopped(run, tiny_lm, after_step(1))
+    store.resume(run.id)
+    with pytest.raises(RunError, match=f'weights of "{run.id}" may still change; go on from it once'):
+        store.create(new_spec(samples, adapter=run.id))
+    assert len(store.runs()) == 1
+    locks.release(run.lock)
+
+
 @pytest.mark.slow
 def test_a_resumed_run_that_is_cancelled_before_it_goes_on_stays_stopped(
     store, samples, tiny_lm, monkeypatch

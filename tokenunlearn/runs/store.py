@@ -37,9 +37,13 @@ class RunStore:
         """Make the run's folder, whole or not at all; it waits as queued and belongs to this process.
 
         Raises:
+            RunError: If it is to go on from weights of a run that has not ended, which may still change.
             TokenUnlearnError: If the folder cannot be written.
         """
         self._check_writable()
+        start = Run(self.root / spec.adapter)
+        if spec.adapter and start.adapter and start.state.active:
+            raise RunError(f'The weights of "{start.id}" may still change; go on from it once it has ended.')
         run = Run(self.root / spec.id)
         with new_folder(run.folder) as scratch:
             write_json(scratch / "spec.json", spec.to_json())
