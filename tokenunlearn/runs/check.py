@@ -111,7 +111,6 @@ def check(
         settings: What a run would do, for its memory and time.
         weights: The weights that a run would use.
         measure: Whether to run the model on at most 64 answers, for what it knows and how fast it is.
-        progress: Called after each batch of these answers with answers done and in all.
 
     Raises:
         TokenUnlearnError: If there are no samples.
