@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
+from tokenunlearn import files
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.files import append_line, check_folder, check_writable, new_folder, replaced
 
@@ -129,6 +130,15 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
         (scratch / "file").write_bytes(b"half")
         raise KeyError
     assert listing(tmp_path) == ["made"]
+
+
+def test_the_files_of_a_folder_are_on_the_disk_before_it_appears(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(files, "sync", lambda path: synced.append((path.name, listing(tmp_path))))
+    with new_folder(tmp_path / "made") as scratch:
+        (scratch / "deep").mkdir()
+        (scratch / "deep" / "weights").write_bytes(b"new")
+    assert {name for name, there in synced if "made" not in there} == {"deep", "weights"}
 
 
 def test_a_folder_that_holds_something_is_replaced_on_request_alone(tmp_path):

@@ -140,6 +140,8 @@ def append_line(path: Path, line: str) -> None:
 def new_folder(folder: Path, *, replaces: bool = False) -> Iterator[Path]:
     """A hidden folder beside ``folder`` that takes its place when the block ends; a failed block leaves none.
 
+    What is in it is on the disk by then, so that a crash of the machine leaves no half of it under that name.
+
     A lock beside it, such as ``.new-1a2b.lock``, is held meanwhile, so that leftovers of processes that have
     ended can be recognized.
 
@@ -160,6 +162,8 @@ def new_folder(folder: Path, *, replaces: bool = False) -> Iterator[Path]:
             try:
                 scratch.mkdir()
                 yield scratch
+                for path in scratch.rglob("*"):
+                    sync(path)
                 if folder.exists():
                     shutil.rmtree(folder)
                 scratch.rename(folder)
