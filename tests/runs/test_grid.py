@@ -66,6 +66,14 @@ def test_a_parameter_without_an_owner_goes_to_all_that_have_it():
     assert len(make_grid(values)) == (2 + 1 + 2) * (2 + 1)
 
 
+def test_a_run_that_scores_again_has_all_controls():
+    found = with_controls(make_grid({"rescore": [2]}))
+    assert [(c.control, c.rescore) for c in found] == [
+        ("none", 2),
+        *((name, 2 * (name != "uniform")) for name in CONTROLS),
+    ]
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [

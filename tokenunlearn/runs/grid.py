@@ -118,7 +118,9 @@ def with_controls(configs: Sequence[UnlearnSettings]) -> list[UnlearnSettings]:
     for config in configs:
         controlled.append(config)
         if not config.weights_move and config.control == NONE:
-            controlled += [replace(config, control=name) for name in CONTROLS]
+            for name in CONTROLS:
+                rescore = 0 if name == "uniform" else config.rescore  # uniform weights are never others
+                controlled.append(replace(config, control=name, rescore=rescore))
     controlled = _unique(controlled)
     _check_count(len(controlled))
     return controlled
