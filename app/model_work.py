@@ -201,8 +201,8 @@ def train_retrained(run: Run, base: str, config: RetrainSettings, limit: int | N
 def measure_tokens(run: Run) -> Callable[[Task], None]:
     """Work that measures what a run did to every token of its forget set and keeps it with the run.
 
-    The weights are made again from its spec; those of a weighting that changes from step to step are known
-    only to the run itself.
+    The weights are made again from its spec; those that change from step to step are known only to the run
+    itself.
     """
 
     def work(task: Task) -> None:
@@ -215,10 +215,11 @@ def measure_tokens(run: Run) -> Callable[[Task], None]:
 
         spec, scores = run.spec, run.scores
         config = UnlearnSettings.from_settings(spec.config)
-        if config.weights_move:
+        if config.weights_move or config.rescore:
+            source = "rescore" if config.rescore else config.weighting
             raise TokenUnlearnError(
-                f'No token weights are stored for this run, and "{config.weighting}" recomputes them in '
-                "every step; run the unlearning again to get them."
+                f'No token weights are stored for this run, and "{source}" recomputes them while it '
+                "trains; run the unlearning again to get them."
             )
         weights = scores.weights(make_rule(run.rule)) if scores and config.uses_selection else None
         before, after = tasks.worker().model(run.start), tasks.worker().model(run.result)
