@@ -10,6 +10,7 @@ import torch
 
 import tokenunlearn as tu
 from tokenunlearn.datasets.files import samples_hash
+from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.models.loading import load_model
@@ -87,6 +88,12 @@ def test_retained_samples_that_are_to_be_forgotten_are_refused(base, sets, tmp_p
     shared = "3 of 3 retained samples are in the forget set too: retain-0000"
     with pytest.raises(TokenUnlearnError, match=shared):
         tu.retrain(base, sets[0], tmp_path / "twin", forget=sets[0], **QUICK)
+    assert not (tmp_path / "twin").exists()
+
+
+def test_no_samples_to_train_on_are_one_sentence(base, tmp_path):
+    with pytest.raises(TokenUnlearnError, match="There are no samples to train on"):
+        tu.retrain(base, SampleSet("none", ()), tmp_path / "twin", **QUICK)
     assert not (tmp_path / "twin").exists()
 
 

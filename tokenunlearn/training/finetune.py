@@ -170,11 +170,13 @@ def finetune_model(
         callbacks: Hear of every step.
 
     Raises:
-        TokenUnlearnError: If a weight became NaN or infinite, or the weights are quantized, into which no
-            adapter can be merged.
+        TokenUnlearnError: If there are no samples, a weight became NaN or infinite, or the weights are
+            quantized, into which no adapter can be merged.
     """
     if is_quantized(lm.model):
         raise TokenUnlearnError("The weights are quantized; load the model without quantization to train it.")
+    if not samples:
+        raise TokenUnlearnError("There are no samples to train on.")
     encodings = lm.encode_all(samples)
     model = lm.model.float().requires_grad_(True)
     with torch.random.fork_rng(devices=[], enabled=True), torch.enable_grad():
