@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -86,8 +86,11 @@ def test_an_adapter_is_merged_into_a_whole_model(base, sets, tmp_path):
 
 def test_retained_samples_that_are_to_be_forgotten_are_refused(base, sets, tmp_path):
     shared = "3 of 3 retained samples are in the forget set too: retain-0000"
-    with pytest.raises(TokenUnlearnError, match=shared):
-        tu.retrain(base, sets[0], tmp_path / "twin", forget=sets[0], **QUICK)
+    retained = tu.load_samples(sets[0])
+    loud = SampleSet("loud", tuple(replace(s, answer=f" {s.answer.upper()}") for s in retained))
+    for forget in (retained, loud):
+        with pytest.raises(TokenUnlearnError, match=shared):
+            tu.retrain(base, retained, tmp_path / "twin", forget=forget, **QUICK)
     assert not (tmp_path / "twin").exists()
 
 

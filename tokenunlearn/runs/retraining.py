@@ -97,8 +97,8 @@ def retrain(
 
 def _check_apart(forget: SampleSet, retain: SampleSet) -> None:
     """Refuse retained samples that are to be forgotten as well."""
-    secret = {(s.history, s.question, s.answer) for s in forget}
-    shared = [s.id for s in retain if (s.history, s.question, s.answer) in secret]
+    secret = {s.folded for s in forget}
+    shared = [s.id for s in retain if s.folded in secret]
     if shared:
         raise TokenUnlearnError(
             f"{len(shared)} of {len(retain):,} retained samples are in the forget set too: "
