@@ -1,6 +1,7 @@
 """Runs that were interrupted, stopped or failed go on where they ended, and end as others do."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -254,6 +255,20 @@ def test_a_resumed_run_that_is_cancelled_before_it_goes_on_stays_stopped(
     assert run.state.status == "stopped" and resumable(run)
     worker.cancel(long)
     wait_until(lambda: not long.state.active)
+
+
+def test_a_run_killed_while_its_checkpoints_are_removed_is_completed(store, samples, tiny_lm, monkeypatch):
+    run, remove = store.create(new_spec(samples, config=CONFIG)), shutil.rmtree
+
+    def killed_there(path, **options):
+        if path == run.checkpoints:
+            raise Killed
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", killed_there)
+    with pytest.raises(Killed):
+        execute(run, lambda _: tiny_lm)
+    assert run.state.status == "completed" and run.adapter is not None
 
 
 def test_a_resumed_run_with_weights_is_not_said_to_have_changed_none(store, samples, tiny_lm):

@@ -356,10 +356,11 @@ class _Execution:
         if left_out:
             message = f"Stopped on request while {left_out}; the weights are stored."
             return self.run.set_state(status="stopped", message=message)
-        shutil.rmtree(self.run.checkpoints, ignore_errors=True)
         reached = f"Reached its level after {steps} of {total} steps." if result.stopped else ""
         message = about_level(result.history) or reached
-        return self.run.set_state(status="completed", phase="", done=total, total=total, message=message)
+        state = self.run.set_state(status="completed", phase="", done=total, total=total, message=message)
+        shutil.rmtree(self.run.checkpoints, ignore_errors=True)  # a run without them would begin again
+        return state
 
 
 def about_level(history: Sequence[Mapping[str, float]]) -> str:
