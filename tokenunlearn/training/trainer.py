@@ -356,7 +356,7 @@ class UnlearnTrainer(CheckpointedTrainer):
         if values["fingerprint"] != self._fingerprint():
             raise TokenUnlearnError(
                 f'The checkpoint "{checkpoint.folder}" belongs to another run: its model, settings, samples '
-                "or token weights differ; choose another folder."
+                "or token weights differ; choose another folder, or remove the checkpoints to begin again."
             )
         state = load_file(checkpoint.folder / STATE_FILE)
         loss.lambda_, loss.pull = float(state["lambda"]), float(state.get("pull", 0.0))
