@@ -109,6 +109,17 @@ def test_weightings_are_detached_zero_in_padding_and_of_mean_one(step, name):
         assert torch.allclose(weights.double().sum(-1), torch.tensor(LENGTHS).double(), atol=1e-6)
 
 
+@pytest.mark.parametrize(("name", "parameters"), [("satimp", {}), ("wga", {"beta": 5.0})])
+def test_weights_of_improbable_tokens_have_mean_one_too(name, parameters):
+    nll = torch.tensor([[19.0, 19.5, 22.0], [18.5, 0.0, 0.0], [50.0, 60.0, 0.0]])  # p^5 < 1e-38, or 0
+    logits = torch.stack([-nll, torch.zeros_like(nll)], dim=-1)  # label 0 of two
+    mask = torch.tensor([[1, 1, 1], [1, 0, 0], [1, 1, 0]], dtype=torch.bool)
+    step = ForgetStep(logits, torch.zeros_like(mask, dtype=torch.long), mask, mask.float())
+    weights = make_weighting(name, parameters).weights(step, published_scale=False)
+    assert weights.sum(-1).tolist() == pytest.approx([3, 1, 0])
+    assert (weights[:, :-1] >= weights[:, 1:]).all()
+
+
 @pytest.mark.parametrize("name", [n for n, w in WEIGHTINGS.items() if not w.uses_selection])
 @pytest.mark.parametrize("objective", ["gradient_ascent", "npo", "simnpo", "ceu"])
 def test_no_gradient_flows_through_the_weights(step, name, objective):

@@ -119,8 +119,9 @@ def _mean_one(
     weights: Float[Tensor, "batch time"], mask: Bool[Tensor, "batch time"]
 ) -> Float[Tensor, "batch time"]:
     """Weights scaled to mean 1 over each response; a response whose weights are all 0 stays so."""
-    total = weights.sum(-1, keepdim=True)
-    return weights * (mask.sum(-1, keepdim=True) / total.masked_fill(total == 0, 1.0))
+    highest = weights.amax(-1, keepdim=True)
+    weights = weights / highest.masked_fill(highest == 0, 1.0)  # powers may be too small to divide by
+    return weights * (mask.sum(-1, keepdim=True) / weights.sum(-1, keepdim=True).clamp_min(1.0))
 
 
 @dataclass(frozen=True)
