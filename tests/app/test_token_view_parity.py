@@ -165,6 +165,13 @@ def test_a_response_forced_out_entirely_has_no_weight():
     check([(scores, replace(state.defaults(scores), overrides=overrides, **rule)) for rule in RULES])
 
 
+def test_what_is_left_of_soft_weights_without_the_heaviest_token_agrees():
+    scores = score_set([sample([0, 0, 0, 0], [1, 0.28, 0.1, 0])])
+    mix = {"normalizer": "minmax", "fusion": "sum", "reading": "plain", "alpha": 0.0, "granularity": "token"}
+    rule = {"weights": "soft", "temperature": 0.001, "overrides": {"s0": {0: False}}}
+    check([(scores, replace(state.defaults(scores), **mix, **rule))])
+
+
 @pytest.mark.slow
 def test_the_read_out_agrees():
     scores = SETS["several"]

@@ -128,6 +128,12 @@ def test_overrides_win_over_soft_weights_and_keep_the_mean():
     assert forced[3] / forced[1] == pytest.approx(free[3] / free[1])
 
 
+@pytest.mark.filterwarnings("error")
+def test_without_its_heaviest_token_a_response_keeps_its_mean_however_little_is_left():
+    rule, importance = SoftWeighting(0.001), [np.array([1.0, 0.28, 0.1])]  # e^-720 is left
+    assert weights_of(rule, {"0": {0: False}}, importance) == [pytest.approx([0, 3, 0])]
+
+
 def test_counts_rule_and_hash_travel_with_the_weights():
     weights = make_weights(["a", "b"], IMPORTANCE, HardSelection(threshold=0.5), score_hash="abc")
     assert (weights.selected, weights.tokens, weights.score_hash) == (3, 6, "abc")

@@ -127,7 +127,7 @@ class SoftWeighting:
         for position, inside in overrides.items():
             weights[position] = top if inside else 0.0
         total = weights.sum()
-        return weights * (len(weights) / total) if total > 0 else weights
+        return len(weights) * weights / total if total > 0 else weights
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ const TokenMaths = (() => {
       if (settings.weights !== "soft") continue;
       let total = 0;
       for (let t = start; t < end; t++) total += weights[t];
-      if (total > 0) for (let t = start; t < end; t++) weights[t] *= (end - start) / total;
+      if (total > 0) for (let t = start; t < end; t++) weights[t] = ((end - start) * weights[t]) / total;
     }
     return weights;
   }
