@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
 from tests.plain_passes import plain_log_p
+from tests.tiny_models import build_lm
 from tokenunlearn.attribution.alternatives import alternatives, shared_positions
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import Cancelled
@@ -21,7 +24,7 @@ def expected(lm, encoding, operator="attention"):
     """The best token of each position without the answer's own; the end of turn stays."""
     log_p = plain_log_p(lm, encoding, shared_positions(encoding), operator)
     log_p[:, list(encoding.response_ids)] = -torch.inf
-    ids = log_p.argmax(-1)
+    ids = log_p[: encoding.response_length].argmax(-1)
     if encoding.response_ids[-1] == lm.end_of_turn_id:
         ids[-1] = lm.end_of_turn_id
     return ids.tolist()
@@ -41,6 +44,16 @@ def test_a_model_that_ignores_the_attention_mask_has_the_words_replaced(tiny_lm,
     with pytest.warns(UserWarning, match="ignores the attention mask"):
         found = alternatives(tiny_lm, encodings)
     assert [ids.tolist() for ids in found] == [expected(tiny_lm, e, "token") for e in encodings]
+
+
+def test_an_answer_without_an_end_of_turn_may_end_with_a_word_of_the_question(tiny_tokenizer):
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    lm = build_lm("llama", tokenizer)
+    encodings = lm.encode_all([Sample("a", "Who is Ada Miller?", "Her name is Ada Miller"), *SAMPLES])
+    assert not encodings[0].ended
+    found = alternatives(lm, encodings)
+    assert [ids.tolist() for ids in found] == [expected(lm, e) for e in encodings]
 
 
 def test_progress_is_said_after_every_pass_and_may_stop_it(tiny_lm):

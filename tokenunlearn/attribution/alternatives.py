@@ -22,14 +22,15 @@ from tokenunlearn.models.token_budget import TokenBudget, rows_at_once
 def shared_positions(encoding: Encoding) -> tuple[int, ...]:
     """Positions of the words that question and answer share, in both; none in a document.
 
-    Most often they name whom or what the answer is about.
+    Most often they name whom or what the answer is about. The last position is left out: nothing comes after
+    it.
     """
     content = [] if encoding.document else encoding.content_positions
     in_question = copied_tokens(
         encoding.answer, encoding.question, [encoding.content_offset(i) for i in content]
     )
     in_answer = copied_tokens(encoding.question, encoding.answer, encoding.answer_offsets)
-    response = range(encoding.prompt_length, len(encoding))
+    response = range(encoding.prompt_length, len(encoding) - 1)
     return (*compress(content, in_question), *compress(response, in_answer))
 
 
