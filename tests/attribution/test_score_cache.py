@@ -246,6 +246,21 @@ def test_the_least_recently_used_go_first(tiny_lm, store, monkeypatch):
     assert store.files() == [] and store.size() == 0
 
 
+def test_a_full_cache_that_may_only_be_read_is_no_error(tiny_lm, store, measured, monkeypatch):
+    tu.score(tiny_lm, SAMPLES, cache=True)
+    kept = store.files()
+    monkeypatch.setenv("TOKENUNLEARN_CACHE_MB", "0")
+
+    def refused(path, missing_ok=False):
+        raise PermissionError(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(kept[0]), "unlink", refused)
+        assert len(tu.score(tiny_lm, SAMPLES, cache=True)) == len(SAMPLES)
+        assert store.clear() == 0
+    assert set(store.files()) == set(kept) and measured == ["a", "b", "c"]
+
+
 def test_limit_that_is_no_number(store, monkeypatch):
     monkeypatch.setenv("TOKENUNLEARN_CACHE_MB", "much")
     with pytest.raises(TokenUnlearnError, match='CACHE_MB is "much"; it must be'):

@@ -148,13 +148,16 @@ class ScoreCache:
         for path, size in zip(files, sizes, strict=True):
             if total <= (self.limit if limit is None else limit):
                 break
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:  # of a cache that may only be read
+                continue
             total -= size
             removed += 1
         return removed
 
     def clear(self) -> int:
-        """Remove all files; how many there were."""
+        """Remove all files; how many were removed."""
         return self.shrink(limit=-1)
 
 
