@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,14 @@ from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.sample_scores import OPTIONAL_ARRAYS, SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet, make_score_set
-from tokenunlearn.attribution.selection import HardSelection, SoftWeighting, Uniform, make_weights
+from tokenunlearn.attribution.selection import (
+    RULES,
+    HardSelection,
+    SoftWeighting,
+    TokenWeights,
+    Uniform,
+    make_weights,
+)
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.datasets.samples import overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
@@ -184,6 +191,23 @@ def test_weights_like_another_sets_select_as_large_a_share_or_have_its_temperatu
     soft = scores.weights(SoftWeighting(temperature=0.4))
     for own, other in zip(scores.weights_like(soft).weights, soft.weights, strict=True):
         assert own == pytest.approx(other)
+
+
+def test_weights_like_those_of_a_rule_of_ones_own_or_made_by_hand(scores, monkeypatch):
+    @dataclass(frozen=True)
+    class Power(Uniform):
+        power: float = 2.0
+
+        def weights(self, importance):
+            return [s**self.power for s in importance]
+
+    monkeypatch.setitem(RULES, "power", Power)
+    own = scores.weights(Power(3.0))
+    alike = scores.weights_like(own)
+    assert alike.rule == {"selection": "power", "power": 3.0}
+    assert all(map(np.array_equal, alike.weights, own.weights))
+    by_hand = TokenWeights(("x",), (np.arange(4) % 2.0,), {})
+    assert scores.weights_like(by_hand).rule == {"selection": "hard", "quantile": 0.5}
 
 
 def test_a_learned_selector_gives_the_importance_and_survives_the_file(scores, tmp_path):

@@ -27,9 +27,7 @@ from tokenunlearn.attribution.selection import (
     RULES,
     HardSelection,
     Rule,
-    SoftWeighting,
     TokenWeights,
-    Uniform,
     make_weights,
 )
 from tokenunlearn.attribution.selector import Selector
@@ -194,16 +192,17 @@ class ScoreSet:
     def weights_like(self, weights: TokenWeights) -> TokenWeights:
         """Weights by the rule of another set's weights; a hard selection takes as large a share of tokens.
 
-        A threshold of its own would select more where answers surprise the model, as held-out ones do.
+        A threshold of its own would select more where answers surprise the model, as held-out ones do. Where
+        the rule is not in ``RULES``, as for weights made by hand, a share is taken as well.
 
         Raises:
             NothingSelectedError: If no token is selected.
         """
         parameters = dict(weights.rule)
-        rule = RULES.get(parameters.pop("selection"))
-        if rule in (SoftWeighting, Uniform):
-            return self.weights(rule(**parameters))
-        return self.weights(HardSelection(quantile=1 - weights.selected / max(weights.tokens, 1)))
+        rule = RULES.get(parameters.pop("selection", ""), HardSelection)
+        if rule is HardSelection:
+            return self.weights(HardSelection(quantile=1 - weights.selected / max(weights.tokens, 1)))
+        return self.weights(rule(**parameters))
 
     def with_settings(self, **changes: Any) -> ScoreSet:
         """The same measurements under other importance settings, e.g. ``with_settings(alpha=0.8)``."""
