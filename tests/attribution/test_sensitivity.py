@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -92,3 +94,8 @@ def test_rank_agreement_is_spearmans():
     assert found[0, 1] == pytest.approx(spearmanr(a[kept], b[kept]).statistic)
     assert found[1, 2] == pytest.approx(-1)
     assert np.isnan(found[3]).all()
+
+
+def test_without_a_criterion_the_threshold_comes_from_the_scores(scores):
+    chosen = selection_statistics(scores, HardSelection(threshold=scores.suggested_threshold))
+    assert replace(selection_statistics(scores, HardSelection()), rule=chosen.rule) == chosen

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.attribution.selection import Rule, describe_rule, make_weights
+from tokenunlearn.attribution.selection import Rule, describe_rule
 from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
 
 
@@ -47,9 +47,8 @@ def selection_statistics(scores: ScoreSet, rule: Rule) -> SelectionStatistics:
     Raises:
         TokenUnlearnError: If the score set holds no response token.
     """
-    ids = [x.sample_id for x in scores.samples]
     try:
-        weights = list(make_weights(ids, scores.importance, rule, scores.overrides).weights)
+        weights = list(scores.weights(rule).weights)
     except NothingSelectedError:
         weights = [np.zeros(len(s)) for s in scores.importance]
     lengths = np.array([len(v) for v in weights], dtype=int)
