@@ -176,3 +176,15 @@ def test_a_rule_that_is_not_listed_goes_by_its_class():
         least: int = 4
 
     assert make_weights(["a", "b"], IMPORTANCE, LongTokens()).rule == {"selection": "LongTokens", "least": 4}
+
+
+def test_a_rule_of_ones_own_that_selects_nothing_is_named():
+    @dataclass(frozen=True)
+    class Containing(Uniform):
+        text: str = "Lisbon"
+
+        def weights(self, importance):
+            return [np.zeros(len(s)) for s in importance]
+
+    with pytest.raises(NothingSelectedError, match='the rule "Containing" gives every token weight 0'):
+        weights_of(Containing())

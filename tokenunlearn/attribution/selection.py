@@ -221,9 +221,12 @@ def make_weights(
                 "No token is selected: every token has importance 0, so nothing tells them apart; choose "
                 "other importance settings, or uniform weights."
             )
-        criterion = ", ".join(f"{k} {v:g}" for k, v in result.rule.items() if k != "selection")
+        if "threshold" not in result.rule:
+            raise NothingSelectedError(
+                f'No token is selected: the rule "{result.rule["selection"]}" gives every token weight 0.'
+            )
         raise NothingSelectedError(
-            f"No token is selected ({criterion}); the highest importance is {highest:.3f}, "
-            "so lower the threshold."
+            f"No token is selected (threshold {result.rule['threshold']:g}); the highest importance is "
+            f"{highest:.3f}, so lower the threshold."
         )
     return result
