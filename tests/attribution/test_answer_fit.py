@@ -72,6 +72,13 @@ def test_the_reaching_threshold_selects_a_token_of_every_fact_and_a_higher_one_d
     assert reaching_threshold(scores, []) == 1.0
 
 
+def test_a_fact_of_tiny_importance_is_reached_without_what_has_none():
+    scores = score_set([answer([0.1] * 4, gold=(1, 2))])
+    vars(scores)["importance"] = [np.array([0.5, 4e-7, 2e-7, 0.0])]
+    assert reaching_threshold(scores, ["s0"]) == 4e-7
+    assert reaching_threshold(scores, ["s0"], whole=True) == 2e-7
+
+
 def test_whole_words_completes_what_is_half_selected():
     scores = score_set([answer([0.1] * 7)])  # tokens 0 and 1 are one word, 3 and 4 another
     words = scores.samples[0].words

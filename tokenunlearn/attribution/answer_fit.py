@@ -9,6 +9,7 @@ import numpy as np
 
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
+from tokenunlearn.attribution.selection import threshold_at
 from tokenunlearn.attribution.selection_check import UNKNOWN_NLL, mean_nll
 
 UNKNOWN_FACT_NLL = 1.5
@@ -78,7 +79,7 @@ def reaching_threshold(scores: ScoreSet, sample_ids: Sequence[str], *, whole: bo
         for x, s in zip(scores.samples, scores.importance, strict=True)
         if x.sample_id in wanted and x.gold.any()
     ]
-    return np.floor(1e6 * min(highest, default=1.0)) / 1e6
+    return threshold_at(min(highest, default=1.0))
 
 
 def whole_words(scores: ScoreSet, weights: Sequence[np.ndarray]) -> dict[str, list[int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -29,6 +28,7 @@ from tokenunlearn.attribution.selection import (
     Rule,
     TokenWeights,
     make_weights,
+    threshold_at,
 )
 from tokenunlearn.attribution.selector import Selector
 from tokenunlearn.errors import ScoreSetError
@@ -174,7 +174,7 @@ class ScoreSet:
             most = round(max(MARGIN * count, LEAST_SHARE * len(ordered)))
             highest_left_out = ordered[: max(0, len(ordered) - most)].max(initial=0.0)
             threshold = ordered[ordered > highest_left_out].min(initial=threshold)
-        return math.floor(1e6 * float(threshold)) / 1e6 or float(threshold)
+        return threshold_at(float(threshold))
 
     def weights(self, rule: Rule | None = None) -> TokenWeights:
         """Token weights under a rule; overrides win over it.

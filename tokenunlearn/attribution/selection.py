@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -14,6 +15,11 @@ Overrides = Mapping[int, bool]
 
 DEFAULT_TEMPERATURE = 0.1
 LEAST = float(np.nextafter(0.0, 1.0))  # the least number above 0
+
+
+def threshold_at(importance: float) -> float:
+    """The threshold that just selects an importance: rounded down to six digits, and 0 only for 0."""
+    return math.floor(1e6 * importance) / 1e6 or importance
 
 
 class Rule(Protocol):
