@@ -97,6 +97,8 @@ def test_su_selects_what_only_the_trained_model_knows_and_its_neighbours():
         bar = np.mean(gaps) + k * np.std(gaps)
         assert su_weights(nll, base, mask, k, 0)[0, :8].tolist() == [float(g > bar) for g in gaps]
     assert su_weights(nll, nll, mask, 0.0, 2).sum() == 0
+    one = torch.tensor([[0.3]])
+    assert su_weights(one, one + 1, one > 0, 0.0, 2).sum() == 0
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)

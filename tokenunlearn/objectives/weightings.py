@@ -100,8 +100,8 @@ def su_weights(
     """1 where ``|p_base - p|`` exceeds its mean + k standard deviations over the response, else 0.
 
     Tokens at most ``context`` places from such a token get 1 too. p is the model before unlearning, p_base a
-    model that never saw the forget set. The standard deviation is the population's. Where all differences are
-    equal nothing is selected.
+    model that never saw the forget set. The standard deviation is the population's. In a response of one
+    token nothing exceeds the mean, so with k at least 0 nothing is selected.
 
     Source: selective unlearning, arXiv 2506.00876; published k 0, context 2.
     """
