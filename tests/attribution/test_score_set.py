@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.app.scores import word
 from tokenunlearn.attribution.importance import ImportanceSettings
+from tokenunlearn.attribution.masking import copied_tokens
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.sample_scores import OPTIONAL_ARRAYS, SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet, make_score_set
@@ -23,6 +26,7 @@ from tokenunlearn.attribution.selection import (
     make_weights,
 )
 from tokenunlearn.attribution.selector import Selector
+from tokenunlearn.attribution.signals.text import words_of_tokens
 from tokenunlearn.datasets.samples import overlaps, word_spans
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
 from tokenunlearn.folders import ASSETS
@@ -320,3 +324,18 @@ def test_words_are_those_that_a_search_through_all_of_them_finds(scores):
     seen = {word: number for number, word in enumerate(dict.fromkeys(first))}
     found = replace(scores.samples[0], answer=answer, offsets=offsets).words
     assert found.tolist() == [seen[word] for word in first]
+
+
+def test_words_and_units_of_a_long_answer_are_found_at_once():
+    words = [f" {word(i)}" if i % 7 else f" N{word(i)}" for i in range(6000)]
+    ends = np.cumsum([len(text) for text in words]).tolist()
+    offsets = tuple(zip([0, *ends[:-1]], ends, strict=True))
+    long, none = sample_scores("a", "x", ()), np.zeros(len(words), dtype=bool)
+    long = replace(long, answer="".join(words), texts=tuple(words), offsets=offsets, copied=none)
+    began = time.process_time()
+    assert copied_tokens(long.answer, long.answer, offsets).all()
+    assert long.in_words.all() and len(np.unique(long.words)) == len(words)
+    assert long.names.sum() == sum(" N" in text for text in words)
+    assert all(len(np.unique(units)) == len(words) for units in long.units.values())
+    assert "".join(words_of_tokens(long)) == long.answer.replace(" ", "").lower()
+    assert time.process_time() - began < 10

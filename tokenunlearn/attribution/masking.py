@@ -19,7 +19,7 @@ from torch import Tensor
 from tokenunlearn.attribution.masking_engine import MaskingEngine, Variant
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.readout import read_kl, read_nll, read_nll_and_entropies
-from tokenunlearn.datasets.samples import Span, overlaps, unit_starts, word_spans
+from tokenunlearn.datasets.samples import Span, first_spans, in_spans, unit_starts, word_spans
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import Progress, output_head
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -79,10 +79,12 @@ def contexts_of(encoding: Encoding, settings: MaskingSettings) -> tuple[Context,
 def _words(encoding: Encoding) -> list[tuple[int, ...]]:
     """Content positions grouped by the word that they hold some of, else by the visible character."""
     spans, starts = word_spans(encoding.content), unit_starts(encoding.content)
+    offsets = [encoding.content_offset(position) for position in encoding.content_positions]
     groups: dict[int, list[int]] = {}
-    for position in encoding.content_positions:
-        offset = encoding.content_offset(position)
-        place = next((start for start, end in spans if overlaps(offset, [(start, end)])), offset[0])
+    for position, offset, word in zip(
+        encoding.content_positions, offsets, first_spans(offsets, spans), strict=True
+    ):
+        place = offset[0] if word is None else spans[word][0]
         groups.setdefault(bisect_right(starts, place), []).append(position)
     return [tuple(positions) for positions in groups.values()]
 
@@ -108,7 +110,7 @@ def repeated_tokens(text: str, offsets: Sequence[Span]) -> np.ndarray:
         if word in seen:
             repeated.append((start, end))
         seen.add(word)
-    return np.array([overlaps(offset, repeated) for offset in offsets], dtype=bool)
+    return np.array(in_spans(offsets, repeated), dtype=bool)
 
 
 def copied_tokens(question: str, answer: str, offsets: Sequence[Span]) -> np.ndarray:
@@ -122,7 +124,7 @@ def copied_tokens(question: str, answer: str, offsets: Sequence[Span]) -> np.nda
 
     question_words = {word(question, span) for span in word_spans(question)}
     repeated = [span for span in word_spans(answer) if word(answer, span) in question_words]
-    return np.array([overlaps(offset, repeated) for offset in offsets], dtype=bool)
+    return np.array(in_spans(offsets, repeated), dtype=bool)
 
 
 def measure_masking(

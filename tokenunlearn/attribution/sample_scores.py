@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +12,7 @@ import numpy as np
 from tokenunlearn.attribution.phrases import is_cased, is_name, phrases
 from tokenunlearn.attribution.reading import LOWER_CASE, REPEATED, Reading
 from tokenunlearn.datasets.characters import PART_OF_A_CHARACTER, readable
-from tokenunlearn.datasets.samples import Span, overlaps, word_spans
+from tokenunlearn.datasets.samples import Span, first_spans, in_spans, overlaps, word_spans
 
 # What is measured only where it is asked for: option of score -> arrays.
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
@@ -74,21 +73,19 @@ class SampleScores:
     @cached_property
     def words(self) -> np.ndarray:
         """(T,) number of the answer's word that each token belongs to; tokens of no word stand alone."""
-        spans = word_spans(self.answer)
-        stops = [stop for _, stop in spans]
+        return self._numbered(range(len(word_spans(self.answer))))
+
+    def _numbered(self, keys: Sequence[object]) -> np.ndarray:
+        """(T,) numbers from 0 of tokens, equal where their words have equal keys; others stand alone."""
         numbers: dict[object, int] = {}
-        groups = []
-        for t, offset in enumerate(self.offsets):
-            first = bisect_right(stops, offset[0])  # the first word that ends behind the token's beginning
-            inside = first < len(spans) and overlaps(offset, [spans[first]])
-            groups.append(numbers.setdefault(spans[first] if inside else ("none", t), len(numbers)))
-        return np.array(groups, dtype=int)
+        words = first_spans(self.offsets, word_spans(self.answer))
+        own = (("none", t) if word is None else keys[word] for t, word in enumerate(words))
+        return np.array([numbers.setdefault(key, len(numbers)) for key in own], dtype=int)
 
     @cached_property
     def in_words(self) -> np.ndarray:
         """(T,) bool, tokens of words: no punctuation, no blank, no end of turn."""
-        spans = word_spans(self.answer)
-        return np.array([overlaps(offset, spans) for offset in self.offsets], dtype=bool)
+        return np.array(in_spans(self.offsets, word_spans(self.answer)), dtype=bool)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -103,7 +100,7 @@ class SampleScores:
             for a, b in word_spans(self.answer)
             if is_name(self.answer[a:b]) or not is_cased(self.answer[a:b])
         ]
-        return np.array([overlaps(offset, spans) for offset in self.offsets], dtype=bool)
+        return np.array(in_spans(self.offsets, spans), dtype=bool)
 
     @cached_property
     def units(self) -> Mapping[Reading, np.ndarray]:
@@ -113,17 +110,12 @@ class SampleScores:
         """
         spans = word_spans(self.answer)
         repeats = [self.offsets[t] for t in np.flatnonzero(self.in_words & ~self.counts)]
-        apart = [overlaps(span, repeats) for span in spans]
-        word_of = {}
-        for t, offset in enumerate(self.offsets):
-            word_of[t] = next((i for i, span in enumerate(spans) if overlaps(offset, [span])), None)
-        units: dict[Reading, np.ndarray] = {"plain": self.words}
-        for reading, titles in (("sharp", False), ("tail", True)):
-            joined = phrases(self.answer, spans, apart, titles=titles)
-            numbers: dict[object, int] = {}
-            keys = [("none", t) if (i := word_of[t]) is None else joined[i] for t in range(len(self.texts))]
-            units[reading] = np.array([numbers.setdefault(k, len(numbers)) for k in keys], dtype=int)  # type: ignore[index]
-        return units
+        apart = in_spans(spans, repeats)
+        return {
+            "plain": self.words,
+            "sharp": self._numbered(phrases(self.answer, spans, apart)),
+            "tail": self._numbered(phrases(self.answer, spans, apart, titles=True)),
+        }
 
     def factor(self, reading: Reading, copy_guard: bool) -> np.ndarray:
         """(T,) 0..1, what the text alone says of each token under a reading of the entropy.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -180,3 +181,27 @@ def overlaps(offset: Span, spans: Iterable[Span]) -> bool:
     """Whether a character range shares at least one character with any of the spans."""
     start, end = offset
     return any(max(start, begin) < min(end, stop) for begin, stop in spans)
+
+
+def first_spans(offsets: Iterable[Span], spans: Sequence[Span]) -> list[int | None]:
+    """For each character range the number of the first span that it overlaps, None where it overlaps none.
+
+    Args:
+        offsets: The ranges.
+        spans: None of them empty, in order of their beginnings and of their ends.
+
+    >>> first_spans([(0, 2), (2, 3), (2, 9)], [(0, 2), (3, 5), (6, 9)])
+    [0, None, 1]
+    """
+    stops = [stop for _, stop in spans]
+    numbers: list[int | None] = []
+    for start, end in offsets:
+        first = bisect_right(stops, start)  # the first span that ends behind the beginning
+        inside = first < len(spans) and overlaps((start, end), [spans[first]])
+        numbers.append(first if inside else None)
+    return numbers
+
+
+def in_spans(offsets: Iterable[Span], spans: Sequence[Span]) -> list[bool]:
+    """For each character range whether it overlaps one of the spans, as :func:`first_spans` takes them."""
+    return [number is not None for number in first_spans(offsets, spans)]

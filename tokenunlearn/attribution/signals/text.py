@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokenunlearn.attribution.signals.signal import Signal
-from tokenunlearn.datasets.samples import word_spans
+from tokenunlearn.datasets.samples import first_spans, word_spans
 
 if TYPE_CHECKING:
     from tokenunlearn.attribution.sample_scores import SampleScores
@@ -21,12 +21,7 @@ def words_of_tokens(x: SampleScores) -> list[str]:
     """The word that each token belongs to, in lower case; "" for tokens of no word."""
     spans = word_spans(x.answer)
     texts = [unicodedata.normalize("NFC", x.answer[start:end]).casefold() for start, end in spans]
-    numbers = {span: i for i, span in enumerate(spans)}
-    words = []
-    for start, end in x.offsets:
-        first = next((s for s in spans if max(s[0], start) < min(s[1], end)), None)
-        words.append(texts[numbers[first]] if first else "")
-    return words
+    return ["" if word is None else texts[word] for word in first_spans(x.offsets, spans)]
 
 
 def rarity(words: list[str], answers: Counter[str], count: int) -> np.ndarray:
