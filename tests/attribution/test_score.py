@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import tokenunlearn as tu
 from tests.models.architectures import ARCHITECTURES
@@ -117,6 +119,15 @@ def test_a_base_model_of_another_vocabulary_is_refused(tiny_lm, plain_lm, monkey
     monkeypatch.setattr(loading, "load_model", lambda name, **_: replace(plain_lm, name="other"))
     with pytest.raises(TokenUnlearnError, match='"other" has a different vocabulary than "tiny-llama"'):
         tu.score(tiny_lm, SAMPLES, base_model="other")
+
+
+def test_samples_for_which_the_model_predicts_nan_are_named(tiny_lm, tmp_path):
+    broken = replace(tiny_lm, model=deepcopy(tiny_lm.model))
+    with torch.no_grad():
+        broken.model.get_output_embeddings().weight.fill_(float("nan"))
+    with pytest.raises(TokenUnlearnError, match=r'NaN for the sample "a" in torch\.float32; try float32\.'):
+        tu.score(broken, [Sample("a", "Q", "A")], cache=tmp_path)
+    assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_a_base_model_that_is_not_known_is_refused(tiny_lm):

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking import (
     Masking,
@@ -117,8 +119,8 @@ def score(
             ``mask="prompt"``.
 
     Raises:
-        TokenUnlearnError: If there are no samples, a setting is unknown, or the base model is not known or
-            has another vocabulary.
+        TokenUnlearnError: If there are no samples, a setting is unknown, the base model is not known or has
+            another vocabulary, or the model predicts NaN.
         SampleTooLongError: If samples do not fit the model's context and ``long`` is "error".
     """
     masking, mixing = split_settings(preset, **settings)
@@ -217,6 +219,11 @@ def _score_all(
         model, encodings(), masking, total=len(missing), token_budget=token_budget, progress=report
     )
     for i, measured in zip(missing, stream, strict=True):
+        if np.isnan(measured.nll).any():
+            raise TokenUnlearnError(
+                f'The model predicts NaN for the sample "{samples[i].id}" in {model.model.dtype}; '
+                "try float32."
+            )
         scores = results[i] = _sample_scores(samples[i], window.popleft(), measured)
         if store:
             store.write(keys[i], scores)
