@@ -194,6 +194,20 @@ def test_templates_that_fail_or_change_messages_are_refused_in_one_sentence(
         )
 
 
+@pytest.mark.parametrize("count", [30, 1200])
+def test_a_rewritten_message_of_a_long_conversation_is_named_at_once(tiny_tokenizer, count):
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|{{ m.role }}|>{{ m.content | replace('ä', 'ae') }}<|end|>{% endfor %}"
+    )
+    turns = [Turn("user" if i % 2 == 0 else "assistant", f"Number {i}.") for i in range(count)]
+    places = ChatFormat(tokenizer).conversation(turns).places
+    assert [place.end - place.start for place in places] == [len(turn.content) for turn in turns]
+    turns[-2] = Turn("user", "Who is Äda, Bär?")
+    with pytest.raises(TemplateError, match=r"rewrites a message.*Bär"):
+        ChatFormat(tokenizer).conversation(turns)
+
+
 @pytest.mark.parametrize(
     ("text", "answer"),
     [

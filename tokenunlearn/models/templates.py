@@ -70,13 +70,9 @@ class ChatFormat:
         for i in order:
             before, _, pieces = pieces.partition(marks[i])
             frame.append(before)
-        found = _aligned(text, frame, pieces, [messages[i].content for i in order])
-        if found is None:
-            raise TemplateError(
-                "The chat template rewrites a message, so its position cannot be found: "
-                f'"{messages[-1].content[:60]}"; use a template that writes messages unchanged.'
-            )
-        places = dict(zip(order, found, strict=True))
+        places = dict(
+            zip(order, _places(text, [*frame, pieces], [messages[i].content for i in order]), strict=True)
+        )
         return Conversation(text, tuple(messages), tuple(places[i] for i in range(len(messages))))
 
     def _write(self, *conversations: Sequence[tuple[str, str]]) -> list[str]:
@@ -143,24 +139,28 @@ class Conversation:
     places: tuple[Place, ...]
 
 
-def _aligned(text: str, frame: Sequence[str], tail: str, contents: Sequence[str]) -> list[Place] | None:
-    """Places of messages between the pieces of a frame, stripped or not; None where they are not there."""
+def _places(text: str, frame: Sequence[str], contents: Sequence[str]) -> list[Place]:
+    """Places of messages, stripped or not, in a text with a piece of a frame before each and after the last.
 
-    def search(at: int, number: int) -> list[Place] | None:
-        if number == len(contents):
-            return [] if text[at:] == tail else None
-        if not text.startswith(frame[number], at):
-            return None
-        start = at + len(frame[number])
-        for written, skipped in _written(contents[number]):
-            end = start + len(written)
-            if text.startswith(written, start):
-                rest = search(end, number + 1)
-                if rest is not None:
-                    return [Place(start, end, skipped), *rest]
-        return None
-
-    return search(0, 0)
+    Raises:
+        TemplateError: With the first message that is not there.
+    """
+    # Where the text may go on after a message and its next piece -> places of the messages up to there.
+    ways: dict[int, list[Place]] = {len(frame[0]): []} if text.startswith(frame[0]) else {}
+    for number, (content, piece) in enumerate(zip(contents, frame[1:], strict=True), start=1):
+        further: dict[int, list[Place]] = {}
+        for start, places in ways.items():
+            for written, skipped in _written(content):
+                end = start + len(written)
+                if text.startswith(written + piece, start):
+                    further.setdefault(end + len(piece), [*places, Place(start, end, skipped)])
+        ways = further if number < len(contents) or len(text) in further else {}
+        if not ways:
+            raise TemplateError(
+                "The chat template rewrites a message, so its position cannot be found: "
+                f'"{content[:60]}"; use a template that writes messages unchanged.'
+            )
+    return ways[len(text)]
 
 
 def _written(content: str) -> tuple[tuple[str, int], ...]:
