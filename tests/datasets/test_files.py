@@ -175,6 +175,8 @@ def test_missing_optional_and_additional_fields_are_fine(row):
         ("x.json", b"[3]", 'Row 1 of "x.json" must be an object .* not int'),
         ("x.json", b"[" * 100_000, "not valid JSON"),
         ("x.json", b"[" + b"9" * 5000 + b"]", "not valid JSON"),
+        ("x.json", b"", '^The file "x.json" is empty; it needs at least one row.$'),
+        ("x.json", lines(ROW).encode("utf-16"), '^The file "x.json" is not UTF-8'),
         ("x.csv", b"question,answer\na,b,c\n", "Row 1 .* more cells than the header"),
         ("x.csv", b'question,answer\n"a,b\n', "not valid CSV"),
         ("x.csv", b"question,answer\na\n", 'Row 1 of "x.csv" has no "answer"'),

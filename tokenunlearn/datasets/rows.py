@@ -141,8 +141,9 @@ def _jsonl_rows(content: bytes, name: str) -> list[tuple[str, Any]]:
 
 
 def _json_rows(content: bytes, name: str) -> list[tuple[str, Any]]:
+    text = decode_text(content, name)
     try:
-        whole = json.loads(decode_text(content, name))
+        whole = json.loads(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":  # the TOFU files are JSON lines under a .json name
             return _jsonl_rows(content, name)
