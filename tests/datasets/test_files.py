@@ -37,6 +37,7 @@ def lines(*rows):
         ("x.csv", '\ufeffanswer,question,id\r\n"Zoë 🎉","Who?",\r\n\r\nZoë 🎉,Who?,\r\n'),
         ("x.csv", "question;answer\nWho?;Zoë 🎉\nWho?;Zoë 🎉\n"),
         ("x.csv", '"question, asked"\tQuestion\tAnswer\n,\tWho?\tZoë 🎉\n,\tWho?\tZoë 🎉\n'),
+        ("x.csv", "question,answer\rWho?,Zoë 🎉\rWho?,Zoë 🎉\r"),
         ("x.tsv", "question\tanswer\nWho?\tZoë 🎉\nWho?\tZoë 🎉\n"),
         ("x.json", json.dumps({"question": ["Who?"] * 2, "answer": [ROW["answer"]] * 2})),
         ("x.json", json.dumps({"data": {name: {"0": ROW[name], "1": ROW[name]} for name in ROW}})),

@@ -188,8 +188,8 @@ def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[t
     text = decode_text(content, name).lstrip("\r\n")
     try:
         # The delimiter is the one that makes most of the header.
-        delimiter = max(delimiters, key=lambda d: len(next(csv.reader(io.StringIO(text), delimiter=d))))
-        table = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
+        delimiter = max(delimiters, key=lambda d: len(next(csv.reader(_lines(text), delimiter=d))))
+        table = csv.DictReader(_lines(text), delimiter=delimiter, strict=True)
         rows = [(f'Row {number} of "{name}"', row) for number, row in enumerate(table, start=1)]
     except csv.Error as error:
         raise DatasetError(f'The file "{name}" is not valid CSV: {error}.') from None
@@ -200,6 +200,11 @@ def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[t
             )
     own = tuple(table.fieldnames or ()) in (WRITTEN, WRITTEN[:-1])
     return [(where, {k: _cell(v, own=own) for k, v in row.items()}) for where, row in rows]
+
+
+def _lines(text: str) -> io.StringIO:
+    """A text by lines, with the line ends that it has."""
+    return io.StringIO(text, newline="")
 
 
 def _cell(text: str | None, *, own: bool) -> str | None:
