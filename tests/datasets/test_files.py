@@ -38,6 +38,7 @@ def lines(*rows):
         ("x.csv", "question;answer\nWho?;Zoë 🎉\nWho?;Zoë 🎉\n"),
         ("x.csv", '"question, asked"\tQuestion\tAnswer\n,\tWho?\tZoë 🎉\n,\tWho?\tZoë 🎉\n'),
         ("x.csv", "question,answer\rWho?,Zoë 🎉\rWho?,Zoë 🎉\r"),
+        ("x.json", '{"question": {"0": "Who?", "1": "Who?"}, "answer": {"1": "Zoë 🎉", "0": "Zoë 🎉"}}'),
         ("x.tsv", "question\tanswer\nWho?\tZoë 🎉\nWho?\tZoë 🎉\n"),
         ("x.json", json.dumps({"question": ["Who?"] * 2, "answer": [ROW["answer"]] * 2})),
         ("x.json", json.dumps({"data": {name: {"0": ROW[name], "1": ROW[name]} for name in ROW}})),
@@ -150,6 +151,11 @@ def test_line_separators_inside_json_strings_are_text():
     assert parse_samples(text.encode(), "x.jsonl")[0].answer == "a\u2028b\u0085c"
 
 
+def test_cells_by_number_are_paired_by_their_numbers():
+    text = b'{"question": {"0": "a", "1": "b"}, "answer": {"1": "B", "0": "A"}}'
+    assert [(s.question, s.answer) for s in parse_samples(text, "x.json")] == [("a", "A"), ("b", "B")]
+
+
 @pytest.mark.parametrize("row", [{"id": 7}, {"span": None, "perturbed_answer": None}, {"other": {"a": 1}}])
 def test_missing_optional_and_additional_fields_are_fine(row):
     (sample,) = parse_samples(lines(ROW | row).encode(), "x.jsonl")
@@ -195,6 +201,11 @@ def test_missing_optional_and_additional_fields_are_fine(row):
             "x.json",
             b'{"question": ["a", "b"], "answer": ["c"]}',
             "of different lengths: question 2, answer 1",
+        ),
+        (
+            "x.json",
+            b'{"question": {"0": "a", "1": "b"}, "answer": {"0": "c", "2": "d"}}',
+            "has columns of different rows",
         ),
         ("x.jsonl", "question".encode("utf-16-le"), r"is not UTF-8 \(byte 1\)"),
         ("x.jsonl", lines({"answer": "Ada"}, ROW).encode(), 'Line 1 of "x.jsonl" has no "question"'),

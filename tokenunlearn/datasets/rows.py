@@ -173,6 +173,7 @@ def _rows_of_columns(whole: Mapping[str, Any], name: str) -> list[Any]:
     A column is a list, or an object of cells by number, as pandas writes it. One list of chat turns is not a
     column.
     """
+    numbers = next((v.keys() for v in whole.values() if isinstance(v, Mapping)), ())
     columns = {key: list(v.values()) if isinstance(v, Mapping) else v for key, v in whole.items()}
     cells = [column[0] for column in columns.values() if isinstance(column, list) and column]
     turns = any(isinstance(cell, Mapping) and cell.keys() & {"role", "from"} for cell in cells)
@@ -181,6 +182,11 @@ def _rows_of_columns(whole: Mapping[str, Any], name: str) -> list[Any]:
     if len({len(column) for column in columns.values()}) > 1:
         sizes = ", ".join(f"{key} {len(column):,}" for key, column in columns.items())
         raise DatasetError(f'The file "{name}" has columns of different lengths: {sizes}.')
+    for key, column in whole.items():
+        if isinstance(column, Mapping):
+            if column.keys() != numbers:
+                raise DatasetError(f'The file "{name}" has columns of different rows.')
+            columns[key] = [column[number] for number in numbers]
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
