@@ -25,6 +25,20 @@ def lines(*rows):
     return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
 
 
+def twice(ending):
+    """The bytes of a table with two columns of one name."""
+    table = pyarrow.Table.from_arrays(
+        [pyarrow.array([text]) for text in ("Who?", "Ada", "Zoë")], names=["question", "answer", "answer"]
+    )
+    file = io.BytesIO()
+    if ending == "parquet":
+        pyarrow.parquet.write_table(table, file)
+    else:
+        with pyarrow.ipc.new_stream(file, table.schema) as stream:
+            stream.write_table(table)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -38,6 +52,7 @@ def lines(*rows):
         ("x.csv", "question;answer\nWho?;Zoë 🎉\nWho?;Zoë 🎉\n"),
         ("x.csv", '"question, asked"\tQuestion\tAnswer\n,\tWho?\tZoë 🎉\n,\tWho?\tZoë 🎉\n'),
         ("x.csv", "question,answer\rWho?,Zoë 🎉\rWho?,Zoë 🎉\r"),
+        ("x.csv", "question,answer,,\nWho?,Zoë 🎉,,\nWho?,Zoë 🎉,,\n"),
         ("x.json", '{"question": {"0": "Who?", "1": "Who?"}, "answer": {"1": "Zoë 🎉", "0": "Zoë 🎉"}}'),
         ("x.tsv", "question\tanswer\nWho?\tZoë 🎉\nWho?\tZoë 🎉\n"),
         ("x.json", json.dumps({"question": ["Who?"] * 2, "answer": [ROW["answer"]] * 2})),
@@ -184,6 +199,9 @@ def test_missing_optional_and_additional_fields_are_fine(row):
         ("x.json", b"[" + b"9" * 5000 + b"]", "not valid JSON"),
         ("x.json", b"", '^The file "x.json" is empty; it needs at least one row.$'),
         ("x.json", lines(ROW).encode("utf-16"), '^The file "x.json" is not UTF-8'),
+        ("x.csv", b"question,answer,answer\na,b,c\n", 'has 2 columns "answer"; rename all but one'),
+        ("x.parquet", twice("parquet"), 'has 2 columns "answer"; rename all but one'),
+        ("x.arrow", twice("arrow"), 'has 2 columns "answer"; rename all but one'),
         ("x.csv", b"question,answer\na,b,c\n", "Row 1 .* more cells than the header"),
         ("x.csv", b'question,answer\n"a,b\n', "not valid CSV"),
         ("x.csv", b"question,answer\na\n", 'Row 1 of "x.csv" has no "answer"'),

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,12 @@ def parse_rows(content: bytes, name: str, *, limit: int | None = MAX_ROWS) -> Ro
 def _refuse_more_rows(count: int, name: str, limit: int) -> None:
     if count > limit:
         raise DatasetError(f'The file "{name}" has {count:,} rows; at most {limit:,} can be loaded at once.')
+
+
+def _refuse_repeated_columns(columns: Iterable[str], name: str) -> None:
+    for column, count in Counter(columns).items():
+        if column and count > 1:
+            raise DatasetError(f'The file "{name}" has {count} columns "{column}"; rename all but one.')
 
 
 def refuse_repeated_ids(ids: Iterable[tuple[str, str]]) -> None:
@@ -199,6 +206,7 @@ def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[t
         rows = [(f'Row {number} of "{name}"', row) for number, row in enumerate(table, start=1)]
     except csv.Error as error:
         raise DatasetError(f'The file "{name}" is not valid CSV: {error}.') from None
+    _refuse_repeated_columns(table.fieldnames or (), name)
     for where, row in rows:
         if None in row:
             raise DatasetError(
@@ -227,7 +235,7 @@ def _tsv_rows(content: bytes, name: str) -> list[tuple[str, Any]]:
 def _parquet_rows(content: bytes, name: str) -> list[tuple[str, Any]]:
     from pyarrow import parquet
 
-    return _table_rows(lambda: parquet.read_table(io.BytesIO(content)), name)
+    return _table_rows(lambda: parquet.ParquetFile(io.BytesIO(content)).read(), name)
 
 
 def _arrow_rows(content: bytes, name: str) -> list[tuple[str, Any]]:
@@ -244,6 +252,7 @@ def _table_rows(read: Callable[[], pyarrow.Table], name: str) -> list[tuple[str,
     try:
         table = read()
         _refuse_more_rows(table.num_rows, name, MAX_ROWS)
+        _refuse_repeated_columns(table.column_names, name)
         rows = table.to_pylist()
     except DatasetError:
         raise
