@@ -242,6 +242,11 @@ def test_missing_optional_and_additional_fields_are_fine(row):
             lines(ROW | {"perturbed_answer": [3]}).encode(),
             '"perturbed_answer" that is int, not text',
         ),
+        (
+            "x.jsonl",
+            lines(ROW | {"perturbed_answer": ["Ada", " "]}).encode(),
+            'has an empty answer in "perturbed_answer"',
+        ),
         ("x.jsonl", lines(ROW | {"id": "a"}, ROW | {"id": "a"}).encode(), 'Line 2 .* has a duplicate id "a"'),
         ("x.jsonl", lines(*[ROW] * 10_000).encode(), rf"has 10,000 rows; at most {MAX_ROWS:,} can"),
         *(

@@ -62,7 +62,10 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
     texts = {name: to_text(row.get(name), name, where) for name in TEXTS}
     if not texts["answer"].strip():
         raise DatasetError(f"{where} has an empty answer, so there is nothing to forget or retain.")
-    perturbed = to_list(row.get("perturbed_answer"), "perturbed_answer", where)
+    wrong = to_list(row.get("perturbed_answer"), "perturbed_answer", where)
+    perturbed = tuple(to_text(answer, "perturbed_answer", where) for answer in wrong)
+    if not all(map(str.strip, perturbed)):
+        raise DatasetError(f'{where} has an empty answer in "perturbed_answer"; leave it out.')
     return Sample(
         id=texts["id"] or default_id,
         question=texts["question"],
@@ -70,7 +73,7 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
         span=gold_spans(row, texts["answer"], where),
         paraphrased_question=texts["paraphrased_question"],
         paraphrased_answer=texts["paraphrased_answer"],
-        perturbed_answer=tuple(to_text(p, "perturbed_answer", where) for p in perturbed),
+        perturbed_answer=perturbed,
         paraphrased_span=to_spans(
             row.get("paraphrased_span"), texts["paraphrased_answer"], "paraphrased_span", where
         ),
