@@ -80,6 +80,10 @@ def test_choices_as_lists_and_as_texts(choices, answer):
     assert question == ChoiceQuestion("x", "Which one?", ("this", "that", "both", "none"), 2, "a b")
 
 
+def test_an_id_may_be_the_number_0():
+    assert to_choice(ROW | {"id": 0}, "row 1", "x").id == "0"
+
+
 def test_printed_form_shows_no_text():
     shown = repr(to_choice(ROW, "row 1", "x-1"))
     assert "x-1" in shown and "Which" not in shown and "this" not in shown
@@ -111,6 +115,7 @@ def test_own_file_and_slices(tmp_path):
         ({"answer": "B"}, 'needs an "answer" .* a whole number'),
         ({"answer": True}, 'needs an "answer" .* a whole number'),
         ({"answer": 1.0}, 'needs an "answer" .* a whole number'),
+        ({"id": [1]}, '"id" that is list, not text'),
     ],
 )
 def test_each_fault_has_its_own_sentence_without_what_is_asked(row, message):

@@ -30,6 +30,11 @@ def test_formats(tmp_path, name, content, texts):
     assert all(s.document and s.question == "" and s.chunk_tokens == CHUNK_TOKENS for s in samples)
 
 
+def test_ids_are_texts_or_whole_numbers():
+    read = parse_documents(b'{"id": 0, "text": "a"}\n{"id": null, "text": "b"}', "x.jsonl")
+    assert [sample.id for sample in read] == ["0", "x-0001"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -40,6 +45,8 @@ def test_formats(tmp_path, name, content, texts):
         ("x.jsonl", b'{"text": "a"}\n{"text": " "}', 'Line 2 of "x.jsonl" has no "text"'),
         ("x.jsonl", b'{"text": 3}', '"text" that is int, not text'),
         ("x.jsonl", rb'{"text": "\ud83d"}', "invalid character"),
+        ("x.jsonl", rb'{"id": "\ud83d", "text": "a"}', '"id" with an invalid character'),
+        ("x.jsonl", b'{"id": {"a": 1}, "text": "a"}', '"id" that is dict, not text'),
     ],
 )
 def test_each_fault_has_its_own_sentence(name, content, message):

@@ -23,6 +23,11 @@ def to_text(value: Any, name: str, where: str) -> str:
     return str(value)
 
 
+def to_id(value: Any, where: str) -> str:
+    """A cell as the id of a row, "" for None: a text, or a whole number written out."""
+    return str(value) if type(value) is int else to_text(value, "id", where)
+
+
 def to_list(value: Any, name: str, where: str) -> list[Any]:
     """A cell as a list: [] for nothing, a text that begins with "[" read as JSON, any other as one item."""
     if isinstance(value, str):

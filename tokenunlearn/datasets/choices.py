@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tokenunlearn.datasets.cells import to_text
+from tokenunlearn.datasets.cells import to_id, to_text
 from tokenunlearn.datasets.public import data_folder, public_rows
 from tokenunlearn.datasets.rows import Rows, parse_rows, read_file, refuse_repeated_ids
 from tokenunlearn.datasets.samples import evenly_spread
@@ -106,7 +106,7 @@ def to_choice(row: Mapping[str, Any], where: str, default_id: str, subject: str 
             f"use 0 to {len(choices) - 1}."
         )
     about = str(row.get("subject") or subject).replace("_", " ")
-    return ChoiceQuestion(str(row.get("id") or default_id), question, tuple(choices), answer, about)
+    return ChoiceQuestion(to_id(row.get("id"), where) or default_id, question, tuple(choices), answer, about)
 
 
 def load_wmdp(part: str) -> ChoiceSet:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
-from tokenunlearn.datasets.cells import to_text
+from tokenunlearn.datasets.cells import to_id, to_text
 from tokenunlearn.datasets.rows import Rows, is_file, refuse_repeated_ids
 from tokenunlearn.datasets.samples import Sample, Turn, document
 from tokenunlearn.datasets.schema import gold_spans, to_sample
@@ -204,7 +204,7 @@ def _samples(
         text = to_text(cells["text"], columns["text"], where)
         if not text.strip():
             raise DatasetError(f'{where} has no "{columns["text"]}"; every document needs non-empty text.')
-        return [document(str(cells.get("id") or default_id), text, gold_spans(cells, text, where))]
+        return [document(to_id(cells.get("id"), where) or default_id, text, gold_spans(cells, text, where))]
     if "answer" in columns and not cells["question"] and cells.get("chunk_tokens") not in (None, ""):
         return [to_sample(cells | {"question": ""}, where, default_id)]
     turns = _conversation(cells, columns, where)

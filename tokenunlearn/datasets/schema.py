@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tokenunlearn.datasets.cells import to_list, to_text
+from tokenunlearn.datasets.cells import to_id, to_list, to_text
 from tokenunlearn.datasets.facts import locate
 from tokenunlearn.datasets.samples import Sample, Span
 from tokenunlearn.datasets.turns import to_turns
@@ -56,9 +56,7 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
     for name in REQUIRED:
         if row.get(name) is None:
             raise DatasetError(f'{where} has no "{name}"; every sample needs a question and an answer.')
-    number = row.get("id")
-    if isinstance(number, int) and not isinstance(number, bool):
-        row = {**row, "id": str(number)}
+    row = {**row, "id": to_id(row.get("id"), where)}
     texts = {name: to_text(row.get(name), name, where) for name in TEXTS}
     if not texts["answer"].strip():
         raise DatasetError(f"{where} has an empty answer, so there is nothing to forget or retain.")
