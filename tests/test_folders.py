@@ -40,6 +40,19 @@ def test_an_installed_package_has_no_git_revision(monkeypatch, installed):
     assert report.git_revision() == ""
 
 
+def test_a_variable_without_a_value_leaves_the_cache_where_it_is(monkeypatch):
+    monkeypatch.delenv("TOKENUNLEARN_CACHE", raising=False)
+    usual = folders.cache_folder()
+    monkeypatch.setenv("TOKENUNLEARN_CACHE", "")
+    assert folders.cache_folder() == usual
+
+
+def test_folders_of_someone_without_a_home_are_paths_as_written(monkeypatch):
+    for variable in ("TOKENUNLEARN_CACHE", "TOKENUNLEARN_DATA"):
+        monkeypatch.setenv(variable, "~nobody-of-this-name/here")
+    assert folders.cache_folder() == data_folder() == Path("~nobody-of-this-name/here")
+
+
 @pytest.mark.parametrize("unset", [None, ""])
 def test_public_data_is_in_the_cache_where_no_folder_is_named(monkeypatch, tmp_path, unset):
     monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path))

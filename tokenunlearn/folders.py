@@ -18,7 +18,7 @@ _roots: tuple[Path, ...] = ()
 
 def cache_folder() -> Path:
     """Folder for converted models and scores: ``TOKENUNLEARN_CACHE`` or ``~/.cache/tokenunlearn``."""
-    return Path(os.environ.get("TOKENUNLEARN_CACHE", "~/.cache/tokenunlearn")).expanduser()
+    return user_path(os.environ.get("TOKENUNLEARN_CACHE") or "~/.cache/tokenunlearn")
 
 
 def user_path(name: str | Path) -> Path:

@@ -8,13 +8,13 @@ from pathlib import Path
 from tokenunlearn.datasets.hub import hub_rows
 from tokenunlearn.datasets.rows import Rows, parse_rows
 from tokenunlearn.errors import DatasetError
-from tokenunlearn.folders import cache_folder
+from tokenunlearn.folders import cache_folder, user_path
 
 
 def data_folder() -> Path:
     """Folder of published files: ``TOKENUNLEARN_DATA`` or ``data`` in :func:`.cache_folder`."""
     named = os.environ.get("TOKENUNLEARN_DATA")
-    return Path(named).expanduser() if named else cache_folder() / "data"
+    return user_path(named) if named else cache_folder() / "data"
 
 
 def public_rows(file: str, hub_id: str, config: str, split: str) -> Rows:
