@@ -129,5 +129,8 @@ def test_added_tokens_that_are_not_used_need_no_embedding(folder, tiny_lm):
     tokenizer.add_tokens(["<image>"])
     tokenizer.save_pretrained(folder)
     load_model(str(folder), device="cpu")
+    tokenizer.add_tokens(["Lisbon"])  # a word that any question may hold
+    tokenizer.save_pretrained(folder)
+    assert "but its tokenizer has more: Lisbon." in refused(folder)
     (folder / "chat_template.jinja").write_text(tiny_lm.tokenizer.chat_template + "{# <image> #}")
-    assert "but its tokenizer has more: <image>" in refused(folder)
+    assert "but its tokenizer has more: <image>, Lisbon." in refused(folder)

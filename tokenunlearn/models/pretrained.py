@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenunlearn.errors import ModelNotFoundError
+from tokenunlearn.models.encoding import holds_control_text
 from tokenunlearn.models.hub import shown
 from tokenunlearn.models.placement import Placement
 from tokenunlearn.models.weight_files import ModelFiles, check_finite, check_fit, json_object, name_some
@@ -103,7 +104,7 @@ def read_tokenizer(path: Path) -> PreTrainedTokenizerBase:
 def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, owner: str) -> None:
     """Refuse a tokenizer that uses ids which the model has no embedding for.
 
-    Tokens that were added to it and occur in no template, such as those of images, are not used.
+    Control tokens that were added to it and occur in no template, such as those of images, are not used.
 
     Raises:
         ModelNotFoundError: With the tokens.
@@ -114,7 +115,13 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
     beyond = [
         token
         for token, index in tokenizer.get_vocab().items()
-        if index >= rows and (token not in added or token in ends or token in template)
+        if index >= rows
+        and (
+            token not in added
+            or token in ends
+            or token in template
+            or not holds_control_text(tokenizer, token)  # it is read in what people write
+        )
     ]
     if beyond:
         raise ModelNotFoundError(
