@@ -57,6 +57,12 @@ def test_a_model_type_whose_tensors_fit_is_told_by_the_architecture(folder):
     )
 
 
+@pytest.mark.parametrize("architectures", [{"a": 1}, "LlamaForCausalLM", [5], []])
+def test_architectures_that_are_no_list_of_names_say_nothing(folder, architectures):
+    configure(folder, architectures=architectures)
+    load_model(str(folder), device="cpu")
+
+
 def test_values_that_overflow_in_the_dtype_asked_for_are_infinite(folder):
     change(folder / "model.safetensors", poisoned(1e6))
     load_model(str(folder), device="cpu")

@@ -144,7 +144,8 @@ class ModelFiles:
         import transformers
 
         model_type = self.config.get("model_type")
-        architecture = str((self.config.get("architectures") or [""])[0])
+        named = self.config.get("architectures")
+        architecture = str(named[0]) if isinstance(named, list) and named else ""
         family = getattr(getattr(transformers, architecture, None), "config_class", None)
         if family is not None and family.model_type != model_type:
             raise ModelNotFoundError(
