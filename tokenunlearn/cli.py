@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 import typer
 from rich.markup import escape
@@ -42,6 +43,8 @@ app.command(context_settings=foreign_options | {"help_option_names": []})(bench)
 
 def main(command: typer.Typer = app) -> None:
     """Run a command line; bad input prints one sentence and exits with 2."""
+    if isinstance(sys.stdout, TextIOWrapper):  # it may be closed
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
     try:
         _run(command)
     except SystemExit as ended:

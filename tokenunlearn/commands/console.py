@@ -243,8 +243,9 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def print_json(value: Any) -> None:
-    """A result as JSON on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    """A result as JSON on standard output, in ASCII where that is not UTF-8."""
+    utf8 = str(getattr(sys.stdout, "encoding", "")).lower() == "utf-8"
+    typer.echo(json.dumps(value, ensure_ascii=not utf8, indent=2))
 
 
 def show_ended(run: Run, different: str = "") -> None:
