@@ -67,6 +67,8 @@ def test_a_wider_margin_is_taken(call, run):
     [
         (("missing.json",), 'There is no report "missing.json"'),
         (("nobody",), 'There is no run "nobody"'),
+        (("",), 'The folder "" is not a run.'),
+        (("docs",), 'The folder "docs" is not a run.'),
         (("RUN", "--start", "nobody"), 'There is no stored report of "nobody" on authors'),
         (("RUN", "--attacks", "missing.json"), 'There is no report "missing.json"'),
         (("RUN", "--margin", "2"), "The margin is 2; it must be between 0 and 1."),

@@ -140,6 +140,25 @@ def model_source(
     return replace(source, quantization=quantization or source.quantization)
 
 
+def located(name: str, runs: Path) -> Run:
+    """The run of an id or a folder.
+
+    Args:
+        name: Id, or the beginning of one, in the folder of the runs; or the folder of a run or its adapter.
+        runs: Folder of the runs.
+
+    Raises:
+        TokenUnlearnError: If there is none.
+    """
+    from tokenunlearn.runs.run import Run
+    from tokenunlearn.runs.store import RunStore
+
+    folder = runs / RunStore(runs).locate(name)
+    if not any(os.path.lexists(folder / file) for file in ("spec.json", "state.json")):
+        raise RunError(f'The folder "{name}" is not a run.')
+    return Run(folder)
+
+
 def listed(value: Any) -> list[Any]:
     """The values of a setting; a text holds several where commas separate them."""
     return [parse_value(text.strip()) for text in value.split(",")] if isinstance(value, str) else [value]

@@ -8,19 +8,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tokenunlearn.commands.console import Json, Out, bars, executed, last_step, out, print_json, show_ended
+from tokenunlearn.commands.console import (
+    Json,
+    Out,
+    bars,
+    executed,
+    last_step,
+    located,
+    out,
+    print_json,
+    show_ended,
+)
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.launch import GRACE
 from tokenunlearn.runs.ledger import set_title
-
-if TYPE_CHECKING:
-    from tokenunlearn.runs.run import Run
 
 runs_app = typer.Typer(
     help="List, show, export, push, cancel, resume, mend and delete runs.", no_args_is_help=True
@@ -115,14 +122,6 @@ Dtype = Annotated[str, typer.Option(help="Merged weights: float32, bfloat16 or f
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id or folder of a run.")]
 
 
-def _located(run_id: str, out_folder: Path) -> Run:
-    """The run of an id or a folder."""
-    from tokenunlearn.runs.run import Run
-    from tokenunlearn.runs.store import RunStore
-
-    return Run(out_folder / RunStore(out_folder).locate(run_id))
-
-
 @runs_app.command("export")
 def runs_export(
     run_id: RunArgument,
@@ -134,7 +133,7 @@ def runs_export(
     """Write the model of a run as a folder for transformers or peft, with a model card."""
     from tokenunlearn.runs.export import export_run
 
-    run = _located(run_id, out_folder)
+    run = located(run_id, out_folder)
     export_run(run, folder, merge=merge, dtype=dtype)
     out.print(f"Exported {run.id} to {escape(str(folder))}", soft_wrap=True)
 
@@ -154,7 +153,7 @@ def runs_push(
     """
     from tokenunlearn.runs.export import push_run
 
-    run = _located(run_id, out_folder)
+    run = located(run_id, out_folder)
     address = push_run(run, repository, merge=merge, dtype=dtype, private=not public)
     out.print(f"Uploaded to {escape(address)}", soft_wrap=True)
 

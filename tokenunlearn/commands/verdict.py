@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tokenunlearn.commands.console import Json, Out, out, print_json
+from tokenunlearn.commands.console import Json, Out, located, out, print_json
 from tokenunlearn.errors import TokenUnlearnError
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ def _verdict(
     from tokenunlearn.evaluation.report import Report
     from tokenunlearn.evaluation.verdict import verdict as judge
     from tokenunlearn.runs.judgment import Evidence, evidence_of, stored_report
-    from tokenunlearn.runs.run import Run
-    from tokenunlearn.runs.store import RunStore
 
     def named(model: str, suite: str) -> Report:
         if model.endswith(".json"):
@@ -65,7 +63,7 @@ def _verdict(
             attacks=None, start=None, retrained=stored_report(str(own.settings.get("retrained")), suite)
         )
     else:
-        run = Run(runs / RunStore(runs).locate(report))
+        run = located(report, runs)
         values = run.report
         if values is None:
             raise TokenUnlearnError(f'The run "{run.id}" was not evaluated; evaluate it first.')
