@@ -73,6 +73,10 @@ def test_a_run_that_cannot_work_is_refused(refused, words, sentence):
             "score --samples authors:forget10 --alpha nan --out TMP/new",
             "alpha is nan; it must be a finite number",
         ),
+        (
+            "score --samples authors:forget10 --set preset=paper --out TMP/new",
+            'There is no score setting "preset"',
+        ),
         ("score --samples authors:forget10 --out TMP/pipe", '/pipe" is a device or a pipe'),
         ("evaluate --suite authors --limit 1", "limit is 1; at least 2 rows per split"),
         ("evaluate --suite nothing", 'There is no suite "nothing"'),

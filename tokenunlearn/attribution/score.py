@@ -59,7 +59,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def split_settings(preset: str = "default", **changes: Any) -> tuple[MaskingSettings, ImportanceSettings]:
+def split_settings(preset: str = "default", /, **changes: Any) -> tuple[MaskingSettings, ImportanceSettings]:
     """Settings of a preset with changes by name, as masking settings and importance settings.
 
     Raises:

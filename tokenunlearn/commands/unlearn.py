@@ -218,8 +218,8 @@ def unlearn(
     checkpoints = CheckpointSettings(checkpoint_every, checkpoint_minutes)
     samples, retain = with_columns(columns, samples, retain, all_turns=all_turns)
     forget, retained = (load_samples(name) if name else () for name in (samples, retain))
-    scoring: dict[str, Any] = {"preset": preset} | ({"reading": reading} if reading != "auto" else {})
-    split_settings(**scoring)
+    scoring: dict[str, Any] = {"reading": reading} if reading != "auto" else {}
+    split_settings(preset, **scoring)
     rule = _rule(
         selection, threshold=threshold, quantile=quantile, top_share=top_share, temperature=temperature
     )
@@ -240,7 +240,7 @@ def unlearn(
         rule=rule,
         configs=configs,
         label=label,
-        scoring=scoring | ({"selector": learned.to_json()} if learned else {}),
+        scoring={"preset": preset} | scoring | ({"selector": learned.to_json()} if learned else {}),
         score_hash=score_set.hash if score_set else "",
         evaluate=evaluate_samples if is_main_process() else 0,
         watch=watch,
