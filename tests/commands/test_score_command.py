@@ -72,6 +72,7 @@ def test_a_sample_longer_than_the_context_is_named(call, model, tmp_path):
     ("words", "sentence"),
     [
         (["--model", "./nowhere"], 'There is no model folder "./nowhere"'),
+        (["--model", ""], 'There is no model folder ""'),
         (["--model", "nobody/no-such-model"], "the Hub could not be reached"),
         (["--samples", "file:/no/such/file.jsonl"], 'There is no file "/no/such/file.jsonl"'),
         (["--samples", "authors:forget99"], "forget99"),

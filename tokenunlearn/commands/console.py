@@ -125,7 +125,7 @@ def model_source(
     from tokenunlearn.runs.run import Run
     from tokenunlearn.runs.store import RunStore
 
-    source = ModelSource(model or "demo")
+    source = ModelSource("demo" if model is None else model)
     if adapter:
         folder = runs / RunStore(runs).locate(adapter)
         if os.path.isfile(folder / "spec.json"):
