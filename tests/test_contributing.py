@@ -12,6 +12,7 @@ from tokenunlearn import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+LISTS = re.findall(r"`([A-Z]+)` of `(tokenunlearn/[\w/]+\.py)`", GUIDE)
 
 
 @pytest.mark.parametrize("target", sorted({*re.findall(r"^make (\w+)", GUIDE, re.MULTILINE)}))
@@ -30,11 +31,13 @@ def test_files_that_the_guide_names_exist():
     assert paths and missing == []
 
 
-@pytest.mark.parametrize(
-    ("registry", "file"), re.findall(r"`([A-Z]+)` of `(tokenunlearn/[\w/]+\.py)`", GUIDE)
-)
+@pytest.mark.parametrize(("registry", "file"), LISTS)
 def test_an_addition_is_listed_where_the_guide_says(registry, file):
     assert re.search(rf"^{registry}\b.*= ", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_kind_of_addition_names_its_list():
+    assert len(LISTS) == len(re.findall(r"^\| an? ", GUIDE, re.MULTILINE)) > 0
 
 
 def test_the_citation_is_of_this_version():
