@@ -27,17 +27,21 @@ MEASURES = {
 }
 
 
-COSTS = """- Model utility is a harmonic mean of parts, 0 as soon as one of them is. On TOFU the lowest of the
-  start model is `{part}`, {part_start}; after the default it is {part_default}, in the model that never saw
-  the answers {part_retrained} (n = {part_n}).
-- Broken is what the [judge](docs/metrics.md#leaks-cross_leaks-declines-broken-wrong) `words`
-  calls so. The judge `smollm2` calls {smollm2} of the first SmolLM2 run's answers broken, `words` {words}.
-- The same runs with weights on all tokens alike: on the demo model {leaks} leak and {broken} are broken; on
-  the prose {prose_broken} are broken, and {pairs} of the retained answers that were right still are.
-- What is no longer said may still be inside. Of the way to the model that never saw it, the [unlearning
-  depth](docs/results.md#unlearning-depth) on the demo model is {depth} (all tokens alike: {uniform}).
-- A [probe](docs/results.md#gone-or-hidden) of the demo model's hidden states finds the right one of six facts
-  in {probe} of the questions (in {probe_retrained} where it never saw them)."""
+COSTS = """\
+- Model utility is a harmonic mean, so it is 0 as soon as one of its parts is 0. On TOFU the lowest part of
+  the start model is `{part}`, {part_start}; after the default run it is {part_default}, and in the model
+  that never saw the answers {part_retrained} (n = {part_n}).
+- An answer counts as broken where the [judge](docs/metrics.md#leaks-cross_leaks-declines-broken-wrong)
+  `words` calls it so and it states no fact. Of all answers of the first SmolLM2 run, `words` calls {words}
+  broken, the judge `smollm2` {smollm2}.
+- With the same weight on all tokens, {leaks} of the demo model's forgotten answers leak and {broken} are
+  broken; on the prose {prose_broken} are broken, and {pairs} of the retained answers that were right stay
+  right.
+- A fact that is no longer said may still be in the hidden states. On the demo model the [unlearning
+  depth](docs/results.md#unlearning-depth) is {depth} ({uniform} with the same weight on all tokens); 1 is
+  the level of a model that never saw the facts.
+- A [probe](docs/results.md#gone-or-hidden) of the demo model's hidden states picks the right one of six
+  facts in {probe} of the questions ({probe_retrained} in a model that never saw them)."""
 
 
 def costs(

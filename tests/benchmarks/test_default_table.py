@@ -64,12 +64,11 @@ def test_costs_are_means_of_the_runs_that_they_name():
     found = {"probe/right_option": {"value": 0.4, "retrained": 0.1}}
     probes = {"default": {"seeds": {"0": found, "1": found}}}
     text = " ".join(costs(frame, tofu, outcomes, depth, {"runs": probes}).split())
-    assert "`smollm2` calls 0.375 of the first SmolLM2 run's answers broken, `words` 0.125." in text
-    assert (
-        "on the demo model 0.000 leak and 0.500 are broken; on the prose 0.500 are broken, and 0.750" in text
-    )
-    assert "demo model is 0.700 (all tokens alike: 0.200)" in text
-    assert "six facts in 0.400 of the questions (in 0.100 where" in text
+    assert "first SmolLM2 run, `words` calls 0.125 broken, the judge `smollm2` 0.375." in text
+    assert "0.000 of the demo model's forgotten answers leak and 0.500 are broken" in text
+    assert "on the prose 0.500 are broken, and 0.750" in text
+    assert "is 0.700 (0.200 with the same weight on all tokens)" in text
+    assert "six facts in 0.400 of the questions (0.100 in a model that never saw them)" in text
 
 
 @pytest.mark.results
