@@ -25,51 +25,52 @@ Does it pay to weight tokens? Every rule of weighting runs with every objective 
 each method tuned with the same budget. `python -m benchmarks.study` runs what is missing and stores each run
 under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this page from those files alone.
 
-- *Rules*: `uniform` weights all tokens alike; `hard` is the default, whose share of the tokens of recited
-  text was chosen on the validation half of TOFU's questions; `soft` weights by the same importance;
-  `gold` selects the marked facts, which no signal can find better; `selector` is the learned selector;
-  `paper` is the score preset of that name and `atwu` ATWU's scorer, each with as many tokens as `hard`;
-  `wga`, `satimp`, `etw` and `su` are published weightings (`su` compares with the retrained model); `random`
-  and `inverted` move the weights of `hard` to other tokens.
-- *Budget*: every run in a world has the same number of steps and the same batch sizes, whatever its
-  objective recommends, a constant learning rate, no frame loss and no level, so that methods differ in
-  objective and weights alone. Trials choose learning rate (within a factor of 3 of the recommended one),
-  lambda (within a factor of 5) and the last step, on one half of the questions and with a seed that no
-  reported run has. The first trial is the recommended setting; optuna proposes the others. The best trial
-  has the highest score: 1 minus the distance as a share of the start model's, less 1 for every 2 % of the
-  start model's utility that are missing below {floor:.0f} %.
-- *Questions*: figures are of the other half. Training sees the whole forget set in either case.
+- *Rules*: `uniform` gives all tokens the same weight. `hard` is the default; the share of tokens that it
+  selects in recited text was chosen on the validation half of TOFU's questions. `soft` weights by the same
+  importance. `gold` selects exactly the marked facts, as a perfect signal would. `selector` is the learned
+  selector. `paper` is the score preset of that name and `atwu` ATWU's scorer, each with as many tokens as
+  `hard`. `wga`, `satimp`, `etw` and `su` are published weightings (`su` compares with the retrained model).
+  `random` and `inverted` move the weights of `hard` to other tokens.
+- *Budget*: whatever an objective recommends, every run in a world has the same number of steps, the same
+  batch sizes, a constant learning rate, no frame loss and no level, so that methods differ in objective and
+  weights alone. Trials choose the learning rate (within a factor of 3 of the recommended one), lambda
+  (within a factor of 5) and the last step, on one half of the questions and with a seed that no reported
+  run has. The first trial is the recommended setting; optuna proposes the others. A trial's score is 1
+  minus its distance as a share of the start model's distance, minus 1 for every 2 % of the start model's
+  utility by which it falls short of {floor:.0f} %; the highest score wins.
+- *Questions*: all reported figures are of the other half. Training sees the whole forget set in either case.
 - *Distance*: mean over questions of the absolute difference between a model's and the retrained model's
   probability of the gold tokens (geometric mean of each question's tokens). 0: the retrained model's level.
-- *At equal utility*: a run is measured every few steps, and between two measurements utility and distance are
-  taken to change in proportion. At each level of utility, a share of the start model's, the model counts that
-  keeps so much and is closest to the retrained one (the start model always keeps it); figures are means over
-  the levels from {lowest:.0f} % to 100 %. Utility is here the harmonic mean of probability and truth ratio
-  over the retained parts.
+- *At equal utility*: a run is measured every few steps; between two measurements, utility and distance are
+  interpolated linearly. At each level of utility, given as a share of the start model's, the run is
+  represented by the model that reaches this level and is closest to the retrained one; the start model
+  always reaches it. Figures are means over the levels from {lowest:.0f} % to 100 %. Utility here is the
+  harmonic mean of probability and truth ratio over the retained parts.
 - *Area under the front*: 1 minus that distance as a share of the start model's. 1: the retrained model's
   level at no cost.
 - *Differences* are paired with uniform weights by seed and question; in parentheses the 95 % bootstrap
   interval over seeds and questions. With one seed it covers questions alone. Bold: the interval excludes 0.
   Intervals are not corrected for the number of comparisons; about one in twenty excludes 0 by chance.
-- *Outcomes*: the shares of the forgotten answers that leak, state the fact of another measured question
-  that the retrained model does not state there, decline, are broken, or are fluent and wrong. In
-  [metrics](metrics.md#leaks-cross_leaks-declines-broken-wrong) the retrained model excuses nothing, and facts
-  of all questions count but those that many answers state; here those of measured questions do, so that on
-  TOFU, whose gold spans are derived, the fact of another question is often an everyday word.
+- *Outcomes*: the shares of the forgotten answers that leak, state the fact of another question, decline,
+  are broken, or are fluent and wrong. Here the fact of another question counts only if that question is
+  measured and the retrained model does not state the fact in its answer to the same question. In
+  [metrics](metrics.md#leaks-cross_leaks-declines-broken-wrong) the facts of all questions count, whatever the
+  retrained model says. Both leave out facts that more than two of the questions share; among few questions
+  this finds few everyday words, so on TOFU, whose gold spans are derived, many of these facts are such words.
 """
 PROGRESS = """## Progress
 
-A cell is a rule with an objective and a seed. Hours are of processor time on one core, trials included. Stop
-`python -m benchmarks.study` at any time: it goes on where it was, leading rules first. Other models with a
-retrained model join with `--model` and `--suite`, on a GPU for instance
-`--model tofu_Llama-3.2-1B-Instruct_full --suite tofu`.
+A cell is one rule with one objective and one seed. Hours are processor time on one core, trials included.
+You can stop `python -m benchmarks.study` at any time; it goes on where it was, leading rules first. Add
+another model that has a retrained model with `--model` and `--suite`, for example
+`--model tofu_Llama-3.2-1B-Instruct_full --suite tofu` on a GPU.
 
 {table}
 """
 SUMMARY = """## Summary
 
-With how many objectives a rule is closer to the retrained model than uniform weights at equal utility, and
-with how many it is farther; the others are open.
+The number of objectives with which a rule ends closer to the retrained model than uniform weights at equal
+utility, and the number with which it ends farther; the others are open.
 
 By distance:
 
@@ -79,8 +80,8 @@ By forget quality (Kolmogorov-Smirnov statistic of the truth ratios against the 
 
 {ks}
 
-With how many objectives fewer of the forgotten answers leak or are broken than under uniform weights, and
-with how many more, at the tuned step:
+The number of objectives with which fewer of the forgotten answers leak or are broken than under uniform
+weights at the tuned step, and the number with which more do:
 
 {spoiled}
 """
@@ -107,8 +108,8 @@ Difference in the share of the forgotten answers that leak or are broken, at the
 
 {spoiled}
 
-At the tuned step, mean over seeds (± standard deviation); utility is that of the suite as a share of the
-start model's, 0 where one of the parts of its harmonic mean is:
+All measures at the tuned step, mean over seeds (± standard deviation). Utility is that of the suite as a
+share of the start model's; it is 0 where one part of its harmonic mean is 0:
 
 {measures}
 """
