@@ -7,12 +7,13 @@ from typing import Any
 
 SECTION = """## Unlearning depth
 
-`python -m benchmarks.depth`: `{model}` forgets `{forget}` with default settings (AltNPO to the level of
-the holdout), without the level, with NPO, each with uniform weights too, with NPO for 80 steps at a
-learning rate that falls to 0, and with other objectives; see [metrics.md](metrics.md#depth). 0: the start
-model's upper layers read the fact from the hidden states as before; 1: they find no more of it than in
-`{retrained}`. Mean over seeds, in parentheses the smallest and the largest seed's mean, and n questions.
-Measuring takes {seconds:.0f} s for {n} questions, median over runs, on 2 cores under other load.
+`python -m benchmarks.depth`: `{model}` forgets `{forget}` with the default settings (AltNPO to the level of
+the holdout), without the level, and with NPO, each with uniform weights too; with NPO for 80 steps at a
+learning rate that falls to 0; and with other objectives. The measure is defined in
+[metrics.md](metrics.md#depth). 0: the start model's upper layers read the fact from the hidden states as
+before; 1: they find no more of it than in `{retrained}`. Means over seeds, with the smallest and the
+largest seed in parentheses, and n questions. Measuring takes {seconds:.0f} s for {n} questions, median over
+runs, on 2 cores under other load.
 
 {table}
 """

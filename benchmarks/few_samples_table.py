@@ -10,11 +10,12 @@ from benchmarks.markdown import markdown
 
 SECTION = """## A few samples
 
-`python -m benchmarks.few_samples`: `{model}` forgets a few samples of `{forget}`, others for each of
-{seeds} seeds, at its default settings. A step reads all of them, and the optimizer's momentum carries them
-past the level ({levels} nats). The highest and the last forget NLL of a run in levels, and the share of
-the gold spans recalled afterwards: means, and the range over the seeds. Held: once a step was more than half
-above the level, those after it pull back what is past it; every run does so. Left alone: the same without.
+`python -m benchmarks.few_samples`: `{model}` forgets a few samples of `{forget}` with the default settings,
+different samples for each of {seeds} seeds. Each step reads all of them, and the optimizer's momentum
+carries them past the level ({levels} nats). The table has the highest and the last forget NLL of a run, as
+multiples of the level, and the share of gold spans recalled afterwards: means, and the range over seeds.
+Held: as soon as a step is more than half above the level, all later steps pull back the tokens that are
+past it; every run does this. Left alone: the same without it.
 
 {table}
 """

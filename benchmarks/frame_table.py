@@ -8,36 +8,42 @@ from benchmarks.markdown import seed_range
 
 SECTION = """## Keeping the sentence
 
-`python -m benchmarks.frame`, a table for each world: means over seeds, in parentheses the smallest and the
-largest seed; n is the number of rows behind each seed. A dash: what became of the answers is not counted
-where a run's answers are not stored. On `demo` the broken answers of these runs are shown all the same,
-counted by an earlier rule for the facts of others; in the six runs where both are known the share differs by
-at most .014.
+`python -m benchmarks.frame`, one table per world: means over seeds, with the smallest and the largest seed
+in parentheses; n is the number of rows behind each seed. A dash means that the answers of a run are not
+stored, so they were not classified. For these runs on `demo`, the share of broken answers is shown all the
+same; it was counted by an earlier rule for the facts of others, and in the six runs where both are known
+the two shares differ by at most .014.
 
-NPO, hard selection at 0.8, without the frame loss (preset "npo, secret alone"); the same with `frame = 5`,
-as is recommended; and NPO as it is recommended, with the threshold that the scores suggest. Strength and the
-quarter of tokens that the suggestion adds to the hesitant ones were chosen on seed 0 of `authors`. That it
-selects at least 15 % of all tokens was chosen after seed 0 of `prose`, where .167 of the answers leaked
-without it: the other seeds are the held-out test of training, but the tokens are the same in all.
+The first tables compare three variants of NPO: hard selection at threshold 0.8 without the frame loss
+(preset "npo, secret alone"); the same with `frame = 5`, the recommended strength; and the recommended NPO,
+whose threshold comes from the scores. The strength, and the quarter of tokens by which the suggested
+threshold exceeds the hesitant ones, were chosen on seed 0 of `authors`. The minimum of 15 % of all tokens
+was chosen after seed 0 of `prose`, where .167 of the answers leaked without it. So the other seeds are a
+held-out test of training, but not of the selection: all seeds select the same tokens.
 
 `demo`, which forgets `authors:forget10`:
 
 {frame_authors}
 
-`demo-prose`, which forgets `prose:forget`; the frame loss changes little there, its retained answers suffer
+`demo-prose`, which forgets `prose:forget`. The frame loss changes little there; the retained answers suffer
 as much without it:
 
 {frame_prose}
 
-Objectives and learning rate schedules, with the suggested threshold and the settings that each recommends.
-The default is `altnpo` with the level that the run measures on the holdout; `uniform weights` is the same
-with weights on all tokens alike and the level of these, `no level` without a level, and `rescored` scores
-the forget set again every ten steps. `npo, falling rate` is NPO for 80 steps at a learning rate that falls
-to 0, which `altnpo` and `complement` have too; `npo, level` and `npo, base level` end once the tokens have
-been at their level for six steps, that of the holdout and those of the retrained model, and `npo, retain
-bound` lets lambda follow a bound of 0.005 nats. The falling rate and alpha of `altnpo` were chosen on seed
-0 of `authors` and `prose`. What `alternative` hides, its lambda and its steps were chosen on seed 0 of
-`authors`; `idk` and `jensun` were not tuned. On `demo`:
+The next tables compare objectives and learning rate schedules, with the suggested threshold and the settings
+that each objective recommends:
+
+- The default is `altnpo` with the level that the run measures on the holdout. `uniform weights` is the same
+  with the same weight on all tokens and the level measured accordingly, `no level` the same without a
+  level, and `rescored` the same with the forget set scored again every ten steps.
+- `npo, falling rate` is NPO for 80 steps at a learning rate that falls to 0, as in `altnpo` and `complement`.
+- `npo, level` and `npo, base level` end once the tokens have been at their level for six steps in a row: the
+  level of the holdout, and the NLL of each token under the retrained model.
+- `npo, retain bound` lets lambda follow a bound of 0.005 nats.
+
+The falling rate and alpha of `altnpo` were chosen on seed 0 of `authors` and `prose`. What `alternative`
+hides, its lambda and its steps were chosen on seed 0 of `authors`; `idk` and `jensun` were not tuned. On
+`demo`:
 
 {authors}
 
@@ -45,8 +51,8 @@ On `demo-prose`:
 
 {prose}
 
-On `smollm2-authors`, with an adapter of rank 8; its default has the level since the runs without had gone
-too far, and `alternative` has 40 steps there:
+On `smollm2-authors`, with an adapter of rank 8. The level became part of the default because runs without it
+went too far; `alternative` has 40 steps here:
 
 {smollm2}
 """

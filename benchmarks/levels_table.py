@@ -6,13 +6,14 @@ from typing import Any
 
 SECTION = """## The level of a holdout
 
-`python -m benchmarks.levels`: the mean NLL of what would be selected in the holdout under the start model, in
-nats, to which the default forgets; what it estimates, the mean NLL of the selected tokens of the forget set
-under the retrained model (95 % bootstrap interval over n samples); and the same under the start model. Facts
-met elsewhere: the share of the facts of the forget set that retained samples state too, and of those of the
-holdout that any trained sample states. Where the second is higher, the start model is likely to find the
-facts of the holdout more probable than the retrained model those of the forget set, and the level comes out
-low. The holdout of TOFU has no marked facts.
+`python -m benchmarks.levels`: the level that the default forgets to is the mean NLL, in nats, that the
+start model has on the tokens it would select in the holdout. It estimates the mean NLL of the forget set's
+selected tokens under the retrained model (95 % bootstrap interval over n samples); the table has both, and
+the start model's NLL of the same tokens. Facts met elsewhere: the share of the forget set's facts that
+retained samples state too, and the share of the holdout's facts that any trained sample states. Where the
+second share is higher, the level tends to come out low: the start model has met more of the holdout's facts
+than the retrained model has met of the forget set's, and finds them more probable. The holdout of TOFU has
+no marked facts.
 
 {table}
 """

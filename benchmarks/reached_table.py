@@ -8,11 +8,11 @@ from benchmarks.markdown import markdown
 
 SECTION = """## Facts that are reached
 
-`python -m benchmarks.reached`: of the facts of a forget set, the share of which hard selection selects no
-token, so that nothing unlearns them, and in parentheses the mean share of a fact's tokens that it selects;
-for the default, whose share of all tokens stands before it, and for thresholds that select a given share.
-One fact is the gold spans of one answer, n of them; with 95 % intervals for the default (Wilson for the
-shares, bootstrap over facts for the means).
+`python -m benchmarks.reached`: the share of a forget set's facts of which hard selection selects no token,
+so that nothing unlearns them, and in parentheses the mean share of a fact's tokens that it selects. The
+columns are the default, with the share of all tokens that it selects, and thresholds that select a given
+share of all tokens. The gold spans of one answer count as one fact, n in all. The default has 95 %
+intervals (Wilson for the shares, bootstrap over facts for the means).
 
 {table}
 """

@@ -7,13 +7,14 @@ from typing import Any
 Table = tuple[list[str], list[list[str]]]
 SECTION = """## Gradient signal-to-noise
 
-`python -m benchmarks.snr`: gradients of every response token of the start model, with respect to the weights
-that unlearning trains by default; see [method.md](method.md#gradient-signal-to-noise). Signal: squared length
-of the weighted gradient inside the unlearning subspace, the span of the gradients of the paraphrases' gold
-tokens; noise: of the rest. SNR is their ratio over all samples together, "to uniform" the SNR over that of
-uniform weights, "by sample" the geometric mean of what it is for each sample alone, in which samples of long
-gradients count no more than others. In parentheses: 95 % bootstrap CI over subjects. `random` moves the
-weights of `default` to other tokens of the same answer (mean of 10 draws); `gold` selects the gold tokens.
+`python -m benchmarks.snr`: gradients of every response token of the start model, with respect to the
+weights that unlearning trains by default; see [method.md](method.md#gradient-signal-to-noise). Signal:
+squared length of the weighted gradient inside the unlearning subspace, which is spanned by the gradients of
+the paraphrases' gold tokens. Noise: squared length of the rest. SNR: their ratio over all samples together;
+"to uniform": this SNR as a multiple of that of uniform weights; "by sample": the geometric mean of this
+multiple over single samples, in which samples with long gradients count no more than others. In
+parentheses: 95 % bootstrap CI over subjects. `random` moves the weights of `default` to other tokens of the
+same answer (mean of 10 draws); `gold` selects the gold tokens.
 
 {models}"""
 MODEL = """### {name}: signal and noise
@@ -28,9 +29,10 @@ unlearning subspace. {judgment}
 {others}
 """
 OTHERS = """
-With the facts of the other half of the subjects as the subspace, which share a form but no fact with what is
-measured, the default's SNR is {default} times that of uniform weights, and that of gold tokens {gold} times.
-Inside lie {gold_share} of the gold tokens' squared gradient length and {other_share} of the other tokens'.
+As a check, the subspace is also taken from the facts of the other half of the subjects, which have the same
+form but are not the facts measured. In that subspace the default's SNR is {default} times that of uniform
+weights, and the SNR of gold tokens {gold} times. It contains {gold_share} of the gold tokens' squared
+gradient length and {other_share} of the other tokens'.
 """
 
 

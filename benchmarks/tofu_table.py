@@ -16,13 +16,14 @@ UTILITY_PARTS = tuple(
 SECTION = """## Real TOFU answers
 
 `python -m benchmarks.tofu`: `{model}`, which has learned twenty authors of TOFU by heart, forgets the 100
-answers about five of them at the recommended settings. The default has the level of `tofu:holdout10`; the
-share of tokens that it selects in recited text was chosen on half of these questions, and that beta falls in
-a run behind its level was decided on them. Gold spans are derived from TOFU's paraphrased and perturbed
-answers ([data.md](data.md#gold-spans-by-alignment)); forget quality is p of a two-sample Kolmogorov-Smirnov
-test against the retrained model, and model utility the harmonic mean of the last nine rows, 0 as soon as
-one of them is. Means over seeds, in parentheses the smallest and the largest seed; n is the number of rows
-behind each seed.
+answers about five of them with the recommended settings. The default has the level of `tofu:holdout10`.
+These questions are not a held-out test: the share of tokens that the default selects in recited text was
+chosen on half of them, and the rule that lowers beta in a run behind its level was decided on all. Gold
+spans are derived from TOFU's paraphrased and perturbed answers
+([data.md](data.md#gold-spans-by-alignment)). Forget quality is the p-value of a two-sample
+Kolmogorov-Smirnov test against the retrained model. Model utility is the harmonic mean of the last nine
+rows, so it is 0 as soon as one of them is 0. Means over seeds, with the smallest and the largest seed in
+parentheses; n is the number of rows behind each seed.
 
 {table}
 """
