@@ -1,6 +1,5 @@
 """Runs that were interrupted, stopped or failed go on where they ended, and end as others do."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -316,14 +315,11 @@ def test_a_run_of_the_command_line_after_sigkill_ends_with_the_same_weights(tmp_
     words += ["--selection", "uniform", "--steps", "8", "--batch-size", "4", "--retain-batch-size", "8"]
     words += ["--checkpoint-every", "2", "--checkpoint-minutes", "0"]
     assert call(*words, "--out", tmp_path / "whole").code == 0
-    command = [sys.executable, "-m", "tokenunlearn", *words, "--out", str(tmp_path / "cut")]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    store = RunStore(tmp_path / "cut")
-    wait_until(lambda: store.runs() and len(store.runs()[0].metrics) >= 5)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    (run,) = store.runs()
-    assert run.state.status == "interrupted" and len(run.metrics) < 8
+    command = [sys.executable, "-m", "tests.workers.killed_command", "5", *words, "--out", tmp_path / "cut"]
+    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert ended.returncode == -signal.SIGKILL
+    (run,) = RunStore(tmp_path / "cut").runs()
+    assert run.state.status == "interrupted" and len(run.metrics) == 5
     resumed = call("runs", "resume", run.id, "--out", tmp_path / "cut", "--json")
     assert (resumed.code, resumed.json["status"]) == (0, "completed")
     (expected,) = RunStore(tmp_path / "whole").runs()
