@@ -214,16 +214,17 @@ def end_process(run: Run, grace: float = GRACE) -> RunState:
 
     Args:
         run: The run.
-        grace: Seconds to wait, then from SIGTERM to SIGKILL, then for its end.
+        grace: Seconds to wait, then from SIGTERM to SIGKILL. After that the system ends it, which may take a
+            moment.
     """
     owner = RunProcess.of(run)
     process = owner.alive() if owner else None
     _wait(run, grace)
-    for finish in (process.terminate, process.kill) if process else ():
+    for finish, patience in ((process.terminate, grace), (process.kill, GRACE)) if process else ():
         if run.state.status == "running":
             with suppress(psutil.Error):
                 finish()
-            _wait(run, grace)
+            _wait(run, patience)
     return run.state
 
 
