@@ -11,6 +11,7 @@ from streamlit.testing.v1.element_tree import Dataframe, Selectbox
 from app import model_work, sample_sets, tasks
 from tests.launch import ROOT
 
+PATIENCE = 120.0  # seconds that a page may take to be drawn while the machine is busy
 REMEMBERED = (tasks.worker, tasks.known, model_work.answers, sample_sets._load_samples)
 
 
@@ -29,7 +30,7 @@ def ended_task() -> tasks.Task:
 
 def visit(page: str, /, **parameters: str | list[str]) -> AppTest:
     """The page at an address; raises nothing."""
-    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=PATIENCE)
     for name, value in parameters.items():
         at.query_params[name] = value
     at.switch_page(f"pages/{page}.py").run()

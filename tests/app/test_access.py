@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app import access, model_work, sample_sets, score_sets, selectors, services, tasks
 from app.system import panels
 from app.unlearn.run_plan import Plan
-from tests.app.app_pages import ROOT, shown, visit
+from tests.app.app_pages import PATIENCE, ROOT, shown, visit
 from tests.runs.new_runs import new_spec
 from tokenunlearn import folders
 from tokenunlearn.datasets import load_samples
@@ -87,7 +87,7 @@ def test_every_page_asks_for_the_token_and_shows_nothing_else(guarded, page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_run_without_the_door_asks_for_the_token_too(guarded, page):
-    at = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=PATIENCE).run()
     assert not at.exception and is_sign_in(at)
 
 
@@ -252,7 +252,7 @@ def test_a_viewer_sees_every_page_without_the_buttons_that_change_something(requ
 @pytest.mark.parametrize(("who", "start"), [("as_viewer", "View only"), ("as_demo", "Demo")])
 def test_one_line_says_why_nothing_can_be_started(request, who, start):
     request.getfixturevalue(who)
-    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=PATIENCE).run()
     assert at.caption[0].value.startswith(start)
     assert at.caption[0].value.endswith("nothing can be started, uploaded or changed.")
 

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import background, services, tasks
+from tests.app.app_pages import PATIENCE
 from tests.waiting import wait_until
 
 
@@ -37,7 +38,7 @@ def gate(home, monkeypatch):
 
 
 def test_a_page_shows_how_far_its_work_is_and_what_comes_of_it(gate):
-    at = AppTest.from_function(page, args=(True,)).run()
+    at = AppTest.from_function(page, args=(True,), default_timeout=PATIENCE).run()
     task = tasks.known()["key"]
     wait_until(lambda: task.total)
     at.run()
@@ -49,7 +50,7 @@ def test_a_page_shows_how_far_its_work_is_and_what_comes_of_it(gate):
 
 
 def test_cancelled_work_is_no_error_and_can_be_started_again(gate):
-    at = AppTest.from_function(page, args=(True,)).run()
+    at = AppTest.from_function(page, args=(True,), default_timeout=PATIENCE).run()
     task = tasks.known()["key"]
     wait_until(lambda: task.total)
     at.button(key="cancel-key").click().run()
@@ -68,7 +69,7 @@ def test_work_that_a_button_started_is_offered_by_that_button_alone(gate):
     task = tasks.start("key", "Looking", services.work_of_the_test)
     task.cancel()
     wait_until(lambda: not task.running)
-    at = AppTest.from_function(page, args=(False,)).run()
+    at = AppTest.from_function(page, args=(False,), default_timeout=PATIENCE).run()
     assert [caption.value for caption in at.caption] == ["Looking: cancelled"]
     assert not at.button
 
@@ -86,7 +87,7 @@ def page_with_a_button():
 @pytest.mark.parametrize("looks", range(4))
 def test_no_click_is_lost_where_work_ends_while_the_page_is_drawn(gate, monkeypatch, looks):
     task = tasks.start("key", "Looking", services.work_of_the_test)
-    at = AppTest.from_function(page_with_a_button).run()
+    at = AppTest.from_function(page_with_a_button, default_timeout=PATIENCE).run()
     left = iter([True] * looks)
     monkeypatch.setattr(tasks.Task, "running", property(lambda task: next(left, False)))
     gate.set()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
+from tests.app.app_pages import PATIENCE
+
 
 def page() -> None:
     import streamlit as st
@@ -21,7 +23,7 @@ def page() -> None:
 
 
 def test_a_choice_is_taken_once_and_shown():
-    at = AppTest.from_function(page).run()
+    at = AppTest.from_function(page, default_timeout=PATIENCE).run()
     at.selectbox[0].select("b").run()
     assert at.session_state["taken"] == ["b"] and at.selectbox[0].value == "b"
     at.run()
@@ -30,7 +32,7 @@ def test_a_choice_is_taken_once_and_shown():
 
 
 def test_a_box_shows_what_holds_where_a_choice_changes_nothing():
-    at = AppTest.from_function(page).run()
+    at = AppTest.from_function(page, default_timeout=PATIENCE).run()
     at.selectbox[0].select("refused").run()
     assert at.session_state["taken"] == ["refused"] and at.selectbox[0].value == "a"
     at.selectbox[0].select("refused").run()
@@ -38,7 +40,7 @@ def test_a_box_shows_what_holds_where_a_choice_changes_nothing():
 
 
 def test_a_box_that_has_gone_from_the_page_chooses_nothing():
-    at = AppTest.from_function(page).run()
+    at = AppTest.from_function(page, default_timeout=PATIENCE).run()
     untouched = at.selectbox[0]._widget_state
     chosen = at.selectbox[0].select("b")._widget_state
     at.run()

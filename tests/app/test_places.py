@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import sample_sets, tasks
-from tests.app.app_pages import field_places, visit
+from tests.app.app_pages import PATIENCE, field_places, visit
 from tests.stored_run import write_run
 from tests.waiting import wait_until
 from tokenunlearn.runs.locks import release
@@ -91,7 +91,7 @@ def test_a_task_moves_no_field_below_its_progress(home):
         with st.container():
             st.text_input("Field", key="field")
 
-    at = AppTest.from_function(page).run()
+    at = AppTest.from_function(page, default_timeout=PATIENCE).run()
     before = field_places(at)
     task = tasks.known()["key"] = tasks.Task("key", "Looking", Future())
     assert "Looking: waiting" in str(at.run().get("html")[0].proto.body)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import sample_sets, score_sets, services, tasks
 from app.rail import Step, next_step
-from tests.app.app_pages import shown
+from tests.app.app_pages import PATIENCE, shown
 from tests.launch import ROOT
 from tests.stored_run import write_run
 from tests.waiting import wait_until
@@ -30,7 +30,7 @@ def enter(home, new_options, monkeypatch) -> Callable[..., AppTest]:
     monkeypatch.setattr(script_runner, "_mpa_v1", runpy.run_path)
 
     def enter(page: str, /, **parameters: str) -> AppTest:
-        at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=30)
+        at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=PATIENCE)
         for name, value in parameters.items():
             at.query_params[name] = value
         (at if page == "overview" else at.switch_page(f"pages/{page}.py")).run()

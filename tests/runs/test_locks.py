@@ -83,7 +83,7 @@ def test_a_device_trains_one_run_at_a_time_over_all_processes(store, monkeypatch
         wait = f"Waiting for the run {first.id}, which uses cpu."
         assert (second.state.status, second.state.message) == ("queued", wait)
         assert second.state.started == ""
-        assert worker.ask(lambda: 7).result(timeout=5) == 7
+        assert worker.ask(lambda: 7).result(timeout=60) == 7
         worker.cancel(second)
         wait_until(lambda: not second.state.active)
         assert (second.state.status, second.metrics) == ("cancelled", [])

@@ -92,8 +92,8 @@ def suffer(worker, store, full, fault, moment):
     worker.strikes[run] = lambda step: step == moment and FAULTS[fault](run, full)
     worker.submit(run)
     worker.submit(following)
-    wait_until(lambda: not following.state.active, 30)
-    assert worker.ask(lambda: 7).result(timeout=10) == 7
+    wait_until(lambda: not following.state.active)
+    assert worker.ask(lambda: 7).result(timeout=60) == 7
     return run, worker.state(run), worker.state(following)
 
 

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from tests.launch import ROOT
 
 page, *parameters = sys.argv[1:]
-at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
 for parameter in parameters:
     name, _, value = parameter.partition("=")
     at.query_params[name] = value
