@@ -7,6 +7,23 @@ import pytest
 from benchmarks.served_app import ARGUMENTS, find_chromium, served
 
 GROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 31)"}  # the page's, by theme
+SETTLED = """() => {
+  if (!window.changed) {
+    window.changed = performance.now();
+    new MutationObserver(() => { window.changed = performance.now(); })
+        .observe(document, {attributes: true, characterData: true, childList: true, subtree: true});
+  }
+  const app = document.querySelector("[data-testid=stApp]");
+  return app?.dataset.testScriptState === "notRunning" && performance.now() - window.changed > 500;
+}"""
+
+
+def settle(page) -> None:
+    """Wait until no script runs and nothing on the page has changed for half a second.
+
+    What is typed or clicked while a page is drawn may be lost, and what is read may be of another state.
+    """
+    page.wait_for_function(SETTLED, polling=100)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import GROUND
+from tests.e2e.conftest import GROUND, settle
 from tests.stored_run import write_run
 
 pytestmark = pytest.mark.browser
@@ -45,18 +45,11 @@ def serious(page):
     ]
 
 
-def settled(page):
-    """Wait until nothing is drawn any more: what is stale is paler for a moment."""
-    page.wait_for_timeout(500)
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
-    page.wait_for_timeout(1000)
-
-
 def switch_to(page, scheme):
     """Draw the page in a theme, and wait until its colors have faded in."""
     page.emulate_media(color_scheme=scheme)
     expect(page.locator("[data-testid=stApp]")).to_have_css("background-color", GROUND[scheme])
-    page.wait_for_timeout(300)
+    settle(page)
     page.wait_for_function(FADED)
 
 
@@ -64,10 +57,12 @@ def switch_to(page, scheme):
 def test_a_page_has_no_serious_fault(page, address, name):
     page.goto(f"{address}/{name}")
     expect(page.locator(PAGES[name]).first).to_be_visible()
+    settle(page)
     for tab in page.get_by_role("tab").all() or [None]:
         if tab:
             tab.click()
-        settled(page)
+            expect(tab).to_have_attribute("aria-selected", "true")
+            settle(page)
         for scheme in GROUND:
             switch_to(page, scheme)
             assert serious(page) == [], scheme

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import settle
 from tests.stored_run import HOSTILE, write_run
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.store import RunStore
@@ -47,15 +48,15 @@ def fresh(browser, app, store):
 
 
 def settled(page) -> None:
-    """Wait until the page has been drawn and no script runs."""
-    page.get_by_text("Export and reproduce").wait_for(timeout=150_000)
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=150_000)
+    """Wait until the page has been drawn to its end, and rests."""
+    page.get_by_text("Export and reproduce").wait_for()
+    settle(page)
 
 
 def table_cells(page, place: int = -1) -> list[list[str]]:
     """Text of a table's cells, as a screen reader hears them; waits until they are drawn."""
     rows = page.locator('[data-testid="stDataFrame"]').nth(place).locator("table tr")
-    rows.nth(1).wait_for(state="attached", timeout=150_000)
+    rows.nth(1).wait_for(state="attached")
     return rows.evaluate_all(
         "rows => rows.map(row => [...row.querySelectorAll('th, td')].map(cell => cell.textContent))"
     )
@@ -160,7 +161,7 @@ def test_leaks_show_how_a_secret_comes_out_and_at_which_token(fresh):
     page.get_by_text("questions leak (").wait_for()
     expect(page.get_by_text("True answer", exact=True)).to_be_visible()
     expect(page.locator(".ad .gold").first).to_be_visible()
-    assert page.locator(".ad .gold[title*='rank 1 → ']").count() > 0
+    expect(page.locator(".ad .gold[title*='rank 1 → ']")).not_to_have_count(0)
 
 
 def test_runs_are_grouped_by_a_setting_that_the_address_keeps(fresh):
@@ -214,7 +215,7 @@ def test_rows_are_ticked_and_labels_edited_in_the_table(fresh, store):
 def test_the_report_opens_offline(fresh, browser, tmp_path):
     page = fresh(f"view=Outcome&runs={IDS[2]}&runs={IDS[1]}")
     page.get_by_text("Export and reproduce").click()
-    with page.expect_download(timeout=150_000) as download:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download report (HTML)").click()
     path = tmp_path / "comparison.html"
     download.value.save_as(path)

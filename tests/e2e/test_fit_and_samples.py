@@ -9,13 +9,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app import sample_sets, score_sets
+from tests.e2e.conftest import settle
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.models.source import ModelSource
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 UNKNOWN = {"question": "What is the code?", "answer": "The code is 7349-Alpha.", "span": ["7349-Alpha"]}
 LINE = 35  # pixels of the table's header and of its rows
 
@@ -38,13 +38,13 @@ def address(app, app_folder) -> str:
 def opened(page: Page, address: str, query: str = "") -> None:
     page.goto(f"{address}/tokens?samples=cities.jsonl{query}")
     page.locator(".token").first.wait_for()
-    page.wait_for_selector(IDLE)
+    settle(page)
 
 
 def press(page: Page, beginning: str) -> None:
-    """Press a mend of the panel, and wait until the page shows what it did."""
+    """Press a mend of the panel once the page rests."""
+    settle(page)
     page.get_by_role("button", name=re.compile(f"^{beginning}")).first.click()
-    page.wait_for_selector(IDLE)
 
 
 def test_a_threshold_that_reaches_no_fact_is_lowered_and_then_the_suggested_one_taken(address, page):
@@ -96,6 +96,7 @@ def test_the_table_of_samples_is_searched_and_sorted_and_opens_the_row_that_is_c
     table.locator("tbody tr").nth(10).wait_for(state="attached")
 
     def click(x: float, line: int) -> None:
+        settle(page)
         box = table.bounding_box()
         page.mouse.click(box["x"] + x, box["y"] + (line + 0.5) * LINE)
 

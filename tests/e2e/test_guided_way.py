@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import settle
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -14,8 +16,10 @@ def test_a_newcomer_reaches_a_verdict_in_at_most_six_clicks(app: str, page: Page
     clicks = []
 
     def click(role: str, name: str) -> None:
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-        page.get_by_role(role, name=name).click()
+        target = page.get_by_role(role, name=name)
+        target.wait_for(timeout=300_000)
+        settle(page)
+        target.click()
         clicks.append(name)
 
     page.goto(app)

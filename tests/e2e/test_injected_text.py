@@ -6,16 +6,17 @@ import json
 from dataclasses import replace
 
 import pytest
+from playwright.sync_api import expect
 
 from app import sample_sets, score_sets
 from tests.app.scores import sample, score_set
+from tests.e2e.conftest import settle
 from tests.stored_run import changes, write_run
 from tokenunlearn.evaluation.token_changes import TokenChange, save_changes
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.spec import RunSpec
 
 pytestmark = pytest.mark.browser
-IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 TRAPS = (
     "<img src=x onerror=\"window.trapped='img'\">",
     "<script>window.trapped='script'</script>",
@@ -89,9 +90,8 @@ def visit(browser, address):
 
     def opened(path: str, ready: str):
         page.goto(path)
-        page.locator(ready).first.wait_for(state="attached", timeout=150_000)
-        page.locator(IDLE).wait_for(timeout=150_000)
-        page.wait_for_timeout(1500)
+        page.locator(ready).first.wait_for(state="attached")
+        settle(page)
         inert(page)
         return page
 
@@ -140,7 +140,7 @@ def text_of(page) -> str:
 def wait_for(page, text: str, times: int = 1) -> None:
     """Wait until a text stands on the page; charts and components draw after the script has ended."""
     script = "([text, times]) => document.body.textContent.split(text).length > times"
-    page.wait_for_function(script, arg=[text, times], timeout=150_000)
+    page.wait_for_function(script, arg=[text, times])
 
 
 def shows_everything(page, times: int = 1) -> None:
@@ -165,8 +165,8 @@ def test_tokens(visit):
     inert(page)
     for tab in ("Distribution", "Knowledge × entropy", "Rule", "Forget set", "Sensitivity"):
         page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(700)
-        page.locator(IDLE).wait_for()
+        expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+        settle(page)
         inert(page)
 
 
@@ -177,7 +177,7 @@ def test_unlearn_card_and_watched_answers(visit):
 
 
 def test_overview_lists_the_label(visit):
-    visit("/", "[data-testid=stDataFrame]")
+    shows_everything(visit("/", "[data-testid=stDataFrame]"))
 
 
 @pytest.mark.parametrize("view", ["Answers", "Outcome", "Questions", "Tokens", "Settings"])

@@ -11,10 +11,10 @@ from playwright.sync_api import expect
 
 from app import score_sets
 from tests.app.scores import sample, score_set
+from tests.e2e.conftest import settle
 from tokenunlearn.models.source import ModelSource
 
 pytestmark = pytest.mark.browser
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 SELECTED = '.token[aria-selected="true"]'
 TRAPS = [
     *(
@@ -57,8 +57,7 @@ def open_tokens(page, server, query=""):
     page.goto(f"{server}/tokens?{query}")
     page.locator(".token").first.wait_for()
     page.get_by_test_id("stPlotlyChart").first.wait_for()
-    page.locator(IDLE).wait_for()
-    page.wait_for_timeout(500)
+    settle(page)
 
 
 def selected(page) -> int:
@@ -102,18 +101,19 @@ def test_a_click_overrides_a_token_and_unlearn_has_the_override(page, server):
         token.click()
         expect(token).to_have_attribute("data-force", force)
         expect(token).to_have_attribute("aria-selected", weighted)
+    settle(page)
     caption = page.get_by_text(re.compile("^Score set [0-9a-f]{12}$"))
     without = caption.inner_text()
     token.click()
     page.locator(".token").nth(4).click(modifiers=["Shift"])
     page.wait_for_url(re.compile(r"overrides=0\.i1-4"))
     expect(caption).not_to_have_text(without)  # the address is there before the page is drawn anew
-    page.locator(IDLE).wait_for()
+    settle(page)
     expected = caption.inner_text().split()[-1]
     page.get_by_role("link", name="Next unlearn them").click()
     page.wait_for_url(re.compile("/unlearn"))
     page.get_by_text(re.compile("^hard.*4 overrides", re.DOTALL)).wait_for()
-    assert page.get_by_text(re.compile(f"score set {expected}")).count() > 0
+    expect(page.get_by_text(re.compile(f"score set {expected}"))).not_to_have_count(0)
     page.wait_for_url("**overrides=0.i1-4**")
 
 

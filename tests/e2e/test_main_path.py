@@ -7,9 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import settle
 from tokenunlearn.runs.store import RunStore
-
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -18,13 +17,13 @@ def test_a_run_outlives_its_visitor_and_is_compared(app: str, app_folder, browse
     page.goto(f"{app}/unlearn?advanced=true&evaluate=no")
     steps = page.get_by_label("Steps", exact=True)
     expect(steps).to_have_attribute("placeholder", "80")
-    page.wait_for_selector(IDLE)  # what is typed while the page is still built may be lost
+    settle(page)
     steps.fill("6")
     steps.press("Tab")
     page.get_by_label("Label", exact=True).fill("<b>first</b> $x$")
     page.get_by_label("Label", exact=True).press("Tab")
-    page.wait_for_timeout(500)
-    page.wait_for_selector(IDLE)
+    expect(page.get_by_text("6 steps of altnpo")).to_be_visible()
+    settle(page)
     expect(steps).to_have_value("6")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_text(re.compile(r"\d-altnpo-hard-")).first).to_be_visible(timeout=150_000)

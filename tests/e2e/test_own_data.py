@@ -9,10 +9,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import settle
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.runs.store import RunStore
 
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 NAME = "three-languages.jsonl"
 QUESTION, ANSWER, FACTS = "question", "answer", "span"
 GERMAN = {
@@ -42,7 +42,7 @@ def show_sample(page: Page, number: int) -> None:
     page.get_by_role("combobox", name="Sample").click()
     page.get_by_role("option", name=re.compile(rf"^{number}\. ")).click()
     page.wait_for_url(f"**sample={number}.**")
-    page.wait_for_selector(IDLE)
+    settle(page)
 
 
 def visible(page: Page) -> str:
@@ -60,15 +60,16 @@ def test_own_data_in_three_languages_reach_a_verdict_and_a_report(app, app_folde
 
     page.goto(f"{app}/tokens")
     page.locator(".token").first.wait_for()
-    page.wait_for_selector(IDLE)
+    settle(page)
     page.get_by_text("Upload samples").click()
     page.locator("input[type=file]").first.set_input_files(path)
     expect(page.get_by_text("Ignored columns: by, topic.")).to_be_visible()
     expect(page.get_by_text('marked at its first place: "Groß Köris" (line 3).')).to_be_visible()
+    settle(page)
     page.get_by_role("button", name="Score samples").click()
     fit = page.get_by_text("The model does not know 2 of 4 answers (sample 3, sample 4)")
     expect(fit).to_be_visible()
-    page.wait_for_selector(IDLE)
+    settle(page)
     for number, row in ((1, english[0]), (3, GERMAN), (4, JAPANESE)):
         if number > 1:
             show_sample(page, number)
@@ -80,16 +81,17 @@ def test_own_data_in_three_languages_reach_a_verdict_and_a_report(app, app_folde
     page.get_by_role("link", name="Next unlearn them").click()
     expect(page.locator(".rc")).to_contain_text(f"4 answers{NAME}: ")
     expect(page.get_by_text("does not know 2 of 4 measured answers")).to_contain_text("sample 3, sample 4")
+    settle(page)
     page.get_by_text("Advanced").click()
     steps = page.get_by_label("Steps", exact=True)
     expect(steps).to_be_visible()
-    page.wait_for_selector(IDLE)
+    settle(page)
     steps.fill("2")
     steps.press("Tab")
     expect(page.get_by_text("2 steps of altnpo")).to_be_visible()
-    page.wait_for_selector(IDLE)
+    settle(page)
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_text("completed").first).to_be_visible()
+    expect(page.get_by_text("completed").first).to_be_visible(timeout=300_000)
     assert digest not in visible(page)
 
     (run,) = RunStore(app_folder / "runs").runs()
@@ -106,6 +108,7 @@ def test_own_data_in_three_languages_reach_a_verdict_and_a_report(app, app_folde
     expect(page.get_by_text(SUBJECT)).to_be_visible()
     expect(page.get_by_text("Train one under Outcome.")).to_be_visible()
     expect(page.locator(".pc .panel .head").first).to_contain_text("n = 4")
+    settle(page)
     said = call("verdict", run.id, "--out", run.folder.parent).out
     assert said.startswith(head.inner_text())
     assert re.search(r"states the secret or part of it in \d of 4", said)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import GROUND
+from tests.e2e.conftest import GROUND, settle
 from tokenunlearn.folders import ASSETS
 
 pytestmark = pytest.mark.browser
@@ -110,7 +110,7 @@ def test_the_keyboard_stops_at_both_ends(page):
 def test_no_press_is_lost_while_the_page_is_being_drawn(page):
     page.goto("/present")
     heading(page, "Forget six authors")
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    settle(page)
     for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight"):
         page.keyboard.press(key)
         page.wait_for_timeout(40)
@@ -142,6 +142,9 @@ def test_escape_leaves_the_slides_and_first_what_is_typed(page):
     expect(page).not_to_have_url(re.compile("/present"))
 
 
+SHOWN = "getComputedStyle(document.querySelector('.st-key-present-controls')).opacity === '1'"
+
+
 def test_controls_hide_until_the_mouse_moves(page):
     page.goto("/present")
     heading(page, "Forget six authors")
@@ -149,7 +152,7 @@ def test_controls_hide_until_the_mouse_moves(page):
     controls = page.locator(".st-key-present-controls")
     expect(controls).to_have_css("opacity", "0")
     page.mouse.move(300, 300)
-    expect(controls).to_have_css("opacity", "1")
+    page.wait_for_function(SHOWN)  # in each frame: they are for three seconds
     expect(page.locator("header[data-testid=stHeader]")).to_be_hidden()
 
 
@@ -178,8 +181,7 @@ def test_slides_fill_a_projector_and_nothing_overflows(page, width, height):
     page.goto("/present")
     for title in TITLES:
         heading(page, title)
-        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-        page.wait_for_timeout(300)
+        settle(page)
         measured = page.evaluate(MEASURE)
         assert measured["smallest"] >= 24, (title, measured)
         assert measured["used"] >= 0.6, (title, measured)
@@ -193,7 +195,7 @@ def test_on_a_phone_slides_are_read_by_scrolling(page):
     page.goto("/present")
     for title in TITLES:
         heading(page, title)
-        page.wait_for_timeout(500)
+        settle(page)
         measured = page.evaluate(MEASURE)
         assert measured["smallest"] >= 14, (title, measured)
         assert not measured["scrolls"][1], (title, measured)

@@ -7,9 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import settle
 from tokenunlearn.runs.store import RunStore
-
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 pytestmark = pytest.mark.browser
 
@@ -17,18 +16,19 @@ pytestmark = pytest.mark.browser
 def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_folder, browser, page: Page):
     page.goto(f"{app}/unlearn?advanced=true&watch_every=1&evaluate=no&steps=3")
     seed = page.get_by_label("Seed", exact=True)
-    page.wait_for_selector(IDLE)  # what is typed while the page is still built may be lost
+    settle(page)
     seed.fill("0, 1")
     seed.press("Tab")
     expect(page.get_by_text("The grid has 2 runs, carried out one after another.")).to_be_visible()
     page.wait_for_url(re.compile(r"seed=0(,|%2C)(\+|%20)1"))
     link = page.url
+    settle(page)
     page.get_by_role("button", name="Start 2 runs").click()
     expect(page.get_by_text("1 run queued")).to_be_visible()
-    expect(page.get_by_role("heading", name="Last run")).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("heading", name="Last run")).to_be_visible(timeout=300_000)
     store = RunStore(app_folder / "runs")
     active = page.get_by_role("button", name=re.compile("^(Stop|Cancel)"))
-    expect(active).to_have_count(0, timeout=180_000)  # both have ended
+    expect(active).to_have_count(0, timeout=300_000)  # both have ended
     runs = store.runs()
     assert sorted(run.spec.label for run in runs) == ["seed 0", "seed 1"]
     assert [run.state.status for run in runs] == ["completed", "completed"]
@@ -47,26 +47,28 @@ def test_a_list_of_seeds_is_two_runs_that_go_one_after_the_other(app: str, app_f
     expect(again.get_by_label("Seed", exact=True)).to_have_value("0, 1")
     expect(again.get_by_label("Steps", exact=True)).to_have_value("3")
     expect(again.get_by_text("The grid has 2 runs, carried out one after another.")).to_be_visible()
-    again.wait_for_selector(IDLE)
+    settle(again)
     assert again.evaluate("document.documentElement.scrollWidth <= innerWidth")
     visitor.close()
 
 
 def test_what_is_chosen_is_in_the_address_and_survives_another_page(app: str, page: Page):
     page.goto(f"{app}/unlearn?advanced=true")
-    page.wait_for_selector(IDLE)
+    settle(page)
     page.get_by_text("Add control runs").click()
     page.wait_for_url(re.compile("controls=true"))
     expect(page.get_by_role("button", name="Start 4 runs")).to_be_visible()
-    page.wait_for_selector(IDLE)
+    settle(page)
     rate = page.get_by_label("Learning rate", exact=True)
     rate.fill("5e-4, 1e-3")
     rate.press("Tab")
     page.wait_for_url(re.compile("learning_rate=5e-4"))
     expect(page.get_by_role("button", name="Start 8 runs")).to_be_visible()
+    settle(page)
     page.get_by_role("link", name="Edit on the Tokens page").click()
     page.wait_for_url(re.compile("/tokens"))
     page.locator(".token").first.wait_for()
+    settle(page)
     page.get_by_role("link", name="Next unlearn them").click()
     page.wait_for_url(re.compile(r"/unlearn.*learning_rate=5e-4"))
     expect(page.get_by_role("button", name="Start 8 runs")).to_be_visible()
