@@ -39,8 +39,8 @@ under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this pa
   minus its distance as a share of the start model's distance, minus 1 for every 2 % of the start model's
   utility by which it falls short of {floor:.0f} %; the highest score wins.
 - *Questions*: all reported figures are of the other half. Training sees the whole forget set in either case.
-- *Distance*: mean over questions of the absolute difference between a model's and the retrained model's
-  probability of the gold tokens (geometric mean of each question's tokens). 0: the retrained model's level.
+- *Distance*: mean over the questions with gold tokens of the absolute difference between a model's and the
+  retrained model's probability of these (geometric mean of each question's). 0: the retrained model's level.
 - *At equal utility*: a run is measured every few steps; between two measurements, utility and distance are
   interpolated linearly. At each level of utility, given as a share of the start model's, the run is
   represented by the model that reaches this level and is closest to the retrained one; the start model

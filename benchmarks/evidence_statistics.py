@@ -30,7 +30,7 @@ class Gap:
         low: Lower end.
         high: Upper end.
         seeds: Seeds that both methods have.
-        n: Questions.
+        n: Questions that have a value.
     """
 
     value: float
@@ -145,27 +145,26 @@ class World:
         drawn = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), DRAWS)
         return np.concatenate([np.ones((1, n), int), drawn])
 
-    def _distance(self, cell: Row) -> np.ndarray:
-        """(1 + draws,) distance from the retrained model at equal utility."""
+    def _distance(self, cell: Row) -> tuple[np.ndarray, int]:
+        """(1 + draws,) distance from the retrained model at equal utility, and questions with gold tokens."""
         front = self.front(cell)
         gaps = front.shares @ front.gaps
         known = ~np.isnan(gaps)
         counts = self._counts[:, known]
-        return counts @ gaps[known] / counts.sum(1).clip(1)
+        return counts @ gaps[known] / counts.sum(1).clip(1), int(known.sum())
 
-    def _ks(self, cell: Row) -> np.ndarray:
-        """(1 + draws,) statistic of forget quality at equal utility."""
+    def _ks(self, cell: Row) -> tuple[np.ndarray, int]:
+        """(1 + draws,) statistic of forget quality at equal utility, and questions with wrong answers."""
         front, other = self.front(cell), np.array(self.head["retrained"]["ratio"], float)
         known = ~np.isnan(front.ratio).any(0) & ~np.isnan(other)
         counts = self._counts[:, known]
-        return front.shares @ np.stack(
-            [ks_statistics(own[known], other[known], counts) for own in front.ratio]
-        )
+        statistics = [ks_statistics(own[known], other[known], counts) for own in front.ratio]
+        return front.shares @ np.stack(statistics), int(known.sum())
 
-    def _spoiled(self, cell: Row) -> np.ndarray:
-        """(1 + draws,) share of the forgotten answers that leak or are broken, at the tuned step."""
+    def _spoiled(self, cell: Row) -> tuple[np.ndarray, int]:
+        """(1 + draws,) share of the forgotten answers that leak or are broken, at the tuned step, and n."""
         spoiled = np.array([outcome in SPOILED for outcome in cell["outcomes"]], float)
-        return self._counts @ spoiled / self._counts.sum(1)
+        return self._counts @ spoiled / self._counts.sum(1), len(spoiled)
 
     def gap(self, objective: str, rule: str, measure: str) -> Gap | None:
         """Difference of a method from uniform weights, over seeds and questions; None where one is missing.
@@ -181,11 +180,12 @@ class World:
             return None
 
         values = {"distance": self._distance, "ks": self._ks, "spoiled": self._spoiled}[measure]
-        gaps = np.stack([values(own[seed]) - values(uniform[seed]) for seed in seeds])  # (S, 1 + draws)
+        pairs = [(values(own[seed]), values(uniform[seed])) for seed in seeds]
+        gaps = np.stack([of_own - of_uniform for (of_own, _), (of_uniform, _) in pairs])  # (S, 1 + draws)
         drawn = np.random.default_rng(SEED + 1).integers(0, len(seeds), (DRAWS, len(seeds)))
         spread = gaps[drawn, np.arange(1, DRAWS + 1)[:, None]].mean(1)
         low, high = draw_interval(spread)
-        return Gap(float(gaps[:, 0].mean()), low, high, len(seeds), self._counts.shape[1])
+        return Gap(float(gaps[:, 0].mean()), low, high, len(seeds), n=pairs[0][0][1])
 
     def hours(self) -> tuple[float, float]:
         """Processor hours that the stored rows took, and that the missing ones are expected to take."""

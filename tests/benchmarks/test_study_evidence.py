@@ -100,6 +100,20 @@ def test_a_difference_is_paired_with_uniform_weights(above, relation):
     assert gap.low <= gap.value <= gap.high
 
 
+def test_questions_without_a_value_do_not_count():
+    without = [head(), *(cell(rule, above) for rule, above in (("hard", 0.05), ("uniform", 0.3)))]
+    for found in (
+        without[0]["start"],
+        without[0]["retrained"],
+        *(p for c in without[1:] for p in c["curve"]),
+    ):
+        found["p"] = [None, None, *found["p"][2:]]
+        found["ratio"] = [None, *found["ratio"][1:]]
+    made = World(without)
+    measured = {measure: made.gap("npo", "hard", measure).n for measure in ("distance", "ks", "spoiled")}
+    assert measured == {"distance": N - 2, "ks": N - 1, "spoiled": N}
+
+
 def test_seeds_that_only_one_of_both_has_do_not_count():
     made = world(cell("hard", 0.1), cell("hard", 0.1, 1), cell("uniform", 0.3))
     assert made.gap("npo", "hard", "distance").seeds == 1
