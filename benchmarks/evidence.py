@@ -322,12 +322,7 @@ MEASURES: dict[str, tuple[Callable[[World, Row], float], int]] = {
     "exact memorization": (_metric("forget/exact_memorization"), 3),
     "forget quality": (_metric("forget_quality"), 3),
     "retained pairs": (_metric("retain/retained_pairs"), 2),
-    "utility": (
-        lambda world, cell: (
-            cell["metrics"]["model_utility"] / world.head["start"]["metrics"]["model_utility"]
-        ),
-        3,
-    ),
+    "utility": (_utility, 3),
 }
 
 
