@@ -14,7 +14,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import RESULTS, attacks_table, contest, hazard_table, performance, scaling, tables
+from benchmarks import (
+    RESULTS,
+    attacks_table,
+    contest,
+    hazard_table,
+    performance,
+    reliability,
+    scaling,
+    tables,
+)
 from benchmarks.contest import alternate
 from benchmarks.outcomes import shipped_outcomes
 from benchmarks.scaling import exponent
@@ -220,3 +229,15 @@ def test_what_the_pages_say_of_the_shipped_run_is_its_verdict():
 def test_the_stored_outcomes_are_those_of_the_shipped_run():
     stored = json.loads((RESULTS / "outcomes.json").read_text(encoding="utf-8"))
     assert stored["outcomes"] == shipped_outcomes()
+
+
+@pytest.mark.results
+@pytest.mark.parametrize("page", ["performance", "reliability", "results"])
+def test_a_generated_page_is_that_of_the_committed_results(page, tmp_path, monkeypatch):
+    module = {"performance": performance, "reliability": reliability, "results": tables}[page]
+    committed, renewed = module.PAGE.read_text(encoding="utf-8"), tmp_path / f"{page}.md"
+    for name in ("_renew", "draw"):
+        monkeypatch.setattr(module, name, lambda *_: None, raising=False)
+    monkeypatch.setattr(module, "PAGE", renewed)
+    (module.write_page if page == "reliability" else module.write)()
+    assert renewed.read_text(encoding="utf-8") == committed
