@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from benchmarks import RESULTS
+from benchmarks import RESULTS, write_result
 from benchmarks.contest import machine, spread
 from benchmarks.served_app import ARGUMENTS, find_chromium, served
 
@@ -375,8 +375,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             results[part] = measures[part](Path(scratch))
         results[part] |= {"machine": before, "load_after": machine()["load"]}
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        write_result(asked.out, results)
         Console().print(part, results[part])
 
 

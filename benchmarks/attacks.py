@@ -8,7 +8,6 @@ Unlearns forget10 with each of :data:`VARIANTS`, attacks the result and the retr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from itertools import product
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, tables, write_result
 from benchmarks.selection import FORGET, RETAIN
 
 MODEL, RETRAINED = "demo", "demo-retrained"
@@ -54,7 +53,7 @@ def main(
         "device": report.device,
     }
     path = RESULTS / "attacks.json"
-    path.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
+    write_result(path, result)
     tables.write()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import tables
+from benchmarks import tables, write_result
 from tokenunlearn.evaluation.report import git_revision, versions
 
 
@@ -29,6 +29,6 @@ def measure_models(
         stored[name] = measured(name)
         known = {model: stored[model] for model in order if model in stored}
         result = {"models": known, "versions": versions(), "git_revision": git_revision()}
-        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_result(path, result)
         Console().print(name, stored[name])
     tables.write()

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import write_result
+
 
 def alternate(
     module: str, contenders: Sequence[str], rounds: int, asked: Sequence[str], patience: float = math.inf
@@ -50,9 +52,8 @@ def stored_rows(path: Path, key: Sequence[str]) -> dict[tuple[Any, ...], dict[st
 
 def store_rows(path: Path, rows: dict[tuple[Any, ...], dict[str, Any]]) -> None:
     """Write rows, in the order of what tells them apart."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     ordered = [rows[key] for key in sorted(rows)]
-    path.write_text(json.dumps({"rows": ordered}, indent=1) + "\n", encoding="utf-8")
+    write_result(path, {"rows": ordered})
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

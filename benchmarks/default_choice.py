@@ -10,7 +10,6 @@ them. Writes ``benchmarks/results/default_choice.json`` and renews ``docs/result
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from unittest import mock
@@ -19,7 +18,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, tables, write_result
 from benchmarks.signals_measurements import WORLDS, Measurements, available_models, world_of
 from benchmarks.token_labels import content_tokens
 from tokenunlearn.attribution import score_set as score_sets
@@ -90,7 +89,7 @@ def main(
             "reading": scores.chosen_reading,
             "variants": {variant: judged(make(scores), scores) for variant, make in VARIANTS.items()},
         }
-    PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result(PATH, result)
     Console().print(tables.default_choice_table(result, "all"), soft_wrap=True)
     tables.write()
 

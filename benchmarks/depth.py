@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, tables, write_result
 from tokenunlearn.evaluation.depth_maps import DepthMap
 from tokenunlearn.evaluation.depth_patching import unlearning_depth
 from tokenunlearn.evaluation.metrics.depth import depth_score
@@ -94,7 +94,7 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
         runs.sort(key=lambda done: (done["seed"], list(VARIANTS).index(done["variant"])))
         result = {"model": MODEL, "retrained": RETRAINED, "forget": FORGET, "runs": runs}
         result |= {"versions": versions(), "git_revision": git_revision()}
-        PATH.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+        write_result(PATH, result)
         Console().print(variant, seed, made["depth"])
     tables.write()
 

@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.numpy import load_file
 
-from benchmarks import RESULTS, reliability
+from benchmarks import RESULTS, reliability, write_result
 from benchmarks.fault_processes import FAKETIME, OWN_MOUNTS, OWNERS, SAME_PID, kill, started
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import git_revision, versions
@@ -245,7 +245,7 @@ def main(
         "versions": versions(),
         "git_revision": git_revision(),
     }
-    (RESULTS / "faults.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result(RESULTS / "faults.json", result)
     reliability.write_page()
     if as_json:
         sys.stdout.write(json.dumps(result, indent=2) + "\n")

@@ -8,7 +8,6 @@ read all of them in every step. Writes ``benchmarks/results/few_samples.json`` a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +20,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, tables, write_result
 from tokenunlearn.evaluation.recall import recall
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.training.schedules import LevelHold
@@ -72,7 +71,7 @@ def main(
         "versions": versions(),
         "git_revision": git_revision(),
     }
-    PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result(PATH, result)
     tables.write()
 
 

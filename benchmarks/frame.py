@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, tables, write_result
 from benchmarks.frame_table import OBJECTIVES, UNIFORM
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
@@ -164,7 +164,7 @@ def main(
             "versions": versions(),
             "git_revision": git_revision(),
         }
-        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_result(path, result)
         Console().print({k: v for k, v in runs[-1].items() if k != "answers"})
     tables.write()
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS
+from benchmarks import RESULTS, write_result
 from benchmarks.contest import device_name
 
 PATH = RESULTS / "gpu.json"
@@ -210,8 +210,7 @@ def main() -> None:
     for name in asked.jobs:
         result["jobs"][name] = carried_out(name, asked.quick)
         print(name, json.dumps(result["jobs"][name])[:200], file=sys.stderr)  # noqa: T201
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_result(asked.out, result)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, hazard_table, tables
+from benchmarks import RESULTS, hazard_table, tables, write_result
 from benchmarks.selection import PRESET, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
@@ -78,7 +78,7 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
                 "config": vars(run.config),
             }
         )
-        PATH.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
+        write_result(PATH, result)
     Console().print(hazard_table.hazard_table(result))
     tables.write()
 

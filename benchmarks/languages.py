@@ -9,7 +9,6 @@ character is a word, half a word cannot be glued to the next. Writes ``benchmark
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,7 +18,7 @@ import numpy as np
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, languages_table, tables
+from benchmarks import RESULTS, languages_table, tables, write_result
 from benchmarks.markdown import markdown
 from benchmarks.outcomes import DAMAGES, REPORTED, Damage, share
 from benchmarks.token_labels import Labels
@@ -133,7 +132,7 @@ def main() -> None:
     result: dict[str, Any] = {"languages": {language: case(language) for language in LANGUAGE_SOURCES}}
     result |= {"versions": versions(), "git_revision": git_revision()}
     path = RESULTS / "languages.json"
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(path, result)
     Console().print(markdown(*languages_table.metrics_table(result)))
     tables.write()
 

@@ -29,7 +29,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-from benchmarks import RESULTS, reliability
+from benchmarks import RESULTS, reliability, write_result
 from benchmarks.app import chromium, start_run
 from benchmarks.contest import machine
 from benchmarks.served_app import served
@@ -159,7 +159,7 @@ def main(
         )
         Console().print(result["beside"][-1])
     result["memory"] = memory()
-    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result(out, result)
     reliability.write_page()
 
 

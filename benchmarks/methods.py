@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import methods_table, tables
+from benchmarks import methods_table, tables, write_result
 from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import TokenUnlearnError
@@ -86,7 +86,7 @@ def _run_model(name: str, objectives: list[str], seeds: list[int], limit: int, f
                 "metrics": figures_after,
             }
         )
-        path.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
+        write_result(path, result)
 
 
 def _config(objective: str, model: tu.LoadedModel) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from benchmarks import RESULTS, outcomes_table, tables
+from benchmarks import RESULTS, outcomes_table, tables, write_result
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.judges import JUDGES, Fluency, Judge
@@ -204,7 +204,7 @@ def main(
         "versions": versions(),
         "git_revision": git_revision(),
     }
-    path.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+    write_result(path, result)
     Console().print(outcomes_table.judges_table(result))
     tables.write()
 

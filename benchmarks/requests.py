@@ -24,7 +24,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, requests_table, tables
+from benchmarks import RESULTS, requests_table, tables, write_result
 from tokenunlearn.datasets.embedded import QUESTIONS_PER_AUTHOR
 from tokenunlearn.datasets.files import to_jsonl
 from tokenunlearn.evaluation.recall import recall
@@ -144,7 +144,7 @@ def main(steps: Annotated[int | None, typer.Option(help="Steps of each run.")] =
         for number, (name, options) in enumerate(SETTINGS.items()):
             result["chains"][name] = chain(files, (*options, *more), Path(scratch) / f"runs-{number}")
             path = RESULTS / "requests.json"
-            path.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+            write_result(path, result)
     Console().print(requests_table.requests_table(result), soft_wrap=True)
     tables.write()
 

@@ -10,7 +10,6 @@ makes them for a visitor while a run trains. Checkpoints are written every secon
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -20,7 +19,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, reliability
+from benchmarks import RESULTS, reliability, write_result
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.training.unlearn import Unlearned
 
@@ -106,7 +105,7 @@ def main(
         rows.append(measure(kind, steps, seed))
         Console().print(rows[-1])
     result = {"steps": steps, "rows": rows, "versions": versions(), "git_revision": git_revision()}
-    (RESULTS / "resume.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result(RESULTS / "resume.json", result)
     reliability.write_page()
 
 

@@ -7,7 +7,6 @@ Writes ``benchmarks/results/selection.json``, prints the table and renews the ta
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, tables, write_result
 from tokenunlearn.attribution.selection import DEFAULT_TEMPERATURE, describe_rule
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
@@ -109,7 +108,7 @@ def main(
         "device": str(model.device),
     }
     path = RESULTS / "selection.json"
-    path.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+    write_result(path, result)
     Console().print(tables.selection_table(result))
     tables.write()
 

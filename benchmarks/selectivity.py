@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, selectivity_table, tables
+from benchmarks import RESULTS, selectivity_table, tables, write_result
 from benchmarks.selectivity_figures import GROUPS, RULES, comparable, comparison, named
 from benchmarks.token_labels import NO_MARGIN, cluster
 from tokenunlearn.attribution import score_set as score_sets
@@ -317,8 +317,7 @@ def store(entry: dict[str, Any], part: str, key: Callable[[Mapping[str, Any]], t
     if runs:
         retrained = next((row for row in result["retrained"] if row["model"] == name), None)
         result["tables"][name] = comparison(runs, retrained)
-    PATH.parent.mkdir(parents=True, exist_ok=True)
-    PATH.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
+    write_result(PATH, result)
 
 
 if __name__ == "__main__":

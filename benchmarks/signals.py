@@ -9,7 +9,6 @@ stored, so a second run takes seconds; ``--no-measure`` leaves out models that w
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from unittest import mock
 import typer
 from rich.console import Console
 
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, tables, write_result
 from benchmarks.signals_measurements import (
     WORLDS,
     Measurements,
@@ -119,9 +118,7 @@ def main(
         except NotMeasuredError as error:
             console.print(f"{name} is left out: {error}")
             continue
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(result, indent=1, default=str)
-        (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        write_result(FOLDER / f"{name}.json", result)
         console.print(f"\n{name}", tables.signals_table(result), sep="\n", soft_wrap=True)
         seconds = result["seconds"]
         console.print(f"Measuring took {seconds['measuring']:.0f} s, the table {seconds['table']:.0f} s.")

@@ -9,7 +9,6 @@ done so, evaluates it on the rows of the shipped reports, and writes ``benchmark
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -19,7 +18,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, tables, write_result
 from benchmarks.selection import FORGET, METRICS, PRESET, RETAIN, RULES, figures
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
@@ -61,7 +60,7 @@ def main(
         "device": report.device,
     }
     path = RESULTS / "smollm2.json"
-    path.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+    write_result(path, result)
     Console().print(tables.smollm2_table(result))
     tables.write()
 

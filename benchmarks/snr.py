@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables
+from benchmarks import RESULTS, tables, write_result
 from benchmarks.selectivity import SETS
 from benchmarks.token_labels import cluster
 from tokenunlearn.attribution.controls import random_weights
@@ -176,7 +176,7 @@ def main(
     for name in models.split(","):
         stored["models"][name] = case(name)
         stored |= {"versions": versions(), "git_revision": git_revision()}
-        PATH.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+        write_result(PATH, stored)
         Console().print(stored["models"][name]["rules"], stored["models"][name]["shares"])
     tables.write()
 

@@ -8,7 +8,6 @@ Other work is a process that multiplies matrices with all threads. Writes ``benc
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS
+from benchmarks import RESULTS, write_result
 from benchmarks.contest import machine
 
 WORK = """
@@ -73,7 +72,7 @@ def main() -> None:
         rows.append({"model": model, "busy": busy, "threads": threads, "seconds": round(taken, 2)})
         print(rows[-1], file=sys.stderr)  # noqa: T201
     result = {"machine": machine(), "samples": asked.samples, "rows": rows}
-    asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result(asked.out, result)
 
 
 if __name__ == "__main__":

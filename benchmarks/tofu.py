@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, frame, tables
+from benchmarks import RESULTS, frame, tables, write_result
 from benchmarks.lower_layers import LowerLayers
 from benchmarks.study_plan import WORLDS
 from benchmarks.tofu_table import UTILITY_PARTS
@@ -114,7 +114,7 @@ def main(
 def write(result: dict[str, Any]) -> None:
     """Write the result file."""
     result |= {"versions": versions(), "git_revision": git_revision()}
-    PATH.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result(PATH, result)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from benchmarks import (
     reliability,
     scaling,
     tables,
+    write_result,
 )
 from benchmarks.contest import alternate
 from benchmarks.outcomes import shipped_outcomes
@@ -86,6 +87,21 @@ def test_steps_have_the_textbooks_loss_and_every_series_an_exponent(in_process, 
     page = (tmp_path / "performance.md").read_text()
     headings = ("## One unlearning step", "## Scaling", "## Several processes")
     assert all(heading in page for heading in headings)
+
+
+def test_a_result_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "folder" / "result.json"
+    contest.store_rows(path, {("a",): {"name": "a"}})
+    before = path.read_bytes()
+
+    def ended(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tokenunlearn.files.os.replace", ended)
+    with pytest.raises(KeyboardInterrupt):
+        write_result(path, {"rows": []})
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["result.json"]
 
 
 def test_attacks_stand_beside_the_retrained_model_and_guessing():
