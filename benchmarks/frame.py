@@ -3,8 +3,8 @@
     python -m benchmarks.frame [--suites authors,prose] [--seeds 0,1,2] [--variants "default;no level"]
 
 Objectives take their threshold from the scores; the runs of NPO that differ in ``frame`` alone select at 0.8.
-Runs that ``benchmarks/results/frame.json`` holds are not done again. Writes that file and the tables of
-``docs/results.md``.
+Runs that ``benchmarks/results/frame.json`` holds are not done again, and none of another limit join them.
+Writes that file and the tables of ``docs/results.md``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from benchmarks import RESULTS, tables, write_result
 from benchmarks.frame_table import OBJECTIVES, UNIFORM
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.suites.suite import SUITES
@@ -139,7 +140,9 @@ def main(
     """Do the runs that are missing, write the result after each."""
     path = RESULTS / "frame.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
-    runs = stored["runs"] if stored.get("limit", limit) == limit else []
+    if (kept := stored.get("limit", limit)) != limit:
+        raise TokenUnlearnError(f'"{path.name}" holds runs of limit {kept}; give the same, or move the file.')
+    runs = stored["runs"]
     done = {(r["suite"], r["variant"], r["seed"]) for r in runs}
     if unknown := set(suites.split(",")) - VARIANTS.keys():
         raise typer.BadParameter(

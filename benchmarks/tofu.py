@@ -23,6 +23,7 @@ from benchmarks import RESULTS, frame, tables, write_result
 from benchmarks.lower_layers import LowerLayers
 from benchmarks.study_plan import WORLDS
 from benchmarks.tofu_table import UTILITY_PARTS
+from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -89,14 +90,18 @@ def main(
     limit: Annotated[int, typer.Option(help="Rows of each part that are measured.")] = 40,
     steps: Annotated[int | None, typer.Option(help="Steps of a run; recommended by default.")] = None,
 ) -> None:
-    """Do the runs that are missing, write the result after each; other rows, steps or metrics begin again."""
+    """Do the runs that are missing, write the result after each; other rows, steps or metrics are refused."""
     for variant in variants.split(";"):
         check_known("variant", variant, VARIANTS)
     basis = {"model": WORLD.model, "limit": limit, "steps": steps, "metrics": list(METRICS)}
     result = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
-    same = all(result.get(name, "") == value for name, value in basis.items())
+    held = {name: result.get(name) for name in basis} if result else basis
+    if other := [f"{name} {held[name]}" for name in basis if held[name] != basis[name]]:
+        raise TokenUnlearnError(
+            f'"{PATH.name}" holds runs of {", ".join(other)}; give the same, or move the file.'
+        )
     start = evaluate(tu.load_model(WORLD.model), limit)
-    if not same:
+    if not result:
         retrained = evaluate(tu.load_model(WORLD.retrained), limit, start)
         known = {"start": frame.figures(start, METRICS), "retrained": frame.figures(retrained, METRICS)}
         result = {**basis, **known, "runs": []}
