@@ -7,12 +7,10 @@ from typing import Any
 
 import streamlit as st
 
+from tokenunlearn.evaluation import report
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
-from tokenunlearn.evaluation.report import read_report as stored_report
 from tokenunlearn.evaluation.token_changes import TokenChange
-from tokenunlearn.folders import ASSETS
-from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs import judgment
 from tokenunlearn.runs.run import Run
@@ -24,14 +22,14 @@ Weights = tuple[ModelSource, tuple[int, ...]]
 
 def shipped_report(model: str) -> ReportValues | None:
     """The stored report of a preset, or None."""
-    path = ASSETS / "reports" / f"{model}.json"
-    return read_report(path, path.stat().st_mtime) if model in PRESETS and path.exists() else None
+    path = report.shipped_report(model)
+    return read_report(path, path.stat().st_mtime) if path else None
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def read_report(path: Path, changed: float) -> ReportValues:
     """A stored report; ``changed`` is the file's time, so that a new file is read again."""
-    return stored_report(path)
+    return report.read_report(path)
 
 
 def run_spec(run: Run) -> RunSpec:

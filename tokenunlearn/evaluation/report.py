@@ -17,7 +17,8 @@ from tokenunlearn import __version__
 from tokenunlearn.errors import FileError, TokenUnlearnError
 from tokenunlearn.evaluation.result import Better, MetricResult
 from tokenunlearn.files import replaced
-from tokenunlearn.folders import CHECKOUT
+from tokenunlearn.folders import ASSETS, CHECKOUT
+from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.notebook import NotebookView, report_html
 from tokenunlearn.stored import fitted, read_json
 
@@ -154,6 +155,12 @@ class Report:
         metrics = {name: _result(name, row) for name, row in values["metrics"].items()}
         whole: dict[str, Any] = {**values, "metrics": metrics}
         return cls(**{f.name: whole[f.name] for f in fields(cls) if f.name in whole})
+
+
+def shipped_report(model: str | Path) -> Path | None:
+    """The file of the report that comes with a preset; None for any other model."""
+    path = ASSETS / "reports" / f"{model}.json"
+    return path if str(model) in PRESETS and path.is_file() else None
 
 
 def read_report(path: Path) -> ReportValues:

@@ -7,10 +7,8 @@ from typing import TypedDict
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.claims import Verdict
-from tokenunlearn.evaluation.report import Report
+from tokenunlearn.evaluation.report import Report, shipped_report
 from tokenunlearn.evaluation.verdict import verdict
-from tokenunlearn.folders import ASSETS
-from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.runs.run import Run
 
 VERDICT = "verdict.json"
@@ -54,11 +52,9 @@ def save_verdict(run: Run) -> None:
 
 def stored_report(model: str, suite: str) -> Report | None:
     """The report of a suite that is shipped with a preset; None where there is none."""
-    path = ASSETS / "reports" / f"{model}.json"
-    if model not in PRESETS or not path.is_file():
-        return None
-    report = Report.load(path)
-    return report if report.suite == suite else None
+    path = shipped_report(model)
+    report = Report.load(path) if path else None
+    return report if report and report.suite == suite else None
 
 
 def _start_report(run: Run, suite: str) -> Report | None:

@@ -102,3 +102,16 @@ def test_a_start_report_on_other_samples_of_ones_own_gives_no_pairs(tiny_lm, tmp
     assert not any("pairs" in name for name in other.metrics)
     assert other.settings["broken_calibrated_on"] == "4 true answers"
     assert other["forget/wrong"].n == 4  # both files number their rows alike
+
+
+@pytest.mark.parametrize("name", ["twin", "x" * 300])
+def test_only_a_preset_has_a_report_in_place_of_its_model(tiny_lm, tmp_path, name):
+    """A report next to a folder of weights may be of weights that were there before."""
+    folder = str(tmp_path / name)
+    if name == "twin":
+        suites.start_report("demo", "authors").save(f"{folder}.json")
+    assert suites.start_report(folder, "authors") is None
+    for suite in ("authors", "alchemy"):
+        for role in ("start", "retrained"):
+            with pytest.raises(TokenUnlearnError, match="model"):
+                evaluate(tiny_lm, suite, limit=2, **{role: folder})

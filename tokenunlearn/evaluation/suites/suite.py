@@ -15,12 +15,11 @@ from tokenunlearn.evaluation.judges import JUDGES, Judge, check_judge
 from tokenunlearn.evaluation.measurement import Forms, Measurement, Meter, Part, PhaseProgress
 from tokenunlearn.evaluation.metrics.metric import Column, Models
 from tokenunlearn.evaluation.metrics.truth_ratio import TruthRatioForm
-from tokenunlearn.evaluation.report import Report, git_revision, versions
+from tokenunlearn.evaluation.report import Report, git_revision, shipped_report, versions
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, evaluate_choices
 from tokenunlearn.evaluation.suites.insides import check_depth, inside_results
 from tokenunlearn.evaluation.suites.own_suite import OWN, own_parts, remarks
 from tokenunlearn.evaluation.summary import calibrated, summarize
-from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.context import Long, fit_context, fit_forms
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.models.loading import load_model
@@ -271,8 +270,8 @@ def start_report(name: str, suite: str, parent: Path | None = None) -> Report | 
         suite: The suite.
         parent: Folder of the run that made it; None for the model as it is.
     """
-    path = parent / "report.json" if parent else ASSETS / "reports" / f"{name}.json"
-    report = Report.load(path) if path.exists() else None
+    path = parent / "report.json" if parent else shipped_report(name)
+    report = Report.load(path) if path and path.exists() else None
     return report if report and report.suite == suite else None
 
 
@@ -371,9 +370,9 @@ def _retrained(
     loaded and measured.
     """
     wanted = [s.id for s in parts["forget"].samples if s.perturbed_answer]
-    stored = ASSETS / "reports" / f"{retrained}.json"
+    stored = shipped_report(retrained)
     hashes = _hashes(parts)
-    if stored.exists():
+    if stored:
         report = Report.load(stored)
         if _missing(report, suite, forms, wanted, hashes) is None:
             return _known(report, forms)
