@@ -187,6 +187,15 @@ def test_reworded_questions_of_an_evaluation_are_an_attack():
     assert page.headline == "The secret is hidden, not gone: it comes back by reworded questions."
 
 
+@pytest.mark.parametrize("place", ["plain", "worst", "prefix", "best_of_8"])
+def test_answers_asked_for_in_any_way_are_those_to_be_forgotten(place):
+    page = verdict(
+        report(result(f"{place}/rouge_l", HIGH, LOW), result("int4/rouge_l", LOW, LOW), suite="attacks")
+    )
+    (claim,) = (c for c in [*page.there, *page.hidden] if c.measure == f"{place}/rouge_l")
+    assert "the share of the forgotten answers' words that it repeats in order is 0.50" in claim.sentence
+
+
 def test_parts_of_facts_count_as_stated():
     rows = [0.5] * 20 + [0.0] * 52
     page = verdict(report(result("plain/gold_span", rows, 0), suite="attacks"))

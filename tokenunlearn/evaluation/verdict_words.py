@@ -82,9 +82,9 @@ def asked(name: str) -> Asked:
         return Asked(*_ASKED["paraphrase"])
     if metric == "accuracy":
         return Asked("", f"Asked multiple-choice questions ({place})")
-    stem, number = re.fullmatch(r"(.*?)_?(\d*)", place, re.DOTALL).groups()  # type: ignore[union-attr]
     if place in PARTS:
         return Asked(*_ASKED["plain"])
+    stem, number = _stem_and_number(place)
     attack, words = _ASKED.get(stem, (place, f'Under the attack "{place}"'))
     size = number.lstrip("0")
     sizes = {"sampling": f" ({size})", "quantization": f" to {size} bits", "relearning": f" ({size} %)"}
@@ -150,7 +150,7 @@ def part_words(name: str) -> str:
     """What the samples of a result are called; those under attack are to be forgotten."""
     place = name.rpartition("/")[0]
     named = PARTS.get(place)
-    return named or ("forgotten" if asked(name).attack in ATTACK_TITLES else place.replace("_", " "))
+    return named or ("forgotten" if _stem_and_number(place)[0] in _ASKED else place.replace("_", " "))
 
 
 def listed(words: list[str]) -> str:
@@ -160,6 +160,12 @@ def listed(words: list[str]) -> str:
     'a, b and c'
     """
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def _stem_and_number(place: str) -> tuple[str, str]:
+    """How a result was asked for and its size: "relearning" and "20"."""
+    stem = re.sub(r"_?\d*\Z", "", place)
+    return stem, place[len(stem) :].lstrip("_")
 
 
 def _count(figure: Figure, n: int | None = None) -> str:
