@@ -10,9 +10,7 @@ SECTION = """## Keeping the sentence
 
 `python -m benchmarks.frame`, one table per world: means over seeds, with the smallest and the largest seed
 in parentheses; n is the number of rows behind each seed. A dash means that the answers of a run are not
-stored, so they were not classified. For these runs on `demo`, the share of broken answers is shown all the
-same; it was counted by an earlier rule for the facts of others, and in the six runs where both are known
-the two shares differ by at most .014.
+stored, so they were not classified.
 
 The first tables compare three variants of NPO: hard selection at threshold 0.8 without the frame loss
 (preset "npo, secret alone"); the same with `frame = 5`, the recommended strength; and the recommended NPO,
