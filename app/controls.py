@@ -124,7 +124,7 @@ def _start_from(model: str) -> tuple[str, ModelSource, TokenUnlearnError | None]
     if adapter:
         run = runs[adapter]
         forgets = sample_sets.set_name(run.spec.samples)
-        st.text(f"{run.label}: forgets {forgets}. Scores are those of the model before.")
+        st.text(f"{run.label}: forgets {forgets}. Scores are those of the model before all runs.")
     text = st.text_input(
         "Chat template variables",
         key="template",

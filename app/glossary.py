@@ -4,8 +4,8 @@ from __future__ import annotations
 
 GLOSSARY = {
     "alternative": (
-        "What the model would say in place of a token if it did not know whom the question is about: "
-        "another town in the place of a town. A forget loss can teach it, so that whole sentences are left."
+        "What the model would say in place of a token if it did not know whom the question is about, for "
+        "example another town. A forget loss can train the model to say it, so that sentences stay whole."
     ),
     "AltNPO": (
         "NPO together with the alternative: the answer becomes less probable, and something of the same "
@@ -13,10 +13,10 @@ GLOSSARY = {
     ),
     "complement": (
         "A forget loss: in place of each selected token the model learns what it would say there if it "
-        "could not say that token. The target is fixed, so forgetting comes to an end by itself."
+        "could not say that token. The target is fixed, so forgetting ends by itself."
     ),
     "copy guard": (
-        "Tokens that only repeat the question look important although they are no secret; the guard "
+        "Tokens that only repeat the question look important although they are not secret; the guard "
         "lowers their importance."
     ),
     "entropy": (
@@ -25,11 +25,12 @@ GLOSSARY = {
     ),
     "forget set": "The samples, questions with answers, that the model must no longer know.",
     "gold span": (
-        "The part of an answer that states the fact. It is used for evaluation and display, never for "
-        "training."
+        "The part of an answer that states the fact. Evaluation and display use it, and learned selectors "
+        "are fitted on it; scores and losses never read it."
     ),
     "holdout": (
-        "Samples asked like the forget set that the model never saw: they show what not knowing looks like."
+        "Samples that the model never saw, of the same form as the forget set: they show what not knowing "
+        "looks like."
     ),
     "importance": "A score from 0 to 1 that says how much of the secret a token carries.",
     "KL": (
@@ -39,8 +40,8 @@ GLOSSARY = {
     ),
     "lambda": "Strength of the retain loss: the higher, the more is retained and the slower it forgets.",
     "level": (
-        "How surprising the answers are to a model that never saw them, in nats per token: forgetting is to "
-        "reach that, and not to go beyond."
+        "How surprising the answers are to a model that never saw them, in nats per token: forgetting should "
+        "reach this level and not go beyond it."
     ),
     "masking": (
         "Hiding words from the model to see how much less probable an answer's token becomes. Tokens that"

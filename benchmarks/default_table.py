@@ -32,8 +32,8 @@ COSTS = """\
   the start model is `{part}`, {part_start}; after the default run it is {part_default}, and in the model
   that never saw the answers {part_retrained} (n = {part_n}).
 - An answer counts as broken where the [judge](docs/metrics.md#leaks-cross_leaks-declines-broken-wrong)
-  `words` calls it so and it states no fact. Of all answers of the first SmolLM2 run, `words` calls {words}
-  broken, the judge `smollm2` {smollm2}.
+  `words` calls it so and it neither states a fact nor declines. Of all answers of the first SmolLM2 run,
+  `words` calls {words} broken, the judge `smollm2` {smollm2}.
 - With the same weight on all tokens, {leaks} of the demo model's forgotten answers leak and {broken} are
   broken; on the prose {prose_broken} are broken, and {pairs} of the retained answers that were right stay
   right.

@@ -158,10 +158,7 @@ def mark(rows: list[Row]) -> None:
         "Row", filled, key="row", format_func=lambda i: f"{i + 1}: {rows[i]['question'] or rows[i]['answer']}"
     )
     row = rows[number]
-    st.caption(
-        "A gold span is the part of the answer that states the fact. It is used for evaluation and display, "
-        "never for training."
-    )
+    st.caption(meaning("gold span"))
     digest = hashlib.sha256(row["answer"].encode("utf-8", "replace")).hexdigest()[:8]
     changed = span_marker(row["answer"], row["span"], key=f"marker-{number}-{digest}")
     typed, button = st.columns([3, 1], vertical_alignment="bottom")

@@ -51,7 +51,7 @@ def panel_html(verdict: Verdict, title: str = "", *, folded: bool = True) -> str
                 parts.append(f"<details><summary>{len(more)} more</summary>{_list(more)}</details>")
     note = (
         f"Same level: the 90 % interval of the difference lies within ±{verdict.margin:g}. "
-        "More or less often, higher or lower: its 95 % interval does not hold 0."
+        "More or less often, higher or lower: its 95 % interval does not contain 0."
     )
     return f'{STYLE}<div class="vd">{"".join(parts)}<p class="note">{note}</p></div>'
 

@@ -152,7 +152,7 @@ def _offer_start(plan: Plan, *, blocked: bool) -> None:
         return
     status = services.run_state(twins[0]).status
     others = f" and {len(twins) - 1} more" if len(twins) > 1 else ""
-    st.text(f"⚠ The same run is there already, {status}: {twins[0].label} ({twins[0].id}){others}.")
+    st.text(f"⚠ The same run already exists, {status}: {twins[0].label} ({twins[0].id}){others}.")
     with st.container(horizontal=True):
         if st.button("Start it again", icon=":material/replay:"):
             _start(plan)

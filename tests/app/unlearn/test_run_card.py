@@ -93,7 +93,7 @@ def test_the_same_run_is_started_a_second_time_only_after_asking(open_page, scor
     at.run()
     press(at, "Start")
     assert len(runs()) == 1
-    assert "The same run is there already, completed" in shown(at)
+    assert "The same run already exists, completed" in shown(at)
     press(at, "Do not start")
     assert "The same run" not in shown(at)
     press(at, "Start")
