@@ -298,6 +298,39 @@ def test_a_secret_that_the_start_model_did_not_know_is_said():
     assert "anything to forget" not in sentences(knew.untested)
 
 
+@pytest.mark.parametrize("role", ["start", "retrained"])
+def test_a_report_on_other_samples_is_not_compared(role):
+    """Files number their rows alike, and a run after another has the report of that one's forget set."""
+    rows = [result("forget/leaks", 0, 0), result("retain/gold_span", 60, None, N, "higher")]
+    own = report(*rows, suite="own", forget_sha256="a", retain_sha256="r")
+    knew = [result("forget/leaks", N, None), result("retain/gold_span", 65, None, N, "higher")]
+
+    def beside(suite="own", forget="a", retain="r"):
+        other = report(*knew, suite=suite, forget_sha256=forget, retain_sha256=retain)
+        page = verdict(own, **{role: other})
+        return (
+            "model before unlearning was not measured" not in sentences(page.untested),
+            "How many questions it still answers" not in sentences(page.untested),
+            "retain/gold_span" in [claim.measure for claim in page.differs],
+        )
+
+    same = (True, True, False) if role == "start" else (False, False, True)
+    assert beside() == same
+    assert not any(beside(suite="authors"))
+    assert not any(beside(retain="other")[1:])
+    assert not beside(forget="other")[0]
+    assert beside(forget="other")[1:] == same[1:]
+
+
+def test_only_the_questions_asked_now_say_what_the_start_model_knew():
+    now, before = result("forget/leaks", 0, 0), result("forget/leaks", N, None)
+    others = replace(before, sample_ids=tuple(f"o{i}" for i in range(N)))
+    page = verdict(report(now), start=report(others))
+    assert "the model before unlearning was not measured" in sentences(page.untested)
+    fewer = replace(before, rows=before.rows[:40], sample_ids=before.sample_ids[:40], n=40)
+    assert "anything to forget" not in sentences(verdict(report(now), start=report(fewer)).untested)
+
+
 def test_the_retrained_report_is_paired_by_id():
     own, other = result("forget/leaks", 11), result("forget/leaks", 0)
     turned = replace(other, rows=other.rows[::-1], sample_ids=other.sample_ids[::-1])

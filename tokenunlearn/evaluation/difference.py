@@ -47,6 +47,10 @@ class Figure:
         known = dict(zip(self.ids, self.rows, strict=True))
         return Figure.of(ids, [known[i] for i in ids]) if ids and known.keys() >= set(ids) else None
 
+    def within(self, other: Figure) -> Figure | None:
+        """The figure on those of its rows that another one has, None without any; itself without rows."""
+        return self.on([i for i in self.ids if i in other.ids]) if self.rows else self
+
     @property
     def counted(self) -> bool:
         """Whether it is a share of rows that are 1 or 0."""

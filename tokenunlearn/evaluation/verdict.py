@@ -83,7 +83,8 @@ def verdict(
         start: Evaluation of the model before unlearning: pairs are counted with it where the report has
             none, and it shows that there was something to forget.
         retrained: Evaluation of the retrained model; its rows are paired with the report's where the report
-            does not hold them itself.
+            does not hold them itself. Of both evaluations only what was measured on the samples of the report
+            is read: nothing of another suite, nor of a part whose set has another content.
         margin: Largest difference from the retrained model that counts as the same level, above 0.
 
     Raises:
@@ -91,6 +92,7 @@ def verdict(
     """
     if not 0 < margin < 1:
         raise TokenUnlearnError(f"The margin is {margin:g}; it must be between 0 and 1.")
+    start, retrained = (_on_same_samples(other, report) for other in (start, retrained))
     return _Case(report, attacks, start, retrained, margin).verdict()
 
 
@@ -333,11 +335,11 @@ class _Case:
     def doubt(self, plain: list[_Measure]) -> str:
         """Why the start model may not have known the secret, as the end of a sentence; "" where it did."""
         before = dict(_sound(self.start))
-        measures = [m for m in plain if m.retrained and m.name in before]
-        if not measures:
+        pairs = [(m, _figure(before[m.name]).within(m.own)) for m in plain if m.name in before]
+        known = [(m, figure) for m, figure in pairs if m.retrained and figure]
+        if not known:
             return "was not measured"
-        for measure in measures:
-            figure = _figure(before[measure.name])
+        for measure, figure in known:
             if measure.own.counted and figure.rows:
                 figure = _any_part(figure)
             assert measure.retrained is not None
@@ -396,6 +398,22 @@ def _gaps(plain: list[_Measure], attacked: list[_Measure]) -> list[str]:
     gaps = [] if attacked else ["no attack was run"]
     reasons = [m.reason for m in measures if m.stands == "open"]
     return gaps + [reason for reason in dict.fromkeys(reasons) if reason]
+
+
+def _on_same_samples(other: Report | None, report: Report) -> Report | None:
+    """Another report without what it measured on other samples."""
+    if other is None or other.suite != report.suite:
+        return None
+    apart = [p for p in ("forget", "retain") if _sha256(other, p) != _sha256(report, p)]
+    if apart:
+        apart.append("")  # figures over several parts
+    metrics = {name: r for name, r in other.metrics.items() if name.rpartition("/")[0] not in apart}
+    return replace(other, metrics=metrics)
+
+
+def _sha256(report: Report, part: str) -> str | None:
+    """Of a part's whole set, where its name does not tell its content."""
+    return report.settings.get(f"{part}_sha256")
 
 
 def _sound(report: Report | None) -> list[tuple[str, MetricResult]]:
