@@ -331,6 +331,11 @@ def test_only_the_questions_asked_now_say_what_the_start_model_knew():
     assert "anything to forget" not in sentences(verdict(report(now), start=report(fewer)).untested)
 
 
+def test_answers_without_one_right_word_say_nothing_of_what_the_start_model_knew():
+    page = verdict(report(result("forget/rouge_l", 0, LOW)), start=report(result("forget/rouge_l", LOW)))
+    assert "is not shown to give it away more often" in sentences(page.untested)
+
+
 def test_the_retrained_report_is_paired_by_id():
     own, other = result("forget/leaks", 11), result("forget/leaks", 0)
     turned = replace(other, rows=other.rows[::-1], sample_ids=other.sample_ids[::-1])

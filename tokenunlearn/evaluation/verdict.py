@@ -340,7 +340,7 @@ class _Case:
         if not known:
             return "was not measured"
         for measure, figure in known:
-            if measure.own.counted and figure.rows:
+            if measure.own.counted and figure.rows and metric_of(measure.name) in _PART_COUNTS:
                 figure = _any_part(figure)
             assert measure.retrained is not None
             if relation(figure, measure.retrained, self.margin)[0] == "above":
