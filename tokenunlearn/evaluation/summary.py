@@ -33,6 +33,11 @@ def summarize(
     others = {} if retrained is None else retrained.columns
     same = {name: _matched(others.get(name), column) for name, column in columns.items()}
     known = {name: column for name, column in same.items() if column is not None}
+    if retrained is not None and (unknown := [name for name in columns if name not in known]):
+        own.notes.append(
+            f"No value of the retrained model for {', '.join(unknown)}, because it was not measured like "
+            "this on all of these rows."
+        )
     results: list[MetricResult] = []
     for name, column in columns.items():
         metric = METRICS[name.rpartition("/")[2]]

@@ -211,6 +211,27 @@ def test_extraction_strength_of_another_form_is_not_compared(tiny_lm, towns_suit
     assert report["forget/exact_memorization"].retrained is not None
 
 
+@pytest.mark.slow
+def test_figures_that_lack_the_retrained_models_are_named(tiny_lm, towns_suite, retrained_path):
+    def lacking(**changes):
+        report = evaluate(tiny_lm, towns_suite, retrained_path, **changes)
+        (note,) = (n for n in report.notes if n.startswith("No value of the retrained model for "))
+        named = (
+            note.removeprefix("No value of the retrained model for ").partition(", because")[0].split(", ")
+        )
+        parted = {name for name in report.metrics if "/" in name}
+        assert set(named) == {name for name in parted if report[name].retrained is None}
+        return named
+
+    assert lacking(extraction_strength_form="published") == [
+        "forget/extraction_strength",
+        "retain/extraction_strength",
+    ]
+    assert {name.partition("/")[0] for name in lacking(retain="7")} == {"retain"}
+    notes = evaluate(tiny_lm, towns_suite, retrained_path).notes
+    assert not any("retrained" in note for note in notes)
+
+
 def test_without_a_retrained_model_there_is_no_forget_quality(report):
     assert not {"forget_quality", "privacy_leakage", "membership_reference"} & set(report.metrics)
     assert all(result.retrained is None for result in report.metrics.values())
