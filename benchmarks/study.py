@@ -8,7 +8,8 @@ A method is an objective with a rule. Each method has the same number of trials,
 learning rate, lambda and last step on the validation half of the questions, with a seed of its own. A cell is
 one run of a tuned method with one seed, measured on the test half. Every trial and every cell is stored at
 once, whole or not at all, in ``WORLD.jsonl`` in the folder ``--out``, and is not run again: stop at any time,
-and start again to go on. The leading rules come first, then the others, then the next seed.
+and start again to go on. One process at a time works on a world. The leading rules come first, then the
+others, then the next seed.
 ``python -m benchmarks.evidence`` writes ``docs/evidence.md`` from what there is.
 """
 
@@ -16,7 +17,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +54,7 @@ from tokenunlearn.files import replaced
 from tokenunlearn.models.checkpoints import RETAINED
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, check_known
+from tokenunlearn.runs.locks import acquire, release
 from tokenunlearn.training.settings import CONSTANT, UnlearnSettings
 from tokenunlearn.training.unlearn import Unlearned
 
@@ -96,6 +99,23 @@ class Store:
     def find(self, **values: Any) -> Row | None:
         """The first row with these values."""
         return next((r for r in self.rows if all(r.get(k) == v for k, v in values.items())), None)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Work on a result file that no other process works on, since each would drop the other's rows.
+
+    Raises:
+        TokenUnlearnError: If one does.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_suffix(".lock")
+    if not acquire(lock, timeout=0):
+        raise TokenUnlearnError(f'Another process works on "{path}"; choose other --worlds or --out.')
+    try:
+        yield
+    finally:
+        release(lock)
 
 
 class Clock:
@@ -322,21 +342,24 @@ def main(
         replace(world, budget=replace(world.budget, **changes))
         for world in ([world_of(model, suite, forget, retain)] if model else listed)
     ]
-    studies = {world: Study(world, Store(out / f"{world.name}.jsonl")) for world in chosen}
     numbers = [int(seed) for seed in seeds.split(",")] if seeds else None
     cells = planned(chosen, numbers, rules.split(","), objectives.split(","))
-    for number, (seed, world, method) in enumerate(cells, start=1):
-        study = studies[world]
-        if study.store.find(kind="cell", **method.named, seed=seed):
-            continue
-        clock = Clock()
-        row = study.cell(method, seed)
-        study.store.add(row)
-        Console().print(
-            f"{number} of {len(cells)}: {world.name}, {method.objective}, {method.rule}, seed {seed}: "
-            f"{row['seconds']:.0f} s, with its trials {clock.read()['seconds']:.0f} s",
-            soft_wrap=True,
-        )
+    with ExitStack() as stack:
+        for world in dict.fromkeys(chosen):
+            stack.enter_context(alone(out / f"{world.name}.jsonl"))
+        studies = {world: Study(world, Store(out / f"{world.name}.jsonl")) for world in chosen}
+        for number, (seed, world, method) in enumerate(cells, start=1):
+            study = studies[world]
+            if study.store.find(kind="cell", **method.named, seed=seed):
+                continue
+            clock = Clock()
+            row = study.cell(method, seed)
+            study.store.add(row)
+            Console().print(
+                f"{number} of {len(cells)}: {world.name}, {method.objective}, {method.rule}, seed {seed}: "
+                f"{row['seconds']:.0f} s, with its trials {clock.read()['seconds']:.0f} s",
+                soft_wrap=True,
+            )
 
 
 if __name__ == "__main__":

@@ -141,6 +141,19 @@ def test_a_wrong_name_is_refused_before_anything_runs(options, said, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_two_studies_of_one_world_at_once_do_not_drop_each_others_rows(tmp_path, monkeypatch):
+    def at_once(made, method, seed):
+        with pytest.raises(TokenUnlearnError, match="Another process works on"):
+            tiny(tmp_path)
+        with study.alone(tmp_path / "demo-prose.jsonl"):
+            return {"kind": "cell", **method.named, "seed": seed, "seconds": 1.0}
+
+    monkeypatch.setattr(Study, "cell", at_once)
+    tiny(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.jsonl"]
+    assert [row["kind"] for row in stored_rows(tmp_path / "demo.jsonl")] == ["cell"]
+
+
 def test_a_public_checkpoint_is_a_world_with_its_own_retrained_model():
     world = world_of("tofu_Llama-3.2-1B-Instruct_full", "tofu", "forget05")
     assert world.retrained == "tofu_Llama-3.2-1B-Instruct_retain95"
