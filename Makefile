@@ -68,7 +68,7 @@ bench: requirements-dev smollm2 chromium
 	@$(PYTHON) -m benchmarks.performance
 
 bench-gpu: requirements-dev smollm2
-	@echo "Measuring what only a GPU can show (under 25 minutes on one card)"
+	@echo "Measuring what only a GPU can show (under half an hour on one card)"
 	@$(PYTHON) -m benchmarks.gpu $(ARGS)
 
 docs: requirements-dev

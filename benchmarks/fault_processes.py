@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -56,7 +57,7 @@ def started(
     )
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[Any]) -> None:
     """Kill a process and all that it has started, at once, and wait until they are gone."""
     parent = psutil.Process(process.pid)
     everyone = [*parent.children(recursive=True), parent]
