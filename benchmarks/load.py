@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,11 +68,10 @@ class Visitors:
 
     def __init__(self, address: str, number: int) -> None:
         self.seconds: list[float] = []
-        self.errors = 0
+        self.errors: list[int] = []
         self._gone = threading.Event()
-        self._threads = [threading.Thread(target=self._visit, args=(address, k)) for k in range(number)]
-        for thread in self._threads:
-            thread.start()
+        self._pool = ThreadPoolExecutor(number)
+        self._visits = [self._pool.submit(self._visit, address, first) for first in range(number)]
 
     def _visit(self, address: str, first: int) -> None:
         for sample in itertools.count(first):
@@ -79,13 +79,14 @@ class Visitors:
                 return
             seconds, errors = open_page(address, f"sample={sample % 72}")
             self.seconds.append(seconds)
-            self.errors += errors
+            self.errors.append(errors)
 
     def leave(self) -> None:
-        """Let each end the page that it opens."""
+        """Let each end the page that it opens; what a visitor met that was no page is raised."""
         self._gone.set()
-        for thread in self._threads:
-            thread.join()
+        self._pool.shutdown()
+        for visit in self._visits:
+            visit.result()
 
 
 def steps(run: Path) -> list[dict[str, float]]:
@@ -153,7 +154,7 @@ def main(
                 "pages": len(crowd.seconds),
                 "page_median": statistics.median(crowd.seconds),
                 "page_95": float(np.quantile(crowd.seconds, 0.95)),
-                "errors": crowd.errors,
+                "errors": sum(crowd.errors),
                 "same_losses": losses[0] == losses[1],
             }
         )
