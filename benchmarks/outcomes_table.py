@@ -30,9 +30,8 @@ def outcomes_table(result: dict[str, Any]) -> str:
         if row
     ]
     rows += [
-        [f"`forget/broken`, judge `{judge}`", *(counted(row[model]) for model in models)]
+        [f"called broken by the judge `{judge}`, whatever is stated", *(counted(row[m]) for m in models)]
         for judge, row in result["shipped_broken"].items()
-        if judge != "words"
     ]
     return markdown(["", *models], rows)
 
