@@ -42,6 +42,13 @@ def test_results_stand_beside_the_retrained_models(tiny_lm, town_samples, fixed)
     assert "Strongest: one with 0.500, 0.000 on the retrained model." in report.notes
 
 
+def test_an_attack_without_a_row_is_said_to_be_skipped(tiny_lm, town_samples, fixed, monkeypatch):
+    monkeypatch.setitem(battery.ATTACKS, "none", lambda target: {"none/gold_span": [None] * 3})
+    report = attack(tiny_lm, town_samples[:3], attacks=["none"])
+    assert "none/gold_span" not in report.metrics
+    assert "none: skipped, because too few samples have the fields it needs." in report.notes
+
+
 def test_without_a_retrained_model_there_are_no_values_of_it(tiny_lm, town_samples, fixed):
     report = attack(tiny_lm, town_samples[:3], attacks=["one", "curve"])
     assert all(result.retrained is None for result in report.metrics.values())

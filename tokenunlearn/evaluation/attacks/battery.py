@@ -115,7 +115,7 @@ def _attacked(target: Target, attacks: Sequence[str], notes: list[str]) -> dict[
             notes.append("quantization: skipped, because the weights are quantized already.")
             continue
         rows = ATTACKS[name](target)
-        if not rows:
+        if all(row is None for values in rows.values() for row in values):
             notes.append(f"{name}: skipped, because too few samples have the fields it needs.")
         rows_by_name |= rows
     stated = [rows for name, rows in rows_by_name.items() if name.endswith(f"/{target.metric}")]
