@@ -286,6 +286,12 @@ def test_bad_input_is_one_sentence(tiny_lm, towns_suite):
         evaluate(tiny_lm, towns_suite, "nothing/here.json")
 
 
+@pytest.mark.parametrize("split", ["forget", "retain"])
+def test_questions_of_multiple_choice_have_no_splits_to_choose(tiny_lm, split):
+    with pytest.raises(TokenUnlearnError, match='The suite "wmdp" has no splits to choose'):
+        evaluate(tiny_lm, "wmdp", **{split: "bio"})
+
+
 def test_an_empty_split_is_one_sentence(tiny_lm, monkeypatch):
     monkeypatch.setattr(suites, "load_samples", lambda name: SampleSet(name, ()))
     with pytest.raises(TokenUnlearnError, match='The split "authors:forget10" for forget is empty'):

@@ -148,8 +148,9 @@ def evaluate(
     Raises:
         TokenUnlearnError: If the suite, a form or the judge is unknown, the limit is below 2, a split is
             empty, the retrained model's report covers other rows or another form or it was trained on the
-            forget set, the start model's report is of another suite, or depth is to be measured without a
-            retrained model, on multiple-choice questions or with models that cannot be compared.
+            forget set, the start model's report is of another suite, a split is named for multiple-choice
+            questions, or depth is to be measured without a retrained model, on multiple-choice questions or
+            with models that cannot be compared.
         ModelNotFoundError: If the retrained model, the start model or the judge cannot be loaded.
         SampleTooLongError: If a sample does not fit the model's context.
     """
@@ -157,6 +158,10 @@ def evaluate(
     if depth is not None:
         check_depth(suite, retrained)
     if suite in CHOICE_SUITES:
+        if forget or retain:
+            raise TokenUnlearnError(
+                f'The suite "{suite}" has no splits to choose; leave out forget and retain.'
+            )
         return evaluate_choices(
             model,
             suite,
