@@ -7,7 +7,7 @@ where its interval supports it, and what has not been run is counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.evidence_statistics import LEVELS, Gap, World
 from benchmarks.markdown import markdown, over_seeds
-from benchmarks.study_plan import FLOOR, FOLDER, RULES, STUDIED, WORLDS, Row, stored_rows
+from benchmarks.study_plan import FLOOR, FOLDER, GPU, RULES, STUDIED, WORLDS, Row, stored_rows
 from tokenunlearn.files import replaced
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "evidence.md"
@@ -118,7 +118,7 @@ It has no retrained model of its own: `{retrained}`, of another architecture and
 same data, stands in for it."""
 LAYERS = """
 Runs train the layers from {first_layer} on, where the model learned its answers; `rmu` trains its own."""
-OWN = "--model {model} --suite {suite} --forget {forget}"
+OWN = "--model {model} --suite {suite} --forget {forget} --retain {retain}"
 
 
 @dataclass(frozen=True)
@@ -241,11 +241,19 @@ def section(world: World) -> str:
         expected=world.expected,
         begun=len({cell["seed"] for cell in world.cells}),
         seeds=plan["seeds"],
-        options="--worlds {name}".format(**plan) if plan["name"] in WORLDS else OWN.format(**plan),
+        options=_options(plan),
         claims="\n".join(claims(gaps[measure], measure) for measure in COMPARED),
         **{measure: _gap_table(world, gaps[measure]) for measure in COMPARED},
         measures=measures_table(world),
     )
+
+
+def _options(plan: Row) -> str:
+    """What ``python -m benchmarks.study`` is to be given to go on with a world."""
+    known = WORLDS.get(plan["name"])
+    usual, budget = asdict(known.budget if known else GPU), plan["budget"]
+    changed = (f" --{k} {budget[k]}" for k in ("trials", "steps", "limit") if budget[k] != usual[k])
+    return ("--worlds {name}" if known else OWN).format(**plan) + "".join(changed)
 
 
 def claims(gaps: dict[tuple[str, str], Gap], measure: str) -> str:

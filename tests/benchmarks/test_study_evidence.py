@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import typer
 from scipy.stats import ks_2samp
 
+from benchmarks import study
 from benchmarks.evidence import PAGE, claims, measures_table, page, read, summary_table
 from benchmarks.evidence_statistics import Front, Gap, World, ks_statistics
 from benchmarks.study_plan import FOLDER, RULES, STUDIED, WORLDS
@@ -158,6 +161,23 @@ def test_the_page_counts_what_is_missing_and_says_how_to_go_on():
         for line in text.splitlines()
         if not line.startswith(("|", "- Distance", "- Forget quality", "- Answers"))
     )
+
+
+@pytest.mark.parametrize("options", ["--worlds demo", "--model smollm2-prose --suite prose --retain full"])
+@pytest.mark.parametrize("budget", ["", "--trials 1 --steps 7 --limit 4"])
+def test_what_the_page_says_of_going_on_is_taken_by_the_study(options, budget, tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "planned", lambda chosen, *_: worlds.append(chosen[0]) or [])
+    app, worlds = typer.Typer(), []
+    app.command()(study.main)
+
+    def go_on(*words):
+        app([*words, "--out", str(tmp_path)], standalone_mode=False)
+        return worlds[-1].described()
+
+    started = go_on(*options.split(), *budget.split())
+    text = page([World([head() | {"world": started}])])
+    command = re.search("Go on with\n`python -m benchmarks.study (.+?)`", text)
+    assert go_on(*command[1].split()) == started
 
 
 def test_a_stand_in_for_the_retrained_model_is_named():
