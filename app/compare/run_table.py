@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,8 @@ from app.unlearn import run_view
 
 # Where the session keeps the runs that a person has chosen, for the next visit of the page.
 CHOSEN = "chosen_runs"
+# Where it keeps what was taken over from each table.
+TAKEN = "taken_edits"
 PAGE_SIZE = 10
 SHOWN = (
     "compare",
@@ -85,7 +87,7 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
         hide_index=True,
         key=editor,
         on_change=_apply,
-        args=(editor, number, part),
+        args=(editor, part),
         column_config={
             "compare": st.column_config.CheckboxColumn("", width=36, help="Compare this run"),
             "mark": st.column_config.TextColumn(
@@ -112,16 +114,19 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
     )
 
 
-def _apply(editor: str, number: int, part: Sequence[RunEntry]) -> None:
-    """Take over what was edited in the table, once: runs chosen, labels.
+def _apply(editor: str, part: Sequence[RunEntry]) -> None:
+    """Take over what was edited in a table, each change once: runs chosen, labels.
 
-    Each edit has a table of its own; a browser may send the last one again.
+    After an edit the page draws a new table; until it is there, a browser sends the old one again, with
+    further edits or without.
     """
-    if number != st.session_state["edits"]:
-        return
+    edited: Mapping[int, Mapping[str, Any]] = st.session_state[editor]["edited_rows"]
+    taken = st.session_state.setdefault(TAKEN, {})
+    before, taken[editor] = taken.get(editor, {}), edited
     chosen: list[str] = list(st.session_state.get("runs", []))
-    for place, changes in st.session_state[editor]["edited_rows"].items():
+    for place, row in edited.items():
         entry = part[int(place)]
+        changes = dict(row.items() - before.get(place, {}).items())
         if "label" in changes and access.may("rename") and not services.shipped(entry.run):
             services.rename(entry.run, changes["label"] or "")
         if changes.get("compare") and entry.id not in chosen and entry.comparable:
@@ -129,4 +134,4 @@ def _apply(editor: str, number: int, part: Sequence[RunEntry]) -> None:
         elif changes.get("compare") is False and entry.id in chosen:
             chosen.remove(entry.id)
     st.session_state["runs"] = st.session_state[CHOSEN] = chosen
-    st.session_state["edits"] = number + 1
+    st.session_state["edits"] += 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from html import escape
 
 import pytest
 import streamlit as st
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 from app import model_work, run_reader, services, tasks
@@ -127,19 +129,41 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
 def test_the_shipped_run_is_not_renamed(runs):
     opened()
     (entry,) = run_index.entries([SHIPPED])
-    st.session_state.update({"edits": 0, "table": {"edited_rows": {0: {"label": "mine", "compare": False}}}})
-    run_table._apply("table", 0, [entry])
+    st.session_state.update(
+        {"edits": 0, run_table.TAKEN: {}, "table": {"edited_rows": {0: {"label": "mine", "compare": False}}}}
+    )
+    run_table._apply("table", [entry])
     assert SHIPPED.label == SHIPPED.spec.label
 
 
 def test_an_edit_that_the_browser_sends_again_is_not_made_again(three):
     _, entry, _ = run_index.entries(services.store().runs()[:3])
-    st.session_state.update({"edits": 0, "runs": [], "table": {"edited_rows": {0: {"label": "mine"}}}})
-    run_table._apply("table", 0, [entry])
+    st.session_state.update(
+        {"edits": 0, run_table.TAKEN: {}, "runs": [], "table": {"edited_rows": {0: {"label": "mine"}}}}
+    )
+    run_table._apply("table", [entry])
     assert entry.run.label == "mine"
     services.rename(entry.run, "renamed since")
-    run_table._apply("table", 0, [entry])
+    run_table._apply("table", [entry])
     assert entry.run.label == "renamed since"
+
+
+def test_ticks_in_a_table_that_is_about_to_go_count_once_each(three):
+    at = opened(view="Runs", runs=IDS[2])
+    (table,) = (frame for frame in at.dataframe if "compare" in frame.value)
+
+    def send(**ticks: bool) -> list[str]:
+        rows = {row.lstrip("r"): {"compare": tick} for row, tick in ticks.items()}
+        edits = json.dumps({"edited_rows": rows, "added_rows": [], "deleted_rows": []})
+        states = at._tree.get_widget_states()
+        states.widgets.append(WidgetState(id=table.proto.id, string_value=edits))
+        at._run(states)
+        return at.multiselect(key="runs").value
+
+    assert send(r1=True) == [IDS[2], IDS[1]]
+    assert send(r1=True, r2=True) == [IDS[2], IDS[1], IDS[0]]
+    at.multiselect(key="runs").set_value([IDS[2]]).run()
+    assert send(r1=True, r2=True) == [IDS[2]]
 
 
 def test_the_newest_run_is_chosen_at_first(three):
