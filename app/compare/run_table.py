@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import access, sample_sets, services
+from app import access, links, sample_sets, services
 from app.compare.comparison import ABSENT, LETTERS, RUN_MARKS
 from app.compare.run_index import RunEntry
 from app.glossary import meaning
 from app.unlearn import run_view
+from tokenunlearn.errors import TokenUnlearnError
 
 # Where the session keeps the runs that a person has chosen, for the next visit of the page.
 CHOSEN = "chosen_runs"
@@ -128,7 +129,10 @@ def _apply(editor: str, part: Sequence[RunEntry]) -> None:
         entry = part[int(place)]
         changes = dict(row.items() - before.get(place, {}).items())
         if "label" in changes and access.may("rename") and not services.shipped(entry.run):
-            services.rename(entry.run, changes["label"] or "")
+            try:
+                services.rename(entry.run, changes["label"] or "")
+            except TokenUnlearnError as error:  # it is gone
+                links.say(str(error))
         if changes.get("compare") and entry.id not in chosen and entry.comparable:
             chosen = [*chosen[: len(LETTERS) - 1], entry.id]
         elif changes.get("compare") is False and entry.id in chosen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from html import escape
 
@@ -164,6 +165,18 @@ def test_ticks_in_a_table_that_is_about_to_go_count_once_each(three):
     assert send(r1=True, r2=True) == [IDS[2], IDS[1], IDS[0]]
     at.multiselect(key="runs").set_value([IDS[2]]).run()
     assert send(r1=True, r2=True) == [IDS[2]]
+
+
+def test_a_label_for_a_run_that_has_been_deleted_says_so(three):
+    at = opened(view="Runs")
+    (table,) = (frame for frame in at.dataframe if "compare" in frame.value)
+    shutil.rmtree(three / IDS[2])
+    edits = {"edited_rows": {"0": {"label": "mine"}}, "added_rows": [], "deleted_rows": []}
+    states = at._tree.get_widget_states()
+    states.widgets.append(WidgetState(id=table.proto.id, string_value=json.dumps(edits)))
+    at._run(states)
+    assert not at.exception
+    assert f'The run "{IDS[2]}" is damaged' in texts(at)
 
 
 def test_the_newest_run_is_chosen_at_first(three):
