@@ -71,8 +71,10 @@ def choose_set() -> None:
     opened = open_table.name()
     if name == opened:
         return
-    if opened is None or not open_table.changed():
+    if not open_table.changed():
         open_set(name)
+        if open_table.name() == name:
+            st.rerun()
         return
     st.text(f"⚠ The changes to {title(opened)} are not saved.")
     st.button("Discard changes", on_click=open_set, args=(name,), icon=":material/delete:")
@@ -253,12 +255,14 @@ def show_saved() -> None:
 access.admit()
 st.title("Data")
 faults = st.container()
+show_saved()
+if open_table.name() is None:
+    open_set(NEW)
+rows_now = edit()  # before anything that replaces the rows, so that no edit is left out
 with st.sidebar:
     choose_set()
     if access.may("upload"):
         upload_panel.offer("Add samples from JSON, CSV or Parquet", "add_file", add, open_hub_set)
-show_saved()
-rows_now = edit()
 mark(rows_now)
 save(rows_now)
 links.show_faults(faults)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from app import sample_sets
 from tests.app.app_pages import start_anew, visit
@@ -145,3 +146,27 @@ def test_a_fact_typed_for_one_answer_is_not_left_for_another(at):
     assert fact(at).value == "Calverra"
     at.selectbox(key="set").select("authors:retain95").run()
     assert fact(at).value == ""
+
+
+def typed(at, answer):
+    """The states of all widgets with an answer just typed into the first row."""
+    (table,) = (frame for frame in at.dataframe if "answer" in frame.value)
+    edits = {"edited_rows": {"0": {"answer": answer}}, "added_rows": [], "deleted_rows": []}
+    states = at._tree.get_widget_states()
+    states.widgets.append(WidgetState(id=table.proto.id, string_value=json.dumps(edits)))
+    return states
+
+
+def test_an_answer_typed_just_before_a_file_is_added_is_not_lost(at):
+    row = json.dumps({"question": "Who?", "answer": "Ada."}).encode()
+    at.file_uploader(key="add_file").set_value(("rows.jsonl", row, "text/plain")).run()
+    button(at, "Add 1 sample").click()
+    at._run(typed(at, "In Turin."))
+    assert [row["answer"] for row in at.session_state["rows"]] == ["In Turin.", "Ada."]
+
+
+def test_an_answer_typed_just_before_another_set_is_chosen_is_not_given_up(at):
+    at.selectbox(key="set").select("authors:forget05")
+    at._run(typed(at, "In Turin."))
+    assert "⚠ The changes to the new set are not saved." in texts(at)
+    assert at.session_state["rows"][0]["answer"] == "In Turin."
