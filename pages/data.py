@@ -73,21 +73,20 @@ def choose_set() -> None:
         return
     if not open_table.changed():
         open_set(name)
-        if open_table.name() == name:
-            st.rerun()
-        return
+        st.rerun()
     st.text(f"⚠ The changes to {title(opened)} are not saved.")
     st.button("Discard changes", on_click=open_set, args=(name,), icon=":material/delete:")
     st.button("Keep editing", on_click=st.session_state.update, args=({"pending_set": opened},))
 
 
 def open_set(name: str) -> None:
-    """Put a set into the table."""
+    """Put a set into the table; where it cannot be read, say why and begin a new one."""
     try:
         put(read_set(name), name)
     except TokenUnlearnError as error:
-        show_error(error)
+        links.say(str(error))
         put(read_set(NEW), NEW)
+        st.session_state["pending_set"] = NEW
     else:
         hand_on(name, name)
 

@@ -148,6 +148,18 @@ def test_a_fact_typed_for_one_answer_is_not_left_for_another(at):
     assert fact(at).value == ""
 
 
+def test_a_set_that_cannot_be_read_is_named_once_and_leaves_an_empty_table(at):
+    content = json.dumps({"text": "Ada lives in Turin, as everybody knows."}).encode()
+    documents = sample_sets.keep_upload(content, "texts.jsonl")
+    at.run()
+    at.selectbox(key="set").select(documents).run()
+    assert texts(at) == ["⚠ Documents cannot be edited here; score and unlearn them as they are."]
+    assert at.selectbox(key="set").value == "new"
+    number = at.session_state["table"]
+    at.text_input(key="set_name").input("mine").run()
+    assert texts(at) == [] and at.session_state["table"] == number  # a new table would lose what is typed
+
+
 def typed(at, answer):
     """The states of all widgets with an answer just typed into the first row."""
     (table,) = (frame for frame in at.dataframe if "answer" in frame.value)
