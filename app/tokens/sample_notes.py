@@ -64,7 +64,8 @@ def write_note(scores: ScoreSet, sample_id: str, note: SampleNote) -> None:
 
 def show(scores: ScoreSet, sample_id: str, note: SampleNote) -> None:
     """The note of the sample in view, which is stored as it is changed."""
-    text_key, flag_key = f"note-{sample_id}", f"false-positive-{sample_id}"
+    own = f"{scores.hash[:12]}-{sample_id}"  # the same sample has other notes in another score set
+    text_key, flag_key = f"note-{own}", f"false-positive-{own}"
 
     def keep(change: Callable[[SampleNote], SampleNote]) -> None:
         stored = read_notes(scores).get(sample_id, SampleNote())  # another tab may have changed the rest

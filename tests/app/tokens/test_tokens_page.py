@@ -239,11 +239,25 @@ def test_unlearn_launches_exactly_those_weights_overrides_included(shipped, monk
     assert kept.weights[0][1] == kept.weights[0][2] == 1 and kept.weights[3][0] == 0
 
 
+def note_fields(app) -> list:
+    return [field for field in app.text_input if field.label == "Note on this sample"]
+
+
 def test_a_second_tab_changes_only_its_own_part_of_a_note(shipped):
     first, second = visit("tokens"), visit("tokens")
-    key = shipped.samples[0].sample_id
-    first.text_input(key=f"note-{key}").input(" important ").run()
-    second.checkbox(key=f"false-positive-{key}").check().run()
+    key, (field,) = shipped.samples[0].sample_id, note_fields(first)
+    field.input(" important ").run()
+    next(box for box in second.checkbox if box.label == "False positive").check().run()
     assert sample_notes.read_notes(shipped) == {key: SampleNote("important", True)}
-    first.text_input(key=f"note-{key}").input("").run()
+    field.input("").run()
     assert sample_notes.read_notes(shipped) == {key: SampleNote("", True)}
+
+
+def test_a_note_is_shown_only_with_the_score_set_that_it_is_stored_with(shipped):
+    other = replace(shipped, masking=shipped.masking | {"measure": "kl"})
+    other.save(score_sets.score_path(ModelSource("demo"), "authors:forget10", {"measure": "kl"}))
+    sample_notes.write_note(other, shipped.samples[0].sample_id, SampleNote("of the other"))
+    app = visit("tokens")
+    note_fields(app)[0].input("of this one").run()
+    app.selectbox(key="measure").select("kl").run()
+    assert note_fields(app)[0].value == "of the other"
