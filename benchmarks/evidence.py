@@ -51,6 +51,8 @@ under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this pa
 - *Differences* are paired with uniform weights by seed and question; in parentheses the 95 % bootstrap
   interval over seeds and questions. With one seed it covers questions alone. Bold: the interval excludes 0.
   Intervals are not corrected for the number of comparisons; about one in twenty excludes 0 by chance.
+  With as few seeds as here they are somewhat too narrow, and they do not cover that the closest models at
+  equal utility were chosen on the same questions.
 - *Outcomes*: the shares of the forgotten answers that leak, state the fact of another question, decline,
   are broken, or are fluent and wrong. Here the fact of another question counts only if that question is
   measured and the retrained model does not state the fact in its answer to the same question. In

@@ -1,6 +1,6 @@
 """What the default does to real TOFU answers, which SmolLM2 has learned by heart.
 
-    python -m benchmarks.tofu [--variants "default;npo"] [--seeds 0,1,2] [--limit 40] [--steps 80]
+    python -m benchmarks.tofu [--variants "default;npo"] [--seeds 0,1,2] [--limit 24] [--steps 80]
 
 ``smollm2-tofu`` forgets ``tofu:forget10_first5`` and retains ``tofu:retain90_first15``. All settings are the
 recommended ones, but training keeps to the layers that learned the answers. A run takes about 35 minutes of
@@ -87,7 +87,7 @@ def run(
 def main(
     variants: Annotated[str, typer.Option(help="Variants, separated by semicolons.")] = ";".join(VARIANTS),
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
-    limit: Annotated[int, typer.Option(help="Rows of each part that are measured.")] = 40,
+    limit: Annotated[int, typer.Option(help="Rows of each part that are measured.")] = 24,
     steps: Annotated[int | None, typer.Option(help="Steps of a run; recommended by default.")] = None,
 ) -> None:
     """Do the runs that are missing, write the result after each; other rows, steps or metrics are refused."""
