@@ -34,7 +34,7 @@ def phrases(text: str, words: Sequence[Span], apart: Sequence[bool], *, titles: 
     Args:
         text: The answer.
         words: Character ranges of its words, in order.
-        apart: Words that repeat the question. Names among them never join; others may stand in a title.
+        apart: Words that repeat the question; none begins or ends a phrase, a short one may stand in a title.
         titles: Whether titles are phrases as well.
 
     >>> text = "she wrote Veins of Medea in May 1843"
@@ -51,11 +51,11 @@ def phrases(text: str, words: Sequence[Span], apart: Sequence[bool], *, titles: 
         if apart[i] or not is_name(text[start:end]):
             continue
         if last is not None:
-            gap, between = text[words[last][1] : start], [text[a:b] for a, b in words[last + 1 : i]]
+            gap, between = text[words[last][1] : start], range(last + 1, i)
             if not between:
                 joined = gap in joints
             else:
-                short = all(len(word) <= SHORT_WORD and not is_name(word) for word in between)
+                short = all(words[m][1] - words[m][0] <= SHORT_WORD for m in between)
                 joined = (
                     titles and len(between) <= BETWEEN_NAMES and short and not set(gap) & set('.;!?"“”()')
                 )
