@@ -246,10 +246,10 @@ def remember(source: str, scores: ScoreSet, settings: TokenSettings) -> None:
     st.session_state.setdefault(OVERRIDES, {})[source] = settings.overrides
 
 
-def take_selector(source: str, scores: ScoreSet, settings: TokenSettings, selector: str) -> None:
+def take_selector(source: str, scores: ScoreSet, selector: str) -> None:
     """Let a learned selector give the importance, or none for ""; the threshold becomes what suits it."""
     threshold = defaults(scores, selector).threshold
-    remember(source, scores, replace(settings, selector=selector, threshold=threshold))
+    remember(source, scores, replace(current(source, scores), selector=selector, threshold=threshold))
 
 
 def write_link(settings: TokenSettings, scores: ScoreSet) -> None:

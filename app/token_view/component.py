@@ -62,8 +62,9 @@ def show(
 
     def committed() -> None:
         commit = st.session_state[KEY].get("commit") or {}
-        text = {k: v for k, v in commit.items() if isinstance(v, str)} | {"selector": settings.selector}
-        changed, faults = state.from_text(text, state.defaults(scores, settings.selector), scores)
+        selector = state.current(source, scores).selector  # the view shows it, and leaves it as it is
+        text = {k: v for k, v in commit.items() if isinstance(v, str)} | {"selector": selector}
+        changed, faults = state.from_text(text, state.defaults(scores, selector), scores)
         links.say(*faults)
         state.remember(source, scores, changed)
 

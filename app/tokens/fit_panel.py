@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ from tokenunlearn.runs.scoring_model import exported
 from tokenunlearn.training.settings import UnlearnSettings
 
 TIMED = "fit_timed"
+# Of the settings that are committed when a button is pressed.
+Change = Callable[[state.TokenSettings], state.TokenSettings]
 
 
 class Mend(NamedTuple):
@@ -56,8 +59,8 @@ def show(
     mendable = mends.can_split(source)
     known = [answer.sample_id for answer in fit.answers if answer.known]
 
-    def commit(changed: state.TokenSettings) -> None:
-        state.remember(key, scores, changed)
+    def commit(change: Change) -> None:
+        state.remember(key, scores, change(state.current(key, scores)))
 
     def mends_of(finding: Finding) -> list[Mend]:
         if finding.name == "not known" and mendable and known:
@@ -67,7 +70,7 @@ def show(
             return _lower(fit.reaching, settings, commit)
         if finding.name == "fact half selected":
             missing = whole_words(mixed, weights)
-            extend = [Mend("Extend to whole words", commit, (_extended(settings, missing),))]
+            extend = [Mend("Extend to whole words", commit, (partial(_extended, missing=missing),))]
             return [*(extend if missing else []), *_lower(fit.covering, settings, commit)]
         if finding.name == "retained set":
             return [*_retain(fit), *_aside(source, scores, known, mendable)]
@@ -120,7 +123,7 @@ def _lower(
     if threshold is None or not 0 < threshold.value < settings.threshold or not _by_threshold(settings):
         return []
     label = f"Lower threshold to {threshold.value:.2f} (selects {100 * threshold.selected:.0f} %)"
-    return [Mend(label, commit, (replace(settings, threshold=threshold.value),))]
+    return [Mend(label, commit, (partial(replace, threshold=threshold.value),))]
 
 
 def _extended(settings: state.TokenSettings, missing: dict[str, list[int]]) -> state.TokenSettings:
@@ -147,7 +150,7 @@ def _aside(source: Source, scores: ScoreSet, known: list[str], mendable: bool) -
 def _threshold(fit: Fit, settings: state.TokenSettings, commit: Callable[..., None]) -> None:
     suggested = fit.suggested_threshold
     sentence = f"Threshold: {settings.threshold:.2f}; the scores suggest {suggested:.2f}."
-    mend = Mend("Use suggested threshold", commit, (replace(settings, threshold=suggested),))
+    mend = Mend("Use suggested threshold", commit, (partial(replace, threshold=suggested),))
     differs = abs(settings.threshold - suggested) > 5e-3
     _row(Finding("threshold", "note", sentence), [mend] if differs else [])
 

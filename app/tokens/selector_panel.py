@@ -22,7 +22,7 @@ def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None
     """
 
     def take(selector: str) -> None:
-        state.take_selector(source, scores, settings, selector)
+        state.take_selector(source, scores, selector)
 
     def fit() -> None:
         try:

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from app import sample_sets, score_sets
+from app import sample_sets, score_sets, state
 from tests.app.app_pages import shown, start_anew, visit
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
@@ -55,6 +55,14 @@ def test_a_lower_threshold_reaches_every_fact(own):
     assert "no selected token (" not in shown(app)
     press(app, "Use suggested threshold")
     assert not app.exception
+
+
+def test_a_mend_leaves_what_was_changed_after_its_button_was_drawn(own):
+    app = visit("tokens", samples="cities.jsonl", threshold="1")
+    app.session_state[state.SESSION] = app.session_state[state.SESSION] | {"tint": "entropy"}
+    press(app, "Lower threshold to")
+    changed = app.session_state[state.SESSION]
+    assert changed["tint"] == "entropy" and changed.get("threshold") != "1.0"
 
 
 def test_half_selected_words_are_extended(own):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app import score_sets, selectors, services, tasks
+from app import score_sets, selectors, services, state, tasks
 from app.tokens import sample_notes, token_notices
 from app.tokens.sample_notes import SampleNote
 from tests.app.app_pages import labeled_box, shown, start_anew, visit
@@ -168,8 +168,10 @@ def test_a_selector_is_fitted_on_the_marked_answers_and_chosen(shipped):
     assert app.query_params["selector"] == name
     assert "threshold" not in app.query_params
     assert "Importance comes from a selector fitted on `demo authors:forget10 (72 samples)`." in said(app)
+    app.session_state[state.SESSION] = app.session_state[state.SESSION] | {"tint": "entropy"}
     labeled_box(app, "Importance from").set_value("").run()
     assert data(app)["setKey"] == shipped.hash
+    assert data(app)["settings"]["tint"] == "entropy"  # changed since the box was drawn
     assert "selector" not in app.query_params
     linked = visit("tokens", selector=name, threshold="0.5")
     assert data(linked)["setKey"] == learned.hash
