@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import access, tasks
 from app.errors import show_error
+from app.markdown import plain
 from app.places import in_place
 from tokenunlearn.errors import Cancelled, TokenUnlearnError
 
@@ -83,7 +84,7 @@ def _outcome(task: tasks.Task) -> Any:
     try:
         return task.future.result()
     except (Cancelled, CancelledError):
-        st.caption(f"{task.label}: cancelled")
+        st.caption(f"{plain(task.label)}: cancelled")
     except TokenUnlearnError as error:
         show_error(error)
     except Exception as error:

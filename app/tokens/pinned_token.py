@@ -94,7 +94,7 @@ def show(source: Source, scores: ScoreSet, index: int) -> None:
         return
     for column, name in zip(st.columns(len(names)), names, strict=True):
         with column:
-            st.subheader(runs[name].label if name in runs else name)
+            st.subheader(plain(runs[name].label if name in runs else name))
             try:
                 moments = _life(source, sample, position, name, runs.get(name))
             except TokenUnlearnError as error:

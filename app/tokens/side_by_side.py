@@ -132,7 +132,7 @@ def _offer(model: ModelSource, samples: str, masking: dict[str, str]) -> None:
 
 
 def _title(model: ModelSource, masking: dict[str, str]) -> str:
-    return f"{model.name}, masked: {masking.get('mask', MaskingSettings().mask)}"
+    return f"{plain(model.name)}, masked: {masking.get('mask', MaskingSettings().mask)}"
 
 
 def _answer(scores: ScoreSet, settings: state.TokenSettings, number: int) -> np.ndarray:

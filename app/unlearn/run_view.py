@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import access, background, charts, run_reader, sample_sets, services, tasks
 from app.errors import show_error
+from app.markdown import plain
 from app.places import in_place
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
@@ -291,7 +292,9 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
     if state.phase == "waiting":
         return "Waiting for the device"
     if run in tasks.worker().waiting() and (doing := tasks.worker().doing()):
-        return f"Starting, after: {doing}"  # no run is before it: those have cards, and others are listed
+        return (
+            f"Starting, after: {plain(doing)}"  # no run is before it: those have cards, and others are listed
+        )
     if state.phase in ("", "loading"):
         return "Starting: loading the model"
     text = f"{state.phase.capitalize()}: {state.done} of {state.total}"

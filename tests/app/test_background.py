@@ -1,12 +1,14 @@
 """Tasks on a page: progress with what it waits for, Cancel, and a page that starts its own work again."""
 
 import threading
+from concurrent.futures import Future
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import background, services, tasks
+from app.markdown import plain
 from tests.app.app_pages import PATIENCE
 from tests.waiting import wait_until
 
@@ -106,3 +108,11 @@ def test_what_ended_while_the_page_was_drawn_is_left_to_the_next_look(monkeypatc
     assert runs == []
     background._look(lambda: False, first)
     assert runs == ["again"]
+
+
+def test_the_name_of_cancelled_work_is_not_read_as_markup(home):
+    task = tasks.Task("key", "Pushing :red[x] to a/b", Future(), cancelled=True)
+    task.future.cancel()
+    tasks.known()["key"] = task
+    at = AppTest.from_function(page, args=(False,)).run()
+    assert [caption.value for caption in at.caption] == [f"{plain(task.label)}: cancelled"]

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from app import tasks
+from app.markdown import plain
 from app.tokens import pinned_token, prediction_view
 from app.tokens.prediction_view import Moment, moments_html, percent
 from tests.app.app_pages import shown, start_anew, visit
@@ -84,7 +85,7 @@ def test_a_token_is_found_in_another_tokenizer_by_its_characters():
 
 @pytest.mark.slow
 def test_the_tab_shows_a_recorded_run_beside_another_model(tmp_path):
-    run = write_run(tmp_path / "runs", "20260101-100000-npo-hard-0001", "first <run>")
+    run = write_run(tmp_path / "runs", "20260101-100000-npo-hard-0001", "first <run> :red[x]")
     rows = [prediction(2, 0.125)] * 40
     for step in (0, 5):
         run.append_predictions({"step": step, "samples": {"authors-054-00": rows}})
@@ -97,7 +98,7 @@ def test_the_tab_shows_a_recorded_run_beside_another_model(tmp_path):
     page = shown(at)
     assert "<h4>before</h4>" in page and "<h4>after (step 5)</h4>" in page
     assert "<h4>demo-retrained</h4>" in page
-    assert {subheader.value for subheader in at.subheader} == {"first <run>", "demo-retrained"}
+    assert {subheader.value for subheader in at.subheader} == {plain(run.label), plain("demo-retrained")}
 
 
 @pytest.mark.slow

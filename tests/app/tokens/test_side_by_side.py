@@ -44,7 +44,7 @@ def test_two_models_show_the_same_answer_and_what_they_agree_on():
     assert page.count('<div class="tv" role="figure">') == 2
     assert [heading.value for heading in at.subheader] == [
         "demo, masked: prompt",
-        "demo-retrained, masked: prompt",
+        r"demo\-retrained, masked: prompt",
     ]
     assert "tokens are selected on both sides. Only left: " in page
     assert len(at.get("plotly_chart")) == 1

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from app import sample_sets, services, tasks
+from app.markdown import plain
 from tests.app.app_pages import shown
 from tests.app.unlearn.form import buttons, press, runs, wait_for_all, wait_for_checks
 from tests.stored_run import HOSTILE
@@ -160,10 +161,10 @@ def test_what_takes_longer_than_90_seconds_is_in_minutes(seconds, text):
 
 def test_a_run_that_begins_after_a_short_task_names_it_and_can_be_cancelled(open_page, scored):
     gate = threading.Event()
-    tasks.worker().ask(lambda: gate.wait(30), lambda: "Scoring rows: 3 of 9")
+    tasks.worker().ask(lambda: gate.wait(30), lambda: "Scoring *rows*: 3 of 9")
     at = open_page("unlearn", **scored)
     press(at, "Start")
-    assert "Starting, after: Scoring rows: 3 of 9" in shown(at)
+    assert f"Starting, after: {plain('Scoring *rows*: 3 of 9')}" in shown(at)
     press(at, "Cancel")
     gate.set()
     wait_for_all()
