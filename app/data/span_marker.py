@@ -52,12 +52,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
   add.disabled = true;
   add.onmousedown = (event) => event.preventDefault(); // keeps the selection
   tools.append(add);
-  data.spans.forEach(([start, end], index) => {
+  // What is changed before the server has answered counts too.
+  let spans = data.spans;
+  const send = (changed) => setTriggerValue("spans", (spans = changed));
+  data.spans.forEach((span) => {
+    const [start, end] = span;
     const remove = document.createElement("button");
     remove.type = "button";
     remove.textContent = slice(start, end) + " ×";
     remove.setAttribute("aria-label", "Remove gold span " + slice(start, end));
-    remove.onclick = () => setTriggerValue("spans", data.spans.filter((_, i) => i !== index));
+    remove.onclick = () => send(spans.filter((other) => other !== span));
     tools.append(remove);
   });
   root.replaceChildren(answer, tools);
@@ -81,7 +85,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     add.disabled = chosen === null;
   };
-  add.onclick = () => { if (chosen) setTriggerValue("spans", [...data.spans, chosen]); };
+  add.onclick = () => { if (chosen) send([...spans, chosen]); };
   root.stop?.();
   document.addEventListener("selectionchange", read);
   root.stop = () => document.removeEventListener("selectionchange", read);

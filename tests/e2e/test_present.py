@@ -272,6 +272,20 @@ def select(page, text):
     )
 
 
+def test_marks_removed_in_quick_succession_are_all_gone(page):
+    page.goto("/data")
+    row = json.dumps({"question": "Q?", "answer": "red green blue", "span": ["red", "green", "blue"]})
+    page.locator("input[type=file]").set_input_files(
+        {"name": "x.jsonl", "mimeType": "application/json", "buffer": row.encode()}
+    )
+    page.get_by_role("button", name="Add 1 sample").click()
+    marks = page.locator(".span-marker mark")
+    expect(marks).to_have_text(["red", "green", "blue"])
+    buttons = "document.querySelectorAll('.span-marker [aria-label^=Remove]')"
+    page.evaluate(f"[...{buttons}].slice(0, 2).forEach((button) => button.click())")
+    expect(marks).to_have_text(["blue"], timeout=10_000)
+
+
 def test_facts_are_marked_by_selecting_text_and_saved(page):
     page.goto("/data")
     row = json.dumps({"question": "Q :red[x] <b>?", "answer": NASTY})
