@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tokenunlearn.datasets import load_samples
-from tokenunlearn.evaluation.suites import suite
+from tokenunlearn.evaluation import report as reports
 from tokenunlearn.models import presets
 from tokenunlearn.training.finetune_settings import FinetuneSettings
 from tools.embedded import build, card
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def small_assets(monkeypatch, tmp_path):
     """The recipe on a few samples for one epoch, with its own assets folder."""
     (tmp_path / "assets" / "reports").mkdir(parents=True)
-    for module in (build, card, presets, suite):
+    for module in (build, card, presets, reports):
         monkeypatch.setattr(module, "ASSETS", tmp_path / "assets")
     monkeypatch.setattr(build, "load_samples", lambda name: load_samples(name).spread(8))
     monkeypatch.setattr(build, "DEMO_TRAINING", FinetuneSettings(epochs=1, batch_size=16, learning_rate=1e-3))
