@@ -246,7 +246,17 @@ def _attempts(verdict: Verdict) -> tuple[Attempt, ...]:
         way = _way(claim)
         if way is not None and (way not in strongest or _excess(claim) > _excess(strongest[way])):
             strongest[way] = claim
-    return tuple(_attempt(TITLES[way], strongest[way]) for way in TITLES if way in strongest)
+    likelier = _likelier(verdict)
+    return tuple(
+        _attempt(TITLES[way], strongest[way], "; facts more probable" if way in likelier else "")
+        for way in TITLES
+        if way in strongest
+    )
+
+
+def _likelier(verdict: Verdict) -> set[str]:
+    """Ways to ask under which the facts are seldom stated, but more probable than in the retrained model."""
+    return {asked(claim.measure).attack for claim in verdict.hidden if _way(claim) is None}
 
 
 def _way(claim: Claim) -> str | None:
@@ -261,13 +271,13 @@ def _excess(claim: Claim) -> float:
     return (claim.value or 0.0) - (claim.retrained or 0.0)
 
 
-def _attempt(title: str, claim: Claim) -> Attempt:
+def _attempt(title: str, claim: Claim, more: str) -> Attempt:
     unseen = claim.retrained
     return Attempt(
         title[0].upper() + title[1:],
         Count(NOW, round((claim.value or 0.0) * claim.n), claim.n),
         None if unseen is None else Count(UNSEEN, round(unseen * claim.n), claim.n),
-        _compared(claim),
+        _compared(claim) + more,
     )
 
 
@@ -284,7 +294,7 @@ def _open(story: Story, counted: _Counted) -> Slide | None:
     points = [claim.sentence for claim in verdict.untested if claim.value is None]
     unclear: dict[str, list[str]] = {}
     for claim in verdict.untested:
-        if (way := _way(claim)) is not None:
+        if (way := _way(claim)) is not None and way not in _likelier(verdict):
             unclear.setdefault(_compared(claim), []).append(TITLES.get(way, way))
     points += [
         f"Measured, but {reason}: {listed(list(dict.fromkeys(ways)))}." for reason, ways in unclear.items()

@@ -171,11 +171,12 @@ def _attempt(attempt: Attempt) -> str:
 def _points(slide: Slide) -> str:
     if not slide.points:
         return ""
-    height = _body_height(slide) / len(slide.points)
-    size = type_size(max(map(len, slide.points)), 84, height)
-    lines = max(int(height / (LINE * size)), 1)
+    height = _body_height(slide)
+    size = type_size(max(map(len, slide.points)), 84, height / len(slide.points))
+    lines, letters = int(height / (LINE * size)), 84 / (LETTER * size)
+    shares = _shares([ceil(len(point) / letters) for point in slide.points], lines)
     items = "".join(
-        f'<li><span class="clamped" style="-webkit-line-clamp: {lines}">{escape(point)}</span></li>'
-        for point in slide.points
+        f'<li><span class="clamped" style="-webkit-line-clamp: {n}">{escape(point)}</span></li>'
+        for point, n in zip(slide.points, shares, strict=True)
     )
     return f'<ul class="points typed" style="{_type(size)}">{items}</ul>'

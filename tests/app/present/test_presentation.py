@@ -131,7 +131,8 @@ def test_the_check_claims_what_the_verdict_claims(shipped, story):
     for attempt in (plain, *others):
         figure = f"in {attempt.now.count:,} of {attempt.now.n:,}, {UNSEEN[0].lower()}{UNSEEN[1:]} in "
         said = [c.sentence for c in claims if f"{figure}{attempt.unseen.count:,}" in c.sentence]
-        assert any(presentation._compared(Claim(sentence)) == attempt.compared for sentence in said)
+        of_counts = attempt.compared.removesuffix("; facts more probable")
+        assert any(presentation._compared(Claim(sentence)) == of_counts for sentence in said)
     level = Claim(
         "Asked so, it states it in 0 of 72, a model that never saw it in 0: the same level.",
         "int4/gold_span",
@@ -154,6 +155,15 @@ def test_what_was_not_tested_is_said_in_full_and_what_is_not_shown_by_its_attack
     random = any("random answers" in claim.sentence for claim in shipped.verdict.untested)
     assert ("many random answers" in unclear) == random
     assert any(f"In {len(shipped.verdict.differs)} measures it differs" in point for point in points)
+
+
+def test_what_training_brings_back_is_not_called_too_few_to_tell(shipped):
+    (hidden, *_) = shipped.verdict.hidden
+    assert "probability of the facts" in hidden.sentence
+    (unclear,) = [point for point in slide(shipped, "open").points if point.startswith("Measured, but")]
+    assert "training on some" not in unclear and "rounded weights" in unclear
+    (row,) = [row for row in slide(shipped, "checked").attempts if row.title.startswith("Training")]
+    assert row.compared.endswith("; facts more probable")
 
 
 def test_more_points_than_a_slide_holds_are_counted(shipped):
