@@ -256,7 +256,8 @@ def _attempts(verdict: Verdict) -> tuple[Attempt, ...]:
 
 def _likelier(verdict: Verdict) -> set[str]:
     """Ways to ask under which the facts are seldom stated, but more probable than in the retrained model."""
-    return {asked(claim.measure).attack for claim in verdict.hidden if _way(claim) is None}
+    facts = [claim for claim in verdict.hidden if metric_of(claim.measure) == "gold_probability"]
+    return {asked(claim.measure).attack for claim in facts}
 
 
 def _way(claim: Claim) -> str | None:
@@ -293,8 +294,9 @@ def _open(story: Story, counted: _Counted) -> Slide | None:
         return None
     points = [claim.sentence for claim in verdict.untested if claim.value is None]
     unclear: dict[str, list[str]] = {}
+    likelier = _likelier(verdict)
     for claim in verdict.untested:
-        if (way := _way(claim)) is not None and way not in _likelier(verdict):
+        if (way := _way(claim)) is not None and way not in likelier:
             unclear.setdefault(_compared(claim), []).append(TITLES.get(way, way))
     points += [
         f"Measured, but {reason}: {listed(list(dict.fromkeys(ways)))}." for reason, ways in unclear.items()

@@ -164,6 +164,10 @@ def test_what_training_brings_back_is_not_called_too_few_to_tell(shipped):
     assert "training on some" not in unclear and "rounded weights" in unclear
     (row,) = [row for row in slide(shipped, "checked").attempts if row.title.startswith("Training")]
     assert row.compared.endswith("; facts more probable")
+    worded = replace(hidden, measure=hidden.measure.replace("gold_probability", "rouge_l"))
+    other = replace(shipped, verdict=replace(shipped.verdict, hidden=(worded,)))
+    (row,) = [row for row in slide(other, "checked").attempts if row.title.startswith("Training")]
+    assert row.compared == "too few to tell"
 
 
 def test_more_points_than_a_slide_holds_are_counted(shipped):
