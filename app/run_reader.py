@@ -22,7 +22,7 @@ Weights = tuple[ModelSource, tuple[int, ...]]
 
 def shipped_report(model: str) -> ReportValues | None:
     """The stored report of a preset, or None."""
-    path = report.shipped_report(model)
+    path = report.shipped_report_file(model)
     return read_report(path, path.stat().st_mtime) if path else None
 
 

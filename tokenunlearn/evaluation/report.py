@@ -157,7 +157,7 @@ class Report:
         return cls(**{f.name: whole[f.name] for f in fields(cls) if f.name in whole})
 
 
-def shipped_report(model: str | Path) -> Path | None:
+def shipped_report_file(model: str | Path) -> Path | None:
     """The file of the report that comes with a preset; None for any other model."""
     path = ASSETS / "reports" / f"{model}.json"
     return path if str(model) in PRESETS and path.is_file() else None

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.claims import Verdict
-from tokenunlearn.evaluation.report import Report, shipped_report
+from tokenunlearn.evaluation.report import Report, shipped_report_file
 from tokenunlearn.evaluation.verdict import verdict
 from tokenunlearn.runs.run import Run
 
@@ -52,7 +52,7 @@ def save_verdict(run: Run) -> None:
 
 def stored_report(model: str, suite: str) -> Report | None:
     """The report of a suite that is shipped with a preset; None where there is none."""
-    path = shipped_report(model)
+    path = shipped_report_file(model)
     report = Report.load(path) if path else None
     return report if report and report.suite == suite else None
 

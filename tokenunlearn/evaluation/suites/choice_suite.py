@@ -15,7 +15,7 @@ from tokenunlearn.evaluation.letters import letter_log_probs
 from tokenunlearn.evaluation.metrics import METRICS, ChoiceMetric
 from tokenunlearn.evaluation.metrics.metric import Column
 from tokenunlearn.evaluation.metrics.retained_pairs import pair_results
-from tokenunlearn.evaluation.report import Report, git_revision, shipped_report, versions
+from tokenunlearn.evaluation.report import Report, git_revision, shipped_report_file, versions
 from tokenunlearn.evaluation.result import Better, MetricResult
 from tokenunlearn.models import forward
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -159,7 +159,7 @@ def _stored(
 ) -> Mapping[str, MetricResult] | None:
     """Results of the stored report of the start or retrained model; None where it has to be loaded."""
     named = Path(model).suffix == ".json"
-    path = Path(model) if named else shipped_report(model)
+    path = Path(model) if named else shipped_report_file(model)
     if path is None:
         return None
     report = Report.load(path)

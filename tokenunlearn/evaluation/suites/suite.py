@@ -15,7 +15,7 @@ from tokenunlearn.evaluation.judges import JUDGES, Judge, check_judge
 from tokenunlearn.evaluation.measurement import Forms, Measurement, Meter, Part, PhaseProgress
 from tokenunlearn.evaluation.metrics.metric import Column, Models
 from tokenunlearn.evaluation.metrics.truth_ratio import TruthRatioForm
-from tokenunlearn.evaluation.report import Report, git_revision, shipped_report, versions
+from tokenunlearn.evaluation.report import Report, git_revision, shipped_report_file, versions
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, evaluate_choices
 from tokenunlearn.evaluation.suites.insides import check_depth, inside_results
 from tokenunlearn.evaluation.suites.own_suite import OWN, own_parts, remarks
@@ -275,7 +275,7 @@ def start_report(name: str, suite: str, parent: Path | None = None) -> Report | 
         suite: The suite.
         parent: Folder of the run that made it; None for the model as it is.
     """
-    path = parent / "report.json" if parent else shipped_report(name)
+    path = parent / "report.json" if parent else shipped_report_file(name)
     report = Report.load(path) if path and path.exists() else None
     return report if report and report.suite == suite else None
 
@@ -375,7 +375,7 @@ def _retrained(
     loaded and measured.
     """
     wanted = [s.id for s in parts["forget"].samples if s.perturbed_answer]
-    stored = shipped_report(retrained)
+    stored = shipped_report_file(retrained)
     hashes = _hashes(parts)
     if stored:
         report = Report.load(stored)
