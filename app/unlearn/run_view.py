@@ -291,10 +291,9 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
         return "Stopping after the current step or batch; a model that is being loaded is loaded first"
     if state.phase == "waiting":
         return "Waiting for the device"
+    # What the device does meanwhile is no run: those have cards, and others are listed.
     if run in tasks.worker().waiting() and (doing := tasks.worker().doing()):
-        return (
-            f"Starting, after: {plain(doing)}"  # no run is before it: those have cards, and others are listed
-        )
+        return f"Starting, after: {plain(doing)}"
     if state.phase in ("", "loading"):
         return "Starting: loading the model"
     text = f"{state.phase.capitalize()}: {state.done} of {state.total}"

@@ -43,7 +43,8 @@ class Sample:
         id: Unique within its source, "authors-054-03" for example.
         question: What is asked; the chat template turns it into the prompt x.
         answer: What the model should say or forget; with the end-of-turn token it is the response y.
-        span: Gold character ranges of the fact in ``answer``. Only evaluation reads it.
+        span: Gold character ranges of the fact in ``answer``. Evaluation and display read it, and learned
+            selectors and thresholds that *Fit* offers; scores and losses never do.
         paraphrased_question: The same question in other words, or "".
         paraphrased_answer: The same answer in other words, or "".
         perturbed_answer: Answers of the same form with a wrong fact.
