@@ -6,12 +6,10 @@ run does not have is left out, and a note on the slide says so.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from app.chat.answer_view import fact_words
@@ -19,7 +17,8 @@ from app.present.marks import count_marks, marked_pieces, secret_pieces
 from app.present.slides import Attempt, Count, Counts, Exchange, Quote, Slide, percent
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.claims import Claim, Verdict
+from tokenunlearn.evaluation.claims import SECTIONS, Claim, Verdict
+from tokenunlearn.evaluation.difference import FEWEST_ROWS
 from tokenunlearn.evaluation.verdict_words import ATTACK_TITLES, asked, listed, metric_of
 from tokenunlearn.runs.run_files import AnswerPair
 from tokenunlearn.runs.spec import RunSpec, make_rule
@@ -241,16 +240,18 @@ def _checked(story: Story, counted: _Counted) -> Slide:
 
 def _attempts(verdict: Verdict) -> tuple[Attempt, ...]:
     """The strongest claim of the verdict on each way to ask for the secret, the plain one first."""
-    strongest: dict[str, Claim] = {}
-    for claim in chain(*verdict.sections.values()):
-        way = _way(claim)
-        if way is not None and (way not in strongest or _excess(claim) > _excess(strongest[way])):
-            strongest[way] = claim
+    strongest: dict[str, tuple[Claim, str]] = {}
+    for section in SECTIONS:
+        for claim in getattr(verdict, section):
+            way = _way(claim)
+            if way is not None and (way not in strongest or _excess(claim) > _excess(strongest[way][0])):
+                strongest[way] = claim, _compared(claim, section)
     likelier = _likelier(verdict)
     return tuple(
-        _attempt(TITLES[way], strongest[way], "; facts more probable" if way in likelier else "")
-        for way in TITLES
+        _attempt(title, claim, compared + ("; facts more probable" if way in likelier else ""))
+        for way, title in TITLES.items()
         if way in strongest
+        for claim, compared in [strongest[way]]
     )
 
 
@@ -272,19 +273,25 @@ def _excess(claim: Claim) -> float:
     return (claim.value or 0.0) - (claim.retrained or 0.0)
 
 
-def _attempt(title: str, claim: Claim, more: str) -> Attempt:
+def _attempt(title: str, claim: Claim, compared: str) -> Attempt:
     unseen = claim.retrained
     return Attempt(
         title[0].upper() + title[1:],
         Count(NOW, round((claim.value or 0.0) * claim.n), claim.n),
         None if unseen is None else Count(UNSEEN, round(unseen * claim.n), claim.n),
-        _compared(claim) + more,
+        compared,
     )
 
 
-def _compared(claim: Claim) -> str:
-    """How the verdict compares a claim's figure with the retrained model's, in a few words."""
-    return re.sub(r" questions \(\d+\)", "", claim.sentence.rpartition(": ")[2]).rstrip(".")
+def _compared(claim: Claim, section: str) -> str:
+    """How a section of the verdict compares a claim's figure with the retrained model's, in a few words."""
+    if claim.retrained is None:
+        return f"no{UNSEEN.removeprefix('A')} was measured"
+    if section == "untested":
+        return "too few to tell" if claim.difference or claim.n < FEWEST_ROWS else "no test"
+    if section in ("gone", "same"):
+        return "about as often"
+    return "more often" if _excess(claim) > 0 else "less often"
 
 
 def _open(story: Story, counted: _Counted) -> Slide | None:
@@ -297,7 +304,7 @@ def _open(story: Story, counted: _Counted) -> Slide | None:
     likelier = _likelier(verdict)
     for claim in verdict.untested:
         if (way := _way(claim)) is not None and way not in likelier:
-            unclear.setdefault(_compared(claim), []).append(TITLES.get(way, way))
+            unclear.setdefault(_compared(claim, "untested"), []).append(TITLES.get(way, way))
     points += [
         f"Measured, but {reason}: {listed(list(dict.fromkeys(ways)))}." for reason, ways in unclear.items()
     ]

@@ -234,7 +234,7 @@ class _Case:
             return _Measure(result.name, own, None, "open", None, f"{UNSEEN} was not measured")
         stands, gap = relation(own, retrained, self.margin)
         testable = gap is not None or own.n < FEWEST_ROWS
-        reason = f"too few questions ({own.n}) to tell" if testable else "no test, for lack of an interval"
+        reason = "too few questions to tell" if testable else "no test, for lack of an interval"
         return _Measure(result.name, own, retrained, stands, gap, reason)
 
     def retrained_figure(self, result: MetricResult) -> Figure | None:
@@ -304,12 +304,11 @@ class _Case:
             measure = self.measure(result)
             part = result.name.rpartition("/")[0]
             label, n = PARTS.get(part, part.replace("_", " ")), measure.own.n
-            sentence = (
-                f"Of {n:,} {label} questions that it answered correctly before, "
-                f"{round(measure.own.value * n):,} are still answered correctly"
-            )
             few = n < fewest_questions(self.margin)
-            sentence += f": too few questions ({n}) to tell more." if few else "."
+            sentence = (
+                f"Of {n:,} {label} questions that it answered correctly before, it still answers "
+                f"{round(measure.own.value * n):,} correctly{' (too few questions to tell more)' if few else ''}."
+            )
             claims.append(replace(measure.claim(sentence), difference=None))
         return claims
 

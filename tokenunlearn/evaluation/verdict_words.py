@@ -30,16 +30,16 @@ _ASKED = {
     "paraphrase": ("paraphrase", "Asked in other words"),
     "prefix": ("prefix", "Made to begin its answer with a given phrase"),
     "answer_start": ("prefix", "Given the first words of the answer"),
-    "best_of": ("sampling", "Asked several times with random answers"),
-    "int": ("quantization", "With its weights rounded"),
-    "nf": ("quantization", "With its weights rounded"),
+    "best_of": ("sampling", "Asked {size} times with random answers"),
+    "int": ("quantization", "With its weights rounded to {size} bits"),
+    "nf": ("quantization", "With its weights rounded to {size} bits"),
     "probe": ("probe", "Read out of its hidden states"),
-    "relearning": ("relearning", "Trained again on some of the forgotten samples"),
+    "relearning": ("relearning", "Trained again on {size} % of the forgotten samples"),
     "worst": ("", "With the best of all attacks on each question"),
 }
 # What is counted, after "it".
 _COUNTED = {"right_option": "picks the right option", "accuracy": "picks the right answer"}
-STATES = "states the secret or part of it"
+_STATES = "states the secret or part of it"
 # What the mean of rows is; "{part}" is forgotten, retained, ...
 _MEANS = {
     "probability": "the probability of the {part} answers",
@@ -60,12 +60,16 @@ _SHARES = {
     "leaks": ("answers", "state the secret or part of it"),
     "cross_leaks": ("answers", "state another sample's fact"),
     "declines": ("answers", "decline"),
-    "broken": ("answers", "are not language"),
+    "broken": ("answers", "are broken language"),
     "wrong": ("answers", "are fluent but wrong"),
     "retained_pairs": ("{part} questions answered correctly before", "are still answered correctly"),
 }
-_COMPARED: dict[Relation, str] = {"same": "the same level", "above": "more often", "below": "less often"}
-_HIGHER: dict[Relation, str] = {"same": "the same level", "above": "higher", "below": "lower"}
+_OFTEN: dict[Relation, str] = {
+    "same": "about as often as",
+    "above": "more often than",
+    "below": "less often than",
+}
+_HIGH: dict[Relation, str] = {"same": "at the level of", "above": "higher than in", "below": "lower than in"}
 
 
 class Asked(NamedTuple):
@@ -86,11 +90,9 @@ def asked(name: str) -> Asked:
         return Asked(*_ASKED["plain"])
     stem, number = _stem_and_number(place)
     attack, words = _ASKED.get(stem, (place, f'Under the attack "{place}"'))
-    size = number.lstrip("0")
-    sizes = {"sampling": f" ({size})", "quantization": f" to {size} bits", "relearning": f" ({size} %)"}
     steps = name.partition(AFTER)[2]
     length = f" for {steps} step{'s' if steps != '1' else ''}" if steps else ""
-    return Asked(attack, words + (sizes.get(attack, "") if size else "") + length)
+    return Asked(attack, words.replace("{size}", number.lstrip("0") or "a few") + length)
 
 
 def metric_of(name: str) -> str:
@@ -110,27 +112,29 @@ def secret_sentence(name: str, own: Figure, retrained: Figure | None, stands: Re
     """
     how, metric = asked(name).words, metric_of(name)
     if own.counted and (retrained is None or retrained.counted):
-        does = _COUNTED.get(metric, STATES)
-        said = f"{how}, it {does} in {_count(own)}"
-        beside = retrained and f", {UNSEEN} in {_count(retrained, own.n)}"
-        compared = _COMPARED.get(stands)
+        does = _COUNTED.get(metric, _STATES)
+        count, other = f"in {_count(own)} cases", retrained and _count(retrained, own.n)
+        if stands != "open":
+            return f"{how}, it {does} {_OFTEN[stands]} {UNSEEN}: {count}, against {other}."
+        said, beside = f"it {does} {count}", retrained and f", {UNSEEN} in {other}"
     else:
-        said = f"{how}, {mean_words(name)} is {own.value:.2f}"
-        beside = retrained and f", in {UNSEEN} {retrained.value:.2f}"
-        compared = _HIGHER.get(stands)
-    return f"{said}{beside or ''}: {compared or reason}."
+        what, figure, other = mean_words(name), f"{own.value:.2f}", retrained and f"{retrained.value:.2f}"
+        if stands != "open":
+            return f"{how}, {what} is {_HIGH[stands]} {UNSEEN}: {figure}, against {other}."
+        said, beside = f"{what} is {figure}", retrained and f", in {UNSEEN} {other}"
+    return f"{how}, {said}{beside or ''}: {reason}."
 
 
 def difference_sentence(name: str, own: Figure, retrained: Figure, stands: Relation) -> str:
     """How a figure differs from the retrained model's."""
     metric = metric_of(name)
     if metric in _SHARES and own.counted and retrained.counted:
-        what = " ".join(_SHARES[metric]).format(part=part_words(name))
-        return f"{_count(own)} {what}, with {UNSEEN} {_count(retrained, own.n)}: {_COMPARED[stands]}."
+        rows, do = (words.format(part=part_words(name)) for words in _SHARES[metric])
+        return f"{_count(own)} {rows} {do}, {_OFTEN[stands]} with {UNSEEN} ({_count(retrained, own.n)})."
     what = mean_words(name)
     return (
-        f"{what[:1].upper()}{what[1:]} is {_HIGHER[stands]} than in {UNSEEN}: "
-        f"{own.value:.2f} against {retrained.value:.2f}."
+        f"{what[:1].upper()}{what[1:]} is {_HIGH[stands]} {UNSEEN}: "
+        f"{own.value:.2f}, against {retrained.value:.2f}."
     )
 
 
@@ -138,7 +142,7 @@ def mean_words(name: str) -> str:
     """What the mean of a metric is."""
     metric = metric_of(name)
     if metric.startswith("membership_"):
-        return "how well its training on the forgotten answers can be detected (AUC)"
+        return "the success of detecting its training on the forgotten answers (AUC)"
     if metric in _SHARES:
         words = "the share of {} that {}".format(*_SHARES[metric])
     else:

@@ -28,6 +28,14 @@ JARGON = re.compile(
     re.IGNORECASE,
 )
 
+# What a slide says of a comparison -> what the verdict says.
+SAID = {
+    "about as often": "about as often as",
+    "more often": "more often than",
+    "less often": "less often than",
+    "too few to tell": "too few questions to tell",
+}
+
 
 def report(rows, revision="r0", forget="forget10", **more):
     """A report with gold-span rows by metric."""
@@ -129,22 +137,33 @@ def test_the_check_claims_what_the_verdict_claims(shipped, story):
     page = shipped.verdict
     claims = [*page.there, *page.hidden, *page.differs, *page.untested]
     for attempt in (plain, *others):
-        figure = f"in {attempt.now.count:,} of {attempt.now.n:,}, {UNSEEN[0].lower()}{UNSEEN[1:]} in "
-        said = [c.sentence for c in claims if f"{figure}{attempt.unseen.count:,}" in c.sentence]
-        of_counts = attempt.compared.removesuffix("; facts more probable")
-        assert any(presentation._compared(Claim(sentence)) == of_counts for sentence in said)
-    level = Claim(
-        "Asked so, it states it in 0 of 72, a model that never saw it in 0: the same level.",
-        "int4/gold_span",
-        0.0,
-        72,
-    )
-    page = Verdict("m", "authors", "hidden", "The secret is hidden.", same=(replace(level, retrained=0.0),))
-    (attempt,) = slide(replace(story, verdict=page), "checked").attempts
-    assert (attempt.title, attempt.compared) == ("Rounded weights", "the same level")
+        said = f"in {attempt.now.count:,} of {attempt.now.n:,} cases"
+        compared = SAID[attempt.compared.removesuffix("; facts more probable")]
+        same = [c for c in claims if said in c.sentence and round(c.retrained * c.n) == attempt.unseen.count]
+        assert any(compared in claim.sentence for claim in same)
     page = Verdict("m", "authors", "open", "Whether the secret is gone is not shown.")
     assert slide(replace(story, verdict=page), "checked").lead == page.headline
     assert slide(replace(story, verdict=page), "checked").attempts == ()
+
+
+@pytest.mark.parametrize(
+    ("section", "retrained", "n", "compared"),
+    [
+        ("gone", 0.1, 72, "about as often"),
+        ("same", 0.1, 72, "about as often"),
+        ("there", 0.1, 72, "more often"),
+        ("hidden", 0.1, 72, "more often"),
+        ("differs", 0.9, 72, "less often"),
+        ("untested", 0.1, 8, "too few to tell"),
+        ("untested", 0.1, 72, "no test"),
+        ("untested", None, 72, "no model that never saw it was measured"),
+    ],
+)
+def test_an_attempt_is_compared_as_in_its_section_of_the_verdict(story, section, retrained, n, compared):
+    claim = Claim("Said.", "int4/gold_span", 0.5, n, retrained=retrained)
+    page = Verdict("m", "authors", "open", "Open.", **{section: (claim,)})
+    (attempt,) = slide(replace(story, verdict=page), "checked").attempts
+    assert (attempt.title, attempt.compared) == ("Rounded weights", compared)
 
 
 def test_what_was_not_tested_is_said_in_full_and_what_is_not_shown_by_its_attack(shipped):
