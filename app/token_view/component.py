@@ -51,24 +51,31 @@ def show(
         pinned: Response position that is pinned, if any.
         pin: Called with the response position that a person pins.
     """
+    learned = selectors.learned(scores, settings.selector)
+
+    def said(event: str) -> Mapping[str, Any]:
+        """What the browser says of the scores on this page; {} where it still showed others."""
+        value = st.session_state[KEY].get(event)
+        return value if isinstance(value, Mapping) and value.get("set") == learned.hash else {}
 
     def heard(event: str, name: str, below: int, call: Callable[[int], None]) -> Callable[[], None]:
         def take() -> None:
-            value = (st.session_state[KEY].get(event) or {}).get(name)
+            value = said(event).get(name)
             if isinstance(value, int) and 0 <= value < below:
                 call(value)
 
         return take
 
     def committed() -> None:
-        commit = st.session_state[KEY].get("commit") or {}
+        commit = said("commit")
+        if not commit:
+            return
         selector = state.current(source, scores).selector  # the view shows it, and leaves it as it is
         text = {k: v for k, v in commit.items() if isinstance(v, str)} | {"selector": selector}
         changed, faults = state.from_text(text, state.defaults(scores, selector), scores)
         links.say(*faults)
         state.remember(source, scores, changed)
 
-    learned = selectors.learned(scores, settings.selector)
     data = {
         "set": _packed(learned.hash, learned),
         "setKey": learned.hash,

@@ -45,7 +45,7 @@ function show(page) {
   );
   function send(event, value) {
     if (event === "open") return open(value.number);
-    const { sequence, ...committed } = value;
+    const { sequence, set, ...committed } = value;
     [settings, echo] = [committed, sequence];
     code.textContent = pythonCode(page, settings);
   }

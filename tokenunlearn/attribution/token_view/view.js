@@ -41,7 +41,7 @@ class TokenView {
   // --- data in, commits out ---------------------------------------------------------------------------------------
 
   update(data, setStateValue) {
-    this.send = setStateValue;
+    this.send = (event, value) => setStateValue(event, { ...value, set: this.setKey });
     this.samples = data.samples;
     if (data.index === this.wanted) this.wanted = null;
     this.keys.listen(true);
