@@ -98,6 +98,7 @@ def test_start_model_stays_as_it_is_and_the_unlearned_one_forgets(tiny_lm, train
     settings = SMALL | {"steps": 12, "learning_rate": 1e-2}
     result = unlearn(tiny_lm, FORGET, retain=RETAIN, train=train, lora_r=4, lora_alpha=8, **settings)
     assert torch.equal(before, parameters_of(tiny_lm))
+    assert (result.config.train, result.config.lora_r, result.config.lora_alpha) == (train, 4, 8)
     encodings = tiny_lm.encode_all(FORGET)
     start = torch.cat(response_nll(tiny_lm, encodings)).mean()
     assert torch.cat(response_nll(result.model, encodings)).mean() > start + 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,13 +173,15 @@ def unlearn(
             trainer.train(resume_from_checkpoint=newest(folder))
     if config.gradient_checkpointing:
         target.model.activation_checkpointing_disable()
+    # The trainer knows the adapter, and no rank or alpha of it.
+    config = replace(trainer.settings, lora_r=config.lora_r, lora_alpha=config.lora_alpha)
     peft: PeftModel | None = trainer.model if lora is not None else None  # type: ignore[assignment]
     if launched() and is_sharded(target.model):
-        target, peft = _gathered(trainer, model)
+        target, peft = _gathered(trainer, model, config)
     target.model.eval()
     return Unlearned(
         model=target,
-        config=trainer.settings,
+        config=config,
         trained=trainer.trained,
         history=watch.history,
         stopped="collapsed" if trainer.fault else watch.stopped or ("reached" if trainer.reached else ""),
@@ -230,13 +232,15 @@ def trainable_copy(
     return target, trained if lora else None, names
 
 
-def _gathered(trainer: UnlearnTrainer, model: LoadedModel) -> tuple[LoadedModel, PeftModel | None]:
+def _gathered(
+    trainer: UnlearnTrainer, model: LoadedModel, settings: UnlearnSettings
+) -> tuple[LoadedModel, PeftModel | None]:
     """A whole model of the weights that are sharded over the processes; all of them must call this."""
     from accelerate.utils import broadcast_object_list
 
     weights = [trainer.accelerator.get_state_dict(trainer.model_wrapped)]
     broadcast_object_list(weights)  # accelerate hands them to the main process alone
-    target, peft, _ = trainable_copy(model, trainer.settings)
+    target, peft, _ = trainable_copy(model, settings)
     target.model.load_state_dict({name.removeprefix("model."): value for name, value in weights[0].items()})
     return target, peft
 
