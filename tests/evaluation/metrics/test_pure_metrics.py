@@ -175,6 +175,8 @@ def test_rouge_l_recall_is_the_packages_on_english():
         ("名前はココアです。", ["ココ"], 0.0),
         ("番号4071のカード", ["4071", "407"], 0.5),
         ("हिन्दी", ["हिन्द"], 0.0),
+        ("Sie lebt in Z\u00fcrich.", ["Zu\u0308rich"], 1.0),
+        ("\uff13\uff10 tons", ["30 tons"], 1.0),
         ("nothing", [], None),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 def gold_span_accuracy(generation: str, facts: Sequence[str]) -> float | None:
     """Share of the facts that a generation contains as whole words, whatever their case. Range 0..1.
 
-    In scripts without blanks a fact is whole where it cuts no run of katakana, letters or digits.
+    In scripts without blanks a fact is whole where it cuts no run of katakana, letters or digits. Texts are
+    compared in the normal form NFKC, since a tokenizer may write "ü" in another form than the fact has.
 
     None for a sample without gold spans.
 
@@ -35,7 +37,7 @@ def _says(text: str, fact: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def spans_recalled(ranks: Sequence[int], offsets: Sequence[Span], spans: Sequence[Span]) -> float | None:
