@@ -46,6 +46,13 @@ def test_the_error_counts_all(lm):
         fit_context(lm, many)
 
 
+def test_the_limit_of_mpt_has_a_name_of_its_own(family_lm):
+    lm = family_lm("mpt", d_model=32, n_heads=4, n_layers=2, max_seq_len=128, max_position_embeddings=None)
+    assert lm.context_length == 128
+    with pytest.raises(SampleTooLongError, match="3 of 4 samples exceed"):
+        fit_context(lm, SAMPLES)
+
+
 def test_other_wordings_that_exceed_the_context_are_left_out(lm, family_lm):
     asked = Sample("a", "Who?", "Ada.", paraphrased_question="who " * 200, perturbed_answer=("Bea.",))
     answered = Sample("b", "Who?", "Ada.", paraphrased_answer="It is Ada.", perturbed_answer=("Bea.", STORY))

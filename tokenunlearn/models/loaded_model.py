@@ -65,8 +65,9 @@ class LoadedModel:
     @property
     def context_length(self) -> int | None:
         """Most positions the model can read, or None when its configuration names no limit."""
-        limit: int | None = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        return limit if limit and limit > 0 else None
+        config = self.model.config.get_text_config()
+        names = ("max_position_embeddings", "max_seq_len")  # the latter in MPT
+        return next((limit for name in names if (limit := getattr(config, name, None)) and limit > 0), None)
 
     @cached_property
     def ignores_mask(self) -> bool:
