@@ -149,6 +149,16 @@ def test_plain_text_at_the_beginning_is_not_begun_a_second_time(plain_lm):
     assert plain_lm.encode(sample).input_ids.count(plain_lm.tokenizer.bos_token_id) == 1
 
 
+@pytest.mark.parametrize("question", ["Who?", "Does <|end|> end it?"])
+def test_an_end_of_sequence_that_the_tokenizer_adds_stands_at_the_end_alone(plain_lm, question):
+    end = plain_lm.tokenizer.eos_token_id
+    plain_lm.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="$A <|end|>", special_tokens=[("<|end|>", end)]
+    )
+    encoding = plain_lm.encode(Sample("s", question, "Ada."))
+    assert encoding.input_ids.count(end) == 1 and encoding.response_ids[-1] == end
+
+
 @pytest.mark.parametrize("question", ["user", "assistant", "system", "|", " end ", "a <|b|> c"])
 def test_question_that_looks_like_the_template_is_found(tiny_lm, question):
     encoding = encode(ChatFormat(tiny_lm.tokenizer, f"Answer {question}."), "s", question, "Yes.")

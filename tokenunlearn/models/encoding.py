@@ -230,11 +230,11 @@ def _tokens(chat: ChatFormat, conversation: Conversation) -> tuple[list[int], li
     offsets: list[Span] = []
     for start, end, plain in _stretches(tokenizer, conversation):
         special = not plain and not chat.templated and start == 0
-        part = tokens_of(tokenizer, text[start:end], plain=plain, add_special_tokens=special)
-        ids += part[0]
-        offsets += [(start + s, start + e) for s, e in part[1]]
-    if not chat.templated and ids and ids[-1] == tokenizer.eos_token_id:
-        return ids[:-1], offsets[:-1]
+        own, places = tokens_of(tokenizer, text[start:end], plain=plain, add_special_tokens=special)
+        if special and own[-1:] == [tokenizer.eos_token_id]:  # some tokenizers end what they begin
+            own, places = own[:-1], places[:-1]
+        ids += own
+        offsets += [(start + s, start + e) for s, e in places]
     return ids, offsets
 
 
