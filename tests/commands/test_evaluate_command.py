@@ -43,6 +43,12 @@ def test_evaluate_refuses_what_cannot_be_measured(call, model, words, sentence):
     assert sentence in refused.sentence
 
 
+@pytest.mark.parametrize("command", ["evaluate", "attack"])
+def test_an_adapter_of_no_run_is_not_taken_for_one_of_the_demo_model(call, tmp_path, command):
+    (tmp_path / "config.json").write_text("{}")
+    assert "name its model with --model" in call(command, "--adapter", tmp_path).sentence
+
+
 def test_samples_of_another_source_have_no_known_retrained_model(call, tmp_path, monkeypatch):
     asked = []
 

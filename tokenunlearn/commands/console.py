@@ -40,7 +40,8 @@ Model = Annotated[str, typer.Option(help="Preset, Hub id or local folder.")]
 OwnModel = Annotated[
     str | None,
     typer.Option(
-        "--model", help="Preset, Hub id or local folder; default: that of the run in --adapter, else demo."
+        "--model",
+        help="Preset, Hub id or local folder; default: that of the run in --adapter; demo without one.",
     ),
 ]
 Adapter = Annotated[
@@ -112,14 +113,15 @@ def model_source(
     variables, unless others are given.
 
     Args:
-        model: Name of the model; None takes the run's, else demo.
+        model: Name of the model; None takes the run's, or demo without an adapter.
         adapter: Id or folder of a run, an adapter folder, or "".
         template_kwargs: NAME=VALUE, each a variable of the chat template.
         quantization: "4bit", "8bit" or "".
         runs: Folder in which ids of runs are looked up.
 
     Raises:
-        TokenUnlearnError: If there is no such run, or it was made from another model.
+        TokenUnlearnError: If there is no such run, it was made from another model, or no model is named for
+            an adapter that is of no run.
     """
     from tokenunlearn.models.source import ModelSource
     from tokenunlearn.runs.run import Run
@@ -132,6 +134,8 @@ def model_source(
             source = Run(folder).result
             if model not in (None, source.name):
                 raise RunError(f'The run "{folder.name}" was made from "{source.name}", not from "{model}".')
+        elif model is None:
+            raise RunError(f'The adapter "{adapter}" belongs to no run here; name its model with --model.')
         else:
             source = source.adapted(folder)
     if template_kwargs:
