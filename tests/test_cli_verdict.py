@@ -69,7 +69,7 @@ def test_a_wider_margin_is_taken(call, run):
         (("nobody",), 'There is no run "nobody"'),
         (("",), 'The folder "" is not a run.'),
         (("docs",), 'The folder "docs" is not a run.'),
-        (("RUN", "--start", "nobody"), 'There is no stored report of "nobody" on authors'),
+        (("RUN", "--start", "nobody"), 'of "nobody" on authors; write one with evaluate --json'),
         (("RUN", "--attacks", "missing.json"), 'There is no report "missing.json"'),
         (("RUN", "--margin", "2"), "The margin is 2; it must be between 0 and 1."),
     ],
@@ -86,4 +86,4 @@ def test_a_run_that_was_not_evaluated_has_none(call, tmp_path):
     assert run_verdict(bare) is None
     shown = call("verdict", bare.folder)
     assert shown.code == 2
-    assert "was not evaluated" in shown.err
+    assert "has no report; write one with evaluate --json" in shown.err

@@ -14,6 +14,8 @@ from tokenunlearn.errors import TokenUnlearnError
 if TYPE_CHECKING:
     from tokenunlearn.evaluation.claims import Verdict
 
+ADVICE = "write one with evaluate --json, and give its path."
+
 
 def verdict(
     report: Annotated[
@@ -53,7 +55,7 @@ def _verdict(
             return Report.load(model)
         stored = stored_report(model, suite)
         if stored is None:
-            raise TokenUnlearnError(f'There is no stored report of "{model}" on {suite}; evaluate it first.')
+            raise TokenUnlearnError(f'There is no stored report of "{model}" on {suite}; {ADVICE}')
         return stored
 
     if report.endswith(".json"):
@@ -66,7 +68,7 @@ def _verdict(
         run = located(report, runs)
         values = run.report
         if values is None:
-            raise TokenUnlearnError(f'The run "{run.id}" was not evaluated; evaluate it first.')
+            raise TokenUnlearnError(f'The run "{run.id}" has no report; {ADVICE}')
         own, suite, evidence = Report.from_values(values), values["suite"], evidence_of(run)
     return judge(
         own,
