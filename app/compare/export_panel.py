@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import access, background, model_work, tasks
+from app import access, background, model_work, services, tasks
 from app.compare import compare_answers, comparison, evaluations, export, tokens_view
 from app.compare.comparison import LETTERS, Contender
 from app.compare.offers import offer
@@ -39,9 +39,7 @@ def gather(
         answers=compare_answers.stored_rows(columns),
         changes=tokens_view.changes_of(columns),
         hashes={letter: export.file_hashes(entry.run.folder) for letter, entry in runs.items()},
-        commands={
-            letter: command_line.command_lines(entry.spec, entry.run.folder) for letter, entry in runs.items()
-        },
+        commands={letter: _command(entry) for letter, entry in runs.items()},
         verdicts=evaluations.verdicts_of(columns),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -104,9 +102,12 @@ def show(
             _offer_push(models)
         for letter, entry in zip(LETTERS, chosen, strict=False):
             st.caption(f"Reproduce {letter} on the command line")
-            st.code(
-                command_line.command_lines(entry.spec, entry.run.folder), language="bash", wrap_lines=True
-            )
+            st.code(_command(entry), language="bash", wrap_lines=True)
+
+
+def _command(entry: RunEntry) -> str:
+    """The command line that repeats a run, into the folder of one's own runs."""
+    return command_line.command_lines(entry.spec, entry.run.folder, services.store().root)
 
 
 def _offer_model(name: str, run: Run) -> None:

@@ -123,13 +123,14 @@ def _model(
     }
 
 
-def command_lines(spec: RunSpec, folder: Path) -> str:
+def command_lines(spec: RunSpec, folder: Path, out: Path) -> str:
     """What to type to repeat a run.
 
     Args:
         spec: The run's spec.
         folder: The run's folder; a score set that the run was given, or made with a selector, is taken from
             there.
+        out: Folder of the runs that the new run joins.
     """
     return unlearn_line(
         model=spec.model,
@@ -145,7 +146,7 @@ def command_lines(spec: RunSpec, folder: Path) -> str:
         label=spec.label,
         evaluate=spec.evaluate,
         watch=spec.watch,
-        out=folder.parent,
+        out=out,
     )
 
 
@@ -172,7 +173,7 @@ def _option(name: str, value: Any) -> list[str]:
     flag = flag_of(name)
     if isinstance(value, bool):
         return [flag if value else f"--no-{flag[2:]}"]
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = str(value).removesuffix(".0") if isinstance(value, float) else str(value)
     return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
 
 

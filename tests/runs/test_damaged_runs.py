@@ -150,7 +150,7 @@ def test_what_newer_versions_add_is_left_out(store):
     assert run_view.weights_text(run.spec) == "new" and run_view.weights_move(run.spec)
     edited("spec.json", config={"objective": "new", "control": "shuffled"})(run.folder)
     assert run_view.weights_text(run.spec) == "shuffled of hard, 0.6"
-    assert "--objective new" in command_line.command_lines(run.spec, run.folder)
+    assert "--objective new" in command_line.command_lines(run.spec, run.folder, run.folder.parent)
 
 
 def test_a_run_folder_that_is_a_link_is_read_and_only_the_link_deleted(store, tmp_path):
@@ -205,7 +205,7 @@ def use_spec(run):
     run_view.run_table([run])
     spec = run.spec
     comparison.settings_rows({"A": spec}, only_different=False)
-    command_line.command_lines(spec, run.folder)
+    command_line.command_lines(spec, run.folder, run.folder.parent)
     make_slides(Story(spec, {}))
 
 

@@ -341,6 +341,11 @@ def test_exports_and_commands_are_offered(three):
     assert sum("tokenunlearn unlearn" in code.value for code in at.code) == 2
 
 
+def test_an_example_run_is_repeated_among_the_runs_of_ones_own(three):
+    (line,) = (code.value for code in opened(view="Settings", runs=[SHIPPED.id]).code)
+    assert line.endswith(f"--out {three}")
+
+
 def test_the_requests_behind_a_run_are_a_table_with_their_measures(three):
     first, second = RunStore(three).get(IDS[0]), RunStore(three).get(IDS[1])
     second.write("spec.json", second.spec.to_json() | {"adapter": first.id})
