@@ -107,7 +107,9 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
             ),
             "utility": st.column_config.NumberColumn("utility", format="%.2f", help=meaning("utility")),
             "questions": st.column_config.NumberColumn(
-                "questions", help="Forget-set questions behind these figures; compare only equal numbers."
+                "questions",
+                format="%d",
+                help="Forget-set questions behind these figures; compare only equal numbers.",
             ),
         },
         placeholder=ABSENT,

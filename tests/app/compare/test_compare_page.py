@@ -240,6 +240,13 @@ def test_the_table_lists_every_run_with_the_chosen_ones_marked(three):
     assert list(table["questions"]) == [2, 2, 2, 72]
 
 
+def test_a_run_without_figures_leaves_the_number_of_questions_whole(three):
+    (three / IDS[2] / "report.json").unlink()
+    table = opened(view="Runs").dataframe[0]
+    assert list(table.value["questions"].isna()) == [True, False, False, False]
+    assert json.loads(table.proto.columns)["questions"]["type_config"]["format"] == "%d"
+
+
 def test_the_table_is_there_without_a_chosen_run(three):
     at = opened(view="Runs")
     at.multiselect(key="runs").set_value([]).run()
