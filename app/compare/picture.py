@@ -18,7 +18,7 @@ from tokenunlearn.evaluation.result import ARROWS, Better
 
 # Measures of what a split asks for, the best one first, and what their share is a share of.
 SHARES = {
-    "leaks": "answers that state it",
+    "leaks": "answers that state it or part of it",
     "gold_span": "facts stated",
     "accuracy": "right choices",
     "rouge_l": "words repeated in order",

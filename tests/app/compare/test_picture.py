@@ -72,7 +72,7 @@ def test_the_secret_comes_first_then_its_sentence_then_everything_else():
     )
     drawn = panels({"A": whole})
     assert [p.title for p in drawn] == ["Secret", "Rest of the answer", "World facts", "Retained samples"]
-    assert [p.share for p in drawn[:2]] == ["answers that state it", "other words repeated"]
+    assert [p.share for p in drawn[:2]] == ["answers that state it or part of it", "other words repeated"]
 
 
 def test_multiple_choice_parts_to_be_forgotten_come_first_by_their_names():
