@@ -226,7 +226,8 @@ def save(rows: list[Row]) -> None:
         st.session_state["pending_set"] = st.session_state["saved"] = saved_name
         st.rerun()
     if faults and (dirty or pressed):
-        st.caption("Invalid rows (kept in the table, left out of downloads):")
+        if any(map(sample_table.has_text, rows)):
+            st.caption("Invalid rows (kept in the table, left out of downloads):")
         for fault in faults[:20]:
             st.text(f"⚠ {fault}")
         if len(faults) > 20:

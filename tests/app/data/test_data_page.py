@@ -38,6 +38,7 @@ def test_an_empty_table_says_what_is_missing_when_saved(at):
     assert texts(at) == []
     button(at, "Save").click().run()
     assert texts(at) == ["⚠ The table has no samples yet; enter a question and an answer."]
+    assert not any("Invalid rows" in caption.value for caption in at.caption)
 
 
 def test_a_set_is_opened_marked_and_saved(at):
