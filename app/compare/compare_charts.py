@@ -118,7 +118,7 @@ def token_change_bars(changes: Mapping[str, TokenChange], colors: Mapping[str, s
     places = list(range(len(texts)))
     for name, change in changes.items():
         hover = [
-            f"{axis_text(text, 40)} at {i}<br>log p {-before:.3f} → {-after:.3f} nats"
+            f"{axis_text(text, 40)} at {i + 1}<br>log p {-before:.3f} → {-after:.3f} nats"
             f"<br>rank {rank_before} → {rank_after}<br>weight {weight:.3g}"
             for i, (text, before, after, rank_before, rank_after, weight) in enumerate(
                 zip(

@@ -190,7 +190,7 @@ def request_rows(lineage: Sequence[Run]) -> list[dict[str, Any]]:
         row = {
             "request": number + 1,
             "forget set": run.spec.samples,
-            "carried out (UTC)": run.spec.created[:16].replace("T", " "),
+            "created (UTC)": run.spec.created[:16].replace("T", " "),
             "metric": own.metric if own else "",
             "before": None if own is None or own.before is None else f"{own.before:.2f}",
         }
@@ -326,13 +326,17 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
 def token_rows(changes: Mapping[str, TokenChange]) -> list[dict[str, Any]]:
     """One row a response token: position, token, and of every run weight, p before and after, change, rank.
 
+    Positions are counted from 1.
+
     Args:
         changes: Run's letter -> the same sample's token changes. All runs read the same tokens.
     """
     import numpy as np
 
     first = next(iter(changes.values()))
-    rows: list[dict[str, Any]] = [{"position": i, "token": text} for i, text in enumerate(first.texts)]
+    rows: list[dict[str, Any]] = [
+        {"position": i, "token": text} for i, text in enumerate(first.texts, start=1)
+    ]
     for letter, change in changes.items():
         columns = {
             "weight": change.weights,

@@ -289,12 +289,12 @@ def set_heatmap(
             z[row, column] = part[best]
             hover[row][column] = (
                 f"{axis_text(names[row], 60)}<br>{axis_text(tokens[column * width + best], 40)} at "
-                f"{column * width + best}: {part[best]:.4g} {unit}"
+                f"{column * width + best + 1}: {part[best]:.4g} {unit}"
             )
     figure = go.Figure(
         go.Heatmap(
             z=z,
-            x=np.arange(columns) * width,
+            x=np.arange(columns) * width + 1,
             y=list(range(len(values))),
             text=hover,
             hoverinfo="text",
@@ -307,7 +307,7 @@ def set_heatmap(
     if len(places) > CLICKABLE:
         places = np.array([(row, 0) for row in range(len(values))])
     figure.add_scatter(
-        x=[column * width for _, column in places.tolist()],
+        x=[column * width + 1 for _, column in places.tolist()],
         y=[row for row, _ in places.tolist()],
         customdata=[row for row, _ in places.tolist()],
         text=[hover[row][column] for row, column in places.tolist()],

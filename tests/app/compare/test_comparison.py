@@ -138,6 +138,7 @@ def test_pareto_front_equals_comparing_every_pair(seed):
 def test_token_rows_put_runs_side_by_side():
     rows = comparison.token_rows({"A": changes(5.0)[0], "B": changes(1.0)[0]})
     assert [row["token"] for row in rows] == ["Born", " in", " Calverra", ".", "<|end|>"]
+    assert [row["position"] for row in rows] == [1, 2, 3, 4, 5]
     assert rows[2]["A weight"] == 1.0
     assert rows[2]["A Δ log p"] == pytest.approx(-5)
     assert rows[2]["B Δ log p"] == pytest.approx(-1)

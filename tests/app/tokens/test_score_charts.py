@@ -72,6 +72,12 @@ def test_the_set_heatmap_keeps_the_highest_of_what_shares_a_column():
     assert z[1, 0] == 0.5 and np.isnan(z[1, 1:]).all()
 
 
+def test_positions_in_the_set_heatmap_are_counted_from_one():
+    figure = score_charts.set_heatmap([np.array([0.1, 0.9])], ["a"], [["x", "y"]], "s", "nats")
+    assert list(figure.data[0].x) == list(figure.data[1].x) == [1, 2]
+    assert "y at 2: 0.9" in figure.data[0].text[0][1]
+
+
 def test_the_heatmap_of_nothing_measured_is_empty():
     figure = score_charts.set_heatmap([np.full(3, np.nan)], ["a"], [["x"] * 3], "s", "nats")
     assert np.isnan(figure.data[0].z).all()
