@@ -75,7 +75,8 @@ def show(columns: Sequence[Contender]) -> None:
     if not maps:
         st.info(
             "Unlearning depth is not measured for these runs yet. It shows whether the fact is still in the "
-            "hidden states although the answer no longer states it."
+            "hidden states although the answer no longer states it. It can be measured for your own runs "
+            "whose weights are stored."
         )
         return
     rows = [{"run": name, **_summary(own)} for name, own in maps.items()]

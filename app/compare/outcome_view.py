@@ -37,7 +37,10 @@ def figures(
             plural = "" if left_out == 1 else "s"
             sentence += f" Left out for another number of questions: {left_out} run{plural}."
         if len({point["utility"]["n"] for point in points}) > 1:
-            sentence += " The models were evaluated on different numbers of questions, see n in the legend."
+            sentence += (
+                " The models were evaluated on different numbers of questions; n in the legend counts those "
+                "of the utility."
+            )
         drawn.append(("Forgetting and utility", sentence, compare_charts.trade_off([*alike, *points])))
     curves = {}
     for column in columns:
