@@ -25,7 +25,7 @@ def offer(layout: Layout, take: Callable[[str], None]) -> None:
         hub_id = st.text_input(
             "Hub dataset",
             key="hub_id",
-            placeholder="owner/name:train[:500]",
+            placeholder="owner/name:train",
             max_chars=200,
             help="OWNER/NAME, OWNER/NAME[CONFIG]:SPLIT or OWNER/NAME:train[:500]; without a split, train. "
             "Code that comes with a data set is not run.",

@@ -95,7 +95,7 @@ class _Counted:
         self.same_forget = story.spec.samples in (forget, f"{report['suite']}:{forget}")
         if not self.same_forget:
             self.missing.append(
-                "The evaluation used other questions than this run was to forget, so they are not counted."
+                "The evaluation asked other questions than those to be forgotten, so there are no counts."
             )
         revision = story.scores.revision if story.scores else report["revision"]
         if story.before is not None and story.before["revision"] == revision:
@@ -215,7 +215,7 @@ def _keeps(story: Story, counted: _Counted) -> Slide | None:
         Exchange(fact["question"], (_quote(story, {**fact, "after": fact["generation"]}, ""),))
         for fact in _generations(story, "world_facts")[:1]
     ]
-    notes = ["Counted is who states the whole fact. The thin line is the 95 % interval."] if groups else []
+    notes = ["Only whole facts are counted. The thin line is the 95 % interval."] if groups else []
     notes += [] if rows else ["No answers to other questions are stored for this run."]
     return Slide(
         "keeps",

@@ -72,9 +72,9 @@ def concentration(importance: np.ndarray, weights: np.ndarray) -> str:
 
 
 def shares(now: SelectionStatistics) -> str:
-    """What the present rule selects."""
+    """What the current rule selects."""
     return (
-        f"The present rule selects {100 * now.tokens:.0f} % of the tokens, which carry "
+        f"The current rule selects {100 * now.tokens:.0f} % of the tokens, which carry "
         f"{100 * now.importance:.0f} % of the importance."
     )
 

@@ -25,6 +25,7 @@ from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.run import Run
 
 TAB = "Pinned token"
+FIELDS = {"Run or model": "Run or model", "Beside it": "Compare with"}  # in the address -> on the page
 MOMENTS = 6  # cards of one run at most
 
 
@@ -78,12 +79,12 @@ def show(source: Source, scores: ScoreSet, index: int) -> None:
             label,
             options,
             index=options.index(default) if default in options else 0,
-            key=f"life-{label}",
+            key=f"life-{field}",
             bind="query-params",
             persist_state="session",
             format_func=lambda name: runs[name].label if name in runs else name or "none",
         )
-        for box, label, default in zip(boxes, ("Run or model", "Beside it"), defaults, strict=True)
+        for box, (field, label), default in zip(boxes, FIELDS.items(), defaults, strict=True)
     ]
     st.caption(
         f'The most probable tokens in place of "{plain(visible(sample.labels[position]))}", given the '

@@ -99,7 +99,7 @@ def _choose(source: Source) -> tuple[ModelSource, dict[str, str]]:
     left, right = st.columns(2)
     links.check("other_model", names)
     name = left.selectbox(
-        "Beside the model",
+        "Compare with model",
         names,
         index=names.index(usual) if usual in names else 0,
         key="other_model",
@@ -110,7 +110,7 @@ def _choose(source: Source) -> tuple[ModelSource, dict[str, str]]:
     own = source.masking.get("mask", MaskingSettings().mask)
     links.check("other_mask", masks)
     mask = right.selectbox(
-        "Its masked context",
+        "Masked context for that model",
         masks,
         index=masks.index(own),
         key="other_mask",
