@@ -117,5 +117,5 @@ def _offer_alike(
     limits = [reports[name]["settings"]["limit"] for name in largest]
     if limits:
         limit = None if None in limits else max(limits)
-        label = f"Evaluate {column.name} alike ({size_text(limit)})"
+        label = f"Evaluate {column.name} again ({size_text(limit)})"
         offer(f"alike-{run.id}", label, model_work.evaluate_run(run, limit))

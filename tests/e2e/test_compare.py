@@ -150,7 +150,7 @@ def test_a_run_that_is_not_evaluated_is_evaluated_with_one_click_and_then_alike(
         expect(page.get_by_text("is not evaluated yet")).to_have_count(0)
         expect(page.get_by_text("start, retrained 66 to 648; A 24.")).to_be_visible()
         expect(page.locator(".pc .head").nth(1)).to_contain_text("n = 24")
-        expect(page.get_by_role("button", name="Evaluate A alike (all samples)")).to_be_visible()
+        expect(page.get_by_role("button", name="Evaluate A again (all samples)")).to_be_visible()
     finally:
         shutil.rmtree(folder)
 

@@ -90,7 +90,7 @@ def test_the_evaluation_of_a_run_is_started_where_it_is_missing_as_large_as_the_
 
 def test_evaluations_of_equal_size_have_no_warning(runs):
     assert "different numbers of questions" not in texts(opened(view="Outcome"))
-    assert not any("alike" in button.label for button in opened().button)
+    assert not any(button.key.startswith("button-alike") for button in opened().button if button.key)
 
 
 def test_evaluations_of_different_size_say_so_and_can_be_made_alike(three, monkeypatch):
@@ -101,6 +101,7 @@ def test_evaluations_of_different_size_say_so_and_can_be_made_alike(three, monke
     assert "start, retrained 72; A, B 2." in texts(at)
     assert "The picture uses the questions that all models have." in texts(at)
     assert "n differs between the models" in texts(at)
+    assert at.button(key=f"button-alike-{IDS[1]}").label == "Evaluate B again (all samples)"
     at.button(key=f"button-alike-{IDS[1]}").click().run()
     assert (IDS[1], None) in asked and f"alike-{IDS[1]}" in asked
 
