@@ -24,6 +24,7 @@ STYLE = """<style>
 .pv li.below { margin-top: .35rem; border-top: 1px dashed rgba(128, 128, 128, .6); }
 .pv li span { overflow-wrap: anywhere; white-space: pre-wrap; unicode-bidi: isolate;
   font-family: ui-monospace, monospace; }
+.pv li b { white-space: nowrap; }
 </style>"""
 
 
