@@ -28,7 +28,7 @@ class Figure:
         n: Rows behind it.
         ids: Ids of the rows; () where the figure is not a mean of rows, or they are not known.
         rows: Their values.
-        interval: 95 % interval, where rows do not give one.
+        interval: 95 % interval of a figure without rows, which give their own.
     """
 
     value: float
@@ -62,9 +62,9 @@ class Figure:
         Figures without rows have the interval that came with them, else Wilson's, which is at least as wide
         as that of any mean between 0 and 1; None where there is none.
         """
-        if self.rows and not self.counted and len(set(self.rows)) > 1:
+        if not self.counted and len(set(self.rows)) > 1:
             return draw_interval(_means(np.array(self.rows)), level)
-        if not self.rows and self.interval:
+        if self.interval:
             return self.interval
         if self.n and 0 <= self.value <= 1:
             return wilson_interval(self.value * self.n, self.n, level)
@@ -172,7 +172,7 @@ def _means(rows: np.ndarray) -> np.ndarray:
 
 
 def _distance(own: float, retrained: float, correlation: float) -> float:
-    return math.sqrt(max(own * own + retrained * retrained - 2 * correlation * own * retrained, 0.0))
+    return math.sqrt(own * own + retrained * retrained - 2 * correlation * own * retrained)
 
 
 def _correlation(own: Sequence[float], retrained: Sequence[float]) -> float:
