@@ -35,6 +35,8 @@ def test_results_stand_beside_the_retrained_models(tiny_lm, town_samples, fixed)
     assert report["worst/gold_span"].retrained == pytest.approx(1 / 3)
     between = report["curve/gold_span_area_between"]
     assert (between.value, between.n, between.retrained) == (0.25, 2, 0.0)
+    area = report["curve/gold_span_area"]
+    assert (area.retrained, area.retrained_rows) == (0.5, (0.5, 0.5, None))
     assert report["plain/gold_span"].n == 3
     assert (report["curve/gold_span"].chance, report["one/gold_span"].chance) == (0.25, None)
     assert "curve/chance" not in report.metrics and "Guessing scores 0.250 in curve." in report.notes
@@ -62,6 +64,14 @@ def test_the_plain_question_is_no_attack(tiny_lm, town_samples, fixed, monkeypat
     monkeypatch.setattr(battery.Target, "recovered", lambda *_, **__: [1.0, 1.0, 1.0])
     report = attack(tiny_lm, town_samples[:3], attacks=["one"])
     assert report["plain/gold_span"].value == 1.0 and "Strongest: one with 0.500." in report.notes
+
+
+def test_the_strongest_attack_is_the_one_furthest_above_the_retrained_model(
+    tiny_lm, town_samples, fixed, monkeypatch
+):
+    monkeypatch.setitem(battery.ATTACKS, "guess", lambda target: {"guess/gold_span": [1.0, 1.0, 1.0]})
+    report = attack(tiny_lm, town_samples[:3], tiny_lm, attacks=["guess", "one"])
+    assert "Strongest: one with 0.500, 0.000 on the retrained model." in report.notes
 
 
 def test_bad_input_is_one_sentence(tiny_lm, town_samples):

@@ -53,6 +53,7 @@ def test_draws_are_the_figures_of_resampled_rows(scores):
 def test_equal_scores_are_resampled_to_equal_aucs(scores):
     members, others = scores
     assert auc_draws(members, others) == pytest.approx(auc_draws(2 * members + 1, 2 * others + 1))
+    assert auc_draws(np.ones(3), np.ones(4)) == pytest.approx(0.5)
 
 
 def test_scores_that_are_no_numbers_find_no_rate(scores):
@@ -61,6 +62,7 @@ def test_scores_that_are_no_numbers_find_no_rate(scores):
         assert np.isnan(tpr_at_fpr(broken, others)) and np.isnan(tpr_at_fpr(others, broken))
 
 
-def test_an_empty_group_is_an_error():
+@pytest.mark.parametrize("groups", [([], [1.0]), ([1.0], [])])
+def test_an_empty_group_is_an_error(groups):
     with pytest.raises(TokenUnlearnError, match="both members and non-members"):
-        auc(np.array([]), np.array([1.0]))
+        auc(*map(np.array, groups))
