@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation.attacks import probe as module
 from tokenunlearn.evaluation.attacks.probe import (
     LinearProbe,
@@ -110,4 +110,35 @@ def test_probe_gives_every_sample_a_value_and_its_chance(tiny_lm, town_samples):
     assert found["probe/chance"] == [None if q is None else 1 / len(q.options) for q in asked]
     assert found["probe/right_option_when_wrong"] == rows  # a random model states no fact
     assert probe(Target(tiny_lm, town_samples[:4], lambda *a: None)) == {}
-    assert isinstance(town_samples, SampleSet)
+
+
+def test_no_sample_has_a_say_in_how_it_is_judged(tiny_lm, town_samples, monkeypatch):
+    chosen_on, judged = [], []
+
+    class Memory:
+        """A probe that knows what it was trained on; a sample's state is its number."""
+
+        def __init__(self, states, options, present):
+            self.known = set(states[:, 0])
+            assert self.known == chosen_on[-1]
+
+        def picks_right(self, states, options, present):
+            assert not self.known & set(states[:, 0])
+            judged.extend(states[:, 0])
+            return states[:, 0] % 2
+
+    def best_layer(states, options, present):
+        chosen_on.append(set(states[0, :, 0]))
+        return 0
+
+    monkeypatch.setattr(module, "LinearProbe", Memory)
+    monkeypatch.setattr(module, "_best_layer", best_layer)
+    monkeypatch.setattr(
+        module, "hidden_states", lambda lm, ids, progress: np.arange(len(ids)).reshape(1, -1, 1)
+    )
+    said = [1.0, 0.5, None, 0.0] * 3
+    monkeypatch.setattr(Target, "recovered", lambda *_: said)
+    found = probe(Target(tiny_lm, town_samples, lambda *a: None), folds=3)
+    assert sorted(judged) == list(range(12))
+    assert found["probe/right_option"] == [0.0, 1.0] * 6
+    assert found["probe/right_option_when_wrong"] == [None, 1.0, None, 1.0] * 3
