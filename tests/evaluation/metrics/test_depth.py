@@ -26,3 +26,4 @@ def test_damage_beyond_the_retrained_model_is_no_more_depth():
 
 def test_a_fact_that_no_layer_holds_has_no_depth():
     assert depth_score(np.ones((2, 2)), np.zeros((2, 2))) is None
+    assert depth_score(np.ones((2, 2)), np.full((2, 2), 0.03)) is None  # a mean over tokens, not a sum

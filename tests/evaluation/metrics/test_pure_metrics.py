@@ -20,6 +20,7 @@ from tokenunlearn.evaluation.metrics.rouge import rouge_l_recall
 from tokenunlearn.evaluation.metrics.token_auroc import token_auroc
 from tokenunlearn.evaluation.metrics.truth_ratio import forget_truth_ratio, truth_ratio, utility_truth_ratio
 from tokenunlearn.evaluation.metrics.utility import model_utility, utility_result
+from tokenunlearn.evaluation.result import bootstrap_interval
 
 
 @pytest.fixture
@@ -107,6 +108,17 @@ def test_utility_result_takes_the_mean_of_each_metric_over_the_rows_it_applies_t
     low, high = result.interval
     assert low < result.value < high
     assert utility_result({"facts": {"probability": [0.9, 0.9]}}).interval == pytest.approx((0.9, 0.9))
+
+
+def test_the_interval_of_utility_resamples_as_many_rows_as_there_are():
+    rows = np.random.default_rng(0).uniform(0.2, 0.8, 40)
+    low, high = utility_result({"retain": {"probability": rows.tolist()}}).interval
+    assert (low, high) == pytest.approx(bootstrap_interval(rows), abs=0.01)
+
+
+def test_a_metric_that_no_drawn_row_has_does_not_make_utility_0():
+    result = utility_result({"retain": {"probability": [0.5] * 20, "truth_ratio": [0.5, *[None] * 19]}})
+    assert result.interval == pytest.approx((0.5, 0.5))
 
 
 def lcs(a, b):
