@@ -206,6 +206,20 @@ def test_parts_of_facts_count_as_stated():
     rows = [0.5] * 20 + [0.0] * 52
     page = verdict(report(result("plain/gold_span", rows, 0), suite="attacks"))
     assert "in 20 of 72" in sentences(page.there)
+    page = verdict(report(result("forget/leaks", 0, 0), result("forget/gold_span_paraphrased", rows, 0)))
+    assert "in 20 of 72" in sentences(page.hidden)
+
+
+PLAIN = ("leaks", "gold_span", "rouge_l", "probability")
+
+
+@pytest.mark.parametrize("metric", PLAIN)
+def test_the_plain_measure_is_the_first_that_is_to_fall(metric):
+    later = [result(f"forget/{name}", LOW, LOW) for name in PLAIN[PLAIN.index(metric) + 1 :]]
+    kept = result("retain/gold_span", 0, 0, better="higher")
+    page = verdict(report(kept, *later[::-1], result(f"forget/{metric}", HIGH, 0)))
+    assert page.outcome == "there"
+    assert [claim.measure for claim in page.there] == [f"forget/{metric}"]
 
 
 def test_a_point_on_the_way_of_relearning_counts_and_areas_do_not():
@@ -225,11 +239,25 @@ def test_a_point_on_the_way_of_relearning_counts_and_areas_do_not():
     assert "in 60 of 200" in claim.sentence
 
 
+def test_a_point_on_the_way_of_relearning_that_is_not_shown_leaves_the_end_open():
+    undecided, below = ([0.0] * 120 + [1.0] * ones + [0.0] * (80 - ones) for ones in (60, 0))
+    ends = {"open": undecided, "differs": below}
+    for outcome, rows in ends.items():
+        curve = [result("relearning_20/gold_span_after_2", rows, 60, 200)]
+        curve += [result("relearning_20/gold_span", 60, 60, 200)]
+        page = verdict(report(result("forget/leaks", 0, 0, 200)), attacks=report(*curve, suite="attacks"))
+        assert page.outcome == outcome and not page.gone
+
+
 def test_the_probability_after_relearning_is_evidence_of_something_hidden():
     low, high = np.linspace(0.1, 0.2, N), np.linspace(0.4, 0.6, N)
     page = verdict(
         report(result("forget/leaks", 0, 0)),
-        attacks=report(result("relearning_20/probability", high.tolist(), low.tolist()), suite="attacks"),
+        attacks=report(
+            result("prefix/gold_span", 0, 0),
+            result("relearning_20/probability", high.tolist(), low.tolist()),
+            suite="attacks",
+        ),
     )
     assert page.outcome == "hidden"
     assert "is higher than in a model that never saw it: 0.50, against 0.15." in sentences(page.hidden)

@@ -44,8 +44,15 @@ def test_each_kind_of_fault_is_counted(words, answer, faults):
 
 
 def test_a_samples_own_text_does_not_excuse_its_answer():
-    odd = replace(SAMPLES[0], answer="Sea the by town a in born Ada 0.")
-    assert WordForms([*SAMPLES, odd]).faults(odd, odd.answer)[STRANGE] > 5
+    odd = replace(SAMPLES[0], answer="Sea the by blurb a in born Ada 0.")
+    faults = WordForms([*SAMPLES, odd]).faults(odd, odd.answer)
+    assert faults[STRANGE] > 5 and faults[UNKNOWN] == 1
+
+
+def test_a_word_that_a_sample_contains_is_not_glued():
+    answer = SAMPLES[0].answer.replace("Lisbon", "McTurin")
+    assert WordForms(SAMPLES).faults(SAMPLES[0], answer)[GLUED] == 1
+    assert WordForms([*SAMPLES, replace(SAMPLES[1], answer=answer)]).faults(SAMPLES[0], answer)[GLUED] == 0
 
 
 def test_oddness_is_the_surprise_of_the_faults_per_word(words):
@@ -97,18 +104,19 @@ def test_an_answer_without_a_word_is_broken_whatever_the_judge_says():
 
 
 @torch.no_grad()
-def test_perplexity_is_the_mean_token_nll_and_charges_repetition(tiny_lm):
-    sample = SAMPLES[0]
+@pytest.mark.parametrize("times", [1, 3])
+def test_perplexity_is_the_mean_token_nll_and_charges_repetition(tiny_lm, times):
+    sample = Sample("s", "Is it a town by the sea?", "It is a town by the sea. " * times)
     encoding = tiny_lm.encode(sample)
     logits = tiny_lm.model(input_ids=torch.tensor([encoding.input_ids])).logits[0].log_softmax(-1)
     places = range(encoding.prompt_length, len(encoding))
     nll = [-logits[t - 1, encoding.input_ids[t]].item() for t in places]
     ids = encoding.input_ids[encoding.prompt_length :]
-    charge = np.log(len(tiny_lm.tokenizer)) * repeats([str(i) for i in ids])
+    repeated = repeats([str(i) for i in ids])
+    assert (repeated > 0) == (times > 1)
+    charge = np.log(len(tiny_lm.tokenizer)) * repeated
     odd = Perplexity(tiny_lm).oddness([sample], [sample.answer])
     assert odd == pytest.approx([(sum(nll) + charge) / len(nll)], abs=1e-4)
-    once, thrice = Perplexity(tiny_lm).oddness([sample] * 2, ["by the sea", "by the sea " * 9])
-    assert thrice > once
 
 
 def test_an_unknown_judge_is_refused():
