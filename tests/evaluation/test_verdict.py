@@ -123,6 +123,14 @@ def test_still_there_where_the_plain_measure_is_above():
     assert not page.gone
     assert not page.hidden
     assert "11 of 72" in sentences(page.there)
+    assert not page.differs  # it is said once
+
+
+@pytest.mark.parametrize("measure", ["forget/leaks", "forget/gold_span"])
+def test_a_retrained_value_without_its_rows_is_still_compared(measure):
+    page = verdict(report(replace(result(measure, 40, 2), retrained_rows=())))
+    assert page.outcome == "there"
+    assert page.there[0].retrained == pytest.approx(2 / N)
 
 
 def test_stating_less_than_the_retrained_model_is_a_difference_and_not_gone():
@@ -183,12 +191,26 @@ def test_an_attack_without_the_retrained_model_settles_nothing():
     )
     assert page.outcome == "open"
     assert "was not measured" in sentences(page.untested)
+    assert "none was measured" not in sentences(page.untested)
 
 
 def test_reworded_questions_of_an_evaluation_are_an_attack():
     page = verdict(report(result("forget/leaks", 0, 0), result("forget/gold_span_paraphrased", 30, 0)))
     assert page.outcome == "hidden"
     assert page.headline == "The secret is hidden, not gone: it comes back by reworded questions."
+
+
+def test_reworded_questions_count_beside_other_attacks_and_once():
+    evaluation = report(result("forget/leaks", 0, 0), result("forget/gold_span_paraphrased", 30, 0))
+    for attack, told in (("prefix", ["forget/gold_span_paraphrased"]), ("paraphrase", [])):
+        under_attack = report(result(f"{attack}/gold_span", 0, 0), suite="attacks")
+        assert [c.measure for c in verdict(evaluation, attacks=under_attack).hidden] == told
+
+
+def test_what_only_all_attacks_together_bring_back_is_said():
+    results = [result("plain/gold_span", 0, 0), result("prefix/gold_span", 0, 0)]
+    page = verdict(report(*results, result("worst/gold_span", 30, 0), suite="attacks"))
+    assert page.headline == "The secret is hidden, not gone: it comes back by all attacks together."
 
 
 @pytest.mark.parametrize("place", ["plain", "worst", "prefix", "best_of_8"])
@@ -296,6 +318,26 @@ def test_differences_are_claimed_only_beyond_the_margin_and_the_interval():
     )
 
 
+def area(name, value):
+    return MetricResult(name, value, N, (value - 0.05, value + 0.05), "retrained")
+
+
+def test_of_membership_the_strongest_difference_is_claimed():
+    names = ("membership_min_k", "membership_zlib", "membership_zlib_tpr", "privacy_leakage_under")
+    own, retrained = (
+        report(result("holdout/probability", holdout), *map(area, names, values))
+        for holdout, values in ((HIGH, (0.3, 0.9, 0.9, 0.9)), (LOW, (0.8, 0.75, 0.1, 0.1)))
+    )
+    assert [claim.measure for claim in verdict(own, retrained=retrained).differs] == ["membership_min_k"]
+
+
+@pytest.mark.parametrize(("sha256", "claimed"), [("a", ["model_utility"]), ("b", [])])
+def test_utility_over_other_samples_is_not_compared(sha256, claimed):
+    own = report(area("model_utility", 0.5), forget_sha256="a")
+    page = verdict(own, retrained=report(area("model_utility", 0.9), forget_sha256=sha256))
+    assert [claim.measure for claim in page.differs] == claimed
+
+
 def test_a_test_that_finds_no_difference_is_not_printed():
     leaks = result("forget/leaks", 0, 0)
     for p, told in ((0.49, 0), (0.001, 1)):
@@ -309,17 +351,27 @@ def test_kept_counts_pairs_of_the_report_or_of_the_start_model():
     pairs = verdict(
         report(result("forget/leaks", 0, 0), result("retain/retained_pairs", 49, None, 50, "higher"))
     )
-    assert "Of 50 retained questions that it answered correctly before, it still answers 49" in sentences(
-        pairs.kept
+    assert "it answered correctly before, it still answers 49" in sentences(pairs.kept)
+    now, before = (
+        report(
+            result("forget/gold_span", right, 0),
+            result("retain/gold_span", right, 30, N, "higher"),
+            result("retain/rouge_l", right, None, N, "higher"),
+        )
+        for right in (60, 65)
     )
-    now = report(result("forget/leaks", 0, 0), result("retain/gold_span", 60, None, N, "higher"))
-    before = report(result("forget/leaks", N, None), result("retain/gold_span", 65, None, N, "higher"))
     counted = verdict(now, start=before)
+    assert len(counted.kept) == 1 and counted.kept[0].retrained == pytest.approx(30 / 65)
     assert "Of 65 retained questions that it answered correctly before, it still answers 60" in sentences(
         counted.kept
     )
     assert counted.kept[0].interval[0] < 60 / 65 < counted.kept[0].interval[1]
     assert "How many questions it still answers" in sentences(verdict(now).untested)
+
+
+def test_pairs_that_are_all_lost_are_said():
+    page = verdict(report(result("retain/retained_pairs", 0, None, 60, "higher")))
+    assert "Of 60 retained questions that it answered correctly before, it still answers 0" in sentences(page.kept)
 
 
 def test_few_pairs_are_said_to_be_few():
@@ -334,6 +386,10 @@ def test_a_secret_that_the_start_model_did_not_know_is_said():
     assert "is not shown to give it away more often" in sentences(never.untested)
     knew = verdict(report(result("forget/leaks", 0, 0)), start=report(result("forget/leaks", N, None)))
     assert "anything to forget" not in sentences(knew.untested)
+    part = verdict(
+        report(result("forget/gold_span", 0, 10)), start=report(result("forget/gold_span", [0.05] * N))
+    )
+    assert "anything to forget" not in sentences(part.untested)
 
 
 @pytest.mark.parametrize("role", ["start", "retrained"])

@@ -326,7 +326,7 @@ class _Case:
         if not self.pairs():
             yield Claim("How many questions it still answers of those answered correctly before.")
         limit = self.report.settings.get("limit")
-        if isinstance(limit, int) and any(len(r.rows) == limit for r in self.report.metrics.values()):
+        if any(len(r.rows) == limit for r in self.report.metrics.values()):
             yield Claim(f"Further questions: at most {limit} of each part were asked.")
         yield Claim("Questions in other languages, and in other words than those that were asked.")
         yield Claim("Other seeds: the intervals cover the choice of questions, not the run.")
