@@ -11,9 +11,10 @@ import pytest
 
 import tokenunlearn as tu
 from tokenunlearn.attribution.selection import TokenWeights
-from tokenunlearn.datasets.samples import Sample
+from tokenunlearn.datasets.samples import Sample, evenly_spread
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.runs.check import check
+from tokenunlearn.runs.findings import Case
 from tokenunlearn.training.presets import RUN_PRESETS
 from tokenunlearn.training.settings import UnlearnSettings
 
@@ -65,6 +66,7 @@ def test_runs_that_look_for_a_holdout_say_what_they_find(tiny_lm):
         {"holdout": "authors:holdout"},
         {"holdout": "none"},
         {"level": 2.0},
+        {"level": 2.0, "holdout": "auto"},
         {"objective": "npo"},
     ):
         assert not {"level", "no holdout"} & {*found(**settings)}
@@ -83,6 +85,7 @@ def test_documents_are_not_what_the_recommended_settings_are_for(tiny_lm):
         "2 samples of the forget set are documents" in of(found(texts, objective="npo"), "documents").sentence
     )
     assert "documents" not in names(found(FORGET, texts))
+    assert "documents" not in names(found(texts, lambda_=7.0))
     preset = UnlearnSettings.from_settings(RUN_PRESETS["npo, long texts"].settings)
     assert "documents" not in names(check(tiny_lm, texts, RETAIN, settings=preset, measure=False))
 
@@ -104,6 +107,16 @@ def test_answers_that_the_model_does_not_know(tiny_lm):
     finding = of(check(tiny_lm, FORGET), "not known")
     assert finding.samples == ("f0", "f1", "f2", "f3")
     assert "not known" not in names(check(tiny_lm, FORGET, measure=False))
+
+
+def test_what_is_measured_is_spread_over_the_set_and_timed_by_token(tiny_lm, monkeypatch):
+    many = tuple(Sample(f"m{i}", f"Who is {i}?", f"Nobody {i}.") for i in range(66))
+    clock = iter((5.0, 8.0))
+    monkeypatch.setattr("tokenunlearn.runs.findings.time.perf_counter", lambda: next(clock))
+    measured = Case(tiny_lm, many).measurement
+    chosen = evenly_spread(many, 64)
+    assert measured.sample_ids == [s.id for s in chosen] and measured.sample_ids[-1] == "m64"
+    assert measured.seconds == pytest.approx(3.0 / sum(len(tiny_lm.encode(s)) for s in chosen))
 
 
 def test_answers_without_a_selected_token(tiny_lm):
@@ -143,6 +156,13 @@ def test_what_a_template_does(tiny_lm, template, name):
     assert name not in names(check(tiny_lm, FORGET, RETAIN, measure=False))
 
 
+def test_a_date_that_is_fixed_and_a_document_without_an_end_are_in_order(tiny_lm):
+    lm = with_template(tiny_lm, "{{ date_string or strftime_now('%d') }}{{ messages[0].content }}")
+    text = [Sample("d", "", "The mill stands by the river.", chunk_tokens=64)]
+    assert names(check(lm, text, measure=False)) == ["date"]
+    assert names(check(replace(lm, template_kwargs={"date_string": "1"}), text, measure=False)) == []
+
+
 def test_variables_that_the_template_does_not_use(tiny_lm):
     lm = replace(tiny_lm, template_kwargs={"enable_thinking": True})
     assert "enable_thinking;" in of(check(lm, FORGET, measure=False), "template variables").sentence
@@ -152,6 +172,8 @@ def test_variables_that_the_template_does_not_use(tiny_lm):
 def test_a_beginning_of_text_that_is_written_twice(tiny_lm):
     lm = with_template(tiny_lm, "<|mask|><|mask|>" + tiny_lm.tokenizer.chat_template)
     lm.tokenizer.bos_token = "<|mask|>"
+    once = with_template(lm, "<|mask|>" + tiny_lm.tokenizer.chat_template)
+    assert "double beginning of text" not in names(check(once, FORGET, measure=False))
     assert of(check(lm, FORGET, measure=False), "double beginning of text").level == "warning"
 
 

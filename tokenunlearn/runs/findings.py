@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
 from tokenunlearn.datasets import holdout_of
-from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.datasets.samples import Sample, SampleSet, evenly_spread
 from tokenunlearn.errors import SampleTooLongError
 from tokenunlearn.models.encoding import holds_control_text
 from tokenunlearn.models.unlearned_mark import is_marked
@@ -128,8 +128,8 @@ class Case:
         """What the model does on at most 64 answers; None where nothing is to be measured."""
         from tokenunlearn.models.forward import response_nll
 
-        pairs = self.fitting(self.parts[0]) if self.measure else []
-        pairs = pairs[:: max(1, -(-len(pairs) // MEASURED))]
+        fitting = tuple(self.fitting(self.parts[0])) if self.measure else ()
+        pairs = evenly_spread(fitting, MEASURED)
         if not pairs:
             return None
         begin = time.perf_counter()
