@@ -58,11 +58,11 @@ def stored_report(model: str, suite: str) -> Report | None:
 
 
 def _start_report(run: Run, suite: str) -> Report | None:
-    """The report of a run's start model on its suite."""
+    """The report of a run's start model, where a model as it is has none with the run that of its suite."""
     with suppress(RunError):
         values = run.parent.report if run.parent else run.start_report
-        if values is None and not run.spec.adapter:
-            return stored_report(run.spec.model, suite)
-        if values and values["suite"] == suite:
+        if values:
             return Report.from_values(values)
+        if not run.spec.adapter:
+            return stored_report(run.spec.model, suite)
     return None
