@@ -318,6 +318,19 @@ def test_differences_are_claimed_only_beyond_the_margin_and_the_interval():
     )
 
 
+def test_half_a_retained_fact_is_not_a_whole_one():
+    rows = [0.5] * 40 + [0.4] * 32
+    page = verdict(report(result("retain/gold_span", rows, N, better="higher")))
+    assert [claim.measure for claim in page.differs] == ["retain/gold_span"]
+
+
+def test_figures_without_rows_have_no_test_and_say_so():
+    bare = replace(result("forget/leaks", 40, 2), rows=(), sample_ids=(), retrained_rows=())
+    page = verdict(report(bare))
+    assert page.outcome == "open"
+    assert "no test, for lack of an interval" in sentences(page.untested)
+
+
 def area(name, value):
     return MetricResult(name, value, N, (value - 0.05, value + 0.05), "retrained")
 
