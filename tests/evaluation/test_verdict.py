@@ -338,7 +338,7 @@ def area(name, value):
 def test_of_membership_the_strongest_difference_is_claimed():
     names = ("membership_min_k", "membership_zlib", "membership_zlib_tpr", "privacy_leakage_under")
     own, retrained = (
-        report(result("holdout/probability", holdout), *map(area, names, values))
+        report(result("holdout/probability", holdout, better="retrained"), *map(area, names, values))
         for holdout, values in ((HIGH, (0.3, 0.9, 0.9, 0.9)), (LOW, (0.8, 0.75, 0.1, 0.1)))
     )
     assert [claim.measure for claim in verdict(own, retrained=retrained).differs] == ["membership_min_k"]
