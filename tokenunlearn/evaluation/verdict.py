@@ -304,10 +304,10 @@ class _Case:
             measure = self.measure(result)
             part = result.name.rpartition("/")[0]
             label, n = PARTS.get(part, part.replace("_", " ")), measure.own.n
-            few = n < fewest_questions(self.margin)
+            few = " (too few questions to tell more)" if n < fewest_questions(self.margin) else ""
             sentence = (
                 f"Of {n:,} {label} questions that it answered correctly before, it still answers "
-                f"{round(measure.own.value * n):,} correctly{' (too few questions to tell more)' if few else ''}."
+                f"{round(measure.own.value * n):,} correctly{few}."
             )
             claims.append(replace(measure.claim(sentence), difference=None))
         return claims
