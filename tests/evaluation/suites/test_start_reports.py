@@ -21,8 +21,8 @@ CHECKPOINT = "tofu_Llama-3.2-1B-Instruct"
         ("authors:forget05", "demo", "authors", "forget05", "demo-retrained"),
         ("tofu:forget05", CHECKPOINT + "_full", "tofu", "forget05", CHECKPOINT + "_retain95"),
         ("tofu:forget10", "gpt2", "tofu", "forget10", None),
-        ("alchemy:forget", "demo", "alchemy", None, None),
-        ("alchemy:forget", "demo-alchemy", "alchemy", None, "demo-alchemy-retrained"),
+        ("alchemy:forget", "demo", "alchemy", "", None),
+        ("alchemy:forget", "demo-alchemy", "alchemy", "", "demo-alchemy-retrained"),
     ],
 )
 def test_a_run_is_measured_by_the_suite_of_its_forget_set(
@@ -40,7 +40,7 @@ def test_a_run_is_measured_by_the_suite_of_its_forget_set(
     report = named.pop("start")
     assert [note.partition(",")[0] for note in notes] == ["No retained pairs"] * (report is None)
     assert words == (tiny_lm, suite, retrained)
-    assert named == {"forget": forget, "limit": 3, "progress": None}
+    assert named == {"forget": forget, "retain": "", "limit": 3, "progress": None}
     stored = {("authors", "demo"), ("alchemy", "demo-alchemy")}
     assert (report and report.model) == (start if (suite, start) in stored else None)
 

@@ -241,28 +241,18 @@ def evaluate_forgetting(
     Raises:
         TokenUnlearnError: As :func:`evaluate`.
     """
-    source, _, split = samples.partition(":")
-    if source not in {*SUITES, *CHOICE_SUITES}:
-        before = start_report(start, OWN, parent)
-        report = evaluate(
-            model,
-            OWN,
-            retrained,
-            start=before,
-            forget=samples,
-            retain=retain or None,
-            limit=limit,
-            progress=progress,
-        )
-        return report if before else _without_pairs(report)
-    forget = split if source in SUITES else None
-    retrained = retrained or known_retrained(start, source, forget)
-    before = start_report(start, source, parent)
-    report = evaluate(model, source, retrained, start=before, forget=forget, limit=limit, progress=progress)
-    return report if before else _without_pairs(report)
-
-
-def _without_pairs(report: Report) -> Report:
+    suite, _, forget = samples.partition(":")
+    if suite not in {*SUITES, *CHOICE_SUITES}:
+        suite, forget = OWN, samples
+    else:
+        forget, retain = forget if suite in SUITES else "", ""
+        retrained = retrained or known_retrained(start, suite, forget)
+    before = start_report(start, suite, parent)
+    report = evaluate(
+        model, suite, retrained, start=before, forget=forget, retain=retain, limit=limit, progress=progress
+    )
+    if before:
+        return report
     reason = "No retained pairs, because there is no report of the start model on these rows."
     return replace(report, notes=[*report.notes, reason])
 
