@@ -142,7 +142,7 @@ def unlearn(
     elif settings:
         raise TokenUnlearnError("Pass either a config or settings by name, not both.")
     config, reporting = config.resolved(model), Reporting.to(report_to)
-    on_phase = on_phase or _ignore
+    on_phase = on_phase or (lambda phase, done, total: None)
     rng = torch.random.fork_rng(devices=[], enabled=True)
     with rng, reporting.training(), tempfile.TemporaryDirectory() as scratch:
         folder = Path(checkpoints if checkpoints and due.every else scratch)
@@ -190,10 +190,6 @@ def unlearn(
         token_weights=trainer.token_weights(),
         _peft=peft,
     )
-
-
-def _ignore(phase: str, done: int, total: int) -> None:
-    """Nobody listens to the phases."""
 
 
 def start_copy(model: LoadedModel, settings: UnlearnSettings) -> tuple[LoadedModel, LoraConfig | None]:

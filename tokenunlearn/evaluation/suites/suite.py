@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from tokenunlearn.datasets import HOLDOUTS, load_samples
 from tokenunlearn.datasets.embedded import LANGUAGE_SOURCES
@@ -27,7 +28,6 @@ from tokenunlearn.models.presets import PRESETS, retrained_model, retrained_with
 from tokenunlearn.settings import with_old_names
 
 EXTRACTION_FORMS = ("exact", "published")
-TRUTH_RATIO_FORMS = ("geometric_mean", "prob_mean")
 
 
 @dataclass(frozen=True)
@@ -48,23 +48,14 @@ class Suite:
     long: Long = "error"
 
 
-def authors_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
-    """The five parts of the embedded benchmark."""
-    return _parts("authors", forget, retain, limit)
-
-
-def tofu_parts(forget: str, retain: str, limit: int | None) -> dict[str, Part]:
-    """The five parts of TOFU (arXiv 2401.06121), with the authors that no model has seen as holdout."""
-    return _parts("tofu", forget, retain, limit)
-
-
 def world_parts(world: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
     """The three parts of the prose or of a language's world: to forget, to retain, and unseen as holdout."""
     splits = (("forget", forget, "forget"), ("retain", retain, "retain"), ("holdout", "holdout", "holdout"))
     return _loaded(world, splits, limit)
 
 
-def _parts(source: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
+def author_parts(source: str, forget: str, retain: str, limit: int | None) -> dict[str, Part]:
+    """The five parts of TOFU (arXiv 2401.06121) and of the embedded authors; holdout is what no model saw."""
     splits = (
         ("forget", forget, "forget"),
         ("retain", retain, "retain"),
@@ -82,8 +73,8 @@ def _loaded(source: str, splits: Sequence[tuple[str, str, str]], limit: int | No
 
 # A new suite is one function from splits and limit to its parts, and one line here.
 SUITES: dict[str, Suite] = {
-    "authors": Suite(authors_parts, "forget10", "retain90"),
-    "tofu": Suite(tofu_parts, "forget10", "retain_perturbed"),
+    "authors": Suite(partial(author_parts, "authors"), "forget10", "retain90"),
+    "tofu": Suite(partial(author_parts, "tofu"), "forget10", "retain_perturbed"),
     **{name: Suite(partial(world_parts, name), "forget", "retain") for name in ("prose", *LANGUAGE_SOURCES)},
     OWN: Suite(own_parts, "", "", "skip"),
 }
@@ -180,7 +171,7 @@ def evaluate(
     parts, notes = _fitted(model, known.parts(forget, retain, limit), known.long)
     if suite == OWN:
         notes += remarks(parts, retrained)
-    meter = Meter(model, token_budget, progress or _silent)
+    meter = Meter(model, token_budget, progress or (lambda phase, done, total: None))
     theirs = None if retrained is None else _retrained(meter, parts, suite, retrained, forms)
     before = None if start is None else _start(meter, parts, suite, start, forms)
     found = meter.measure(parts, forms)
@@ -304,13 +295,9 @@ def _fitted(model: LoadedModel, parts: Mapping[str, Part], long: Long) -> tuple[
     return fitted, notes
 
 
-def _silent(phase: str, done: int, total: int) -> None:
-    """Nobody listens."""
-
-
 def _check_forms(forms: Forms) -> None:
     for name, form, allowed in (
-        ("truth ratio", forms.truth_ratio, TRUTH_RATIO_FORMS),
+        ("truth ratio", forms.truth_ratio, get_args(TruthRatioForm)),
         ("extraction strength", forms.extraction_strength, EXTRACTION_FORMS),
     ):
         if form not in allowed:
@@ -365,18 +352,15 @@ def _retrained(
     loaded and measured.
     """
     wanted = [s.id for s in parts["forget"].samples if s.perturbed_answer]
-    stored = shipped_report_file(retrained)
-    hashes = _hashes(parts)
-    if stored:
-        report = Report.load(stored)
-        if _missing(report, suite, forms, wanted, hashes) is None:
+    named = Path(retrained).suffix == ".json"
+    path = Path(retrained) if named else shipped_report_file(retrained)
+    if path:
+        report = Report.load(path)
+        missing = _missing(report, suite, forms, wanted, _hashes(parts))
+        if missing is None:
             return _known(report, forms)
-    if Path(retrained).suffix == ".json":
-        report = Report.load(retrained)
-        missing = _missing(report, suite, forms, wanted, hashes)
-        if missing is not None:
-            raise TokenUnlearnError(f'The report "{Path(retrained).name}" {missing}')
-        return _known(report, forms)
+        if named:
+            raise TokenUnlearnError(f'The report "{path.name}" {missing}')
     return _other(meter, "retrained", str(retrained)).measure(parts, forms)
 
 
