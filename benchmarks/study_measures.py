@@ -27,7 +27,8 @@ from tokenunlearn.evaluation.metrics.metric import Column
 from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES, SHARED_BY, outcome
 from tokenunlearn.evaluation.metrics.utility import model_utility
 from tokenunlearn.evaluation.metrics.words import states, words
-from tokenunlearn.evaluation.suites.suite import SUITES, start_report
+from tokenunlearn.evaluation.report import stored_report
+from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.evaluation.summary import calibrated, summarize
 from tokenunlearn.models.loaded_model import LoadedModel
 
@@ -220,7 +221,7 @@ class Case:
         """
         world = self.world
         parts = SUITES[world.suite].parts(world.forget, world.measured, None)
-        report = start_report(world.model, world.suite)
+        report = stored_report(world.model, world.suite)
         start = Measurement(generations=dict(report.generations)) if report else None
         return calibrated(JUDGES["words"]([s for p in parts.values() for s in p.samples]), parts, start, None)
 

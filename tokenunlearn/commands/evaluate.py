@@ -96,8 +96,9 @@ def evaluate(
     """Measure what was forgotten and what was retained."""
     from tokenunlearn.evaluation import evaluate as evaluate_model
     from tokenunlearn.evaluation.judges import check_judge
+    from tokenunlearn.evaluation.report import stored_report
     from tokenunlearn.evaluation.suites.insides import check_depth
-    from tokenunlearn.evaluation.suites.suite import check_suite, known_retrained, start_report
+    from tokenunlearn.evaluation.suites.suite import check_suite, known_retrained
 
     source = model_source(model, adapter, template_kwargs, quantization)
     forget, retain = with_columns(columns, forget or "", retain or "")
@@ -113,7 +114,7 @@ def evaluate(
     before: Report | str | None = start
     if before is None and source.adapters:
         *earlier, _ = source.adapters
-        before = start_report(source.name, suite, Path(earlier[-1]).parent if earlier else None)
+        before = stored_report(source.name, suite, Path(earlier[-1]).parent if earlier else None)
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
     lm = source.load()

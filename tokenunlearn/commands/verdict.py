@@ -46,9 +46,9 @@ def verdict(
 def _verdict(
     report: str, attacks: Path | None, start: str | None, retrained: str | None, margin: float, runs: Path
 ) -> Verdict:
-    from tokenunlearn.evaluation.report import Report
+    from tokenunlearn.evaluation.report import Report, stored_report
     from tokenunlearn.evaluation.verdict import verdict as judge
-    from tokenunlearn.runs.judgment import Evidence, evidence_of, stored_report
+    from tokenunlearn.runs.judgment import Evidence, evidence_of
 
     def named(model: str, suite: str) -> Report:
         if model.endswith(".json"):

@@ -163,6 +163,13 @@ def shipped_report_file(model: str | Path) -> Path | None:
     return path if str(model) in PRESETS and path.is_file() else None
 
 
+def stored_report(model: str, suite: str, run: Path | None = None) -> Report | None:
+    """The report of a suite on a preset, or on the model of a run's folder; None where there is none."""
+    path = run / "report.json" if run else shipped_report_file(model)
+    report = Report.load(path) if path and path.exists() else None
+    return report if report and report.suite == suite else None
+
+
 def read_report(path: Path) -> ReportValues:
     """The plain values of a stored report under their present names.
 

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.claims import Verdict
-from tokenunlearn.evaluation.report import Report, shipped_report_file
+from tokenunlearn.evaluation.report import Report, stored_report
 from tokenunlearn.evaluation.verdict import verdict
 from tokenunlearn.runs.run import Run
 
@@ -48,13 +48,6 @@ def save_verdict(run: Run) -> None:
     judged = run_verdict(run)
     if judged is not None:
         judged.save(run.folder / VERDICT)
-
-
-def stored_report(model: str, suite: str) -> Report | None:
-    """The report of a suite that is shipped with a preset; None where there is none."""
-    path = shipped_report_file(model)
-    report = Report.load(path) if path else None
-    return report if report and report.suite == suite else None
 
 
 def _start_report(run: Run, suite: str) -> Report | None:

@@ -10,6 +10,7 @@ import pytest
 
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report, evaluate
+from tokenunlearn.evaluation.report import stored_report
 from tokenunlearn.evaluation.suites import suite as suites
 
 CHECKPOINT = "tofu_Llama-3.2-1B-Instruct"
@@ -83,11 +84,11 @@ def test_a_start_report_of_another_suite_is_refused(tiny_lm, towns_suite):
 
 
 def test_a_run_after_another_starts_from_that_ones_report(tmp_path):
-    assert suites.start_report("demo", "authors").model == "demo"
-    assert suites.start_report("demo", "tofu") is None
-    assert suites.start_report("demo", "authors", tmp_path) is None
-    replace(suites.start_report("demo", "authors"), model="first").save(tmp_path / "report.json")
-    assert suites.start_report("demo", "authors", tmp_path).model == "first"
+    assert stored_report("demo", "authors").model == "demo"
+    assert stored_report("demo", "tofu") is None
+    assert stored_report("demo", "authors", tmp_path) is None
+    replace(stored_report("demo", "authors"), model="first").save(tmp_path / "report.json")
+    assert stored_report("demo", "authors", tmp_path).model == "first"
 
 
 def test_a_start_report_on_other_samples_of_ones_own_gives_no_pairs(tiny_lm, tmp_path):
@@ -109,8 +110,8 @@ def test_only_a_preset_has_a_report_in_place_of_its_model(tiny_lm, tmp_path, nam
     """A report next to a folder of weights may be of weights that were there before."""
     folder = str(tmp_path / name)
     if name == "twin":
-        suites.start_report("demo", "authors").save(f"{folder}.json")
-    assert suites.start_report(folder, "authors") is None
+        stored_report("demo", "authors").save(f"{folder}.json")
+    assert stored_report(folder, "authors") is None
     for suite in ("authors", "alchemy"):
         for role in ("start", "retrained"):
             with pytest.raises(TokenUnlearnError, match="model"):

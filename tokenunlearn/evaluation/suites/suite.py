@@ -16,7 +16,7 @@ from tokenunlearn.evaluation.judges import JUDGES, Judge, check_judge
 from tokenunlearn.evaluation.measurement import Forms, Measurement, Meter, Part, PhaseProgress
 from tokenunlearn.evaluation.metrics.metric import Column, Models
 from tokenunlearn.evaluation.metrics.truth_ratio import TruthRatioForm
-from tokenunlearn.evaluation.report import Report, git_revision, shipped_report_file, versions
+from tokenunlearn.evaluation.report import Report, git_revision, shipped_report_file, stored_report, versions
 from tokenunlearn.evaluation.suites.choice_suite import CHOICE_SUITES, evaluate_choices
 from tokenunlearn.evaluation.suites.insides import check_depth, inside_results
 from tokenunlearn.evaluation.suites.own_suite import OWN, own_parts, remarks
@@ -238,7 +238,7 @@ def evaluate_forgetting(
     else:
         forget, retain = forget if suite in SUITES else "", ""
         retrained = retrained or known_retrained(start, suite, forget)
-    before = start_report(start, suite, parent)
+    before = stored_report(start, suite, parent)
     report = evaluate(
         model, suite, retrained, start=before, forget=forget, retain=retain, limit=limit, progress=progress
     )
@@ -246,19 +246,6 @@ def evaluate_forgetting(
         return report
     reason = "No retained pairs, because there is no report of the start model on these rows."
     return replace(report, notes=[*report.notes, reason])
-
-
-def start_report(name: str, suite: str, parent: Path | None = None) -> Report | None:
-    """The stored report of a start model on a suite, if there is one.
-
-    Args:
-        name: Name of the start model.
-        suite: The suite.
-        parent: Folder of the run that made it; None for the model as it is.
-    """
-    path = parent / "report.json" if parent else shipped_report_file(name)
-    report = Report.load(path) if path and path.exists() else None
-    return report if report and report.suite == suite else None
 
 
 def known_retrained(name: str, suite: str, forget: str | None = None) -> str | None:
@@ -308,7 +295,7 @@ def _start(
     meter: Meter, parts: Mapping[str, Part], suite: str, start: Report | str | Path, forms: Forms
 ) -> Measurement:
     """What is known of the start model: its report, or what the model does on the parts to be retained."""
-    report = start if isinstance(start, Report) else start_report(str(start), suite)
+    report = start if isinstance(start, Report) else stored_report(str(start), suite)
     if report is None and Path(str(start)).suffix == ".json":
         report = Report.load(str(start))
     retained = {name: part for name, part in parts.items() if part.role in ("retain", "options")}
