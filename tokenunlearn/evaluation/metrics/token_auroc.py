@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.evaluation.metrics.roc import auc
 
 
 def token_auroc(scores: Sequence[np.ndarray], gold: Sequence[np.ndarray]) -> float:
@@ -21,10 +22,7 @@ def token_auroc(scores: Sequence[np.ndarray], gold: Sequence[np.ndarray]) -> flo
     Raises:
         TokenUnlearnError: If there are no gold tokens or nothing but gold tokens.
     """
-    from scipy.stats import mannwhitneyu
-
     values, inside = np.concatenate(scores), np.concatenate(gold).astype(bool)
     if not inside.any() or inside.all():
         raise TokenUnlearnError("The samples have no gold spans to compare the scores with.")
-    wins = mannwhitneyu(values[inside], values[~inside]).statistic
-    return float(wins / (inside.sum() * (~inside).sum()))
+    return auc(values[inside], values[~inside])
