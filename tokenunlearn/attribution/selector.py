@@ -15,7 +15,7 @@ import numpy as np
 from tokenunlearn.attribution.importance import normalize, over_words
 from tokenunlearn.attribution.signals import SIGNALS
 from tokenunlearn.errors import FileError, TokenUnlearnError
-from tokenunlearn.files import replaced
+from tokenunlearn.files import write_json
 from tokenunlearn.stored import fitted, parse_json, read_text
 
 if TYPE_CHECKING:
@@ -84,9 +84,7 @@ class Selector:
 
     def save(self, path: str | Path) -> Path:
         """Write it as JSON."""
-        text = json.dumps(self.to_json(), indent=2, ensure_ascii=False)
-        with replaced(path) as file:
-            file.write(f"{text}\n".encode())
+        write_json(Path(path), self.to_json())
         return Path(path)
 
     @classmethod

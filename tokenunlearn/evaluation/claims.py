@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from tokenunlearn.errors import FileError, TokenUnlearnError
 from tokenunlearn.evaluation.difference import Difference
 from tokenunlearn.evaluation.report import plain_values
 from tokenunlearn.evaluation.verdict_words import UNSEEN
-from tokenunlearn.files import replaced
+from tokenunlearn.files import write_json
 from tokenunlearn.notebook import verdict_html
 from tokenunlearn.stored import read_json
 
@@ -130,9 +129,7 @@ class Verdict:
 
     def save(self, path: str | Path) -> Path:
         """Write the verdict as JSON, whole or not at all."""
-        text = json.dumps(self.to_json(), ensure_ascii=False, indent=2, allow_nan=False)
-        with replaced(path) as file:
-            file.write(f"{text}\n".encode())
+        write_json(Path(path), self.to_json())
         return Path(path)
 
     @classmethod

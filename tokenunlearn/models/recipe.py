@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenunlearn.errors import FileError, TokenUnlearnError
-from tokenunlearn.files import replaced
+from tokenunlearn.files import write_json
 from tokenunlearn.folders import user_path
 from tokenunlearn.stored import fitted, read_json
 
@@ -48,8 +47,7 @@ class Recipe:
 
     def save(self, folder: Path) -> None:
         """Write ``recipe.json`` into a folder."""
-        with replaced(folder / RECIPE) as file:
-            file.write(f"{json.dumps(asdict(self), ensure_ascii=False, indent=2)}\n".encode())
+        write_json(folder / RECIPE, asdict(self))
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
