@@ -282,9 +282,9 @@ def mask_id(lm: LoadedModel) -> int:
     return lm.end_of_turn_id
 
 
-def mean_embedding(embed: torch.nn.Module, chunk: int = 8192) -> Float[Tensor, " dim"]:
+def mean_embedding(embed: torch.nn.Module) -> Float[Tensor, " dim"]:
     """Mean of the input embeddings over the vocabulary, as the layer gives them (scaled where it scales)."""
     weight = cast(Tensor, embed.weight)
     vocabulary = weight.shape[0]
     ids = torch.arange(vocabulary, device=weight.device)
-    return torch.stack([embed(part).float().sum(0) for part in ids.split(chunk)]).sum(0) / vocabulary
+    return torch.stack([embed(part).float().sum(0) for part in ids.split(8192)]).sum(0) / vocabulary

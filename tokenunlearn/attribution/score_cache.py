@@ -202,7 +202,7 @@ def measurement_keys(lm: LoadedModel, encodings: Iterable[Encoding], option: str
     ]
 
 
-def weights_digest(model: torch.nn.Module, sampled: int = 64) -> str:
+def weights_digest(model: torch.nn.Module) -> str:
     """sha256 of the weights in memory, 64 hex digits: names, shapes, types, exact sums and some values.
 
     The sums are of the bits as integers, so any one changed value shows and their order does not matter; they
@@ -214,7 +214,7 @@ def weights_digest(model: torch.nn.Module, sampled: int = 64) -> str:
     digest = hashlib.sha256()
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         flat = tensor.detach().contiguous().view(-1).view(bits[tensor.dtype.itemsize])
-        some = flat[:: max(1, flat.numel() // sampled)]
+        some = flat[:: max(1, flat.numel() // 64)]
         values = [int(flat.sum(dtype=torch.int64)), *some.tolist()] if flat.numel() else []
         digest.update(json.dumps([name, str(tensor.dtype), *tensor.shape, *values]).encode())
     return digest.hexdigest()

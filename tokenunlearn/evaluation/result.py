@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -46,24 +46,11 @@ class MetricResult:
     retrained_rows: tuple[float | None, ...] = ()
 
 
-def bootstrap_interval(
-    rows: Sequence[float] | np.ndarray,
-    statistic: Callable[..., Any] = np.mean,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = SEED,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of a statistic over rows; the same rows always give the same interval.
+def bootstrap_interval(rows: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """95% percentile bootstrap interval of the mean; the same rows always give the same interval.
 
     A single row, or rows that are all equal, have an interval of no width. No rows, or a row that is no
     finite number, have (NaN, NaN).
-
-    Args:
-        rows: (rows,) the values that are drawn with replacement.
-        statistic: From rows to a number; with an ``axis`` argument it runs over all resamples at once.
-        level: Share of the resampled statistics inside the interval, 0..1.
-        resamples: Number of resamples.
-        seed: Seed of the draws.
     """
     from scipy.stats import bootstrap
 
@@ -71,15 +58,14 @@ def bootstrap_interval(
     if not len(values) or not np.isfinite(values).all():
         return float("nan"), float("nan")
     if np.all(values == values[0]):
-        value = float(statistic(values))
+        value = float(values.mean())
         return value, value
     interval = bootstrap(
         (values,),
-        statistic,
-        confidence_level=level,
-        n_resamples=resamples,
+        np.mean,
+        n_resamples=RESAMPLES,
         method="percentile",
-        rng=np.random.default_rng(seed),
+        rng=np.random.default_rng(SEED),
     ).confidence_interval
     return float(interval.low), float(interval.high)
 

@@ -338,7 +338,6 @@ def response_nll_and_rank(
     lm: LoadedModel,
     encodings: Sequence[Encoding],
     *,
-    token_budget: int = TOKEN_BUDGET,
     progress: Progress | None = None,
 ) -> list[tuple[Float[Tensor, " time"], Int[Tensor, " time"]]]:
     """Token NLL, in nats, and rank of every response token: two CPU tensors (T_i,) per encoding."""
@@ -346,5 +345,5 @@ def response_nll_and_rank(
     def both(logits: Tensor, labels: Tensor) -> Tensor:
         return torch.stack([token_nll(logits, labels).double(), token_rank(logits, labels).double()], dim=-1)
 
-    measured = per_response(lm, encodings, both, token_budget, progress)
+    measured = per_response(lm, encodings, both, progress=progress)
     return [(m[:, 0].float(), m[:, 1].long()) for m in measured]

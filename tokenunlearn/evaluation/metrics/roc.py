@@ -51,32 +51,26 @@ def tpr_at_fpr(members: Scores, others: Scores, false_positive_rate: float = FAL
     return float("nan") if np.isnan([*members, *others]).any() else float(found.mean())
 
 
-def auc_draws(
-    members: Scores, others: Scores, resamples: int = RESAMPLES, seed: int = SEED
-) -> Float[np.ndarray, " draws"]:
+def auc_draws(members: Scores, others: Scores) -> Float[np.ndarray, " draws"]:
     """AUC of bootstrap resamples that draw members and others apart.
 
-    Equal sizes and an equal seed draw the same rows, so that two models can be compared draw by draw.
+    Equal sizes draw the same rows, so that two models can be compared draw by draw.
     """
     members, others = _both(members, others)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     wins = (members[:, None] > others) + 0.5 * (members[:, None] == others)  # (members, others)
-    drawn = [rng.multinomial(n, np.full(n, 1 / n), size=resamples) for n in wins.shape]
+    drawn = [rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) for n in wins.shape]
     return ((drawn[0] @ wins) * drawn[1]).sum(1) / wins.size
 
 
 def tpr_draws(
-    members: Scores,
-    others: Scores,
-    false_positive_rate: float = FALSE_POSITIVE_RATE,
-    resamples: int = RESAMPLES,
-    seed: int = SEED,
+    members: Scores, others: Scores, false_positive_rate: float = FALSE_POSITIVE_RATE
 ) -> Float[np.ndarray, " draws"]:
     """The true positive rate of the same kind of resamples, each with its own threshold."""
     members, others = _both(members, others)
-    rng = np.random.default_rng(seed)
-    picked = rng.choice(others, size=(resamples, len(others)))
-    drawn_members = rng.choice(members, size=(resamples, len(members)))
+    rng = np.random.default_rng(SEED)
+    picked = rng.choice(others, size=(RESAMPLES, len(others)))
+    drawn_members = rng.choice(members, size=(RESAMPLES, len(members)))
     return (drawn_members > _threshold(picked, false_positive_rate)[:, None]).mean(1)
 
 
