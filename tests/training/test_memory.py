@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from tokenunlearn.datasets.samples import Sample
-from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.encoding import collate
 from tokenunlearn.models.forward import mean_per_token, output_head, per_token, response_hidden, token_nll
 from tokenunlearn.models.loading import load_model
@@ -31,15 +30,13 @@ def counted(tensors) -> int:
 
 
 @pytest.fixture
-def shape(family_lm, family, tmp_path) -> ModelShape:
-    lm = family_lm(family)
-    lm.model.save_pretrained(tmp_path)
-    found = ModelShape.of_folder(tmp_path)
+def shape(family_lm, family) -> ModelShape:
+    found = ModelShape.of_model(family_lm(family).model)
     assert found is not None
     return found
 
 
-def test_a_saved_models_shape_is_read_from_its_files(shape, family_lm, family):
+def test_a_models_shape_is_read_from_it(shape, family_lm, family):
     lm = family_lm(family)
     assert shape.parameters == lm.parameters
     assert (shape.layers, shape.hidden) == (2, 32)
@@ -77,9 +74,8 @@ def test_trained_weights_gradients_and_optimizer_are_counted_exactly(shape, fami
 @pytest.mark.parametrize(
     "settings", [{}, {"objective": "undial"}, {"objective": "simnpo", "regularizer": "nll"}]
 )
-def test_the_reference_store_is_counted_exactly(tiny_lm, tmp_path, settings):
-    tiny_lm.model.save_pretrained(tmp_path)
-    shape = ModelShape.of_folder(tmp_path)
+def test_the_reference_store_is_counted_exactly(tiny_lm, settings):
+    shape = ModelShape.of_model(tiny_lm.model)
     config = UnlearnSettings.from_settings(settings).resolved(tiny_lm)
     encodings = tiny_lm.encode_all(ROWS)
     references = References.measure(
@@ -98,7 +94,7 @@ def test_the_reference_store_is_counted_exactly(tiny_lm, tmp_path, settings):
 @pytest.mark.parametrize("regularizer", ["none", "nll"])
 def test_activations_are_near_what_autograd_keeps_on_the_demo_model(regularizer):
     lm = load_model("demo", device="cpu")
-    shape = ModelShape.of_folder(ASSETS / "models" / "demo", 4)
+    shape = ModelShape.of_model(lm.model)
     rows = 3 if regularizer == "none" else 5
     batch = collate(lm.encode_all(ROWS[:rows]), lm.pad_id)
     weights = {p.untyped_storage().data_ptr() for p in lm.model.parameters()}
@@ -151,18 +147,6 @@ def test_large_models_get_an_adapter_and_small_ones_are_trained_whole():
     assert (
         large.references == 100 * 4 + 100 * 4 * SHAPE.hidden
     )  # NLL of forget tokens, states of retained ones
-
-
-def test_a_folder_that_does_not_say_enough_has_no_shape(tmp_path):
-    assert ModelShape.of_folder(tmp_path) is None
-    (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "model.safetensors").write_bytes(b"\x00" * 4)
-    assert ModelShape.of_folder(tmp_path) is None
-
-
-def test_a_loaded_model_has_the_shape_of_its_folder():
-    folder = ASSETS / "models" / "demo"
-    assert ModelShape.of_model(load_model("demo", dtype="float32").model) == ModelShape.of_folder(folder)
 
 
 def test_an_estimate_in_words_names_the_largest_part_first():

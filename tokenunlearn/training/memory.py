@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tokenunlearn.errors import ModelNotFoundError
 from tokenunlearn.files import size_text
 from tokenunlearn.models.presets import LORA_FROM_PARAMETERS
 from tokenunlearn.models.token_budget import CPU_TRAINING_TOKENS, rows_at_once
-from tokenunlearn.models.weight_files import ModelFiles, Shapes
 from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.training.settings import UnlearnSettings
 
@@ -75,28 +71,10 @@ class ModelShape:
     weight_bytes: int = FLOAT32
 
     @classmethod
-    def of_folder(cls, folder: Path, weight_bytes: int = FLOAT32) -> ModelShape | None:
-        """The shape of a saved model, read from its configuration and the heads of its safetensors.
-
-        No weight is read. None where the folder does not say enough, as with quantized weights, whose shapes
-        are not those of the model.
-        """
-        try:
-            files = ModelFiles.read(folder)
-        except ModelNotFoundError:
-            return None
-        if files.is_quantized:
-            return None
-        return cls._of(files.config.get("text_config", files.config), files.shapes, weight_bytes)
-
-    @classmethod
     def of_model(cls, model: PreTrainedModel) -> ModelShape | None:
         """The shape of a loaded model; None where its configuration does not say enough."""
         shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
-        return cls._of(model.config.get_text_config().to_dict(), shapes, model.dtype.itemsize)
-
-    @classmethod
-    def _of(cls, config: Mapping[str, Any], shapes: Shapes, weight_bytes: int) -> ModelShape | None:
+        config = model.config.get_text_config().to_dict()
         hidden = config.get("hidden_size", config.get("n_embd"))
         layers = config.get("num_hidden_layers", config.get("n_layer"))
         if not shapes or not hidden or not layers:
@@ -110,7 +88,7 @@ class ModelShape:
             hidden=hidden,
             intermediate=next((config[name] for name in sizes if config.get(name)), 4 * hidden),
             vocabulary=config["vocab_size"],
-            weight_bytes=weight_bytes,
+            weight_bytes=model.dtype.itemsize,
         )
 
 
