@@ -13,9 +13,10 @@ import pytest
 
 import tokenunlearn as tu
 from tokenunlearn.datasets import rows
-from tokenunlearn.datasets.files import parse_samples, to_csv, to_dataset, to_jsonl
+from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
 from tokenunlearn.datasets.rows import MAX_ROWS
 from tokenunlearn.datasets.samples import Turn, document
+from tokenunlearn.datasets.schema import to_row
 from tokenunlearn.errors import DatasetError
 
 ROW = {"question": "Who?", "answer": "Zoë 🎉"}
@@ -127,8 +128,7 @@ def test_every_field_is_read_and_written_back():
     (sample,) = parse_samples(lines(row).encode(), "x.jsonl")
     assert sample.history == (Turn("system", "Be short."),)
     assert sample.facts == ("Lisbon",) and sample.perturbed_answer == ("In Porto.", "In Faro.")
-    dataset = to_dataset([sample])
-    assert dataset[0] == row | {"chunk_tokens": None}
+    assert to_row(sample) == row | {"chunk_tokens": None}
     header = ",".join(row)
     cells = ",".join(
         '"' + (v if isinstance(v, str) else json.dumps(v)).replace('"', '""') + '"' for v in row.values()

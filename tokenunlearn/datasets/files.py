@@ -11,7 +11,7 @@ from tokenunlearn import spreadsheets
 from tokenunlearn.datasets.layout import Layout, read_samples, split_options
 from tokenunlearn.datasets.rows import parse_rows, read_file, split_ending
 from tokenunlearn.datasets.samples import Sample, SampleSet
-from tokenunlearn.datasets.schema import LISTS, WRITTEN, features, to_row
+from tokenunlearn.datasets.schema import LISTS, WRITTEN, to_row
 
 
 def load_file(path: str | Path) -> SampleSet:
@@ -39,13 +39,6 @@ def parse_samples(content: bytes, name: str, layout: Layout | None = None) -> tu
             :func:`~tokenunlearn.datasets.layout.read_samples` refuses.
     """
     return read_samples(parse_rows(content, name), f'the file "{name}"', split_ending(name)[0], layout)
-
-
-def to_dataset(samples: Iterable[Sample]):  # type: ignore[no-untyped-def]
-    """Samples as a ``datasets.Dataset`` of the one schema, for export and for other tools."""
-    from datasets import Dataset
-
-    return Dataset.from_list([to_row(sample) for sample in samples], features=features())
 
 
 def to_jsonl(samples: Iterable[Sample]) -> bytes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tokenunlearn.datasets.cells import to_id, to_list, to_text
 from tokenunlearn.datasets.facts import locate
@@ -12,30 +11,11 @@ from tokenunlearn.datasets.samples import Sample, Span
 from tokenunlearn.datasets.turns import to_turns
 from tokenunlearn.errors import DatasetError
 
-if TYPE_CHECKING:
-    from datasets import Features
-
 REQUIRED = ("question", "answer")
 TEXTS = ("id", "question", "paraphrased_question", "answer", "paraphrased_answer")
 LISTS = ("perturbed_answer", "span", "paraphrased_span", "history")
 # Columns of the CSV files that are written here; the last one only where there are documents.
 WRITTEN = (*TEXTS, *LISTS, "chunk_tokens")
-
-
-@cache
-def features() -> Features:
-    """The schema as ``datasets`` features: texts, perturbed answers, spans as [start, end), earlier turns.
-
-    ``chunk_tokens`` is null for all but documents.
-    """
-    from datasets import Features, List, Value
-
-    text, spans = Value("string"), List(List(Value("int32")))
-    return Features(
-        {name: text for name in TEXTS}
-        | {"perturbed_answer": List(text), "span": spans, "paraphrased_span": spans}
-        | {"history": List({"role": text, "content": text}), "chunk_tokens": Value("int32")}
-    )
 
 
 def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
