@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -359,28 +359,20 @@ def nothing_selected(ids: Sequence[str], answers: int) -> Finding | None:
     )
 
 
-def unknown(ids: Sequence[str], measured: int) -> Finding | None:
-    """What to say of answers that the model does not know, out of so many."""
-    if not ids:
-        return None
-    return Finding(
-        "not known",
-        "warning",
-        f"The model does not know {len(ids)} of {measured} measured answers (mean NLL above {UNKNOWN_NLL:g} "
-        f"nats per token: {named(ids)}), so there is nothing to forget in them.",
-        tuple(ids),
-    )
-
-
 def not_known(case: Case) -> Iterator[Finding]:
     """Answers that the model does not know in the first place."""
     if case.measurement is None:
         return
     pairs = zip(case.measurement.sample_ids, case.measurement.nll, strict=True)
     ids = [sample_id for sample_id, nll in pairs if nll > UNKNOWN_NLL]
-    finding = unknown(ids, len(case.measurement.nll))
-    if finding:
-        yield finding
+    if ids:
+        yield Finding(
+            "not known",
+            "warning",
+            f"The model does not know {len(ids)} of {len(case.measurement.nll)} measured answers (mean NLL "
+            f"above {UNKNOWN_NLL:g} nats per token: {named(ids)}), so there is nothing to forget in them.",
+            tuple(ids),
+        )
 
 
 # A new check is one function and one line here.
@@ -402,9 +394,4 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
 
 def finding_json(finding: Finding) -> Mapping[str, object]:
     """A finding as plain values."""
-    return {
-        "name": finding.name,
-        "level": finding.level,
-        "sentence": finding.sentence,
-        "samples": list(finding.samples),
-    }
+    return asdict(finding) | {"samples": list(finding.samples)}
