@@ -386,15 +386,13 @@ class Run:
         if changes.get("status") == "running":
             changes["started"] = state.started or now()
         state = replace(state, **changes)
-        if state.active:
-            state = replace(state, ended="")
-        else:
-            state = replace(state, ended=changes.get("ended", now()))
-        if not state.active:
+        ended = not state.active
+        state = replace(state, ended=changes.get("ended", now()) if ended else "")
+        if ended:
             for name in ("metrics.jsonl", "watched.jsonl", "predictions.jsonl"):
                 sync(self.folder / name)
-        self.write("state.json", asdict(state), synced=not state.active)
-        if not state.active:
+        self.write("state.json", asdict(state), synced=ended)
+        if ended:
             release(self.lock)
         return state
 
