@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 out = Console()
 err = Console(stderr=True)
 
-Model = Annotated[str, typer.Option(help="Preset, Hub id or local folder.")]
 OwnModel = Annotated[
     str | None,
     typer.Option(
@@ -285,8 +284,7 @@ def show_ended(run: Run, different: str = "") -> None:
         out.print(escape(state.message), soft_wrap=True)
     if run.resolved:
         out.print(f"trained: {escape(', '.join(run.resolved['trained']))}", soft_wrap=True)
-    if run.metrics:
-        last = run.metrics[-1]
+    if last := last_step(run):
         out.print(", ".join(f"{k} {v:.4g}" for k, v in last.items() if v is not None))
 
 

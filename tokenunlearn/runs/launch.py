@@ -236,7 +236,7 @@ def _wait(run: Run, seconds: float) -> None:
 
 def log_of(run: Run, lines: int = 40) -> str:
     """The last lines of a run's log; "" without one."""
-    path = Path(run.folder / LOG)
+    path = run.folder / LOG
     with suppress(OSError), open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - 200 * lines))
         return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
