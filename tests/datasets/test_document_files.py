@@ -7,7 +7,8 @@ import json
 import pytest
 
 import tokenunlearn as tu
-from tokenunlearn.datasets.documents import CHUNK_TOKENS, parse_documents
+from tokenunlearn.datasets.documents import parse_documents
+from tokenunlearn.datasets.samples import CHUNK_TOKENS
 from tokenunlearn.errors import DatasetError
 
 

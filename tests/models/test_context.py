@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tokenunlearn as tu
-from tokenunlearn.datasets.documents import document
-from tokenunlearn.datasets.samples import Sample, SampleSet, Turn
+from tokenunlearn.datasets.samples import Sample, SampleSet, Turn, document
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.models.context import fit_context, fit_forms
 from tokenunlearn.models.encoding import encode

@@ -13,8 +13,7 @@ import torch
 import tokenunlearn as tu
 from tokenunlearn.attribution.masking import contexts_of, measure_masking, repeated_tokens
 from tokenunlearn.attribution.masking_settings import MaskingSettings
-from tokenunlearn.datasets.documents import document
-from tokenunlearn.datasets.samples import Sample, SampleSet
+from tokenunlearn.datasets.samples import Sample, SampleSet, document
 from tokenunlearn.errors import SampleTooLongError, TokenUnlearnError
 from tokenunlearn.models.documents import chunk_documents, encode_document
 from tokenunlearn.models.loaded_model import LoadedModel

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from tokenunlearn.datasets.layout import Layout, read_samples, split_options
 from tokenunlearn.datasets.rows import decode_text, parse_rows, read_file, split_ending
-from tokenunlearn.datasets.samples import CHUNK_TOKENS as CHUNK_TOKENS
-from tokenunlearn.datasets.samples import Sample, SampleSet
-from tokenunlearn.datasets.samples import document as document
+from tokenunlearn.datasets.samples import Sample, SampleSet, document
 
 
 def load_documents(path: str | Path) -> SampleSet:

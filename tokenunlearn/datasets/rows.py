@@ -10,6 +10,7 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,10 +200,11 @@ def _rows_of_columns(whole: Mapping[str, Any], name: str) -> list[Any]:
 
 def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[tuple[str, Any]]:
     text = decode_text(content, name).lstrip("\r\n")
+    lines = partial(io.StringIO, text, newline="")  # with the line ends that it has
     try:
         # The delimiter is the one that makes most of the header.
-        delimiter = max(delimiters, key=lambda d: len(next(csv.reader(_lines(text), delimiter=d))))
-        table = csv.DictReader(_lines(text), delimiter=delimiter, strict=True)
+        delimiter = max(delimiters, key=lambda d: len(next(csv.reader(lines(), delimiter=d))))
+        table = csv.DictReader(lines(), delimiter=delimiter, strict=True)
         rows = [(f'Row {number} of "{name}"', row) for number, row in enumerate(table, start=1)]
     except csv.Error as error:
         raise DatasetError(f'The file "{name}" is not valid CSV: {error}.') from None
@@ -216,20 +218,11 @@ def _csv_rows(content: bytes, name: str, delimiters: str = DELIMITERS) -> list[t
     return [(where, {k: _cell(v, own=own) for k, v in row.items()}) for where, row in rows]
 
 
-def _lines(text: str) -> io.StringIO:
-    """A text by lines, with the line ends that it has."""
-    return io.StringIO(text, newline="")
-
-
 def _cell(text: str | None, *, own: bool) -> str | None:
     """A cell of a CSV file: an empty one is None, except in a file that was written here."""
     if own:
         return text and unguarded(text)
     return Written(text) if text else None
-
-
-def _tsv_rows(content: bytes, name: str) -> list[tuple[str, Any]]:
-    return _csv_rows(content, name, delimiters="\t")
 
 
 def _parquet_rows(content: bytes, name: str) -> list[tuple[str, Any]]:
@@ -268,7 +261,7 @@ READERS: Mapping[str, Callable[[bytes, str], list[tuple[str, Any]]]] = {
     ".jsonl": _jsonl_rows,
     ".json": _json_rows,
     ".csv": _csv_rows,
-    ".tsv": _tsv_rows,
+    ".tsv": partial(_csv_rows, delimiters="\t"),
     ".parquet": _parquet_rows,
     ".arrow": _arrow_rows,
 }

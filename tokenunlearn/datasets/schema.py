@@ -55,7 +55,7 @@ def to_sample(row: Mapping[str, Any], where: str, default_id: str) -> Sample:
         paraphrased_span=to_spans(
             row.get("paraphrased_span"), texts["paraphrased_answer"], "paraphrased_span", where
         ),
-        chunk_tokens=None if texts["question"] else _to_count(row.get("chunk_tokens"), "chunk_tokens", where),
+        chunk_tokens=None if texts["question"] else _to_count(row.get("chunk_tokens"), where),
         history=tuple(to_turns(row.get("history"), "history", where)),
     )
 
@@ -72,13 +72,13 @@ def to_row(sample: Sample) -> dict[str, Any]:
     }
 
 
-def _to_count(value: Any, name: str, where: str) -> int | None:
-    """A field as a whole number above 0, or its text; None for nothing."""
+def _to_count(value: Any, where: str) -> int | None:
+    """The field "chunk_tokens" as a whole number above 0, or its text; None for nothing."""
     if value is None or value == "":
         return None
     number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else value
     if type(number) is not int or number < 1:
-        raise DatasetError(f'{where} has a "{name}" that is not a whole number of at least 1.')
+        raise DatasetError(f'{where} has a "chunk_tokens" that is not a whole number of at least 1.')
     return number
 
 
