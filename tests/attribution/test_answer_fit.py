@@ -10,13 +10,13 @@ import pytest
 from tests.app.scores import sample, score_set
 from tokenunlearn.attribution.answer_fit import (
     UNKNOWN_FACT_NLL,
+    UNKNOWN_NLL,
     answer_fits,
     reaching_threshold,
     whole_words,
 )
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
-from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
 from tokenunlearn.folders import ASSETS
 
 
@@ -34,6 +34,7 @@ def answer(nll, gold=(), name="s0", importance=None):
         ([UNKNOWN_NLL + 0.1] * 4, (), False),
         ([9.0, UNKNOWN_FACT_NLL, 9.0], (1,), True),
         ([np.nan] * 3, (), True),
+        ([np.nan, *[UNKNOWN_NLL + 0.1] * 3], (), False),
     ],
 )
 def test_the_fact_decides_where_there_is_one_else_the_answer(nll, gold, known):

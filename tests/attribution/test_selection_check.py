@@ -9,7 +9,7 @@ import pytest
 
 from tests.app.scores import sample, score_set
 from tokenunlearn.attribution.selection import HardSelection, Uniform
-from tokenunlearn.attribution.selection_check import UNKNOWN_NLL, check_selection
+from tokenunlearn.attribution.selection_check import check_selection
 
 NAMES = [" Ada", " Lee", " lives", " in", " Tu", "rin", ".", "<|end|>"]
 
@@ -27,8 +27,7 @@ def scores():
 
 def test_the_default_selection_of_two_answers(scores):
     check = check_selection(scores, scores.weights().weights)
-    assert (check.answers, check.tokens, check.selected) == (2, 16, 2)
-    assert check.empty == ("s1",)
+    assert (check.tokens, check.selected) == (16, 2)
     assert check.units == 8  # Ada Lee, lives, in, Turin; twice
     assert check.partial == ()
     assert (check.reading, check.suggested) == ("sharp", "sharp")
@@ -50,16 +49,7 @@ def test_overrides_and_scores_by_token_cut_through_words_and_names(scores):
 
 def test_uniform_weights_leave_nothing_out(scores):
     check = check_selection(scores, scores.weights(Uniform()).weights)
-    assert (check.selected, check.empty, check.partial) == (16, (), ())
-
-
-def test_answers_that_the_model_does_not_know(scores):
-    at, above = np.full(8, UNKNOWN_NLL, np.float32), np.full(8, UNKNOWN_NLL + 0.01, np.float32)
-    above[0] = np.nan
-    samples = [named(np.zeros(8), nll=at), named(np.zeros(8), "s1", nll=above)]
-    samples.append(named(np.zeros(8), "s2", nll=np.full(8, np.nan)))
-    found = score_set(samples)
-    assert check_selection(found, [np.ones(8)] * 3).unknown == ("s1",)
+    assert (check.selected, check.partial) == (16, ())
 
 
 def test_a_recited_text_is_read_by_its_tail(scores):
@@ -74,4 +64,4 @@ def test_a_recited_text_is_read_by_its_tail(scores):
 
 def test_without_samples_there_is_nothing_to_say():
     check = check_selection(score_set([]), [])
-    assert (check.answers, check.tokens, check.units, check.words, check.hesitant) == (0, 0, 0, 0, 0.0)
+    assert (check.tokens, check.units, check.words, check.hesitant) == (0, 0, 0, 0.0)

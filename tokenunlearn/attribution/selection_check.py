@@ -11,38 +11,26 @@ from tokenunlearn.attribution.reading import Reading, hesitation_split
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
 
-UNKNOWN_NLL = 2.0
-"""Mean NLL from which on an answer counts as not known to the model, in nats a token.
-
-At 2 nats a token has a probability of 0.14 on average. No paper sets this line; it is this project's choice.
-"""
-
 
 @dataclass(frozen=True)
 class SelectionCheck:
     """What is remarkable about the weights of a forget set.
 
     Attributes:
-        answers: Number of answers.
-        tokens: Number of their tokens.
+        tokens: Number of tokens of the answers.
         selected: Tokens with a weight above 0.
-        empty: Ids of the answers without such a token.
         units: Number of words and names, as the reading takes them.
         partial: Id of the answer and text of each word or name of which only some tokens have a weight.
-        unknown: Ids of the answers whose mean NLL is above :data:`UNKNOWN_NLL`.
         reading: How the entropy is read.
         suggested: How the scores would have it read: "sharp" or "tail".
         words: Number of words that do not repeat the question.
         hesitant: Share of these, 0..1, at which the model hesitates; of use where ``suggested`` is "sharp".
     """
 
-    answers: int
     tokens: int
     selected: int
-    empty: tuple[str, ...]
     units: int
     partial: tuple[tuple[str, str], ...]
-    unknown: tuple[str, ...]
     reading: Reading
     suggested: Reading
     words: int
@@ -61,17 +49,14 @@ def check_selection(scores: ScoreSet, weights: Sequence[np.ndarray]) -> Selectio
     hesitant = entropies >= hesitation_split(entropies)
     units = [x.units[scores.reading] for x in scores.samples]
     return SelectionCheck(
-        answers=len(pairs),
         tokens=sum(len(w) for w in weights),
         selected=int(sum((w > 0).sum() for w in weights)),
-        empty=tuple(x.sample_id for x, w in pairs if not (w > 0).any()),
         units=sum(len(np.unique(u[x.in_words])) for x, u in zip(scores.samples, units, strict=True)),
         partial=tuple(
             (x.sample_id, text)
             for (x, w), u in zip(pairs, units, strict=True)
             for text in _partial(x, w > 0, u)
         ),
-        unknown=tuple(x.sample_id for x in scores.samples if mean_nll(x.nll) > UNKNOWN_NLL),
         reading=scores.reading,
         suggested=scores.chosen_reading,
         words=len(entropies),
@@ -87,9 +72,3 @@ def _partial(sample: SampleScores, selected: np.ndarray, units: np.ndarray) -> I
     for unit in np.flatnonzero((hits > 0) & (hits < tokens)):
         places = [sample.offsets[t] for t in np.flatnonzero(units == unit)]
         yield sample.answer[min(a for a, _ in places) : max(b for _, b in places)].strip()
-
-
-def mean_nll(nll: np.ndarray) -> float:
-    """Mean of token NLLs in nats a token; 0 where none was measured."""
-    known = nll[np.isfinite(nll)]
-    return float(known.mean()) if known.size else 0.0

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
-from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
+from tokenunlearn.attribution.answer_fit import UNKNOWN_NLL
 from tokenunlearn.datasets import holdout_of
 from tokenunlearn.datasets.samples import Sample, SampleSet, evenly_spread
 from tokenunlearn.errors import SampleTooLongError

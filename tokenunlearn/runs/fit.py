@@ -10,11 +10,11 @@ import numpy as np
 
 from tokenunlearn.attribution.answer_fit import (
     UNKNOWN_FACT_NLL,
+    UNKNOWN_NLL,
     AnswerFit,
     answer_fits,
     reaching_threshold,
 )
-from tokenunlearn.attribution.selection_check import UNKNOWN_NLL
 from tokenunlearn.errors import NothingSelectedError
 from tokenunlearn.runs.cost import duration_text
 from tokenunlearn.runs.findings import Finding, finding_json, named, nothing_selected

@@ -12,13 +12,10 @@ from tokenunlearn.attribution.selection_check import SelectionCheck
 from tokenunlearn.attribution.selector import Selector
 
 FINE = SelectionCheck(
-    answers=72,
     tokens=2000,
     selected=160,
-    empty=(),
     units=400,
     partial=(),
-    unknown=(),
     reading="sharp",
     suggested="sharp",
     words=873,
