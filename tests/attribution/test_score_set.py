@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from tokenunlearn.attribution.importance import ImportanceSettings
 from tokenunlearn.attribution.masking import copied_tokens
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.sample_scores import OPTIONAL_ARRAYS, SampleScores
-from tokenunlearn.attribution.score_set import ScoreSet, make_score_set
+from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import (
     RULES,
     HardSelection,
@@ -56,8 +56,9 @@ def sample_scores(sample_id, answer, contexts):
 
 @pytest.fixture
 def scores():
-    samples = [sample_scores("a", "In der Nähe 老", ("Wo", "?")), sample_scores("b", "ja 🎉", ())]
-    return make_score_set(samples, "file:x", "demo", "abc", MaskingSettings(), ImportanceSettings(alpha=0.3))
+    samples = (sample_scores("a", "In der Nähe 老", ("Wo", "?")), sample_scores("b", "ja 🎉", ()))
+    masking = asdict(MaskingSettings())
+    return ScoreSet(samples, "file:x", "demo", "abc", masking, ImportanceSettings(alpha=0.3))
 
 
 def with_optional(scores):

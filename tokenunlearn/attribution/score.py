@@ -24,7 +24,7 @@ from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.optional import measure_option
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_cache import ScoreCache, score_keys
-from tokenunlearn.attribution.score_set import ScoreSet, make_score_set
+from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.context import fit_context
@@ -153,7 +153,7 @@ def score(
 
     source = samples.name if isinstance(samples, SampleSet) else "samples"
     scored = split(len(samples), work)
-    scores = make_score_set(scored, source, model.name, model.revision, masking, mixing)
+    scores = ScoreSet(tuple(scored), source, model.name, model.revision, asdict(masking), mixing)
     if base is None:
         return scores
     return replace(

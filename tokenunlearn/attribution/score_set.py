@@ -36,7 +36,6 @@ from tokenunlearn.notebook import NotebookView, Theme, score_set_html
 from tokenunlearn.settings import renamed
 
 if TYPE_CHECKING:
-    from tokenunlearn.attribution.masking_settings import MaskingSettings
     from tokenunlearn.models.encoding import Encoding
 
 
@@ -316,15 +315,3 @@ class ScoreSet:
                 f"The samples or their prompts have changed since they were scored ({len(changed):,} of "
                 f"{len(self):,} differ, the first is {changed[0]}); score them again."
             )
-
-
-def make_score_set(
-    samples: Sequence[SampleScores],
-    source: str,
-    model: str,
-    revision: str,
-    masking: MaskingSettings,
-    settings: ImportanceSettings,
-) -> ScoreSet:
-    """A score set from measurements and the settings they were made with."""
-    return ScoreSet(tuple(samples), source, model, revision, asdict(masking), settings)
