@@ -34,10 +34,10 @@ class Rule(Protocol):
         ...
 
 
-def _forced(weights: np.ndarray, overrides: Overrides) -> np.ndarray:
+def _forced(weights: np.ndarray, overrides: Overrides, top: float = 1.0) -> np.ndarray:
     weights = weights.copy()
     for position, inside in overrides.items():
-        weights[position] = 1.0 if inside else 0.0
+        weights[position] = top if inside else 0.0
     return weights
 
 
@@ -128,10 +128,7 @@ class SoftWeighting:
 
     def override(self, weights: np.ndarray, overrides: Overrides) -> np.ndarray:
         """Forced in is the largest weight, forced out is 0; the mean stays 1 while any weight is left."""
-        top = weights.max(initial=0.0)
-        weights = _forced(weights, overrides)
-        for position, inside in overrides.items():
-            weights[position] = top if inside else 0.0
+        weights = _forced(weights, overrides, weights.max(initial=0.0))
         total = weights.sum()
         return len(weights) * weights / total if total > 0 else weights
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from tokenunlearn.datasets.characters import PART_OF_A_CHARACTER
 from tokenunlearn.models.forward import token_nll
 from tokenunlearn.models.generation import MAX_NEW_TOKENS, end_ids, prompts_of
 
 if TYPE_CHECKING:
     from tokenunlearn.datasets.samples import Turn
     from tokenunlearn.models.loaded_model import LoadedModel
-
-UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what a token that ends inside a character decodes to
 
 
 class StreamedText(NamedTuple):
@@ -74,7 +73,7 @@ def stream(
         ids.append(int(token))
         nats += float(token_nll(logits, token))
         text = str(lm.tokenizer.decode(ids, skip_special_tokens=True))
-        if len(text) > len(said) and not text.endswith(UNFINISHED):
+        if len(text) > len(said) and not text.endswith(PART_OF_A_CHARACTER):
             yield StreamedText(text[len(said) :], nats)
             said, nats = text, 0.0
     rest = str(lm.tokenizer.decode(ids, skip_special_tokens=True))[len(said) :]
