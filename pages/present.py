@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import streamlit as st
@@ -30,13 +29,6 @@ def stored_runs() -> dict[str, Run]:
             finished.append(run)
     evaluated_first = sorted(finished, key=lambda run: not run_reader.run_report(run))
     return {run.id: run for run in evaluated_first}
-
-
-def names(runs: dict[str, Run]) -> dict[str, str]:
-    """What the runs are called, by id; those of one label by label and id."""
-    labels = {run_id: run.label for run_id, run in runs.items()}
-    count = Counter(labels.values())
-    return {i: f"{label} ({i})" if count[label] > 1 else label for i, label in labels.items()}
 
 
 def go(run: str, key: str) -> None:
@@ -77,7 +69,7 @@ def choose(runs: dict[str, Run]) -> tuple[str, str]:
             list(runs),
             chosen,
             lambda run: go(run, "start"),
-            format_func=names(runs).__getitem__,
+            format_func=comparison.run_names(list(runs.values())).__getitem__,
             label_visibility="collapsed",
         )
     with st.container(width=260):

@@ -107,10 +107,11 @@ def colors_of(columns: Iterable[Contender]) -> dict[str, str]:
     return {column.name: column.color for column in columns}
 
 
-def run_names(entries: Sequence[RunEntry]) -> dict[str, str]:
+def run_names(entries: Sequence[RunEntry | Run]) -> dict[str, str]:
     """Id -> label of each run, with the id where other runs have the label too."""
-    labels = Counter(entry.label for entry in entries)
-    return {e.id: e.label if labels[e.label] == 1 else f"{e.label} ({e.id})" for e in entries}
+    labels = {entry.id: entry.label for entry in entries}
+    count = Counter(labels.values())
+    return {i: f"{label} ({i})" if count[label] > 1 else label for i, label in labels.items()}
 
 
 def subjects(specs: Mapping[str, RunSpec]) -> list[str]:
