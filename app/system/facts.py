@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,11 +12,12 @@ import streamlit as st
 
 from app import access, services, tasks
 from tokenunlearn.evaluation import report
+from tokenunlearn.files import size_text
 from tokenunlearn.folders import cache_folder
 from tokenunlearn.models.devices import default_device
+from tokenunlearn.runs.doctor import size
 from tokenunlearn.runs.export import TOKEN_VARIABLE
-from tokenunlearn.runs.store import Run
-from tokenunlearn.training.memory import size_text
+from tokenunlearn.runs.run import Run
 
 Rows = list[tuple[str, str]]
 
@@ -84,12 +84,7 @@ def disk() -> Rows:
 @st.cache_data(ttl=60, max_entries=8, show_spinner=False)
 def folder_size(folder: str) -> int:
     """Bytes of the files in a folder; files that vanish meanwhile do not count."""
-    size = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                size += Path(parent, name).lstat().st_size
-    return size
+    return size(Path(folder))
 
 
 def versions() -> Rows:
