@@ -15,9 +15,8 @@ import numpy as np
 from app.present.marks import secret_pieces
 from tokenunlearn.datasets.samples import word_spans
 from tokenunlearn.evaluation.token_changes import TokenChange
+from tokenunlearn.notebook import STRONGEST, TINT
 
-TINT = "217, 119, 6"
-STRONGEST = 0.62
 STYLE = f"""<style>
 .ad {{ overflow-wrap: anywhere; white-space: pre-wrap; unicode-bidi: plaintext; line-height: 1.6; }}
 .ad ins {{ background: rgba({TINT}, .35); color: inherit; border-radius: .2rem; text-decoration: underline; }}

@@ -13,12 +13,12 @@ from math import ceil, sqrt
 from pathlib import Path
 
 from app.present.slides import Attempt, Count, Counts, Exchange, Piece, Quote, Slide
+from tokenunlearn.notebook import TINT
 
 SMALLEST, LARGEST = 1.9, 3.4  # type of examples and lists, in u
 LINE = 1.35  # height of a line
 TITLE, COVER_TITLE = 4.6, 7.4
 LETTER = 0.52  # width of a letter of its type
-SECRET = "217, 119, 6"  # amber
 STYLE = f"<style>{Path(__file__).with_name('present.css').read_text(encoding='utf-8')}</style>"
 
 
@@ -119,7 +119,7 @@ def _quote(quote: Quote, lines: int, fades: bool) -> str:
 def _piece(piece: Piece, fades: bool) -> str:
     if piece.strength <= 0:
         return escape(piece.text)
-    tint = f"background: rgba({SECRET}, {0.12 + 0.33 * piece.strength:.2f})"
+    tint = f"background: rgba({TINT}, {0.12 + 0.33 * piece.strength:.2f})"
     text = escape(piece.text)
     if fades:
         text = f'<span class="vanish" style="--left: {1 - 0.95 * piece.strength:.2f}">{text}</span>'

@@ -10,10 +10,9 @@ from html import escape
 
 import numpy as np
 
-# Amber reads on light and dark grounds alike; selection is an underline, so nothing depends on color alone.
-TINT = "217, 119, 6"
-STRONGEST = 0.62
+from tokenunlearn.notebook import STRONGEST, TINT
 
+# Amber reads on light and dark grounds alike; selection is an underline, so nothing depends on color alone.
 STYLE = f"""<style>
 .tv {{ line-height: 2.1; font-size: 1.05rem; overflow-wrap: anywhere; unicode-bidi: plaintext; }}
 .tv .tok {{ position: relative; padding: .18rem .05rem; border-radius: .2rem; cursor: default;
