@@ -15,6 +15,7 @@ SCALE = "YlOrBr"
 POINTS = 1_000  # of a curve at most
 TICKS = 80  # token labels on an axis at most; more cannot be read and take the browser seconds
 SPLITS = {"forget": "forget set", "retain": "retained samples"}
+MARGIN = {"l": 10, "r": 10, "t": 10, "b": 10}
 COLORS = {"loss": "#64748b", "forget": "#d97706", "retain": "#0d9488"}
 
 
@@ -39,13 +40,17 @@ def decimate(values: Sequence[float] | np.ndarray, limit: int = POINTS) -> np.nd
 
 def axis_text(text: str, longest: int = 14) -> str:
     """A token as an axis label: blanks visible, markup and maths inert, cut when long."""
-    shown = visible(text)
-    shown = shown[: longest - 1] + "…" if len(shown) > longest else shown
+    return name_text(visible(text), longest)
+
+
+def name_text(name: str, longest: int = 40) -> str:
+    """A name in a chart: markup and maths inert, cut when long."""
+    shown = name[: longest - 1] + "…" if len(name) > longest else name
     return escape(shown).replace("$", "$\u200b")
 
 
 def _layout(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10}, **layout)
+    figure.update_layout(height=height, margin=MARGIN, **layout)
     return figure
 
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts import axis_text
+from app.charts import MARGIN, axis_text, name_text
 from app.compare.comparison import pareto_front
 from tokenunlearn.evaluation.token_changes import TokenChange
 
-MARGIN = {"l": 10, "r": 10, "t": 10, "b": 10}
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
 TICKS_UP_TO = 150
 MARKED = 60  # points of a curve up to which each is marked; a single one makes no line
-
-
-def name_text(name: str, longest: int = 40) -> str:
-    """A run's name in a chart: markup and maths inert, cut when long."""
-    shown = name[: longest - 1] + "…" if len(name) > longest else name
-    return escape(shown).replace("$", "$\u200b")
 
 
 def trade_off(points: Sequence[Mapping[str, Any]]) -> go.Figure:

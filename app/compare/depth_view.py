@@ -12,9 +12,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import services, tasks
-from app.charts import SCALE, axis_text
+from app.charts import MARGIN, SCALE, axis_text, name_text
 from app.compare.chart_panel import chart
-from app.compare.compare_charts import LEGEND, MARGIN, name_text
+from app.compare.compare_charts import LEGEND
 from app.compare.comparison import ABSENT, Contender, colors_of
 from app.compare.offers import offer
 from app.compare.sample_choice import choose_sample

@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.compare.compare_charts import MARGIN, name_text
+from app.charts import MARGIN, name_text
 from app.compare.comparison import labeled_spec, settings_rows
 from app.compare.run_index import HEADLINE, RunEntry
 
