@@ -101,17 +101,9 @@ class TokenSettings:
 
     def apply(self, scores: ScoreSet) -> ScoreSet:
         """The score set under these importance settings and overrides; its hash covers both."""
-        mixed = scores.with_settings(
-            alpha=self.alpha,
-            fusion=self.fusion,
-            normalizer=self.normalizer,
-            scope=self.scope,
-            copy_guard=self.copy_guard,
-            direction=self.direction,
-            granularity=self.granularity,
-            reading=self.reading,
-        )
+        mix = {f.name: getattr(self, f.name) for f in fields(scores.settings) if f.name in PARAMETERS}
         forced = [(key, t, inside) for key, value in self.overrides.items() for t, inside in value.items()]
+        mixed = scores.with_settings(**mix)
         bare = replace(mixed, selector=selectors.find(self.selector) or scores.selector, overrides={})
         return reduce(lambda overridden, one: overridden.with_override(*one), forced, bare)
 
