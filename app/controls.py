@@ -80,14 +80,14 @@ def choose_source() -> tuple[Source, TokenUnlearnError | None]:
         adapter, source, fault = _start_from(str(model or "demo"))
     _apply_pending()
     options = sample_sets.forget_sets(source.name)
-    links.check("samples", map(_set_name, options))
+    links.check("samples", map(sample_sets.set_name, options))
     samples = st.selectbox(
         "Forget set",
         options,
         key="samples",
         bind="query-params",
         persist_state="session",
-        format_func=_set_name,
+        format_func=sample_sets.set_name,
         on_change=_retain_what_matches,
         help=meaning("forget set"),
     )
@@ -163,10 +163,6 @@ def _retain_what_matches() -> None:
     """Choose the retained set that goes with the forget set just chosen."""
     model, samples = st.session_state["model"], st.session_state["samples"]
     st.session_state["retain"] = sample_sets.retain_sets(str(model), str(samples))[0]
-
-
-def _set_name(name: str) -> str:
-    return sample_sets.set_name(name)
 
 
 def _keep(file: UploadedFile, layout: Layout) -> None:
@@ -306,7 +302,12 @@ def offer_scoring(chosen: Scored) -> None:
         show_error(chosen.fault)
         return
     source = chosen.source
+    offer_scores(source.scored, source.samples, source.masking, type="primary")
+
+
+def offer_scores(model: ModelSource, samples: str, masking: dict[str, Any], **look: Any) -> None:
+    """Say that there are no such scores yet, and score on request by a button that looks so."""
     st.info("These samples are not scored yet for this model and these settings.")
-    if access.may("start") and st.button("Score samples", type="primary", icon=":material/search_insights:"):
-        score_sets.score_in_background(source.scored, source.samples, source.masking)
-    background.wait_for(score_sets.scoring_key(source.scored, source.samples, source.masking))
+    if access.may("start") and st.button("Score samples", icon=":material/search_insights:", **look):
+        score_sets.score_in_background(model, samples, masking)
+    background.wait_for(score_sets.scoring_key(model, samples, masking))

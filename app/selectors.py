@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import access
 from tokenunlearn.attribution.score_set import ScoreSet
-from tokenunlearn.attribution.selector import LEAST_ROWS, Selector, fit_selector
+from tokenunlearn.attribution.selector import Selector, fit_selector
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.folders import ASSETS, cache_folder
 
@@ -62,11 +62,6 @@ def _learned(score_hash: str, selector_hash: str, _scores: ScoreSet, _selector: 
 def marked(scores: ScoreSet) -> int:
     """Number of answers with a marked fact."""
     return sum(bool(sample.span) for sample in scores.samples)
-
-
-def can_fit(scores: ScoreSet) -> bool:
-    """Whether enough answers have a marked fact."""
-    return marked(scores) >= LEAST_ROWS
 
 
 def fit(scores: ScoreSet) -> str:

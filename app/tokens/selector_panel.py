@@ -48,7 +48,7 @@ def choose(source: str, scores: ScoreSet, settings: state.TokenSettings) -> None
         st.button(
             "Fit selector",
             on_click=fit,
-            disabled=not (selectors.can_fit(scores) and access.may("save")),
+            disabled=selectors.marked(scores) < LEAST_ROWS or not access.may("save"),
             icon=":material/model_training:",
         )
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from app import access, background, charts, links, score_sets, services, state, token_view
-from app.controls import Source
+from app import charts, links, score_sets, services, state, token_view
+from app.controls import Source, offer_scores
 from app.errors import show_error
 from app.markdown import plain
 from tokenunlearn.attribution.masking_settings import MaskingSettings
@@ -37,7 +37,7 @@ def show(source: Source, scores: ScoreSet, settings: state.TokenSettings, index:
         return
     other = score_sets.find_scores(path)
     if other is None:
-        _offer(model, source.samples, masking)
+        offer_scores(model, source.samples, masking, key="score-other")
         return
     sample = scores.samples[index]
     place = next((i for i, x in enumerate(other.samples) if x.sample_id == sample.sample_id), None)
@@ -120,15 +120,6 @@ def _choose(source: Source) -> tuple[ModelSource, dict[str, str]]:
     )
     masking = {key: value for key, value in source.masking.items() if key != "mask"}
     return ModelSource(name), masking | ({"mask": mask} if mask != MaskingSettings().mask else {})
-
-
-def _offer(model: ModelSource, samples: str, masking: dict[str, str]) -> None:
-    st.info("These samples are not scored yet for this model and these settings.")
-    if access.may("start") and st.button(
-        "Score samples", key="score-other", icon=":material/search_insights:"
-    ):
-        score_sets.score_in_background(model, samples, masking)
-    background.wait_for(score_sets.scoring_key(model, samples, masking))
 
 
 def _title(model: ModelSource, masking: dict[str, str]) -> str:

@@ -73,11 +73,8 @@ def partial(check: SelectionCheck) -> list[str]:
         return []
     are = "is" if len(check.partial) == 1 else "are"
     texts = _listed([text for _, text in check.partial])
-    return [f"{_of(check.partial, check.units)} words and names {are} only partly selected: {texts}."]
-
-
-def _of(some: Sequence[object], count: int) -> str:
-    return f"{len(some):,} of {count:,}"
+    some = f"{len(check.partial):,} of {check.units:,}"
+    return [f"{some} words and names {are} only partly selected: {texts}."]
 
 
 def _percent(part: float) -> str:

@@ -65,7 +65,6 @@ def test_a_changed_file_is_read_again():
 
 def test_a_fit_is_kept_under_its_hash_and_gives_the_importance():
     scores = scores_with(LEAST_ROWS)
-    assert selectors.can_fit(scores)
     name = selectors.fit(scores)
     selector = selectors.find(name)
     assert name == selector.hash
@@ -81,7 +80,6 @@ def test_a_fit_is_kept_under_its_hash_and_gives_the_importance():
 def test_too_few_facts_are_refused():
     scores = scores_with(LEAST_ROWS - 1)
     assert selectors.marked(scores) == LEAST_ROWS - 1
-    assert not selectors.can_fit(scores)
     with pytest.raises(TokenUnlearnError, match="at least 5"):
         selectors.fit(scores)
     assert selectors.files() == {}
