@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 
 from benchmarks import tables, write_result
 from tokenunlearn.evaluation.report import git_revision, versions
 
 
-def measure_models(
-    path: Path, names: Iterable[str], order: Iterable[str], measured: Callable[[str], dict[str, Any]]
-) -> None:
-    """Measure some models again, write the result file after each, and at the end the docs.
+def measure_models(path: Path, known: Collection[str], measured: Callable[[str], dict[str, Any]]) -> None:
+    """Run a command that measures models again and writes the result file after each, and then the docs.
 
     Args:
         path: The result file; what it holds of other models stays.
-        names: Models to measure.
-        order: All models that the file may hold, in order.
+        known: All models that the file may hold, in order.
         measured: Measures one by its name.
     """
-    stored = json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else {}
-    for name in names:
-        stored[name] = measured(name)
-        known = {model: stored[model] for model in order if model in stored}
-        result = {"models": known, "versions": versions(), "git_revision": git_revision()}
-        write_result(path, result)
-        Console().print(name, stored[name])
-    tables.write()
+
+    def main(
+        models: Annotated[
+            str, typer.Option(help="Models, separated by commas; SmolLM2 takes minutes.")
+        ] = ",".join(known),
+    ) -> None:
+        """Measure the models, write the result after each."""
+        stored = json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else {}
+        for name in models.split(","):
+            stored[name] = measured(name)
+            there = {model: stored[model] for model in known if model in stored}
+            result = {"models": there, "versions": versions(), "git_revision": git_revision()}
+            write_result(path, result)
+            Console().print(name, stored[name])
+        tables.write()
+
+    typer.run(main)

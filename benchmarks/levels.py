@@ -12,10 +12,9 @@ file and ``docs/results.md``.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 
 import tokenunlearn as tu
 from benchmarks import RESULTS
@@ -81,14 +80,5 @@ def _mean(sums: np.ndarray) -> float:
     return float(nll / weight)
 
 
-def main(
-    models: Annotated[
-        str, typer.Option(help="Models, separated by commas; SmolLM2 takes minutes.")
-    ] = ",".join(FORGET),
-) -> None:
-    """Measure the models, write the result after each."""
-    measure_models(PATH, models.split(","), FORGET, measured)
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    measure_models(PATH, FORGET, measured)

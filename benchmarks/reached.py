@@ -9,10 +9,9 @@ Writes that file and ``docs/results.md``.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 
 import tokenunlearn as tu
 from benchmarks import RESULTS
@@ -56,14 +55,5 @@ def measured(name: str) -> dict[str, Any]:
     }
 
 
-def main(
-    models: Annotated[
-        str, typer.Option(help="Models, separated by commas; SmolLM2 takes minutes.")
-    ] = ",".join(FORGET),
-) -> None:
-    """Measure the models, write the result after each."""
-    measure_models(PATH, models.split(","), FORGET, measured)
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    measure_models(PATH, FORGET, measured)
