@@ -17,6 +17,7 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,11 +84,6 @@ def naive_batched(lm: LoadedModel, e: Encoding, rows: int = 32) -> torch.Tensor:
     return all_nll[1:] - all_nll[0]
 
 
-def naive_single(lm: LoadedModel, e: Encoding) -> torch.Tensor:
-    """One whole sequence at a time."""
-    return naive_batched(lm, e, rows=1)
-
-
 def captum(lm: LoadedModel, e: Encoding, in_tokens: bool = True) -> torch.Tensor:
     """Captum's LLM attribution with FeatureAblation; by default it reads the response token by token.
 
@@ -148,11 +144,11 @@ def contend(contender: str, model: str, prompt: int, response: int, repeats: int
     lm = load_model(model)
     work = {
         "ours": ours,
-        "ours, token": lambda lm, e: ours(lm, e, "token"),
+        "ours, token": partial(ours, operator="token"),
         "captum": captum,
-        "captum, one pass": lambda lm, e: captum(lm, e, in_tokens=False),
+        "captum, one pass": partial(captum, in_tokens=False),
         "naive batched": naive_batched,
-        "naive single": naive_single,
+        "naive single": partial(naive_batched, rows=1),
         "bound": bound,
     }[contender]
     cuda = lm.device.type == "cuda"
