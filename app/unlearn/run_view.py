@@ -105,14 +105,12 @@ def show_damaged(runs: Sequence[Run]) -> None:
     if not runs:
         return
     with st.container(border=True):
-        color, icon = BADGES["damaged"]
-        st.badge(f"{len(runs)} damaged", color=color, icon=icon)  # type: ignore[arg-type]
+        _badge("damaged", f"{len(runs)} damaged")
         for run in runs[:SHOWN_AT_ONCE]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(run.state.message, width="stretch")
                 _offer_deletion(run)
-            if st.session_state.get(TO_DISCARD) == run.id:
-                _confirm_discard(run)
+            _confirm_discard(run)
         if len(runs) > SHOWN_AT_ONCE:
             st.caption(f"and {len(runs) - SHOWN_AT_ONCE} more")
 
@@ -121,9 +119,8 @@ def show_damaged(runs: Sequence[Run]) -> None:
 def show_unstored() -> None:
     """How runs ended whose folder could not be written, or is gone."""
     for run, state in tasks.worker().unstored().items():
-        color, icon = BADGES[state.status]
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.badge(state.status, color=color, icon=icon)  # type: ignore[arg-type]
+            _badge(state.status)
             st.text(f"{run.id}: {state.message}", width="stretch")
             if access.may("delete") and st.button(
                 "Dismiss", key=f"dismiss-{run.id}", type="tertiary", icon=":material/close:"
@@ -139,8 +136,7 @@ def show_interrupted(runs: Sequence[Run]) -> None:
         return
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            color, icon = BADGES["interrupted"]
-            st.badge(f"{len(runs)} interrupted", color=color, icon=icon)  # type: ignore[arg-type]
+            _badge("interrupted", f"{len(runs)} interrupted")
             st.text("They were running or queued when their process ended.", width="stretch")
             if len(runs) > 1 and st.button("Resume all", key="resume-all", icon=RESUME):
                 for run in reversed(runs):
@@ -152,10 +148,14 @@ def show_interrupted(runs: Sequence[Run]) -> None:
                 _offer_resume(run)
                 st.text(f"{run.label}  ({run.id})", width="stretch")
                 _offer_deletion(run)
-            if st.session_state.get(TO_DISCARD) == run.id:
-                _confirm_discard(run)
+            _confirm_discard(run)
         if len(runs) > SHOWN_AT_ONCE:
             st.caption(f"and {len(runs) - SHOWN_AT_ONCE} more")
+
+
+def _badge(status: str, text: str = "") -> None:
+    color, icon = BADGES[status]
+    st.badge(text or status, color=color, icon=icon)  # type: ignore[arg-type]
 
 
 @in_place
@@ -180,12 +180,10 @@ def show_run(run: Run) -> None:
     state, records, watched = services.run_state(run), run.metrics, run.watched
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            color, icon = BADGES[state.status]
-            st.badge(state.status, color=color, icon=icon)  # type: ignore[arg-type]
+            _badge(state.status)
             st.text(f"{run.label}  ({run.id})", width="stretch")
             _show_ends(run, state)
-        if st.session_state.get(TO_DISCARD) == run.id:
-            _confirm_discard(run)
+        _confirm_discard(run)
         if state.active:
             st.progress(
                 min(max(state.done / state.total, 0.0), 1.0) if state.total else 0.0,
@@ -248,6 +246,8 @@ def _offer_deletion(run: Run, *, disabled: bool = False) -> None:
 
 
 def _confirm_discard(run: Run) -> None:
+    if st.session_state.get(TO_DISCARD) != run.id:
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text("⚠ Delete this run with its weights, metrics and answers? This cannot be undone.")
         if st.button("Delete run", key=f"remove-{run.id}", icon=":material/delete:"):
