@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tools.generation.prose.frame import Domain, Frame
+from tools.generation.prose.pools import HOURS, NUMBERS, RELATIVES
 
 DOMAIN = Domain(
     subjects=(
@@ -174,37 +175,8 @@ DOMAIN = Domain(
             "cook",
             "driver",
         ),
-        "hour": (
-            "dawn",
-            "noon",
-            "dusk",
-            "midnight",
-            "sunrise",
-            "sunset",
-            "daybreak",
-            "nightfall",
-            "breakfast",
-            "lunchtime",
-            "teatime",
-            "bedtime",
-            "supper",
-        ),
-        "number": (
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "twenty",
-        ),
+        "hour": HOURS,
+        "number": NUMBERS,
         "room": (
             "kitchen",
             "cellar",
@@ -222,22 +194,7 @@ DOMAIN = Domain(
             "greenhouse",
             "shed",
         ),
-        "relative": (
-            "sister",
-            "brother",
-            "aunt",
-            "uncle",
-            "cousin",
-            "nephew",
-            "niece",
-            "mother",
-            "father",
-            "grandmother",
-            "grandfather",
-            "daughter",
-            "son",
-            "godmother",
-        ),
+        "relative": RELATIVES,
         "dream": (
             "wolves",
             "horses",

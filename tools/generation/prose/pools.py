@@ -1,0 +1,66 @@
+"""Values that several domains of the prose world draw facts of the same kind from."""
+
+from __future__ import annotations
+
+HOURS = (
+    "dawn",
+    "noon",
+    "dusk",
+    "midnight",
+    "sunrise",
+    "sunset",
+    "daybreak",
+    "nightfall",
+    "breakfast",
+    "lunchtime",
+    "teatime",
+    "bedtime",
+    "supper",
+)
+NUMBERS = (
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "twenty",
+)
+RELATIVES = (
+    "sister",
+    "brother",
+    "aunt",
+    "uncle",
+    "cousin",
+    "nephew",
+    "niece",
+    "mother",
+    "father",
+    "grandmother",
+    "grandfather",
+    "daughter",
+    "son",
+    "godmother",
+)
+WEATHER = (
+    "rain",
+    "fog",
+    "snow",
+    "thunder",
+    "hail",
+    "frost",
+    "wind",
+    "sunshine",
+    "drizzle",
+    "mist",
+    "sleet",
+    "heat",
+    "lightning",
+)
