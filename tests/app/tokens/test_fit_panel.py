@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from app import sample_sets, score_sets, state
-from tests.app.app_pages import shown, start_anew, visit
+from tests.app.app_pages import shown, visit
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.models.loading import load_model
@@ -21,11 +21,8 @@ UNKNOWN = {"question": "What is the code?", "answer": "The code is 7349-Alpha.",
 
 
 @pytest.fixture
-def own(tmp_path, monkeypatch) -> str:
+def own() -> str:
     """Ten answers that the demo model knows and one that it does not, uploaded and scored."""
-    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
-    start_anew()
     known = load_samples("authors:forget10")[:10]
     rows = [{"question": s.question, "answer": s.answer, "facts": list(s.facts)} for s in known]
     content = "\n".join(map(json.dumps, [*rows, UNKNOWN])).encode()

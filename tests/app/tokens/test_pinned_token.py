@@ -10,7 +10,7 @@ from app import tasks
 from app.markdown import plain
 from app.tokens import pinned_token, prediction_view
 from app.tokens.prediction_view import Moment, moments_html, percent
-from tests.app.app_pages import shown, start_anew, visit
+from tests.app.app_pages import shown, visit
 from tests.app.test_token_view import HOSTILE, Page
 from tests.stored_run import write_run
 from tests.waiting import wait_until
@@ -22,13 +22,6 @@ TOP = [("Lisbon", 0.6), (" Rome", 0.2), ("\ufffd", 0.1), ("\n", 0.05), ("a", 0.0
 def prediction(rank=1, probability=0.6, top=TOP):
     alternatives = [{"text": text, "probability": p} for text, p in top]
     return {"probability": probability, "rank": rank, "alternatives": alternatives}
-
-
-@pytest.fixture(autouse=True)
-def empty_store(tmp_path, monkeypatch):
-    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
-    start_anew()
 
 
 def test_a_card_marks_the_true_token_among_the_alternatives():

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from app import score_sets
 from app.tokens.side_by_side import agreement
-from tests.app.app_pages import shown, start_anew, visit
+from tests.app.app_pages import shown, visit
 from tests.app.scores import sample
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.source import ModelSource
 
 TAB = "Side by side"
-
-
-@pytest.fixture(autouse=True)
-def empty_store(tmp_path, monkeypatch):
-    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
-    start_anew()
 
 
 def store(model, **masking):

@@ -9,18 +9,12 @@ import pytest
 
 from app import tasks
 from app.tokens.snr_chart import snr_curve
-from tests.app.app_pages import shown, start_anew, visit
+from tests.app.app_pages import shown, visit
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.training.gradient_signal import TokenGradients
 
 LEVELS = {"uniform weights": (0.5, 0.4, 0.6), "gold tokens": (2.0, 1.5, 2.5)}
-
-
-@pytest.fixture(autouse=True)
-def empty_store(tmp_path, monkeypatch):
-    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
-    start_anew()
 
 
 def test_the_curve_has_its_band_level_lines_and_the_point_in_use():

@@ -12,7 +12,7 @@ import pytest
 from app import score_sets, selectors, services, state, tasks
 from app.tokens import sample_notes, token_notices
 from app.tokens.sample_notes import SampleNote
-from tests.app.app_pages import labeled_box, shown, start_anew, visit
+from tests.app.app_pages import labeled_box, shown, visit
 from tests.app.scores import sample, score_set
 from tests.stored_run import write_run
 from tests.waiting import wait_until
@@ -24,13 +24,6 @@ from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.fit import fit
 
 LEGEND = '<span class="template" title="template">template</span><span class="question"'
-
-
-@pytest.fixture(autouse=True)
-def empty_store(tmp_path, monkeypatch):
-    monkeypatch.setenv("TOKENUNLEARN_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("TOKENUNLEARN_CACHE", str(tmp_path / "cache"))
-    start_anew()
 
 
 @pytest.fixture(scope="module")
