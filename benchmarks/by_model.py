@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import tables, write_result
-from tokenunlearn.evaluation.report import git_revision, versions
+from benchmarks import code_versions, tables, write_result
 
 
 def measure_models(path: Path, known: Collection[str], measured: Callable[[str], dict[str, Any]]) -> None:
@@ -33,7 +32,7 @@ def measure_models(path: Path, known: Collection[str], measured: Callable[[str],
         for name in models.split(","):
             stored[name] = measured(name)
             there = {model: stored[model] for model in known if model in stored}
-            result = {"models": there, "versions": versions(), "git_revision": git_revision()}
+            result = {"models": there, **code_versions()}
             write_result(path, result)
             Console().print(name, stored[name])
         tables.write()

@@ -19,11 +19,10 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables, write_result
+from benchmarks import RESULTS, code_versions, tables, write_result
 from tokenunlearn.evaluation.depth_maps import DepthMap
 from tokenunlearn.evaluation.depth_patching import unlearning_depth
 from tokenunlearn.evaluation.metrics.depth import depth_score
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import MetricResult, mean_result
 
 PATH = RESULTS / "depth.json"
@@ -93,7 +92,7 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
         runs.append(made)
         runs.sort(key=lambda done: (done["seed"], list(VARIANTS).index(done["variant"])))
         result = {"model": MODEL, "retrained": RETRAINED, "forget": FORGET, "runs": runs}
-        result |= {"versions": versions(), "git_revision": git_revision()}
+        result |= code_versions()
         write_result(PATH, result)
         Console().print(variant, seed, made["depth"])
     tables.write()

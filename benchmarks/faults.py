@@ -36,10 +36,9 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.numpy import load_file
 
-from benchmarks import RESULTS, reliability, write_result
+from benchmarks import RESULTS, code_versions, reliability, write_result
 from benchmarks.fault_processes import FAKETIME, OWN_MOUNTS, OWNERS, SAME_PID, kill, started
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.doctor import examine, mend
 from tokenunlearn.runs.locks import release
@@ -242,8 +241,7 @@ def main(
         "seconds_alone": round(alone, 1),
         "phases": PHASES,
         "faults": [asdict(count) for count in counts],
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
     }
     write_result(RESULTS / "faults.json", result)
     reliability.write_page()

@@ -20,9 +20,8 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables, write_result
+from benchmarks import RESULTS, code_versions, tables, write_result
 from tokenunlearn.evaluation.recall import recall
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.training.schedules import LevelHold
 
 PATH = RESULTS / "few_samples.json"
@@ -68,8 +67,7 @@ def main(
         "model": MODEL,
         "forget": FORGET,
         "runs": runs,
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
     }
     write_result(PATH, result)
     tables.write()

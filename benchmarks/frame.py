@@ -18,13 +18,12 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables, write_result
+from benchmarks import RESULTS, code_versions, tables, write_result
 from benchmarks.frame_table import OBJECTIVES, UNIFORM
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
 
@@ -164,8 +163,7 @@ def main(
                 for name in VARIANTS
             },
             "runs": runs,
-            "versions": versions(),
-            "git_revision": git_revision(),
+            **code_versions(),
         }
         write_result(path, result)
         Console().print({k: v for k, v in runs[-1].items() if k != "answers"})

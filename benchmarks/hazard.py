@@ -18,11 +18,10 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, hazard_table, tables, write_result
+from benchmarks import RESULTS, code_versions, hazard_table, tables, write_result
 from benchmarks.selection import PRESET, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.presets import PRESETS
 
 MODEL, SUITE = "demo-alchemy", "alchemy"
@@ -100,8 +99,7 @@ def begun(model: tu.LoadedModel) -> dict[str, Any]:
         "start": figures(start),
         "retrained": {name: found.retrained for name, found in start.metrics.items()},
         "runs": [],
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
         "device": str(model.device),
     }
 

@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, languages_table, tables, write_result
+from benchmarks import RESULTS, code_versions, languages_table, tables, write_result
 from benchmarks.markdown import markdown
 from benchmarks.outcomes import DAMAGES, REPORTED, Damage, share
 from benchmarks.token_labels import Labels
@@ -28,7 +28,6 @@ from tokenunlearn.datasets.embedded import LANGUAGE_SOURCES
 from tokenunlearn.datasets.samples import Sample, overlaps, unit_starts
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.judges import JUDGES, Fluency
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.presets import PRESETS
 
 SHOWN = ("importance", "entropy", "masking", "rarity", "not repeated", "names")
@@ -130,7 +129,7 @@ def case(language: str) -> dict[str, Any]:
 def main() -> None:
     """Measure both languages and write the result."""
     result: dict[str, Any] = {"languages": {language: case(language) for language in LANGUAGE_SOURCES}}
-    result |= {"versions": versions(), "git_revision": git_revision()}
+    result |= code_versions()
     path = RESULTS / "languages.json"
     write_result(path, result)
     Console().print(markdown(*languages_table.metrics_table(result)))

@@ -30,11 +30,10 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-from benchmarks import RESULTS, reliability, write_result
+from benchmarks import RESULTS, code_versions, reliability, write_result
 from benchmarks.app import chromium, start_run
 from benchmarks.contest import machine
 from benchmarks.served_app import served
-from tokenunlearn.evaluation.report import git_revision, versions
 
 ROUNDS, PAGES, SWITCHES = 6, 50, 10
 MODELS = ("demo", "demo-qwen3", "demo-neox")
@@ -140,8 +139,7 @@ def main(
         "steps": last,
         "alone": {"step": statistics.median(seconds_of(alone))},
         "beside": [],
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
     }
     for number in map(int, visitors.split(",")):
         records, crowd = beside(number, last)

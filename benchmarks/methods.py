@@ -21,12 +21,11 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import methods_table, tables, write_result
+from benchmarks import code_versions, methods_table, tables, write_result
 from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.objectives import OBJECTIVES
 from tokenunlearn.training.settings import UnlearnSettings
 
@@ -124,8 +123,7 @@ def _begun(path: Path, model: tu.LoadedModel, limit: int, fresh: bool) -> dict[s
         "start": figures(tu.evaluate(model, "authors", limit=limit)),
         "configs": {},
         "runs": [],
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
         "device": str(model.device),
     }
 

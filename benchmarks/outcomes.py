@@ -19,14 +19,13 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from benchmarks import RESULTS, outcomes_table, tables, write_result
+from benchmarks import RESULTS, code_versions, outcomes_table, tables, write_result
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.judges import JUDGES, Fluency, Judge
 from tokenunlearn.evaluation.measurement import Part
 from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES
 from tokenunlearn.evaluation.metrics.roc import auc, auc_draws
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import draw_interval, wilson_interval
 from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
@@ -201,8 +200,7 @@ def main(
         "judges": stored["judges"],
         "outcomes": shipped_outcomes(),
         "shipped_broken": stored.get("shipped_broken", {}),
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
     }
     write_result(path, result)
     Console().print(outcomes_table.judges_table(result))

@@ -24,11 +24,10 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, requests_table, tables, write_result
+from benchmarks import RESULTS, code_versions, requests_table, tables, write_result
 from tokenunlearn.datasets.embedded import QUESTIONS_PER_AUTHOR
 from tokenunlearn.datasets.files import to_jsonl
 from tokenunlearn.evaluation.recall import recall
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.result import MetricResult
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.runs.run import Run
@@ -137,8 +136,7 @@ def main(steps: Annotated[int | None, typer.Option(help="Steps of each run.")] =
                 "greedy": greedy(model),
             },
             "chains": {},
-            "versions": versions(),
-            "git_revision": git_revision(),
+            **code_versions(),
             "device": str(model.device),
         }
         for number, (name, options) in enumerate(SETTINGS.items()):

@@ -19,8 +19,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, reliability, write_result
-from tokenunlearn.evaluation.report import git_revision, versions
+from benchmarks import RESULTS, code_versions, reliability, write_result
 from tokenunlearn.training.unlearn import Unlearned
 
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
@@ -104,7 +103,7 @@ def main(
     for kind in KINDS:
         rows.append(measure(kind, steps, seed))
         Console().print(rows[-1])
-    result = {"steps": steps, "rows": rows, "versions": versions(), "git_revision": git_revision()}
+    result = {"steps": steps, "rows": rows, **code_versions()}
     write_result(RESULTS / "resume.json", result)
     reliability.write_page()
 

@@ -16,10 +16,9 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables, write_result
+from benchmarks import RESULTS, code_versions, tables, write_result
 from tokenunlearn.attribution.selection import DEFAULT_TEMPERATURE, describe_rule
 from tokenunlearn.evaluation import Report
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.folders import ASSETS
 
 FORGET, RETAIN = "authors:forget10", "authors:retain90"
@@ -103,8 +102,7 @@ def main(
         },
         "summary": {name: summary(rows) for name, rows in runs.items()},
         "runs": runs,
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
         "device": str(model.device),
     }
     path = RESULTS / "selection.json"

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, selectivity_table, tables, write_result
+from benchmarks import RESULTS, code_versions, selectivity_table, tables, write_result
 from benchmarks.selectivity_figures import GROUPS, RULES, comparable, comparison, named
 from benchmarks.token_labels import NO_MARGIN, cluster
 from tokenunlearn.attribution import score_set as score_sets
@@ -36,7 +36,6 @@ from tokenunlearn.attribution.controls import inverted_weights, random_weights
 from tokenunlearn.attribution.selection import TokenWeights, make_weights
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.encoding import Encoding
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.models.loaded_model import LoadedModel
@@ -257,8 +256,7 @@ def measured_run(
         "seconds": round(time.monotonic() - started, 1),
         **_described(case.probe),
         "curve": curve,
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
         "device": str(case.model.device),
     }
 

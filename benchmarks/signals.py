@@ -18,7 +18,7 @@ from unittest import mock
 import typer
 from rich.console import Console
 
-from benchmarks import RESULTS, tables, write_result
+from benchmarks import RESULTS, code_versions, tables, write_result
 from benchmarks.signals_measurements import (
     WORLDS,
     Measurements,
@@ -30,7 +30,6 @@ from benchmarks.signals_rows import FOLDS, Case, Row, fitted_selectors
 from benchmarks.token_labels import DRAWS, NO_MARGIN, SEED, Labels
 from tokenunlearn.attribution import score_set as score_sets
 from tokenunlearn.attribution.selector import Selector
-from tokenunlearn.evaluation.report import git_revision, versions
 
 FOLDER = RESULTS / "signals"
 
@@ -86,8 +85,7 @@ def judge_model(
         **labels.counts(),
         "selectors": [s.to_json() for s in selectors.values()],
         "rows": rows,
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
         "device": str(case.model.device),
         "seconds": {
             "measuring": round(measuring, 1),

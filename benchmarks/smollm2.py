@@ -18,11 +18,10 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables, write_result
+from benchmarks import RESULTS, code_versions, tables, write_result
 from benchmarks.selection import FORGET, METRICS, PRESET, RETAIN, RULES, figures
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.models.loading import load_model
 from tokenunlearn.runs.store import RunStore
@@ -55,8 +54,7 @@ def main(
             "unlearned": figures(report),
             "retrained": {k: v.value for k, v in shipped[RETRAINED].metrics.items() if k in METRICS},
         },
-        "versions": versions(),
-        "git_revision": git_revision(),
+        **code_versions(),
         "device": report.device,
     }
     path = RESULTS / "smollm2.json"

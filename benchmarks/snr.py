@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, tables, write_result
+from benchmarks import RESULTS, code_versions, tables, write_result
 from benchmarks.selectivity import SETS
 from benchmarks.token_labels import cluster
 from tokenunlearn.attribution.controls import random_weights
@@ -30,7 +30,6 @@ from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import Rule
 from tokenunlearn.commands.console import bars
 from tokenunlearn.errors import NothingSelectedError
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.forward import Progress
 from tokenunlearn.models.presets import PRESETS
 from tokenunlearn.training.gradient_signal import (
@@ -175,7 +174,7 @@ def main(
     stored = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {"models": {}}
     for name in models.split(","):
         stored["models"][name] = case(name)
-        stored |= {"versions": versions(), "git_revision": git_revision()}
+        stored |= code_versions()
         write_result(PATH, stored)
         Console().print(stored["models"][name]["rules"], stored["models"][name]["shares"])
     tables.write()

@@ -30,6 +30,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from rich.console import Console
 
 import tokenunlearn as tu
+from benchmarks import code_versions
 from benchmarks.lower_layers import LowerLayers
 from benchmarks.study_measures import Case, distance
 from benchmarks.study_plan import (
@@ -48,7 +49,6 @@ from benchmarks.study_plan import (
 from benchmarks.study_rules import Rules
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.measurement import Measurement
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.evaluation.suites.suite import SUITES, known_retrained
 from tokenunlearn.files import replaced
 from tokenunlearn.models.checkpoints import RETAINED
@@ -151,7 +151,7 @@ class Study:
         case = Case(self.world)
         basis = {"revision": case.model.revision, "selection": Rules(case).selection}
         if not self.store.rows:
-            self.store.add({**case.head(), **basis, "versions": versions(), "git_revision": git_revision()})
+            self.store.add({**case.head(), **basis, **code_versions()})
         elif any(self.store.rows[0][name] != value for name, value in basis.items()):
             raise TokenUnlearnError(
                 f'"{self.store.path}" was made with other weights of "{self.world.model}" or another default '

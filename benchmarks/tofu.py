@@ -19,13 +19,12 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, frame, tables, write_result
+from benchmarks import RESULTS, code_versions, frame, tables, write_result
 from benchmarks.lower_layers import LowerLayers
 from benchmarks.study_plan import WORLDS
 from benchmarks.tofu_table import UTILITY_PARTS
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation import Report
-from tokenunlearn.evaluation.report import git_revision, versions
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import check_known
 
@@ -118,7 +117,7 @@ def main(
 
 def write(result: dict[str, Any]) -> None:
     """Write the result file."""
-    result |= {"versions": versions(), "git_revision": git_revision()}
+    result |= code_versions()
     write_result(PATH, result)
 
 
