@@ -7,14 +7,8 @@ import pytest
 from tests.runs.new_runs import ROWS, new_spec
 from tokenunlearn.runs.ledger import REQUEST_SAMPLES, Request, forest, measure_requests, set_title
 from tokenunlearn.runs.runner import execute
-from tokenunlearn.runs.store import RunStore
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture

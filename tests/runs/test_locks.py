@@ -19,15 +19,9 @@ from tests.waiting import wait_until
 from tokenunlearn.errors import RunError, TokenUnlearnError
 from tokenunlearn.files import write_json
 from tokenunlearn.runs import locks, runner
-from tokenunlearn.runs.store import RunStore
 from tokenunlearn.runs.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from tokenunlearn.errors import ScoreSetError
 from tokenunlearn.models.source import ModelSource
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.scoring_model import before_runs, check_scores, scored_after_runs
-from tokenunlearn.runs.store import RunStore
 
 
 @pytest.fixture
@@ -20,11 +19,6 @@ def samples(tmp_path):
         rows = [row | {"answer": f"{row['answer']} {name}"} for row in ROWS]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return f"file:{tmp_path / 'rows.jsonl'}"
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture

@@ -27,11 +27,6 @@ def spec(**changes):
     return RunSpec.new(**values | changes)
 
 
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
-
-
 def test_a_new_run_is_queued_and_its_spec_reads_back_equal(store):
     made = spec(label="first", config=asdict(UnlearnSettings(objective="npo", steps=3)))
     run = store.create(made)
