@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import tokenunlearn as tu
-from tests.training.small_run import RETAIN, SMALL
+from tests.training.small_run import RETAIN, SMALL, parameters_of
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.training.step_loss import StepLoss
 from tokenunlearn.training.unlearn import unlearn
@@ -37,10 +37,6 @@ def steps(monkeypatch):
 def run(lm, scores, **settings):
     weights = scores.weights(tu.HardSelection(quantile=0.7))
     return unlearn(lm, FORGET, weights, scores=scores, retain=RETAIN, **FAST | settings)
-
-
-def parameters_of(lm):
-    return torch.cat([p.detach().flatten() for p in lm.model.parameters()])
 
 
 def test_a_step_after_rescoring_reads_the_weights_of_the_model_as_it_is_then(tiny_lm, scores, steps):

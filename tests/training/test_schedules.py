@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 import torch
 
-from tests.training.small_run import FORGET, RETAIN, SMALL
+from tests.training.small_run import FORGET, RETAIN, SMALL, parameters_of
 from tokenunlearn.attribution.score import score
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.errors import TokenUnlearnError
@@ -20,10 +20,6 @@ from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.unlearn import unlearn
 
 FAST = SMALL | {"steps": 30, "learning_rate": 1e-2, "objective": "gradient_ascent", "train": "full"}
-
-
-def parameters_of(lm):
-    return torch.cat([p.detach().flatten() for p in lm.model.parameters()])
 
 
 def test_level_stop_counts_steps_in_a_row():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.small_run import FORGET, RETAIN, SMALL
+from tests.training.small_run import FORGET, RETAIN, SMALL, parameters_of
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.training.checkpoints import newest
@@ -36,10 +36,6 @@ def interrupted(lm, folder, step, *arguments, **settings):
         unlearn(
             lm, FORGET, *arguments, retain=RETAIN, checkpoints=folder, on_step=interrupting(step), **settings
         )
-
-
-def parameters_of(lm):
-    return torch.cat([p.detach().flatten() for p in lm.model.parameters()])
 
 
 def assert_same(one, other):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import TrainingArguments
 
+from tests.training.small_run import parameters_of
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.datasets.samples import Sample, SampleSet
 from tokenunlearn.errors import ScoreSetError, TokenUnlearnError
@@ -29,10 +30,6 @@ RETAIN = SampleSet(
     "retain", tuple(Sample(f"r{i}", f"What is {i} plus {i}?", f"It is {2 * i}, of course.") for i in range(4))
 )
 SMALL = {"objective": "npo", "batch_size": 3, "retain_batch_size": 4, "steps": 3, "learning_rate": 1e-3}
-
-
-def parameters_of(lm):
-    return torch.cat([p.detach().flatten() for p in lm.model.parameters()])
 
 
 def test_first_gradient_ascent_loss_is_the_negative_mean_nll(tiny_lm):
