@@ -38,7 +38,7 @@ def alternative(
     """
     from tokenunlearn.models.forward import token_nll
 
-    return weighted_mean(token_nll(logits, alternatives.clamp_min(0)), of_response(weights, alternatives))
+    return weighted_mean(token_nll(logits, alternatives), of_response(weights, alternatives))
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def idk(
     Source: TOFU, arXiv 2401.06121, where the refusals' NLL is one half of the loss and that of the retained
     answers the other.
     """
-    mean = (win_mask * win_nll).sum(-1) / win_mask.sum(-1).clamp_min(1)  # (B,)
+    mean = (win_mask * win_nll).sum(-1) / win_mask.sum(-1)  # (B,)
     return (mean * (weights > 0).any(-1)).mean()
 
 
