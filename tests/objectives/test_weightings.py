@@ -136,9 +136,22 @@ def test_no_gradient_flows_through_the_weights(step, name, objective):
     assert torch.allclose(through_weighting, fixed.logits.grad, atol=1e-12)
 
 
-def test_published_scale_leaves_the_formula_as_it_is(step):
-    weighting = make_weighting("wga", {"beta": 2.0})
-    assert torch.equal(weighting.weights(step, published_scale=True), wga_weights(step.nll, MASK, 2.0))
+PUBLISHED = {  # weighting -> parameters, and the function of what a step offers that its weights are
+    "selection": ({}, lambda s: s.weights),
+    "wga": ({"beta": 2.0}, lambda s: wga_weights(s.nll, MASK, 2.0)),
+    "satimp": ({"beta1": 2.0, "beta2": 0.5}, lambda s: satimp_weights(s.nll, MASK, 2.0, 0.5)),
+    "tnpo": ({"beta": 3.0}, lambda s: tnpo_weights(s.nll, s.ref_nll, MASK, 3.0)),
+    "wtnpo": ({"beta": 3.0, "alpha": 0.5}, lambda s: wtnpo_weights(s.nll, s.ref_nll, MASK, 3.0, 0.5)),
+    "etw": ({"temperature": 2.0}, lambda s: etw_weights(s.logits, MASK, 2.0)),
+    "su": ({"k": 0.5, "context": 1}, lambda s: su_weights(s.ref_nll, s.base_nll, MASK, 0.5, 1)),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_published_scale_leaves_the_formula_as_it_is(step, name):
+    parameters, formula = PUBLISHED[name]
+    found = make_weighting(name, parameters).weights(step, published_scale=True)
+    assert torch.allclose(found.double(), formula(step).double(), atol=1e-6)
 
 
 def test_wga_objective_detaches_its_factors():
