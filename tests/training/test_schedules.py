@@ -129,9 +129,10 @@ def test_a_run_ends_at_its_level_and_another_runs_on(tiny_lm):
     assert "level" not in unlearn(tiny_lm, FORGET, retain=RETAIN, **SMALL).history[0]
 
 
-def test_a_run_ends_where_its_tokens_are_at_their_base_level(tiny_lm, monkeypatch):
+@pytest.mark.parametrize("level", [{}, {"level": 1e6}], ids=["alone", "before a level of all"])
+def test_a_run_ends_where_its_tokens_are_at_their_base_level(tiny_lm, monkeypatch, level):
     monkeypatch.setattr(loading, "load_model", lambda name, **_: tiny_lm)
-    settings = FAST | {"base_level": True, "base_model": "tiny", "patience": 2}
+    settings = FAST | {"base_level": True, "base_model": "tiny", "patience": 2} | level
     run = unlearn(tiny_lm, FORGET, retain=RETAIN, **settings)
     assert run.stopped == "reached" and len(run.history) < 30
     assert run.history[0]["level"] == pytest.approx(run.history[0]["forget_nll"], abs=1e-5)

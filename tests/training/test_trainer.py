@@ -241,13 +241,17 @@ def test_every_part_of_the_loss_is_a_series_of_its_own(tiny_lm, tmp_path):
             reports.append(logs)
 
     reports = []
-    trainer = trainer_of(tiny_lm, tmp_path, callbacks=[Reports()])
+    weights = tu.score(tiny_lm, FORGET).weights(tu.HardSelection(0.8))
+    settings = {"gamma": 0.5, "frame": 2.0, "learning_rate": 1e-2}
+    trainer = trainer_of(tiny_lm, tmp_path, callbacks=[Reports()], weights=weights, **settings)
     trainer.train()
     steps = [logs for logs in reports if "loss" in logs]
     assert len(steps) == 4
     for logs in steps:
-        assert SERIES <= logs.keys()
-        assert logs["loss"] == pytest.approx(logs["forget_loss"] + logs["lambda"] * logs["retain_loss"])
+        assert SERIES | {"frame_loss"} <= logs.keys()
+        parts = (0.5 * logs["forget_loss"], 2 * logs["frame_loss"], logs["lambda"] * logs["retain_loss"])
+        assert logs["loss"] == pytest.approx(sum(parts))
+    assert all(part > 1e-3 * logs["loss"] for part in parts)
 
 
 def test_tensorboard_hears_of_them(tiny_lm, tmp_path, monkeypatch):
