@@ -10,10 +10,12 @@ from tests.training.small_run import FORGET, RETAIN, SMALL
 from tokenunlearn.attribution.selection import TokenWeights
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import loading
-from tokenunlearn.models.forward import response_nll
+from tokenunlearn.models.encoding import collate
+from tokenunlearn.models.forward import response_hidden, response_nll
 from tokenunlearn.models.layers import down_projections, layer_states, steered_layer
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
+from tokenunlearn.training.references import References
 from tokenunlearn.training.unlearn import unlearn
 
 
@@ -133,12 +135,19 @@ def test_rmu_steers_to_a_seeded_direction_of_the_states_own_length(tiny_lm):
         seen.append(result.history[0]["forget_loss"])
     assert result.config.layer == steered_layer(tiny_lm.model) == 1
     assert seen[0] == seen[1] != seen[2]
+    forget = tiny_lm.encode_all(FORGET)
+    control = References.measure(tiny_lm, result.config, forget, [], {}, lambda *_: None).control
+    lengths = []
+    for e in forget:
+        batch = collate([e], tiny_lm.pad_id)
+        with torch.no_grad(), layer_states(tiny_lm.model, 1, batch) as states:
+            response_hidden(tiny_lm.model, batch)
+        lengths.append(states[0][0].norm(dim=-1))
+    assert control.norm().item() == pytest.approx(torch.cat(lengths).mean().item(), rel=1e-5)
+    assert (control >= 0).all()  # drawn from [0, 1)^d
 
 
 def test_layer_states_are_the_hidden_states_that_transformers_gives(family_lm, family):
-    from tokenunlearn.models.encoding import collate
-    from tokenunlearn.models.forward import response_hidden
-
     lm = family_lm(family)
     batch = collate(lm.encode_all(FORGET), lm.pad_id)
     with torch.no_grad():
