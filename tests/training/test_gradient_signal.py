@@ -13,6 +13,7 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.forward import response_nll
 from tokenunlearn.training.gradient_signal import (
     Text,
+    _Span,
     signal_share,
     snr,
     snr_gain,
@@ -97,6 +98,21 @@ def test_figures_resample_groups_whole():
     assert snr_ratio(rows * [2.0, 1.0], rows, [0, 0, 1, 1]) == pytest.approx((2.0, 2.0, 2.0))
 
 
+def test_figures_have_the_interval_of_95_percent():
+    rows = np.array([[1.0, 0.0], [0.0, 1.0]] * 200)  # a share of .5 with a standard error of .025
+    value, low, high = signal_share(rows, range(400))
+    assert value == 0.5
+    assert (low, high) == pytest.approx((0.5 - 1.96 * 0.025, 0.5 + 1.96 * 0.025), abs=0.004)
+
+
+def test_a_direction_counts_however_short_it_is_and_once_however_often_it_comes():
+    axes = torch.eye(4)
+    plane = torch.rand(6, 2, generator=torch.Generator().manual_seed(0)) @ axes[:2]
+    span = _Span.of([*plane, 1e-5 * axes[2], 0 * axes[3]])
+    assert span.mix.shape[1] == 3
+    assert np.square(span.coordinates(axes)).sum(1) == pytest.approx([1, 1, 1, 0], abs=1e-5)
+
+
 def test_texts_without_facts_held_apart_are_refused(tiny_lm):
     texts, _ = inputs(tiny_lm)
     with pytest.raises(TokenUnlearnError, match="paraphrases with gold spans"):
@@ -106,7 +122,7 @@ def test_texts_without_facts_held_apart_are_refused(tiny_lm):
 def test_a_gain_counts_every_row_alike():
     others = np.array([[1.0, 1.0], [100.0, 100.0], [1.0, 1.0]])
     rows = others * [[4.0, 1.0], [1.0, 1.0], [0.0, 0.0]]  # the last one selects nothing
-    assert snr_gain(rows, others, [0, 1, 2])[0] == pytest.approx(2.0)
+    assert snr_gain(rows, others, [0, 0, 1]) == pytest.approx((2.0, 2.0, 2.0))  # groups stay whole
     assert snr_ratio(rows, others, [0, 1, 2])[0] == pytest.approx((104 / 101) / (102 / 102))
 
 
