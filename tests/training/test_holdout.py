@@ -47,6 +47,17 @@ def test_the_level_is_the_mean_nll_of_as_large_a_share_of_the_holdout(tiny_lm, s
     assert level_of(tiny_lm, weights=weights, scores=scores, control="uniform").level == everything
 
 
+def test_the_level_of_a_control_is_that_of_the_tokens_it_draws(tiny_lm, scores):
+    weights = scores.weights()
+    settings = level_of(tiny_lm, weights=weights, scores=scores, control="random", seed=3)
+    holdout = tu.score(tiny_lm, tu.load_samples("authors:holdout"))
+    generator, total, count = torch.Generator().manual_seed(3), 0.0, 0.0
+    for x, row in zip(holdout.samples, holdout.weights_like(weights).weights, strict=True):
+        drawn = row[torch.randperm(len(row), generator=generator).numpy()]
+        total, count = total + float(drawn @ x.nll), count + drawn.sum()
+    assert settings.level == float(f"{total / count:.3g}")
+
+
 def test_a_holdout_is_scored_as_the_forget_set_was(tiny_lm):
     scores = tu.score(tiny_lm, AUTHORS, mask="leave-one-out", alpha=1.0)
     seen = []
