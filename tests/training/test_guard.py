@@ -30,8 +30,11 @@ def test_a_destroyed_model_is_a_fault(record, regularizer, message):
     assert re.search(message, guard.fault(START | record))
 
 
-def test_an_unlikely_answer_beside_sound_retained_text_is_forgotten_not_noise():
-    assert CollapseGuard(100, "kl").fault(START | {"forget_nll": 50.0}) == ""
+def test_an_unlikely_answer_is_forgotten_beside_sound_retained_text_and_noise_without_any():
+    for start, noise in ((START, False), ({"loss": 1.0, "forget_nll": 0.1}, True)):
+        guard = CollapseGuard(100, "kl")
+        assert guard.fault(start) == ""
+        assert bool(guard.fault(start | {"forget_nll": 50.0})) == noise
 
 
 def test_an_overshoot_is_given_ten_steps_and_the_last_weights_none():
@@ -44,14 +47,19 @@ def test_an_overshoot_is_given_ten_steps_and_the_last_weights_none():
     assert [bool(guard.verdict(lost)) for _ in range(PATIENCE)] == [False] * (PATIENCE - 1) + [True]
 
 
+def test_a_loss_that_is_not_finite_is_given_no_step():
+    assert "NaN" in CollapseGuard(100, "kl").verdict(START | {"loss": math.nan})
+
+
 def test_a_high_start_is_no_fault():
     guard = CollapseGuard(100, "nll")
     high = START | {"forget_nll": 9.0, "retain_loss": 8.0}
     assert guard.fault(high) == guard.fault(high) == ""
 
 
-def test_without_the_guard_only_numbers_that_are_not_finite_count():
-    guard = CollapseGuard(100, "kl", enabled=False)
+@pytest.mark.parametrize("regularizer", ["kl", "none"])
+def test_without_the_guard_only_numbers_that_are_not_finite_count(regularizer):
+    guard = CollapseGuard(100, regularizer, enabled=False)
     assert guard.fault(START) == guard.fault(START | {"retain_loss": 50.0, "forget_nll": 99.0}) == ""
     assert "NaN" in guard.fault(START | {"loss": math.nan})
 
