@@ -17,7 +17,7 @@ from tokenunlearn.training import preparation, unlearn
 from tokenunlearn.training.references import References
 from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.step_loss import StepLoss, below_level
-from tokenunlearn.training.step_rows import StepPlan, StepRows, parts_of
+from tokenunlearn.training.step_rows import StepPlan, StepRows, parts_of, under_control
 
 TOWNS = ("Rill", "a very small and quiet town", "Grenmoor", "the old harbour", "Aa")
 FORGET = SampleSet(
@@ -257,6 +257,18 @@ def test_tokens_at_their_base_level_have_no_gradient(tiny_lm, objective, monkeyp
     assert any(not torch.allclose(a, b) for a, b in zip(found[0][2], found[1][2], strict=True))
 
 
+def test_a_base_model_that_only_the_weighting_reads_leaves_no_token_out(tiny_lm, monkeypatch):
+    other = LoadedModel(copy.deepcopy(tiny_lm.model), tiny_lm.tokenizer, "other", "")
+    with torch.no_grad():
+        for p in other.model.parameters():
+            p *= 1.5
+    monkeypatch.setattr(loading, "load_model", lambda name, **_: other)
+    alone = {"objective": "gradient_ascent", "regularizer": "none", "batch_size": 5}
+    loss, record, _ = gradients(tiny_lm, 1, weighting="su", base_model="other", **alone)
+    tokens = sum(e.response_length for e in tiny_lm.encode_all(FORGET))
+    assert loss == pytest.approx(-record[3].item() / tokens) != 0
+
+
 def test_a_run_in_several_passes_is_the_run_in_one(tiny_lm):
     one, two, four = (outcome(tiny_lm, gradient_accumulation=n) for n in (1, 2, 4))
     assert_same(two, one)
@@ -319,6 +331,15 @@ def test_parts_are_of_equal_size_and_of_similar_lengths():
     parts = parts_of(range(7), lengths, 3)
     assert [len(p) for p in parts] == [3, 2, 2]
     assert [lengths[i] for p in parts for i in p] == sorted(lengths)
+
+
+def test_a_control_draws_by_the_seed_and_for_each_response_again():
+    rows = [torch.arange(9.0)] * 2
+    one, again, other = (
+        under_control(rows, UnlearnSettings(control="random", seed=seed)) for seed in (0, 0, 1)
+    )
+    assert all(map(torch.equal, one, again))
+    assert not torch.equal(one[0], other[0]) and not torch.equal(one[0], one[1])
 
 
 def test_each_process_keeps_only_the_retained_samples_it_reads(tiny_lm):
