@@ -18,6 +18,10 @@ def test_open_settings_come_from_the_objective_and_given_ones_stay():
     assert UnlearnSettings(objective="npo").lr_scheduler_type == "constant_with_warmup"
     assert UnlearnSettings(objective="complement").lr_scheduler_type == "linear"
     assert UnlearnSettings(objective="complement", lr_scheduler_type="cosine").lr_scheduler_type == "cosine"
+    altnpo, weighted = UnlearnSettings(), UnlearnSettings(weighting="wga")  # which stays as published
+    assert (altnpo.frame, altnpo.holdout) == (5.0, "auto")
+    assert (weighted.frame, weighted.holdout) == (0.0, "none")
+    assert UnlearnSettings(level=2.0).holdout == "none"
     npo = UnlearnSettings(objective="npo")
     assert (npo.regularizer, npo.lambda_, npo.retain_batch_size, npo.steps) == ("kl", 60.0, 36, 40)
 
@@ -48,14 +52,16 @@ def test_settings_by_name_reach_objective_and_weighting():
     assert UnlearnSettings.from_settings(asdict(config)) == config
 
 
-def test_resolved_names_every_parameter_layer_and_rate(tiny_lm):
+def test_resolved_names_every_parameter_layer_and_rate(tiny_lm, family_lm):
     config = UnlearnSettings(objective="rmu", weighting="satimp").resolved(tiny_lm)
     assert config.train == "full"
     assert config.layer == 1
     assert config.learning_rate is not None
     assert config.parameters.keys() == {"coefficient"}
     assert config.weighting_parameters == {"beta1": 5.0, "beta2": 1.0}
-    assert UnlearnSettings(regularizer="activation").resolved(tiny_lm).layer == 1
+    deeper = family_lm("llama", num_hidden_layers=4)
+    assert UnlearnSettings(objective="rmu").resolved(deeper).layer == 2
+    assert UnlearnSettings(regularizer="activation").resolved(deeper).layer == 3
     assert UnlearnSettings().resolved(tiny_lm).layer is None
 
 

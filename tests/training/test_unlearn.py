@@ -101,6 +101,14 @@ def test_start_model_stays_as_it_is_and_the_unlearned_one_forgets(tiny_lm, train
     assert torch.cat(response_nll(result.model, encodings)).mean() > start + 0.1
 
 
+def test_a_start_model_in_bfloat16_is_trained_in_float32(tiny_lm):
+    half = tiny_lm.copy(share_weights=False)
+    half.model.bfloat16()
+    result = unlearn(half, FORGET, retain=RETAIN, train="full", **SMALL)
+    assert {p.dtype for p in result.model.model.parameters()} == {torch.float32}
+    assert half.model.dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize("train", ["full", "lora"])
 def test_saved_adapter_loads_again_with_the_same_predictions(tiny_lm, tiny_folder, tmp_path, train):
     result = unlearn(tiny_lm, FORGET, retain=RETAIN, train=train, **SMALL)

@@ -8,6 +8,8 @@ import torch
 
 from tests.training.small_run import FORGET, RETAIN, SMALL
 from tokenunlearn.attribution.selection import TokenWeights
+from tokenunlearn.datasets.languages import ENGLISH, GERMAN
+from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models import loading
 from tokenunlearn.models.encoding import collate
@@ -15,7 +17,9 @@ from tokenunlearn.models.forward import response_hidden, response_nll
 from tokenunlearn.models.layers import down_projections, layer_states, steered_layer
 from tokenunlearn.models.loaded_model import LoadedModel
 from tokenunlearn.objectives import OBJECTIVES, REGULARIZERS, WEIGHTINGS
+from tokenunlearn.training.preparation import encoded_rows
 from tokenunlearn.training.references import References
+from tokenunlearn.training.settings import UnlearnSettings
 from tokenunlearn.training.unlearn import unlearn
 
 
@@ -145,6 +149,20 @@ def test_rmu_steers_to_a_seeded_direction_of_the_states_own_length(tiny_lm):
         lengths.append(states[0][0].norm(dim=-1))
     assert control.norm().item() == pytest.approx(torch.cat(lengths).mean().item(), rel=1e-5)
     assert (control >= 0).all()  # drawn from [0, 1)^d
+
+
+def test_refusals_are_drawn_by_the_seed_in_the_language_of_the_question(tiny_lm):
+    samples = [*FORGET, Sample("de", "Wer ist die Autorin, die in dieser Stadt geboren wurde?", "Ada Lee.")]
+
+    def drawn(objective, seed):
+        settings = UnlearnSettings(objective=objective, seed=seed)
+        return [e.answer for e in encoded_rows(tiny_lm, settings, samples, (), None).refusals]
+
+    first, *others = (drawn("dpo", seed) for seed in range(5))
+    assert first == drawn("dpo", 0) and any(first != other for other in others)
+    assert set(first[:-1]) <= set(ENGLISH.refusals) and first[-1] in GERMAN.refusals
+    assert set(drawn("jensun", 0)) == {"No idea."}
+    assert drawn("npo", 0) == []
 
 
 def test_layer_states_are_the_hidden_states_that_transformers_gives(family_lm, family):
