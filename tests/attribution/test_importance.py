@@ -148,6 +148,9 @@ def test_granularity_enters_the_importance():
     settings = ImportanceSettings(alpha=1.0)
     by_word = importance([np.array([1.0, 0.0, 2.0])], [np.zeros(3)], settings, [np.array([0, 1, 1])])
     assert by_word[0].tolist() == [0.0, 0.75, 0.75]
+    two = [np.array([1.0, 0.0, 2.0]), np.array([5.0])], [np.zeros(3), np.zeros(1)]
+    whole = importance(*two, settings, [np.array([0, 1, 1]), np.array([0])])  # each sample has its own words
+    assert [s.tolist() for s in whole] == [[0.0, 0.5, 0.5], [1.0]]
     by_token = ImportanceSettings(alpha=1.0, granularity="token")
     assert importance([np.array([1.0, 0.0, 2.0])], [np.zeros(3)], by_token, [np.array([0, 1, 1])])[
         0

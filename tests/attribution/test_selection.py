@@ -13,6 +13,7 @@ from tokenunlearn.attribution.selection import (
     Uniform,
     describe_rule,
     make_weights,
+    threshold_at,
 )
 from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
 
@@ -44,10 +45,12 @@ def test_rules(rule, expected):
 
 def test_soft_weights_are_a_softmax_of_mean_one():
     for temperature in (0.05, 0.5, 3.0):
-        for weights, s in zip(weights_of(SoftWeighting(temperature)), IMPORTANCE, strict=True):
-            e = np.exp(s / temperature)
-            assert weights == pytest.approx(len(s) * e / e.sum())
-            assert np.mean(weights) == pytest.approx(1.0)
+        rule = SoftWeighting(temperature)
+        for made in (rule.weights(IMPORTANCE), weights_of(rule)):
+            for weights, s in zip(made, IMPORTANCE, strict=True):
+                e = np.exp(s / temperature)
+                assert weights == pytest.approx(len(s) * e / e.sum())
+                assert np.mean(weights) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("temperature", [1e9, float("inf")])
@@ -97,7 +100,7 @@ def test_threshold_that_selects_nothing_is_an_error_saying_what_to_do():
     assert "threshold 0.95" in message and "0.900" in message and "lower the threshold" in message
 
 
-@pytest.mark.parametrize("rule", [HardSelection(threshold=0.1), SoftWeighting(1.0), Uniform()])
+@pytest.mark.parametrize("rule", [HardSelection(threshold=0.9), SoftWeighting(1.0), Uniform()])
 def test_everything_forced_out_is_an_error_that_says_so(rule):
     overrides = {"0": dict.fromkeys(range(4), False), "1": dict.fromkeys(range(2), False)}
     with pytest.raises(NothingSelectedError, match="forced out"):
@@ -129,6 +132,18 @@ def test_overrides_win_over_soft_weights_and_keep_the_mean():
 
 
 @pytest.mark.filterwarnings("error")
+def test_a_response_whose_tokens_are_all_forced_out_has_weight_0_not_nan():
+    assert weights_of(SoftWeighting(0.5), {"1": {0: False, 1: False}})[1] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("importance", "threshold"), [(2 / 3, 0.666666), (0.5, 0.5), (2e-7, 2e-7), (1.0, 1.0), (0.0, 0.0)]
+)
+def test_a_threshold_at_an_importance_is_rounded_down_but_not_to_0(importance, threshold):
+    assert threshold_at(importance) == threshold
+
+
+@pytest.mark.filterwarnings("error")
 def test_without_its_heaviest_token_a_response_keeps_its_mean_however_little_is_left():
     rule, importance = SoftWeighting(0.001), [np.array([1.0, 0.28, 0.1])]  # e^-720 is left
     assert weights_of(rule, {"0": {0: False}}, importance) == [pytest.approx([0, 3, 0])]
@@ -137,6 +152,8 @@ def test_without_its_heaviest_token_a_response_keeps_its_mean_however_little_is_
 def test_counts_rule_and_hash_travel_with_the_weights():
     weights = make_weights(["a", "b"], IMPORTANCE, HardSelection(threshold=0.5), score_hash="abc")
     assert (weights.selected, weights.tokens, weights.score_hash) == (3, 6, "abc")
+    assert weights.empty == ()
+    assert make_weights(["a", "b"], IMPORTANCE, HardSelection(threshold=0.9)).empty == ("b",)
     assert weights.rule == {"selection": "hard", "threshold": 0.5}
     assert describe_rule(SoftWeighting(0.2)) == {"selection": "soft", "temperature": 0.2}
     assert describe_rule(Uniform()) == {"selection": "uniform"}

@@ -70,6 +70,13 @@ def test_without_gold_spans_what_needs_them_is_unknown():
     assert (found.tokens, found.mass, found.effective) == (1, 1, 3)
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_no_token_has_importance_weights_cover_none_of_it():
+    scores = score_set([sample([0, 0], [0, 0])])
+    vars(scores)["importance"] = [np.zeros(2)]
+    assert selection_statistics(scores, Uniform()).importance == 0
+
+
 def test_effective_tokens_are_those_that_pull():
     scores = score_set(
         [sample([0, 0, 1, 5], [0, 0, 1, 5]), sample([0, 3], [0, 3], name="s1")],
