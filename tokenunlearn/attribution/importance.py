@@ -87,8 +87,6 @@ def normalize(values: np.ndarray, normalizer: Normalizer) -> np.ndarray:
     "rank": (average rank - 1) / (N - 1). "minmax": (x - min) / (max - min).
     """
     values = np.asarray(values, dtype=np.float64)
-    if values.size == 0:
-        return values
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
     values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)

@@ -65,11 +65,7 @@ def word_totals(
         words: (T_i,) number of the word that each token belongs to.
         counts: (T_i,) bool, tokens that count.
     """
-    totals = [
-        np.bincount(w[c], s[c])[np.unique(w[c])]
-        for s, w, c in zip(scores, words, counts, strict=True)
-        if c.any()
-    ]
+    totals = [np.bincount(w[c], s[c])[np.unique(w[c])] for s, w, c in zip(scores, words, counts, strict=True)]
     return np.concatenate([*totals, np.empty(0)])
 
 
