@@ -107,7 +107,9 @@ def test_weightings_are_detached_zero_in_padding_and_of_mean_one(step, name):
     weights = weighting.weights(step, published_scale=False)
     assert not weights.requires_grad
     assert (weights[~MASK] == 0).all() and (weights >= 0).all()
-    if not weighting.uses_selection:
+    if weighting.uses_selection:
+        assert torch.equal(weights, step.weights)  # hard weights stay 1
+    else:
         assert torch.allclose(weights.double().sum(-1), torch.tensor(LENGTHS).double(), atol=1e-6)
 
 
