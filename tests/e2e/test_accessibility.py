@@ -21,6 +21,8 @@ PAGES = {
 }
 
 
+# Two pictures are drawn: on a busy machine some boxes take on the theme later than the page.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # No color is on its way from one theme to another.
 FADED = "document.getAnimations().every(a => !(a instanceof CSSTransition) || a.playState !== 'running')"
 
@@ -50,6 +52,7 @@ def switch_to(page, scheme):
     page.emulate_media(color_scheme=scheme)
     expect(page.locator("[data-testid=stApp]")).to_have_css("background-color", GROUND[scheme])
     settle(page)
+    page.evaluate(DRAWN)
     page.wait_for_function(FADED)
 
 
