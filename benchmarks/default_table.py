@@ -31,9 +31,10 @@ COSTS = """\
 - Model utility is a harmonic mean, so it is 0 as soon as one of its parts is 0. On TOFU the lowest part of
   the start model is `{part}`, {part_start}; after the default run it is {part_default}, and in the model
   that never saw the answers {part_retrained} (n = {part_n}).
-- An answer counts as broken where the [judge](docs/metrics.md#leaks-cross_leaks-declines-broken-wrong)
-  `words` calls it so and it neither states a fact nor declines. Of all answers of the first SmolLM2 run,
-  `words` calls {words} broken, the judge `smollm2` {smollm2}.
+- An answer counts as broken where a [judge](docs/metrics.md#leaks-cross_leaks-declines-broken-wrong) calls it
+  so and it neither states a fact nor declines: `words` for the demo models, `smollm2` for SmolLM2. Of all
+  answers of the first SmolLM2 run, `words` calls {words} broken, `smollm2` {smollm2}; read one by one, {read}
+  of the answers of both runs are broken (n = {read_n}).
 - With the same weight on all tokens, {leaks} of the demo model's forgotten answers leak and {broken} are
   broken; on the prose {prose_broken} are broken, and {pairs} of the retained answers that were right stay
   right.
@@ -83,8 +84,11 @@ def costs(
         "probe": mean(probe["value"] for probe in probes),
         "probe_retrained": mean(probe["retrained"] for probe in probes),
     }
+    labels = next(iter(outcomes["read_broken"].values()))["smollm2-authors"]
+    broken, fluent = (labels[label][-1] for label in ("broken", "fluent"))
+    values["read"] = broken / (broken + fluent)
     shown = {name: f"{value:.3f}" for name, value in values.items()}
-    return COSTS.format(part=part, part_n=start[part][1], **shown)
+    return COSTS.format(part=part, part_n=start[part][1], read_n=f"{broken + fluent:.0f}", **shown)
 
 
 def default_table(frame: Mapping[str, Any], tofu: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -59,6 +59,7 @@ under `benchmarks/results/study`; `python -m benchmarks.evidence` writes this pa
   [metrics](metrics.md#leaks-cross_leaks-declines-broken-wrong) the facts of all questions count, whatever the
   retrained model says. Both leave out facts that more than two of the questions share; among few questions
   this finds few everyday words, so on TOFU, whose gold spans are derived, many of these facts are such words.
+  What is broken says the judge `words` in every world; on real text it is the weaker one.
 """
 PROGRESS = """## Progress
 

