@@ -22,7 +22,10 @@ _UNSPACED = (
     f"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u309f{_KATAKANA}\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_WORD = re.compile(rf"[{_KATAKANA}]+|[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_MARK = "\u0301"  # stands for every accent, vowel sign and joiner, which belong to the letter before
+_WORD = re.compile(
+    rf"(?:[{_KATAKANA}]{_MARK}*)+|[{_UNSPACED}]{_MARK}*|[^\W{_UNSPACED}](?:[^\W{_UNSPACED}]|{_MARK})*"
+)
 ZERO_WIDTH_JOINER = "\u200d"
 _JOINERS = f"\u200c{ZERO_WIDTH_JOINER}"
 
@@ -131,16 +134,15 @@ def word_spans(text: str) -> list[Span]:
     >>> word_spans("Ada's cat"), word_spans("名はココ")
     ([(0, 3), (4, 5), (6, 9)], [(0, 1), (1, 2), (2, 4)])
     """
-    marked = text if text.isascii() else "".join(map(_letter_for_mark, text))
+    marked = text if text.isascii() else "".join(map(_one_mark_for_all, text))
     return [match.span() for match in _WORD.finditer(marked)]
 
 
-def _letter_for_mark(character: str) -> str:
-    """A letter in place of an accent, vowel sign or joiner, which would otherwise end a word."""
+def _one_mark_for_all(character: str) -> str:
+    """The character, or one mark in place of any accent, vowel sign or joiner."""
     if character.isascii() or character.isalnum():
         return character
-    joins = unicodedata.category(character).startswith("M") or character in _JOINERS
-    return "x" if joins and not _WORD.match(character) else character
+    return _MARK if unicodedata.category(character).startswith("M") or character in _JOINERS else character
 
 
 def unit_starts(text: str) -> list[int]:
