@@ -243,7 +243,7 @@ def section(world: World) -> str:
         done=len(world.cells),
         expected=world.expected,
         begun=len({cell["seed"] for cell in world.cells}),
-        seeds=plan["seeds"],
+        seeds=world.seeds,
         options=_options(plan),
         claims="\n".join(claims(gaps[measure], measure) for measure in COMPARED),
         **{measure: _gap_table(world, gaps[measure]) for measure in COMPARED},

@@ -113,7 +113,9 @@ class World:
         self.head, *others = rows
         self.plan: Row = self.head["world"]
         self.trials = [row for row in others if row["kind"] == "trial"]
-        self.cells = [row for row in others if row["kind"] == "cell" and row["seed"] < self.plan["seeds"]]
+        self.cells = [row for row in others if row["kind"] == "cell"]
+        # those of the plan, and others that were run
+        self.seeds = len({*range(self.plan["seeds"]), *(cell["seed"] for cell in self.cells)})
         self._fronts: dict[int, Front] = {}
 
     @property
@@ -124,7 +126,7 @@ class World:
     @property
     def expected(self) -> int:
         """Cells of the whole study."""
-        return len(self.objectives) * len(RULES) * int(self.plan["seeds"])
+        return len(self.objectives) * len(RULES) * self.seeds
 
     def of(self, objective: str, rule: str) -> dict[int, Row]:
         """Seed -> cell of a method."""

@@ -124,6 +124,13 @@ def test_seeds_that_only_one_of_both_has_do_not_count():
     assert world(cell("hard", 0.1)).gap("npo", "hard", "distance") is None
 
 
+def test_seeds_beyond_those_of_the_file_s_first_row_count():
+    made = World([head(), *(cell(rule, 0.1, seed) for rule in ("uniform", "hard") for seed in (0, 7))])
+    assert made.gap("npo", "hard", "distance").seeds == 2
+    assert made.expected == 6 * len(RULES) * len(STUDIED)
+    assert "(2 of 6 seeds begun)" in page([made])
+
+
 def test_seeds_that_disagree_widen_the_interval():
     def gap(*above):
         cells = (cell(r, a, s) for s, a in enumerate(above) for r, a in (("hard", a), ("uniform", 0.2)))
