@@ -126,5 +126,9 @@ def test_a_gain_counts_every_row_alike():
     assert snr_ratio(rows, others, [0, 1, 2])[0] == pytest.approx((104 / 101) / (102 / 102))
 
 
+def test_a_gain_of_rows_without_any_signal_is_nan():
+    assert np.isnan(snr_gain(np.zeros((2, 2)), np.ones((2, 2)), [0, 1])).all()
+
+
 def test_weights_that_select_nothing_have_no_ratio():
     assert np.isnan(snr(np.zeros((3, 2)), range(3))).all()

@@ -237,9 +237,11 @@ def snr_gain(
 ) -> Interval:
     """:func:`snr_ratio` of each row alone, geometric mean, so that rows of long gradients count no more.
 
-    Rows without signal or noise are left out.
+    Rows without signal or noise are left out; NaN where none is left.
     """
     known = (rows > 0).all(1) & (others > 0).all(1)
+    if not known.any():
+        return np.nan, np.nan, np.nan
     gains = np.log(_ratio(rows[known]) / _ratio(others[known]))
     sums = _draws(np.stack([gains, np.ones(len(gains))], axis=1), np.asarray(groups)[known])
     return _figure(*(np.exp(_ratio(values)) for values in sums))
