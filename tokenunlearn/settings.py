@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, wraps
+from numbers import Real
 from types import NoneType
 from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
@@ -103,6 +104,22 @@ class Settings:
                 shown, demand = shortened(value), _demanded_range(value, kind, f.metadata)
             if demand:
                 raise self.error(f"{self.prefix}{f.name} is {shown}; it must {demand}.")
+
+
+def plain_number(name: str, value: Any, demand: str = "be a number") -> float:
+    """A number as Python has it, for numpy's cannot be stored as JSON.
+
+    Args:
+        name: What the number is called.
+        value: The number.
+        demand: What it must do, for the error.
+
+    Raises:
+        TokenUnlearnError: If it is anything else; true and false are no numbers.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TokenUnlearnError(f'{name} is "{shortened(value)}"; it must {demand}.')
+    return value.item() if hasattr(value, "item") else value  # type: ignore[return-value]
 
 
 def shortened(value: Any) -> str:

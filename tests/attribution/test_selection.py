@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,6 +173,20 @@ def test_counts_rule_and_hash_travel_with_the_weights():
 def test_bad_criteria(criteria):
     with pytest.raises(TokenUnlearnError, match=r"only one|must be between 0 and 1"):
         HardSelection(**criteria)
+
+
+@pytest.mark.parametrize("value", ["text", True, [0.5], b"x"])
+@pytest.mark.parametrize("name", ["threshold", "quantile", "top_share", "temperature"])
+def test_a_criterion_of_another_type_is_refused_in_one_sentence(name, value):
+    with pytest.raises(TokenUnlearnError, match=f"{name} is .*; it must be a number"):
+        (SoftWeighting if name == "temperature" else HardSelection)(**{name: value})
+
+
+def test_a_number_of_numpy_is_stored_as_a_plain_one():
+    rule = describe_rule(HardSelection(threshold=np.float32(0.5)))
+    assert json.dumps(rule) == '{"selection": "hard", "threshold": 0.5}'
+    with pytest.raises(TokenUnlearnError, match=r'temperature is "None"; it must be a number above 0'):
+        SoftWeighting(None)
 
 
 def test_without_a_criterion_a_score_set_is_needed():

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tokenunlearn.errors import NothingSelectedError, TokenUnlearnError
+from tokenunlearn.settings import plain_number, shortened
 
 Overrides = Mapping[int, bool]
 
@@ -64,8 +65,10 @@ class HardSelection:
         if len(given) > 1:
             raise TokenUnlearnError("Hard selection takes only one of threshold, quantile and top_share.")
         for name, value in given.items():
-            if not 0.0 <= value <= 1.0:
-                raise TokenUnlearnError(f"{name} is {value}; it must be between 0 and 1.")
+            number = plain_number(name, value, "be a number between 0 and 1")
+            if not 0.0 <= number <= 1.0:
+                raise TokenUnlearnError(f"{name} is {shortened(number)}; it must be between 0 and 1.")
+            object.__setattr__(self, name, number)
 
     @property
     def chosen(self) -> bool:
@@ -113,8 +116,10 @@ class SoftWeighting:
 
     def __post_init__(self) -> None:
         """Refuse temperatures that are not positive numbers."""
-        if not self.temperature > 0:
-            raise TokenUnlearnError(f"temperature is {self.temperature}; it must be above 0.")
+        number = plain_number("temperature", self.temperature, "be a number above 0")
+        if not number > 0:
+            raise TokenUnlearnError(f"temperature is {shortened(number)}; it must be above 0.")
+        object.__setattr__(self, "temperature", number)
 
     def weights(self, importance: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Softmax of each response's importance, scaled to mean 1; NaN counts as 0."""
