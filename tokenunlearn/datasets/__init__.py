@@ -18,6 +18,7 @@ from tokenunlearn.datasets.rwku import load_rwku
 from tokenunlearn.datasets.samples import SampleSet
 from tokenunlearn.datasets.tofu import load_tofu
 from tokenunlearn.errors import DatasetError
+from tokenunlearn.settings import shortened
 
 Loaded = TypeVar("Loaded")
 
@@ -74,6 +75,7 @@ def load_samples(
         DatasetError: If the source or the split is unknown, or the rows do not fit the schema.
     """
     known = "authors:forget10, authors:retain90, tofu:forget10, file:PATH, ..."
+    name = _text(name)
     if name.partition(":")[0] in CHOICE_SOURCES.keys() - SOURCES.keys():
         raise DatasetError(f'"{name}" holds multiple-choice questions, not samples; use {known}')
     if columns or all_turns:
@@ -92,8 +94,13 @@ def load_choices(name: str) -> ChoiceSet:
     Raises:
         DatasetError: If the source or what is asked of it is unknown, or a row does not fit the schema.
     """
-    known = "wmdp:bio, mmlu:all, file:PATH, ..."
+    known, name = "wmdp:bio, mmlu:all, file:PATH, ...", _text(name)
     return _load(CHOICE_SOURCES, name, f'Unknown multiple-choice questions "{name}"; use {known}')
+
+
+def _text(name: object) -> str:
+    """A name as text; anything else, such as a path, is a name that no source has."""
+    return name if isinstance(name, str) else shortened(name)
 
 
 def _load(sources: Mapping[str, Callable[[str], Loaded]], name: str, unknown: str) -> Loaded:

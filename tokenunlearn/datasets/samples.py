@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tokenunlearn.errors import DatasetError
+
 Span = tuple[int, int]
 Item = TypeVar("Item")
 
@@ -68,6 +70,41 @@ class Sample:
     chunk_tokens: int | None = None
     history: tuple[Turn, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Turn lists into tuples; refuse other types, read as something else, and spans outside their text.
+
+        Raises:
+            DatasetError: If there is one.
+        """
+        for name in ("span", "paraphrased_span", "perturbed_answer", "history"):
+            object.__setattr__(self, name, _as_tuple(getattr(self, name)))
+        for name in ("span", "paraphrased_span"):
+            if isinstance(spans := getattr(self, name), tuple):
+                object.__setattr__(self, name, tuple(map(_as_tuple, spans)))
+        texts = (self.id, self.question, self.answer, self.paraphrased_question, self.paraphrased_answer)
+        if not all(isinstance(text, str) for text in texts):
+            raise DatasetError(
+                "The id, questions and answers of a sample must be text, not "
+                f"{next(type(text).__name__ for text in texts if not isinstance(text, str))}."
+            )
+        for name, items, kind in (
+            ("perturbed_answer", self.perturbed_answer, str),
+            ("history", self.history, Turn),
+        ):
+            if not _holds(items, kind):
+                raise DatasetError(
+                    f'The sample "{self.id}" has a {name} that is not a tuple of {kind.__name__}.'
+                )
+        for name, spans, text in (
+            ("span", self.span, self.answer),
+            ("paraphrased_span", self.paraphrased_span, self.paraphrased_answer),
+        ):
+            if not (_holds(spans, tuple) and all(_is_within(span, len(text)) for span in spans)):
+                raise DatasetError(
+                    f'The sample "{self.id}" has a {name} that is not a tuple of (start, end) ranges inside '
+                    f"its text of {len(text)} characters."
+                )
+
     @property
     def document(self) -> bool:
         """Whether this is a text without a question."""
@@ -89,6 +126,21 @@ class Sample:
         return tuple(self.answer[start:end] for start, end in self.span)
 
 
+def _as_tuple(items: object) -> object:
+    return tuple(items) if isinstance(items, list) else items
+
+
+def _holds(items: object, kind: type) -> bool:
+    return isinstance(items, tuple) and all(isinstance(item, kind) for item in items)
+
+
+def _is_within(span: tuple[object, ...], length: int) -> bool:
+    match span:
+        case (int() as start, int() as end):
+            return 0 <= start < end <= length
+    return False
+
+
 def document(sample_id: str, text: str, span: tuple[Span, ...] = ()) -> Sample:
     """A text as a sample without a question."""
     return Sample(sample_id, "", text, span=span, chunk_tokens=CHUNK_TOKENS)
@@ -100,6 +152,16 @@ class SampleSet(Sequence[Sample]):
 
     name: str
     samples: tuple[Sample, ...]
+
+    def __post_init__(self) -> None:
+        """Turn a list into a tuple; refuse anything but samples.
+
+        Raises:
+            DatasetError: If something else is among them.
+        """
+        object.__setattr__(self, "samples", _as_tuple(self.samples))
+        if not _holds(self.samples, Sample):
+            raise DatasetError(f'The samples of the set "{self.name}" are not a tuple of Sample.')
 
     def __len__(self) -> int:
         return len(self.samples)

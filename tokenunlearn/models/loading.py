@@ -16,7 +16,7 @@ from tokenunlearn.models.checkpoints import find_checkpoint
 from tokenunlearn.models.devices import use_threads
 from tokenunlearn.models.hub import revision_of, shown, snapshot
 from tokenunlearn.models.loaded_model import LoadedModel
-from tokenunlearn.models.model_folders import model_folders
+from tokenunlearn.models.model_folders import model_folders, name_text
 from tokenunlearn.models.placement import DeviceMap, Placement
 from tokenunlearn.models.presets import PRESETS, base_model_name, require_preset
 from tokenunlearn.models.pretrained import check_vocabulary, read_model, read_tokenizer
@@ -30,7 +30,7 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 def load_model(
-    name: str,
+    name: str | Path,
     *,
     adapter: str | Path | Sequence[str | Path] = (),
     device: str = "auto",
@@ -63,6 +63,7 @@ def load_model(
     """
     from tokenunlearn.models.forward import check_logits
 
+    name = name_text(name)
     placement = Placement.named(device, dtype, device_map, quantization)
     given = [adapter] if isinstance(adapter, str | Path) else [path for path in adapter if path]
     with _ONE_AT_A_TIME, quiet():

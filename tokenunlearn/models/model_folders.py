@@ -53,6 +53,20 @@ def model_folders(name: str, revision: str | None = None, fetch: Fetch | None = 
     return preset_folders(name) + folders
 
 
+def name_text(name: object) -> str:
+    """A model's name, or the text of a path.
+
+    Raises:
+        ModelNotFoundError: If it is anything else.
+    """
+    if isinstance(name, str | Path):
+        return str(name)
+    raise ModelNotFoundError(
+        f"A model is named by text, not by {type(name).__name__}; use a preset ({', '.join(PRESETS)}), a "
+        "local folder or a Hub id."
+    )
+
+
 def is_adapter(path: Path) -> bool:
     """Whether a folder holds an adapter and no weights of a model."""
     return (path / "adapter_config.json").exists() and not any(
