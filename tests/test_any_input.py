@@ -147,7 +147,6 @@ def test_samples_with_spans_survive_every_file_format(question, answer, data):
     stop = data.draw(st.integers(start + 1, len(answer)))
     samples = (Sample("a", question, answer, span=((start, stop),)),)
     assert parse_samples(to_jsonl(samples), "a.jsonl") == samples
-    assume("\0" not in question + answer)
     assert parse_samples(to_csv(samples), "a.csv") == samples
 
 

@@ -15,7 +15,7 @@ import tokenunlearn as tu
 from tokenunlearn.datasets import rows
 from tokenunlearn.datasets.files import parse_samples, to_csv, to_jsonl
 from tokenunlearn.datasets.rows import MAX_ROWS
-from tokenunlearn.datasets.samples import Turn, document
+from tokenunlearn.datasets.samples import Sample, Turn, document
 from tokenunlearn.datasets.schema import to_row
 from tokenunlearn.errors import DatasetError
 
@@ -300,6 +300,12 @@ def test_tofu_files_are_read_as_they_are(data_folder, name):
         assert (sample.question, sample.answer) == (row["question"], row["answer"])
         assert sample.paraphrased_answer == row.get("paraphrased_answer", "")
         assert sample.perturbed_answer == tuple(row.get("perturbed_answer", ()))
+
+
+@pytest.mark.parametrize(("write", "ending"), [(to_jsonl, "jsonl"), (to_csv, "csv")])
+def test_a_nul_character_in_a_sample_is_read_back(write, ending):
+    samples = (Sample("a", "Who\0?", "Ada\0.\0", span=((0, 3),)),)
+    assert parse_samples(write(samples), f"x.{ending}") == samples
 
 
 @pytest.mark.parametrize(("write", "ending"), [(to_jsonl, "jsonl"), (to_csv, "csv")])

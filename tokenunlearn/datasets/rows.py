@@ -121,7 +121,7 @@ def decode_text(content: bytes, name: str) -> str:
     """A file's text; a ``DatasetError`` when it is not UTF-8 or holds nothing."""
     try:
         text = content.decode("utf-8-sig")
-        place = text.find("\0")  # as UTF-16 without a byte order mark has
+        place = text.find("\0", 0, 4)  # as UTF-16 without a byte order mark has; a cell may hold one
     except UnicodeDecodeError as error:
         text, place = "", error.start
     if place >= 0:
