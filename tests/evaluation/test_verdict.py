@@ -536,3 +536,14 @@ def test_a_retrained_model_is_not_told_from_itself():
     page = verdict(retrained, start=start, retrained=retrained)
     assert page.outcome == "gone"
     assert not page.differs
+
+
+def test_attacks_on_other_weights_are_refused_and_their_limit_is_said():
+    evaluation = report(result("forget/leaks", 0, 0))
+    under_attack = report(result("prefix/gold_span", 0, 0), suite="attacks", limit=N)
+    page = verdict(evaluation, attacks=under_attack)
+    assert f"at most {N} under attack were asked" in sentences(page.untested)
+    with pytest.raises(TokenUnlearnError, match=r'run on "model" \(weights r0\+a\), but .* \(weights r0\)'):
+        verdict(evaluation, attacks=replace(under_attack, revision="r0+a"))
+    of_a_run = replace(evaluation, model="model + RUN")  # which names the start model's weights
+    assert verdict(of_a_run, attacks=replace(under_attack, revision="r0+a")).outcome == "gone"

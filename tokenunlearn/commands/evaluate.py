@@ -177,12 +177,12 @@ def attack(
         retrained = retrained_without(source.name, samples)
     (samples,) = with_columns(columns, samples)
     names = list(ATTACKS) if attacks == "all" else [name.strip() for name in attacks.split(",")]
-    forget = load_samples(samples).spread(limit)
+    forget = load_samples(samples)
     if json_path is not None and str(json_path) != "-":
         check_writable(json_path)
     lm = source.load()
     with bars() as phase:
-        report = attack_model(lm, forget, retrained, attacks=names, seed=seed, progress=phase)
+        report = attack_model(lm, forget, retrained, attacks=names, limit=limit, seed=seed, progress=phase)
     _show_report(report, f"{source.name} under attack on {samples}", json_path)
 
 

@@ -88,10 +88,16 @@ def verdict(
         margin: Largest difference from the retrained model that counts as the same level, above 0.
 
     Raises:
-        TokenUnlearnError: If the margin is not between 0 and 1.
+        TokenUnlearnError: If the margin is not between 0 and 1, or the attacked weights are not the evaluated
+            ones.
     """
     if not 0 < margin < 1:
         raise TokenUnlearnError(f"The margin is {margin:g}; it must be between 0 and 1.")
+    if attacks is not None and not _of_same_weights(attacks, report):
+        raise TokenUnlearnError(
+            f'The attacks were run on "{attacks.model}" (weights {attacks.revision}), but the evaluation is '
+            f'of "{report.model}" (weights {report.revision}); evaluate and attack the same weights.'
+        )
     start, retrained = (_on_same_samples(other, report) for other in (start, retrained))
     return _Case(report, attacks, start, retrained, margin).verdict()
 
@@ -325,9 +331,11 @@ class _Case:
             yield Claim(f"Other attacks: {listed(missing)}.")
         if not self.pairs():
             yield Claim("How many questions it still answers of those answered correctly before.")
-        limit = self.report.settings.get("limit")
-        if any(len(r.rows) == limit for r in self.report.metrics.values()):
-            yield Claim(f"Further questions: at most {limit} of each part were asked.")
+        for report in filter(None, (self.report, self.attacks)):
+            limit = report.settings.get("limit")
+            if any(len(r.rows) == limit for r in report.metrics.values()):
+                where = "under attack" if report.suite == "attacks" else "of each part"
+                yield Claim(f"Further questions: at most {limit} {where} were asked.")
         yield Claim("Questions in other languages, and in other words than those that were asked.")
         yield Claim("Other seeds: the intervals cover the choice of questions, not the run.")
 
@@ -397,6 +405,16 @@ def _gaps(plain: list[_Measure], attacked: list[_Measure]) -> list[str]:
     gaps = [] if attacked else ["no attack was run"]
     reasons = [m.reason for m in measures if m.stands == "open"]
     return gaps + [reason for reason in dict.fromkeys(reasons) if reason]
+
+
+def _of_same_weights(attacks: Report, report: Report) -> bool:
+    """Whether two reports can be of one model, as far as they tell.
+
+    The evaluation that belongs to a run has "START + RUN" as its model and names the weights of the start.
+    """
+    if not (attacks.revision and report.revision) or attacks.revision == report.revision:
+        return True
+    return " + " in report.model and attacks.revision.startswith(f"{report.revision}+")
 
 
 def _on_same_samples(other: Report | None, report: Report) -> Report | None:

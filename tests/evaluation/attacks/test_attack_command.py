@@ -30,6 +30,7 @@ def test_attack_shows_a_table_and_writes_a_report(folder, tmp_path, monkeypatch)
     assert done.exit_code == 0, done.output
     report = json.loads(path.read_text(encoding="utf-8"))
     assert report["suite"] == "attacks" and report["settings"]["attacks"] == ["paraphrase", "probe"]
+    assert report["settings"]["limit"] == 10
     probed = report["metrics"]["probe/right_option"]
     assert probed["retrained"] == pytest.approx(probed["value"]) and probed["n"] == len(probed["rows"]) == 10
     for name in ("plain/gold_span", "paraphrase/gold_span", "worst/gold_span", "retrained"):

@@ -105,6 +105,7 @@ def test_every_attack_on_a_tiny_model(tiny_lm, town_samples, tmp_path):
     assert report.settings == {
         "samples": "towns",
         "attacks": list(ATTACKS),
+        "limit": None,
         "seed": 0,
         "retrained": "other",
     }

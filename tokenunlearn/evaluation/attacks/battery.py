@@ -42,6 +42,7 @@ def attack(
     retrained: LoadedModel | str | None = None,
     *,
     attacks: Sequence[str] = tuple(ATTACKS),
+    limit: int | None = None,
     seed: int = 0,
     progress: PhaseProgress | None = None,
 ) -> Report:
@@ -55,6 +56,7 @@ def attack(
         samples: What it should have forgotten, or their name.
         retrained: The retrained model or its name; without one there is nothing beside the results.
         attacks: Names out of ``ATTACKS``.
+        limit: At most this many samples, evenly spread; None for all.
         seed: Seed of sampling, folds and relearning.
         progress: Called with phase, done and total.
 
@@ -68,6 +70,7 @@ def attack(
         raise TokenUnlearnError(f"{named}; use any of {', '.join(ATTACKS)}.")
     if isinstance(samples, str):
         samples = load_samples(samples)
+    samples = samples.spread(limit)
     if len(samples) < 2:
         raise TokenUnlearnError(f"An attack needs at least 2 samples, not {len(samples)}.")
     started = time.monotonic()
@@ -97,7 +100,13 @@ def attack(
         model=model.name,
         revision=model.revision,
         suite="attacks",
-        settings={"samples": samples.name, "attacks": list(attacks), "seed": seed, "retrained": name},
+        settings={
+            "samples": samples.name,
+            "attacks": list(attacks),
+            "limit": limit,
+            "seed": seed,
+            "retrained": name,
+        },
         metrics=metrics,
         notes=notes,
         versions=versions(),
