@@ -150,7 +150,8 @@ def steps(page: str) -> list[Step]:
     """The five steps with their states on a page, for the run in view or the model and forget set at hand."""
     path, run = _subject(page)
     scores = score_sets.find_scores(path) if path else None
-    unlearned, status = _run_state(run)
+    viewed = _in_view(page)
+    unlearned, status = _example_state() if viewed and run is None else _run_state(run)
     ended = run if unlearned == "done" else None
     slides = "ready" if ended and run_reader.run_generations(ended) else "example"
     return [
@@ -165,8 +166,8 @@ def steps(page: str) -> list[Step]:
 def _in_view(page: str) -> Run | None:
     """The run that a page shows: the first of those compared, or the one presented."""
     compared: list[str] = st.session_state.get("runs") or []
-    ids = {"compare": compared, "present": st.query_params.get_all("run")}.get(page, [])
-    return services.find_run(ids[0]) if ids else None
+    shown = {"compare": next(iter(compared), None), "present": st.session_state.get("presented")}.get(page)
+    return services.find_run(shown) if shown else None
 
 
 def _subject(page: str) -> tuple[Path | None, Run | None]:
@@ -211,6 +212,13 @@ def _tokens(scored: bool, used: bool) -> tuple[Mark, str]:
     if used or (scored and state.SESSION in st.session_state):
         return "done", "weights chosen"
     return "open", "scored" if scored else "not scored"
+
+
+def _example_state() -> tuple[Mark, str]:
+    """Where the step stands while the run in view came with the repository: what is at work, else that."""
+    newest = next(services.recent_runs(), None)
+    state = services.run_state(newest[0]) if newest else None
+    return ("busy", state.status) if state and state.active else ("open", "example")
 
 
 def _run_state(run: Run | None) -> tuple[Mark, str]:

@@ -158,7 +158,26 @@ def test_the_example_run_is_none_of_ones_own(enter, home):
     write_run(home, "20260101-100000-npo-hard-0001", "a run")
     (example,) = (run.id for run in services.shipped_store().runs())
     found = states(enter("compare", runs=example))
-    assert (found["Unlearn"], found["Compare"], found["Present"]) == ("no run yet", "example", "example")
+    assert (found["Unlearn"], found["Compare"], found["Present"]) == ("example", "example", "example")
+
+
+def test_the_example_run_in_view_is_not_called_no_run(enter):
+    assert states(enter("compare"))["Unlearn"] == "example"
+    assert states(enter("present"))["Unlearn"] == "example"
+
+
+def test_a_run_at_work_is_named_while_the_example_is_in_view(enter, home):
+    run = write_run(home, "20260101-100000-npo-hard-0001", "a run")
+    run.take()
+    run.set_state(status="running", phase="training", done=1, total=9)
+    (run.folder / "report.json").unlink()
+    (example,) = (run.id for run in services.shipped_store().runs())
+    try:
+        assert states(enter("compare", runs=example))["Unlearn"] == "running"
+    finally:
+        run.set_state(status="stopped")
+        release(run.lock)
+        wait_until(lambda: not run.state.active)
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
