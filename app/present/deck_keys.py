@@ -1,8 +1,9 @@
-"""The keyboard turns slides: a component without a shape that counts presses in the browser.
+"""Keys and buttons turn slides: a component without a shape that counts presses in the browser.
 
 A press that comes while the page is being drawn is kept: the browser knows which slide is wanted and says
-which one, not "one further", and what the server answers to an older press changes nothing. It also hides the
-controls while nobody moves the mouse, and prints the deck.
+which one, not "one further", and what the server answers to an older press changes nothing. A button of the
+page itself would send the slide after the one it was drawn for, so that a double click turned once. It also
+hides the controls while nobody moves the mouse, and prints the deck.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ KEY = "deck_keys"
 _JS = """
 const heard = new WeakMap();
 const TYPING = "input, textarea, select, [contenteditable], [role=combobox], [role=listbox], [role=slider]";
+const STEPS = [[".st-key-back button", -1], [".st-key-next button", 1]];
 const IDLE = 3000; // milliseconds
 
 class DeckKeys {
@@ -34,10 +36,13 @@ class DeckKeys {
       }[event.key];
       if (wanted === undefined || typing) return;
       event.preventDefault();
-      if (wanted < 0 || wanted > this.last || wanted === this.number) return;
-      this.number = wanted;
-      this.sent += 1;
-      this.send("turn", { number: wanted, sequence: this.sent });
+      this.turn(wanted);
+    };
+    this.clicked = (event) => {
+      const step = STEPS.find(([button]) => event.target.closest?.(button));
+      if (!step) return;
+      event.stopPropagation();
+      this.turn(this.number + step[1]);
     };
     this.moved = () => {
       delete document.documentElement.dataset.idle;
@@ -46,18 +51,27 @@ class DeckKeys {
     };
   }
 
+  turn(wanted) {
+    if (wanted < 0 || wanted > this.last || wanted === this.number) return;
+    this.number = wanted;
+    this.sent += 1;
+    this.send("turn", { number: wanted, sequence: this.sent });
+  }
+
   update(data, send) {
     this.send = send;
     this.last = data.last;
     this.sent = Math.max(this.sent, data.echo);
     if (data.echo === this.sent) this.number = data.number;
     document.addEventListener("keydown", this.pressed);
+    document.addEventListener("click", this.clicked, true);
     document.addEventListener("pointermove", this.moved);
     if (!this.timer) this.moved();
   }
 
   stop() {
     document.removeEventListener("keydown", this.pressed);
+    document.removeEventListener("click", this.clicked, true);
     document.removeEventListener("pointermove", this.moved);
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -92,7 +106,7 @@ _mount_print = st.components.v2.component(
 
 
 def deck_keys(number: int, last: int, turn: Callable[[int], None]) -> None:
-    """Have the arrow keys, Home and End turn slides, and Escape leave them.
+    """Have the arrow keys, Home, End and the buttons Back and Next turn slides, and Escape leave them.
 
     Args:
         number: Number of the slide in view, from 0.

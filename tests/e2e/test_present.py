@@ -129,6 +129,22 @@ def test_no_press_is_lost_while_the_page_is_being_drawn(page):
     expect(page.locator(".sl h1")).to_have_text("What was marked")
 
 
+def test_a_second_quick_press_of_next_turns_one_slide_further_and_is_not_lost(page):
+    page.goto("/present")
+    heading(page, "Forget six authors")
+    settle(page)
+    forward = page.get_by_role("button", name="Next")
+    forward.dblclick()
+    heading(page, "What was marked")
+    page.wait_for_url("**/present?run=*&slide=marked")
+    forward.focus()
+    for _ in range(3):
+        page.keyboard.press("Enter")
+    heading(page, "Is it gone?")
+    page.get_by_role("button", name="Back").dblclick()
+    heading(page, "What it says now")
+
+
 def test_escape_leaves_the_slides_and_first_what_is_typed(page):
     page.goto("/present?slide=ask&title=Ours")
     heading(page, "Ask it yourself")
