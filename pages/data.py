@@ -124,15 +124,30 @@ def add(file: UploadedFile, layout: Layout) -> None:
         st.rerun()
 
 
+def table_key() -> str:
+    """Key of the table with the present rows."""
+    return f"table-{st.session_state[open_table.NUMBER]}"
+
+
 @in_place
 def edit() -> list[Row]:
     """The table; the rows as they are now."""
-    key = f"table-{st.session_state[open_table.NUMBER]}"
+    key = table_key()
     if key not in st.session_state:  # a new table, or back from another page
         st.session_state["base"] = open_table.rows()
-    table = st.data_editor(
-        sample_table.to_table(st.session_state["base"]),
+    table = sample_table.to_table(st.session_state["base"])
+
+    def take() -> list[str]:
+        rows, notes = sample_table.from_table(sample_table.edited(table, st.session_state[key]))
+        if key == table_key():  # a browser may still send a table that was replaced
+            st.session_state[open_table.ROWS] = rows
+        return notes
+
+    # Taken before the script runs, too: another page that is opened at once would draw no table.
+    st.data_editor(
+        table,
         key=key,
+        on_change=take,
         num_rows="dynamic",
         hide_index=True,
         width="stretch",
@@ -140,11 +155,9 @@ def edit() -> list[Row]:
         column_config=COLUMNS,
         disabled=["facts"],
     )
-    rows, notes = sample_table.from_table(table)
-    st.session_state[open_table.ROWS] = rows
-    for note in notes:
+    for note in take():
         st.text(f"⚠ {note}")
-    return rows
+    return open_table.rows()
 
 
 @in_place

@@ -51,6 +51,21 @@ def to_table(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series([row[name] for row in shown], dtype=object) for name in columns})
 
 
+def edited(table: pd.DataFrame, edits: Mapping[str, Any]) -> pd.DataFrame:
+    """A table with what was edited in it.
+
+    Args:
+        table: As :func:`to_table` makes it.
+        edits: As a data editor states them: cells by row number and column, rows added, rows deleted.
+    """
+    changed = table.copy()
+    for number, cells in edits.get("edited_rows", {}).items():
+        for name, value in cells.items():
+            changed.at[int(number), name] = value
+    added = pd.DataFrame(edits.get("added_rows", []), columns=table.columns, dtype=object)
+    return pd.concat([changed.drop(index=edits.get("deleted_rows", [])), added], ignore_index=True)
+
+
 def from_table(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     """Rows out of the edited table, their gold spans moved along with edits of the answer.
 

@@ -178,6 +178,16 @@ def test_an_answer_typed_just_before_a_file_is_added_is_not_lost(at):
     assert [row["answer"] for row in at.session_state["rows"]] == ["In Turin.", "Ada."]
 
 
+def test_an_answer_typed_just_before_another_page_is_opened_is_not_lost(at):
+    states = typed(at, "In Turin.")
+    at.switch_page("pages/system.py")._run(states)
+    assert at.title[0].value == "System"
+    at.switch_page("pages/data.py").run()
+    assert at.session_state["rows"][0]["answer"] == "In Turin."
+    (table,) = (frame.value for frame in at.dataframe if "answer" in frame.value)
+    assert list(table["answer"]) == ["In Turin."]
+
+
 def test_an_answer_typed_just_before_another_set_is_chosen_is_not_given_up(at):
     at.selectbox(key="set").select("authors:forget05")
     at._run(typed(at, "In Turin."))

@@ -124,3 +124,21 @@ def test_one_sentence_for_each_fault_and_the_good_rows_stay():
 def test_no_rows_make_an_empty_table():
     assert sample_table.from_table(sample_table.to_table([])) == ([], [])
     assert isinstance(sample_table.to_table([]), pd.DataFrame)
+
+
+def test_cells_rows_added_and_rows_deleted_are_taken_as_a_data_editor_states_them():
+    given = ({"question": f"Q{i}", "answer": f"A{i}", "marked_in": f"A{i}"} for i in range(3))
+    rows = [sample_table.empty_row() | row for row in given]
+    edits = {
+        "edited_rows": {2: {"answer": "new", "perturbed_answer": ["wrong"]}},
+        "added_rows": [{"question": "Q3"}, {}],
+        "deleted_rows": [0],
+    }
+    changed, notes = sample_table.from_table(sample_table.edited(sample_table.to_table(rows), edits))
+    assert [(row["question"], row["answer"]) for row in changed] == [
+        ("Q1", "A1"),
+        ("Q2", "new"),
+        ("Q3", ""),
+        ("", ""),
+    ]
+    assert (changed[1]["perturbed_answer"], notes) == (["wrong"], [])
