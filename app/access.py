@@ -71,12 +71,18 @@ def admit() -> None:
         _sign_in(wrong=bool(token))
         st.stop()
     folders.confine(roots())
-    st.session_state.setdefault(LINK, frozenset(st.query_params))
+    st.session_state.setdefault(LINK, {name: st.query_params.get_all(name) for name in st.query_params})
+
+
+def linked() -> Mapping[str, list[str]]:
+    """Name -> values of the parameters of the address that this session began with."""
+    parameters: Mapping[str, list[str]] = st.session_state.get(LINK, {})
+    return parameters
 
 
 def is_linked(*names: str) -> bool:
     """Whether the address that this session began with set one of these parameters."""
-    return not st.session_state.get(LINK, frozenset()).isdisjoint(names)
+    return not linked().keys().isdisjoint(names)
 
 
 def visitor_role() -> Role | None:

@@ -80,7 +80,7 @@ def choose_source() -> tuple[Source, TokenUnlearnError | None]:
         adapter, source, fault = _start_from(str(model or "demo"))
     _apply_pending()
     options = sample_sets.forget_sets(source.name)
-    links.check("samples", map(sample_sets.set_name, options))
+    links.check("samples", options, sample_sets.set_name)
     samples = st.selectbox(
         "Forget set",
         options,
@@ -110,7 +110,7 @@ def _start_from(model: str) -> tuple[str, ModelSource, TokenUnlearnError | None]
     options = ["", *runs]
     if st.session_state.get("adapter", "") not in options:  # another model was chosen
         st.session_state["adapter"] = ""
-    links.check("adapter", (run or _AS_IT_IS for run in options))
+    links.check("adapter", options, lambda run: run or _AS_IT_IS)
     adapter = st.selectbox(
         "Continue from",
         options,

@@ -159,7 +159,8 @@ def from_text(
         try:
             changes[name] = _parse(name, text[name], scores)
         except ValueError as fault:
-            faults.append(links.ignored(name, text[name], str(fault)))
+            held = to_text(base, scores)[name]
+            faults.append(links.ignored(name, text[name], str(fault), held))
     return replace(base, **changes), faults
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from app import access, links, services
@@ -38,10 +40,15 @@ def check_link(everyone: list[RunEntry], comparable: list[RunEntry]) -> None:
     statuses = {entry.id: entry.state.status for entry in everyone}
     for run_id in links.read("runs"):
         if run_id not in statuses:
-            links.say(links.ignored("runs", run_id, "there is no such run"))
+            links.say(partial(_left_out, run_id, "there is no such run"))
         elif run_id not in {entry.id for entry in comparable}:
             why = f"the run is {statuses[run_id]} and has nothing to compare"
-            links.say(links.ignored("runs", run_id, why))
+            links.say(partial(_left_out, run_id, why))
+
+
+def _left_out(run_id: str, why: str) -> str:
+    found = map(services.find_run, st.session_state.get("runs", ()))
+    return links.ignored("runs", run_id, why, ", ".join(run.label for run in found if run))
 
 
 def choose(comparable: list[RunEntry]) -> list[RunEntry]:

@@ -59,7 +59,7 @@ def choose_set() -> None:
     own = sample_sets.uploads()
     embedded = sample_sets.SETS["authors"]
     options = dict.fromkeys([NEW, *own, *embedded, *embedded.values()])
-    links.check("set", map(shown_name, options))
+    links.check("set", options, shown_name)
     name = st.selectbox(
         "Open",
         list(options),

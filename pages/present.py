@@ -60,8 +60,10 @@ def choose(runs: dict[str, Run]) -> tuple[str, str]:
     chosen = linked if linked in runs else next(iter(runs))
     if linked and linked != chosen:
         known = services.find_run(linked)
-        why = f'The run "{linked}" has no stored answers' if known else f'There is no run "{linked}"'
-        st.text(f"{why}; another one is shown.")
+        why = (
+            f'The run "{linked[:40]}" has no stored answers' if known else f'There is no run "{linked[:40]}"'
+        )
+        st.text(f"⚠ {why}, so {runs[chosen].label} is shown.")
     with st.container(width=260):
         choice_box.choose(
             "presented",
@@ -106,8 +108,11 @@ def present(runs: dict[str, Run]) -> None:
             show_error(error)
             return
         keys = [slide.key for slide in slides]
-        number = keys.index(st.query_params["slide"]) if st.query_params.get("slide") in keys else 0
+        wanted = st.query_params.get("slide", keys[0])
+        number = keys.index(wanted) if wanted in keys else 0
         with controls:
+            if wanted not in keys:
+                st.text(f'⚠ There is no slide "{wanted[:40]}", so the first one is shown.')
             turn(chosen, slides, number)
             print_button()
             with st.container(key="present-exit", width="content"):

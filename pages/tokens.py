@@ -43,14 +43,18 @@ def choose_sample(scores: ScoreSet) -> int:
     numbers = {sample.sample_id: i for i, sample in enumerate(scores.samples)}
     if st.session_state.get("sample") not in numbers:  # of another set
         st.session_state.pop("sample", None)
-    links.check("sample", (controls.sample_name(scores, number) for number in numbers.values()))
+
+    def shown(key: str) -> str:
+        return controls.sample_name(scores, numbers[key])
+
+    links.check("sample", numbers, shown)
     chosen = st.selectbox(
         "Sample",
         list(numbers),
         key="sample",
         bind="query-params",
         persist_state="session",
-        format_func=lambda key: controls.sample_name(scores, numbers[key]),
+        format_func=shown,
     )
     return numbers.get(str(chosen), 0)
 

@@ -17,6 +17,6 @@ def choose_sample(questions: Mapping[str, str], key: str = "sample") -> str:
         key: Of the choice in the session and in the address.
     """
     names = {i: f"{n}. {question or i}" for n, (i, question) in enumerate(questions.items(), start=1)}
-    links.check(key, names.values())
+    links.check(key, names, names.__getitem__)
     chosen = st.selectbox("Sample", list(names), key=key, bind="query-params", format_func=names.__getitem__)
     return str(chosen)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from app import background, controls, run_reader, sample_sets, services, tasks
+from app import background, controls, links, run_reader, sample_sets, services, tasks
 from app.controls import Source
 from app.errors import show_error
 from app.markdown import plain
@@ -74,6 +74,12 @@ def show(source: Source, scores: ScoreSet, index: int) -> None:
         format_func=lambda t: f"{t + 1}: {visible(sample.labels[t])}",
         help="P on a token of the text, or Alt and a click, pins it.",
     )
+
+    def shown(name: str) -> str:
+        return runs[name].label if name in runs else name or "none"
+
+    for field in FIELDS:
+        links.check(f"life-{field}", options, shown)
     chosen = [
         box.selectbox(
             label,
@@ -82,7 +88,7 @@ def show(source: Source, scores: ScoreSet, index: int) -> None:
             key=f"life-{field}",
             bind="query-params",
             persist_state="session",
-            format_func=lambda name: runs[name].label if name in runs else name or "none",
+            format_func=shown,
         )
         for box, (field, label), default in zip(boxes, FIELDS.items(), defaults, strict=True)
     ]

@@ -175,7 +175,7 @@ def _one(
     label: str, name: str, options: Sequence[T], shown: Callable[[T], str] = str, **more: Any
 ) -> T | None:
     """One of the options."""
-    links.check(name, map(shown, options))
+    links.check(name, options, shown)
     chosen: T | None = st.selectbox(label, options, key=name, format_func=shown, **more, **BOUND)
     return chosen
 

@@ -207,7 +207,7 @@ def test_an_address_opens_its_runs_in_order_and_only_what_differs(three):
 def test_unknown_runs_in_the_address_are_left_out(three):
     at = opened(view="Settings", runs=["nothing", IDS[0]])
     assert at.multiselect(key="runs").value == [IDS[0]]
-    assert 'The setting runs "nothing" was ignored; there is no such run.' in texts(at)
+    assert 'The setting runs "nothing" was ignored; there is no such run, so run 10 is used.' in texts(at)
     assert "was ignored" not in texts(at.run())
 
 
@@ -218,7 +218,7 @@ def test_a_link_to_a_run_without_a_result_says_why_another_one_is_shown(three):
     run.set_state(status="cancelled")
     at = opened(runs=IDS[1])
     assert at.multiselect(key="runs").value == [IDS[2]]
-    assert "was ignored; the run is cancelled and has nothing to compare." in texts(at)
+    assert "was ignored; the run is cancelled and has nothing to compare, so run 30 is used." in texts(at)
 
 
 def test_a_link_to_a_sample_that_no_run_has_says_so(three):

@@ -44,7 +44,8 @@ def test_a_link_to_a_run_without_answers_says_that_these_are_missing(app, tmp_pa
     run = write_run(tmp_path, "20260101-100000-npo-hard-0001", "a run")
     (run.folder / "generations.json").unlink()
     at = app(run=run.id)
-    assert f'The run "{run.id}" has no stored answers; another one is shown.' in [t.value for t in at.text]
+    sentence = f'⚠ The run "{run.id}" has no stored answers, so Forget six authors is shown.'
+    assert sentence in [t.value for t in at.text]
 
 
 def test_a_link_opens_its_slide_and_its_title(app):
@@ -96,4 +97,7 @@ def test_the_run_of_a_link_wins_and_choosing_another_changes_the_link(app, tmp_p
 def test_links_that_fit_nothing_open_the_beginning(app):
     at = app(slide="<script>", run="gone")
     assert "Forget six authors" in slide(at)
-    assert [t.value for t in at.text] == ['There is no run "gone"; another one is shown.']
+    assert [t.value for t in at.text] == [
+        '⚠ There is no run "gone", so Forget six authors is shown.',
+        '⚠ There is no slide "<script>", so the first one is shown.',
+    ]
