@@ -15,6 +15,7 @@ from tokenunlearn.evaluation.token_changes import TokenChange
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
 TICKS_UP_TO = 150
 MARKED = 60  # points of a curve up to which each is marked; a single one makes no line
+FRONT = "Pareto front of the runs"
 
 
 def trade_off(points: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -36,7 +37,7 @@ def trade_off(points: Sequence[Mapping[str, Any]]) -> go.Figure:
             y=[y for _, y in front],
             mode="lines",
             line={"color": "#6b7280", "dash": "dot", "width": 1.5, "shape": "hv"},
-            name="Pareto front of the runs",
+            name=FRONT,
             hoverinfo="skip",
         )
     for p in points:

@@ -28,11 +28,12 @@ def figures(
     if points:
         sizes = {point["utility"]["n"] for point in points if point["run"]} or {points[0]["utility"]["n"]}
         alike = [other for other in others if {other["utility"]["n"]} == sizes]
-        sentence = (
-            "Up and to the left is better: few forget-set facts still recalled, utility unchanged. Small "
-            "markers are other runs of the same models on the same forget sets; the dotted line is the "
-            "Pareto front of the runs."
-        )
+        figure = compare_charts.trade_off([*alike, *points])
+        sentence = "Up and to the left is better: few forget-set facts still recalled, utility unchanged."
+        if alike:
+            sentence += " Small markers are other runs of the same models on the same forget sets."
+        if any(line.name == compare_charts.FRONT for line in figure.data):
+            sentence += " The dotted line is the Pareto front of the runs."
         if left_out := len(others) - len(alike):
             plural = "" if left_out == 1 else "s"
             sentence += f" Left out for another number of questions: {left_out} run{plural}."
@@ -41,7 +42,7 @@ def figures(
                 " The models were evaluated on different numbers of questions; n in the legend counts those "
                 "of the utility."
             )
-        drawn.append(("Forgetting and utility", sentence, compare_charts.trade_off([*alike, *points])))
+        drawn.append(("Forgetting and utility", sentence, figure))
     curves = {}
     for column in columns:
         records = run_reader.run_records(column.run) if column.run else []
