@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from app.numbers import measured
 from app.token_view import visible
 
 SCALE = "YlOrBr"
@@ -80,7 +81,7 @@ def signal_heatmap(texts: Sequence[str], signals: Mapping[str, tuple[Sequence[fl
     scaled = np.divide(raw - low, span, out=np.zeros_like(raw), where=span > 0)
     hover = [
         [
-            f"{axis_text(t, 40)} at {i + 1}<br>{name}: {raw[r, i]:.4g} {signals[name][1]}"
+            f"{axis_text(t, 40)} at {i + 1}<br>{name}: {measured(raw[r, i])} {signals[name][1]}"
             for i, t in enumerate(texts)
         ]
         for r, name in enumerate(names)
@@ -110,7 +111,7 @@ def context_matrix(contexts: Sequence[str], texts: Sequence[str], losses: np.nda
     bound = float(np.nanmax(np.abs(losses), initial=1e-6))
     hover = [
         [
-            f"mask {axis_text(c, 40)}<br>{axis_text(t, 40)} at {i + 1}: {losses[r, i]:.4g} nats"
+            f"mask {axis_text(c, 40)}<br>{axis_text(t, 40)} at {i + 1}: {measured(losses[r, i])} nats"
             for i, t in enumerate(texts)
         ]
         for r, c in enumerate(contexts)

@@ -13,6 +13,7 @@ from app import access, background, links, sample_sets, score_sets, selectors, s
 from app.data import upload_panel
 from app.errors import show_error
 from app.glossary import meaning
+from app.numbers import setting
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import describe_rule
@@ -228,10 +229,12 @@ def _masking() -> dict[str, Any]:
 def show_settings(settings: state.TokenSettings, scores: ScoreSet) -> None:
     """The token settings in words, with the way to the page that changes them."""
     st.caption("Token weights", help=meaning("weight", "rule", "threshold", "temperature", "mix", "entropy"))
-    rule = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{v}" for k, v in _rule(settings).items())
+    rule = ", ".join(
+        f"{k} {setting(v)}" if isinstance(v, float) else f"{v}" for k, v in _rule(settings).items()
+    )
     forced = sum(len(tokens) for tokens in settings.overrides.values())
     guard = "" if settings.copy_guard else ", no copy guard"
-    mix = f"mix α {settings.alpha:g}, {settings.fusion} of {settings.normalizer}s{guard}"
+    mix = f"mix α {setting(settings.alpha)}, {settings.fusion} of {settings.normalizer}s{guard}"
     selector = selectors.find(settings.selector)
     importance = (
         f"importance from the selector {selector.name}"

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import streamlit as st
 
 from app import links, selectors
+from app.numbers import setting
 from tokenunlearn.attribution.importance import (
     Direction,
     Fusion,
@@ -159,7 +160,7 @@ def from_text(
         try:
             changes[name] = _parse(name, text[name], scores)
         except ValueError as fault:
-            held = to_text(base, scores)[name]
+            held = setting(getattr(base, name)) if name in RANGES else to_text(base, scores)[name]
             faults.append(links.ignored(name, text[name], str(fault), held))
     return replace(base, **changes), faults
 

@@ -8,6 +8,7 @@ import streamlit as st
 from app import access, controls, score_sets, services, token_view
 from app.errors import show_error
 from app.glossary import meaning
+from app.numbers import measured
 from app.unlearn import run_view
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.models.source import ModelSource
@@ -63,7 +64,7 @@ def show_examples() -> None:
                     query_params={"sample": controls.sample_name(scores, index)},
                 )
             details = [
-                {"importance": f"{s:.3f}", "probability": f"{np.exp(-nll):.3f}"}
+                {"importance": measured(s), "probability": measured(np.exp(-nll))}
                 for s, nll in zip(importance, sample.nll, strict=True)
             ]
             st.html(

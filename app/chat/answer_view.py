@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
+from app.numbers import measured
+
 if TYPE_CHECKING:
     from tokenunlearn.models.generation_stream import StreamedText
 
@@ -47,7 +49,7 @@ def answer_html(
 
 def _piece(piece: StreamedText) -> str:
     tint = STRONGEST * min(piece.nats / SURPRISED, 1.0)
-    tip = f"surprise {piece.nats:.2f} nats, probability {100 * math.exp(-piece.nats):.0f} %"
+    tip = f"surprise {measured(piece.nats)} nats, probability {100 * math.exp(-piece.nats):.0f} %"
     return (
         f'<span class="piece" title="{tip}" style="background: rgba({TINT}, {tint:.2f})">'
         f"{escape(piece.text)}</span>"

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from app.numbers import measured
 from app.present.marks import secret_pieces
 from tokenunlearn.datasets.samples import word_spans
 from tokenunlearn.evaluation.token_changes import TokenChange
@@ -60,9 +61,8 @@ def change_html(change: TokenChange, largest: float) -> str:
     parts = []
     for i, text in enumerate(change.texts):
         kinds = "tok heavy" if change.emphasized[i] else "tok"
-        tip = (
-            f"weight {change.weights[i]:.2f}, log p {-change.nll_before[i]:.2f} → {-change.nll_after[i]:.2f}"
-        )
+        before, after = (measured(-nll[i]) for nll in (change.nll_before, change.nll_after))
+        tip = f"weight {measured(change.weights[i])}, log p {before} → {after}"
         parts.append(
             f'<span class="{kinds}" title="{escape(tip)}" '
             f'style="background: rgba({TINT}, {STRONGEST * lost[i]:.3f})">{escape(text)}</span>'
@@ -93,7 +93,8 @@ def recall_html(change: TokenChange, gold: np.ndarray, begun: Sequence[int]) -> 
         if not gold[i]:
             parts.append(escape(text))
             continue
-        tip = f"p {before[i]:.2f} → {after[i]:.2f}, rank {change.rank_before[i]} → {change.rank_after[i]}"
+        ranks = f"rank {change.rank_before[i]} → {change.rank_after[i]}"
+        tip = f"p {measured(before[i])} → {measured(after[i])}, {ranks}"
         kinds = "tok gold heavy" if i in begun else "tok gold"
         parts.append(
             f'<span class="{kinds}" title="{tip}" '

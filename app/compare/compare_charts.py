@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from app.charts import MARGIN, axis_text, name_text
 from app.compare.comparison import pareto_front
+from app.numbers import measured
 from tokenunlearn.evaluation.token_changes import TokenChange
 
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
@@ -52,8 +53,9 @@ def trade_off(points: Sequence[Mapping[str, Any]]) -> go.Figure:
             marker={"color": p["color"], "symbol": p["symbol"], "size": 14 if p["chosen"] else 8},
             error_x=_error(x) if p["chosen"] else None,
             error_y=_error(y) if p["chosen"] else None,
-            hovertemplate=f"{name_text(p['name'], 60)}<br>facts still recalled {x['value']:.3f} (n={x['n']})"
-            f"<br>model utility {y['value']:.3f} (n={y['n']})<extra></extra>",
+            hovertemplate=f"{name_text(p['name'], 60)}"
+            f"<br>facts still recalled {measured(x['value'])} (n={x['n']})"
+            f"<br>model utility {measured(y['value'])} (n={y['n']})<extra></extra>",
         )
     return figure.update_layout(
         height=380,
@@ -111,8 +113,8 @@ def token_change_bars(changes: Mapping[str, TokenChange], colors: Mapping[str, s
     places = list(range(len(texts)))
     for name, change in changes.items():
         hover = [
-            f"{axis_text(text, 40)} at {i + 1}<br>log p {-before:.3f} → {-after:.3f} nats"
-            f"<br>rank {rank_before} → {rank_after}<br>weight {weight:.3g}"
+            f"{axis_text(text, 40)} at {i + 1}<br>log p {measured(-before)} → {measured(-after)} nats"
+            f"<br>rank {rank_before} → {rank_after}<br>weight {measured(weight)}"
             for i, (text, before, after, rank_before, rank_after, weight) in enumerate(
                 zip(
                     texts,

@@ -12,6 +12,7 @@ from typing import Any
 
 from app import sample_sets
 from app.compare.run_index import RunEntry, figure_of
+from app.numbers import measured
 from tokenunlearn.errors import RunError
 from tokenunlearn.evaluation.result import ARROWS
 from tokenunlearn.evaluation.token_changes import TokenChange
@@ -184,19 +185,19 @@ def request_rows(lineage: Sequence[Run]) -> list[dict[str, Any]]:
     Args:
         lineage: The runs that led to a model, the earliest first.
     """
-    measured = [{request.run: request for request in run.requests} for run in lineage]
+    by_run = [{request.run: request for request in run.requests} for run in lineage]
     rows = []
     for number, run in enumerate(lineage):
-        own = measured[number].get(run.id)
+        own = by_run[number].get(run.id)
         row = {
             "request": number + 1,
             "forget set": run.spec.samples,
             "created (UTC)": run.spec.created[:16].replace("T", " "),
             "metric": own.metric if own else "",
-            "before": None if own is None or own.before is None else f"{own.before:.2f}",
+            "before": None if own is None or own.before is None else measured(own.before),
         }
         for later in range(len(lineage)):
-            request = measured[later].get(run.id)
+            request = by_run[later].get(run.id)
             row[f"after request {later + 1}"] = _request_cell(request) if request else None
         rows.append(row)
     return rows
@@ -205,7 +206,11 @@ def request_rows(lineage: Sequence[Run]) -> list[dict[str, Any]]:
 def _request_cell(request: Request) -> str:
     if request.value is None:
         return request.message
-    return f"{request.value:.2f} [{request.low:.2f}, {request.high:.2f}] n={request.n}"
+    return f"{measured(request.value)}{_interval(request.low, request.high)} n={request.n}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" [{measured(low)}, {measured(high)}]"
 
 
 def metric_rows(reports: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -232,10 +237,8 @@ def metric_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
                 **dict.fromkeys(models, ABSENT),
             },
         )
-        interval = (
-            "" if row["low"] is None or row["high"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
-        )
-        line[row["model"]] = f"{row['value']:.3g}{interval} n={row['n']}"
+        interval = _interval(row["low"], row["high"])
+        line[row["model"]] = f"{measured(row['value'])}{interval} n={row['n']}"
     return list(table.values())
 
 

@@ -19,6 +19,7 @@ from app.compare.comparison import ABSENT, Contender, colors_of
 from app.compare.offers import offer
 from app.compare.sample_choice import choose_sample
 from app.errors import show_error
+from app.numbers import TABLE, measured
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.depth_maps import DepthMap, load_depth, save_depth
 from tokenunlearn.evaluation.metrics.depth import depth_score
@@ -86,7 +87,7 @@ def show(columns: Sequence[Contender]) -> None:
         placeholder=ABSENT,
         alt="Unlearning depth of each run over all layers",
         column_config={
-            name: st.column_config.NumberColumn(format="%.3f") for name in ("depth", "low", "high")
+            name: st.column_config.NumberColumn(format=TABLE) for name in ("depth", "low", "high")
         },
     )
     st.caption(
@@ -170,8 +171,9 @@ def depth_heatmap(depth: DepthMap) -> go.Figure:
     hover = [
         [
             f"{axis_text(text, 40)} at layer {layer}"
-            f"<br>depth {'–' if np.isnan(depth.covered[r, t]) else f'{depth.covered[r, t]:.3f}'}"
-            f"<br>log p lost: {depth.lost[r, t]:.3f} nats, retrained {depth.lost_retrained[r, t]:.3f} nats"
+            f"<br>depth {'–' if np.isnan(depth.covered[r, t]) else measured(depth.covered[r, t])}"
+            f"<br>log p lost: {measured(depth.lost[r, t])} nats, "
+            f"retrained {measured(depth.lost_retrained[r, t])} nats"
             for t, text in enumerate(depth.texts)
         ]
         for r, layer in enumerate(depth.layers)

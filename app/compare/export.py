@@ -24,6 +24,7 @@ from app.compare.comparison import (
     splits_of,
     subjects,
 )
+from app.numbers import measured
 from tokenunlearn import spreadsheets
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
@@ -163,7 +164,7 @@ def _scrolling(head: str, lines: Iterable[str]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return measured(value) if isinstance(value, float) else str(value)
 
 
 def _runs(c: Comparison) -> str:

@@ -15,6 +15,7 @@ from app.compare.comparison import ABSENT, Contender
 from app.compare.leaks import PLAINLY, Leak, counts, leaks
 from app.compare.sample_choice import choose_sample
 from app.errors import show_error
+from app.numbers import TABLE
 from app.token_view import visible
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.report import ReportValues
@@ -26,7 +27,7 @@ COLUMNS = {
     "question": st.column_config.TextColumn(width=260),
     "token": st.column_config.TextColumn(help="Where the model would itself begin the secret"),
     "p": st.column_config.NumberColumn(
-        format="%.2f", help="Probability of this token after the true words before it"
+        format=TABLE, help="Probability of this token after the true words before it"
     ),
     "retrained": st.column_config.TextColumn(
         help="Ways of asking in which the retrained model states it too, by chance"

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.compare import comparison
 from app.compare.comparison import ABSENT
+from app.numbers import TABLE
 from tokenunlearn.evaluation.report import ReportValues
 
 RECALLED = 0.5  # share of a question's facts above which it counts as recalled
@@ -40,9 +41,9 @@ def show(reports: Mapping[str, ReportValues]) -> None:
         rows = [row for row in rows if len({row.get(column) for column in columns}) > 1]
     shares = all(0 <= (row.get(column) or 0) <= 1 for row in rows for column in columns)
     config = {
-        column: st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f", color="gray")
+        column: st.column_config.ProgressColumn(min_value=0, max_value=1, format=TABLE, color="gray")
         if shares
-        else st.column_config.NumberColumn(format="%.3f")
+        else st.column_config.NumberColumn(format=TABLE)
         for column in columns
     }
     config["question"] = st.column_config.TextColumn(width=240)  # leaves room for values on a narrow screen

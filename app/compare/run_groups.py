@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from app.charts import MARGIN, name_text
 from app.compare.comparison import labeled_spec, settings_rows
 from app.compare.run_index import HEADLINE, RunEntry
+from app.numbers import measured
 
 MEAN_COLOR = "#6b7280"
 FIGURES = dict(zip(("facts still recalled", "utility"), HEADLINE, strict=True))
@@ -73,8 +74,8 @@ def group_rows(setting: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
         }
         for title, metric in FIGURES.items():
             values = group.figures(metric)
-            spread = f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
-            row[title] = f"{mean(values):.2f}{spread}"
+            spread = f" ({measured(min(values))} to {measured(max(values))})" if len(values) > 1 else ""
+            row[title] = f"{measured(mean(values))}{spread}"
         rows.append(row)
     return rows
 
@@ -98,7 +99,7 @@ def group_chart(setting: str, groups: Sequence[Group]) -> go.Figure:
                     "line": {"width": [*[0] * len(values), 3]},
                     "opacity": 1,
                 },
-                hovertext=[*hover, *(f"mean {value:.3f}" for value in middle)],
+                hovertext=[*hover, *(f"mean {measured(value)}" for value in middle)],
                 hoverinfo="text",
                 row=1,
                 col=column,
@@ -111,4 +112,4 @@ def group_chart(setting: str, groups: Sequence[Group]) -> go.Figure:
 
 def _hover(entry: RunEntry, metric: str) -> str:
     figure = entry.headline[metric]
-    return f"{name_text(entry.label, 60)}<br>{figure['value']:.3f} (n={figure['n']})"
+    return f"{name_text(entry.label, 60)}<br>{measured(figure['value'])} (n={figure['n']})"

@@ -12,6 +12,7 @@ from app import access, links, sample_sets, services
 from app.compare.comparison import ABSENT, LETTERS, RUN_MARKS
 from app.compare.run_index import RunEntry
 from app.glossary import meaning
+from app.numbers import TABLE
 from app.unlearn import run_view
 from tokenunlearn.errors import TokenUnlearnError
 
@@ -102,10 +103,10 @@ def show(entries: Sequence[RunEntry], chosen: Sequence[str]) -> None:
             ),
             "still recalled": st.column_config.NumberColumn(
                 "facts still recalled",
-                format="%.2f",
+                format=TABLE,
                 help="Share of the forget-set facts that the model still recalls; lower is better",
             ),
-            "utility": st.column_config.NumberColumn("utility", format="%.2f", help=meaning("utility")),
+            "utility": st.column_config.NumberColumn("utility", format=TABLE, help=meaning("utility")),
             "questions": st.column_config.NumberColumn(
                 "questions",
                 format="%d",

@@ -16,6 +16,7 @@ from app.compare.offers import offer
 from app.compare.sample_choice import choose_sample
 from app.errors import show_error
 from app.markdown import code
+from app.numbers import TABLE
 from app.token_view import visible
 from app.unlearn.run_view import weights_move
 from tokenunlearn.errors import TokenUnlearnError
@@ -57,9 +58,9 @@ def show(columns: Sequence[Contender]) -> None:
         placeholder=ABSENT,
         alt="Median change of tokens with a weight of at least 1 and of the others, per run",
         column_config={
-            "change": st.column_config.NumberColumn("median Δ log p, nats", format="%.2f"),
-            "low": st.column_config.NumberColumn("10th percentile", format="%.2f"),
-            "high": st.column_config.NumberColumn("90th percentile", format="%.2f"),
+            "change": st.column_config.NumberColumn("median Δ log p, nats", format=TABLE),
+            "low": st.column_config.NumberColumn("10th percentile", format=TABLE),
+            "high": st.column_config.NumberColumn("90th percentile", format=TABLE),
             "rank_before": st.column_config.NumberColumn("median rank before", format="%.0f"),
             "rank_after": st.column_config.NumberColumn("median rank after", format="%.0f"),
         },
@@ -113,10 +114,10 @@ def _show_sample(columns: Sequence[Contender], shown: Mapping[str, TokenChange])
         f"{name} {column}": st.column_config.NumberColumn(format=form)
         for name in shown
         for column, form in (
-            ("weight", "%.2f"),
-            ("p before", "%.3f"),
-            ("p after", "%.3f"),
-            ("Δ log p", "%.2f"),
+            ("weight", TABLE),
+            ("p before", TABLE),
+            ("p after", TABLE),
+            ("Δ log p", TABLE),
         )
     }
     st.dataframe(

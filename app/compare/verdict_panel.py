@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
+from app.numbers import measured
 from tokenunlearn.evaluation.claims import SECTIONS, Claim, Verdict
 
 # Amber, teal and gray read on light and dark grounds alike; the words beside them say the same.
@@ -83,13 +84,14 @@ def _item(claim: Claim) -> str:
     if claim.retrained is not None:
         lines.append(("never saw it", _figure(claim.retrained, claim.retrained_interval)))
     if gap := claim.difference:
-        ends = f"{gap.low:+.3f} to {gap.high:+.3f}"
-        lines.append((f"difference, {100 * gap.level:.0f} % CI", f"{gap.value:+.3f} ({ends})"))
+        ends = f"{measured(gap.low, '+')} to {measured(gap.high, '+')}"
+        lines.append((f"difference, {100 * gap.level:.0f} % CI", f"{measured(gap.value, '+')} ({ends})"))
     if claim.p is not None:
-        lines.append(("Kolmogorov-Smirnov", f"p = {claim.p:.2g}"))
+        lines.append(("Kolmogorov-Smirnov", f"p = {measured(claim.p)}"))
     figures = "".join(f"<span><span>{name}</span><span>{text}</span></span>" for name, text in lines)
     return f'<li><div>{escape(claim.sentence)}</div><div class="figures">{figures}</div></li>'
 
 
 def _figure(value: float, interval: tuple[float, float] | None) -> str:
-    return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else f"{value:.3f}"
+    ends = f" ({measured(interval[0])} to {measured(interval[1])})" if interval else ""
+    return f"{measured(value)}{ends}"

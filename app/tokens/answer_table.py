@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.markdown import plain
+from app.numbers import TABLE
 from app.tokens.sample_notes import SampleNote
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.runs.fit import Fit
@@ -27,7 +28,7 @@ COLUMNS = {
     "nats": st.column_config.NumberColumn(
         "nats a token",
         help="Mean NLL of the gold span, or of the answer without one.",
-        format="%.2f",
+        format=TABLE,
         width=90,
     ),
     "false positive": st.column_config.CheckboxColumn(width=90),

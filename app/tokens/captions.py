@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.markdown import code
+from app.numbers import measured
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.sensitivity import SelectionStatistics
 from tokenunlearn.datasets.characters import REST
@@ -21,7 +22,7 @@ def highest(sample: SampleScores, importance: np.ndarray) -> str:
     texts = sample.labels
     named = [t for t, text in enumerate(texts) if values[t] > 0 and text != REST]
     top = sorted(named, key=lambda t: -values[t])[:NAMED]
-    listed = ", ".join(f"{code(texts[t].strip())} ({values[t]:.2f})" for t in top)
+    listed = ", ".join(f"{code(texts[t].strip())} ({measured(values[t])})" for t in top)
     return f"Highest importance: {listed}." if top else "No token has any importance."
 
 
@@ -36,14 +37,14 @@ def distribution(values: np.ndarray, gold: np.ndarray, threshold: float | None, 
         count = int((values >= threshold).sum())
         parts.append(f"{count:,} of {values.size:,} tokens are at or above the threshold (dashed line).")
         if between := _gap(values):
-            parts.append(f"No token lies between {between[0]:.2f} and {between[1]:.2f}.")
+            parts.append(f"No token lies between {measured(between[0])} and {measured(between[1])}.")
     if gold.any() and not gold.all():
         in_gold, other = np.median(values[gold]), np.median(values[~gold])
         parts.append(
-            f"Median of the {int(gold.sum()):,} gold tokens {in_gold:.3g}, of the {int((~gold).sum()):,} "
-            f"other tokens {other:.3g}{' nats' * (unit == 'nats')}."
+            f"Median of the {int(gold.sum()):,} gold tokens {measured(in_gold)}, "
+            f"of the {int((~gold).sum()):,} other tokens {measured(other)}{' nats' * (unit == 'nats')}."
         )
-    return " ".join(parts) or f"{values.size:,} tokens, median {np.median(values):.3g}."
+    return " ".join(parts) or f"{values.size:,} tokens, median {measured(np.median(values))}."
 
 
 def _gap(values: np.ndarray) -> tuple[float, float] | None:
@@ -85,5 +86,5 @@ def extremes(values: Sequence[np.ndarray], names: Sequence[str]) -> str:
     if len(means) < 2 or not np.isfinite(means).any():
         return ""
     best, worst = int(np.nanargmax(means)), int(np.nanargmin(means))
-    high, low = (f"{code(names[i])} ({means[i]:.2f})" for i in (best, worst))
+    high, low = (f"{code(names[i])} ({measured(means[i])})" for i in (best, worst))
     return f"Highest mean: {high}; lowest: {low}."

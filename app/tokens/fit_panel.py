@@ -13,6 +13,7 @@ import streamlit as st
 from app import background, model_work, sample_sets, state
 from app.controls import Source
 from app.input_panel import numbered, show_findings
+from app.numbers import setting
 from app.tokens import mends
 from tokenunlearn.attribution.answer_fit import whole_words
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -122,7 +123,7 @@ def _lower(
 ) -> list[Mend]:
     if threshold is None or not 0 < threshold.value < settings.threshold or not _by_threshold(settings):
         return []
-    label = f"Lower threshold to {threshold.value:.2f} (selects {100 * threshold.selected:.0f} %)"
+    label = f"Lower threshold to {setting(threshold.value)} (selects {100 * threshold.selected:.0f} %)"
     return [Mend(label, commit, (partial(replace, threshold=threshold.value),))]
 
 
@@ -149,7 +150,7 @@ def _aside(source: Source, scores: ScoreSet, known: list[str], mendable: bool) -
 
 def _threshold(fit: Fit, settings: state.TokenSettings, commit: Callable[..., None]) -> None:
     suggested = fit.suggested_threshold
-    sentence = f"Threshold: {settings.threshold:.2f}; the scores suggest {suggested:.2f}."
+    sentence = f"Threshold: {setting(settings.threshold)}; the scores suggest {setting(suggested)}."
     mend = Mend("Use suggested threshold", commit, (partial(replace, threshold=suggested),))
     differs = abs(settings.threshold - suggested) > 5e-3
     _row(Finding("threshold", "note", sentence), [mend] if differs else [])

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts import POINTS, SCALE, axis_text, decimate
+from app.numbers import measured, setting
 
 INK = {"main": "#0d9488", "other": "#d97706", "third": "#7c3aed", "quiet": "#94a3b8", "line": "#dc2626"}
 COLUMNS = 200
@@ -52,7 +53,7 @@ def score_distribution(
             hovertemplate=f"%{{x:.3f}}: %{{y}} {name}<extra></extra>",
         )
     if threshold is not None:
-        _mark(figure, threshold, f"τ = {threshold:.2f}")
+        _mark(figure, threshold, f"τ = {setting(threshold)}")
     return _layout(
         figure,
         320,
@@ -148,7 +149,8 @@ def signal_scatter(
             name=name,
             customdata=where[index].tolist(),  # a typed array would come back as something else
             text=[
-                f"{axis_text(texts[i], 40)}<br>k {k[i]:.4g} nats, h {h[i]:.4g} nats" for i in index.tolist()
+                f"{axis_text(texts[i], 40)}<br>k {measured(k[i])} nats, h {measured(h[i])} nats"
+                for i in index.tolist()
             ],
             hovertemplate="%{text}<extra></extra>",
             marker={
@@ -188,9 +190,9 @@ def weight_curve(importance: Sequence[float] | np.ndarray, temperature: float) -
         figure.add_scatter(
             x=grid[shown],
             y=weight[shown],
-            name=f"temperature {t:.3g}",
+            name=f"temperature {setting(t)}",
             line={"color": INK[color], "dash": dash},
-            hovertemplate="s %{x:.2f}: w %{y:.3f}<extra></extra>",
+            hovertemplate="s %{x:.3f}: w %{y:.3f}<extra></extra>",
         )
     own = len(s) * np.exp((s - s.max(initial=0.0)) / temperature)
     own = own / np.exp((s - s.max(initial=0.0)) / temperature).sum() if len(s) else own
@@ -251,7 +253,7 @@ def lines(
             hovertemplate=f"%{{x:.3g}}: %{{y:.1f}}{' %' if percent else ''}<extra>{name}</extra>",
         )
     if at is not None:
-        _mark(figure, at, f"current: {at:.3g}", logarithmic)
+        _mark(figure, at, f"current: {setting(at)}", logarithmic)
     axis: dict[str, Any] = {"title": x_title, "type": "log" if logarithmic else "linear"}
     limits: dict[str, Any] = {"range": [0, 102]} if percent else {"rangemode": "tozero"}
     return _layout(
@@ -289,7 +291,7 @@ def set_heatmap(
             z[row, column] = part[best]
             hover[row][column] = (
                 f"{axis_text(names[row], 60)}<br>{axis_text(tokens[column * width + best], 40)} at "
-                f"{column * width + best + 1}: {part[best]:.4g} {unit}"
+                f"{column * width + best + 1}: {measured(part[best])} {unit}"
             )
     figure = go.Figure(
         go.Heatmap(

@@ -11,6 +11,7 @@ from app import charts, links, score_sets, services, state, token_view
 from app.controls import Source, offer_scores
 from app.errors import show_error
 from app.markdown import plain
+from app.numbers import measured
 from tokenunlearn.attribution.masking_settings import MaskingSettings
 from tokenunlearn.attribution.sample_scores import SampleScores
 from tokenunlearn.attribution.score_set import ScoreSet
@@ -134,7 +135,7 @@ def _answer(scores: ScoreSet, settings: state.TokenSettings, number: int) -> np.
     except NothingSelectedError:
         selected = np.zeros(len(sample.texts), bool)
     details = [
-        {"importance": f"{s:.3f}", "probability": f"{np.exp(-nll):.3f}", "entropy": f"{h:.3f} nats"}
+        {"importance": measured(s), "probability": measured(np.exp(-nll)), "entropy": f"{measured(h)} nats"}
         for s, nll, h in zip(importance, sample.nll, scores.entropy[number], strict=True)
     ]
     st.html(

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import access, background, state, tasks
 from app.controls import Source
+from app.numbers import setting
 from app.tokens.score_charts import INK
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection
@@ -126,7 +127,7 @@ def snr_curve(
             line={"color": INK[color], "dash": dash},
         )
     at, (ratio, low_end, high_end) = in_use
-    label = "weights in use" if at is None else f"in use: τ = {at:.2f}"
+    label = "weights in use" if at is None else f"in use: τ = {setting(at)}"
     figure.add_scatter(
         x=[THRESHOLDS[-1] if at is None else at],
         y=[ratio],
@@ -136,7 +137,7 @@ def snr_curve(
         error_y={"type": "data", "array": [high_end - ratio], "arrayminus": [ratio - low_end]},
     )
     figure.update_traces(
-        hovertemplate="%{x:.2f}: %{y:.4f}", selector={"type": "scatter", "mode": "lines+markers"}
+        hovertemplate="%{x:.3f}: %{y:.3f}", selector={"type": "scatter", "mode": "lines+markers"}
     )
     return figure.update_layout(
         height=360,

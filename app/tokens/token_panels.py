@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import charts, controls, state
 from app.glossary import GLOSSARY
+from app.numbers import TABLE, measured
 from app.tokens import answer_table, captions, score_charts
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection, SoftWeighting
@@ -273,7 +274,7 @@ def _numbers(now: SelectionStatistics) -> None:
     facts = (
         ("Selected tokens", percent(now.tokens), "Share of response tokens with a weight above 0."),
         ("Importance", percent(now.importance), "Share of the total importance covered by the weights."),
-        ("Mean weight", f"{now.mass:.2f}", "Mean over tokens; a loss summed over tokens scales with it."),
+        ("Mean weight", measured(now.mass), "Mean over tokens; a loss summed over tokens scales with it."),
         (
             "Effective tokens",
             f"{now.effective:.1f}",
@@ -312,7 +313,7 @@ def _agreement(scores: ScoreSet, weights: list[np.ndarray]) -> None:
     st.dataframe(
         rows,
         hide_index=True,
-        column_config={"AUROC for gold tokens": st.column_config.NumberColumn(format="%.3f")},
+        column_config={"AUROC for gold tokens": st.column_config.NumberColumn(format=TABLE)},
     )
     st.caption(
         "Probability that a gold token scores above another token: 0.5 is chance, 1 separates all of them."

@@ -13,6 +13,7 @@ import streamlit as st
 from app import access, background, charts, run_reader, sample_sets, services, tasks
 from app.errors import show_error
 from app.markdown import plain
+from app.numbers import setting
 from app.places import in_place
 from app.unlearn.watch_view import answers_html
 from tokenunlearn.attribution.controls import CONTROLS
@@ -305,7 +306,7 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
 
 def weights_text(spec: RunSpec) -> str:
     """Which token weights a run had: its rule, and the control or weighting that took its place."""
-    rule = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in spec.rule.values())
+    rule = ", ".join(setting(v) if isinstance(v, float) else str(v) for v in spec.rule.values())
     if weights_move(spec):
         return str(spec.config["weighting"])
     control = spec.config.get("control", NONE)

@@ -52,7 +52,7 @@ def test_signal_heatmap_scales_each_row_to_its_own_range_and_tells_the_values():
     assert np.allclose(heatmap.z, [[0, 0.25, 1], [0, 0, 0]])
     assert list(heatmap.y) == ["entropy", "weight"]
     assert list(figure.layout.xaxis.ticktext) == ["a", "␣b", "c"]
-    assert heatmap.text[0][1] == "␣b at 2<br>entropy: 1 nats"
+    assert heatmap.text[0][1] == "␣b at 2<br>entropy: 1.000 nats"
 
 
 def test_signal_heatmap_leaves_out_what_is_no_number():
@@ -74,7 +74,7 @@ def test_context_matrix_has_zero_in_the_middle_and_losses_as_they_are():
     assert np.array_equal(np.asarray(heatmap.z, float), losses, equal_nan=True)
     assert (heatmap.zmin, heatmap.zmid, heatmap.zmax) == (-4, 0, 4)
     assert list(figure.layout.yaxis.ticktext) == ["who", "&lt;b&gt;"]
-    assert heatmap.text[0][1] == "mask who<br>b at 2: -4 nats"
+    assert heatmap.text[0][1] == "mask who<br>b at 2: -4.000 nats"
 
 
 def test_context_matrix_of_zeros_has_a_range():

@@ -152,7 +152,7 @@ def test_answers_are_text_with_their_surprise(home, open_page, asked):
     at.run()
     html = shown(at)
     assert "&lt;script&gt;" in html and "<script>document" not in html
-    assert "surprise 2.00 nats, probability 14 %" in html
+    assert "surprise 2.000 nats, probability 14 %" in html
     assert "does not state the fact" in html
     assert html.count("3 nats or more") == 1
 

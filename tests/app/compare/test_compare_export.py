@@ -81,7 +81,7 @@ def test_the_report_is_whole_escaped_and_self_contained(compared):
     ] == []
     for wanted in (
         "steps",
-        "0.25 [0.150, 0.350] n=2",
+        "0.250 [0.150, 0.350] n=2",
         "weight ≥ 1",
         "forget: 2 questions covered by all reports",
         "gold_span, A",

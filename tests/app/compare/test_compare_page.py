@@ -362,7 +362,7 @@ def test_the_requests_behind_a_run_are_a_table_with_their_measures(three):
     at = opened(view="Requests", runs=[IDS[1]])
     table = at.dataframe[-1].value
     assert list(table["request"]) == [1, 2]
-    assert list(table["after request 1"].fillna("")) == ["0.50 [0.20, 0.80] n=3", ""]
+    assert list(table["after request 1"].fillna("")) == ["0.500 [0.200, 0.800] n=3", ""]
     second.write("spec.json", second.spec.to_json() | {"adapter": "20260101-000000-npo-hard-gone"})
     assert "which is gone" in texts(opened(view="Requests", runs=[IDS[1]]))
 

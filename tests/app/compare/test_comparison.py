@@ -95,7 +95,7 @@ def test_metric_rows_and_table():
         "A": 0.25,
     }
     table = {row["metric"]: row for row in comparison.metric_table(rows)}
-    assert table["forget/gold_span"]["A"] == "0.25 [0.150, 0.350] n=2"
+    assert table["forget/gold_span"]["A"] == "0.250 [0.150, 0.350] n=2"
     assert table["forget/gold_span"]["better"] == "↓"
     assert table["forget/rouge_l"]["A"] == "–"
 
@@ -175,6 +175,6 @@ def test_requests_are_rows_measured_after_each_later_run(tmp_path):
     second.write("requests.json", [asdict(request) for request in later])
     rows = comparison.request_rows([first, second])
     assert [row["request"] for row in rows] == [1, 2]
-    assert [row["before"] for row in rows] == ["1.00", None]
-    assert [row["after request 1"] for row in rows] == ["0.25 [0.10, 0.50] n=3", None]
-    assert [row["after request 2"] for row in rows] == ["0.50 [0.25, 0.75] n=3", "It is gone."]
+    assert [row["before"] for row in rows] == ["1.000", None]
+    assert [row["after request 1"] for row in rows] == ["0.250 [0.100, 0.500] n=3", None]
+    assert [row["after request 2"] for row in rows] == ["0.500 [0.250, 0.750] n=3", "It is gone."]

@@ -32,13 +32,13 @@ def test_runs_without_an_evaluation_are_left_out(store):
 def test_rows_have_mean_range_and_questions(store):
     groups = grouped(entries(store.runs()))["steps"]
     assert group_rows("steps", groups) == [
-        {"steps": "5", "runs": 1, "questions": "2", "facts still recalled": "0.25", "utility": "0.55"},
+        {"steps": "5", "runs": 1, "questions": "2", "facts still recalled": "0.250", "utility": "0.550"},
         {
             "steps": "10",
             "runs": 2,
             "questions": "2",
-            "facts still recalled": "0.25 (0.00 to 0.50)",
-            "utility": "0.55 (0.50 to 0.60)",
+            "facts still recalled": "0.250 (0.000 to 0.500)",
+            "utility": "0.550 (0.500 to 0.600)",
         },
     ]
 

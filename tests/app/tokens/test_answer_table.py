@@ -57,8 +57,8 @@ def test_damaged_notes_are_none(tmp_path, monkeypatch):
 def test_a_gap_is_named_only_where_there_is_one():
     gold = np.array([False, False, True, True])
     wide = captions.distribution(np.array([0.0, 0.1, 0.8, 0.9]), gold, 0.5, "")
-    assert "2 of 4 tokens" in wide and "No token lies between 0.10 and 0.80" in wide
-    assert "gold tokens 0.85, of the 2 other tokens 0.05" in wide
+    assert "2 of 4 tokens" in wide and "No token lies between 0.100 and 0.800" in wide
+    assert "gold tokens 0.850, of the 2 other tokens 0.050" in wide
     even = captions.distribution(np.linspace(0, 1, 50), np.zeros(50, bool), 0.5, "")
     assert "between" not in even and "gold" not in even
     assert captions.distribution(np.array([np.nan]), np.zeros(1, bool), None, "nats")
@@ -71,6 +71,6 @@ def test_captions_state_the_shares_of_the_data():
     )
     assert captions.concentration(np.zeros(2), np.zeros(2)) == "No token has any importance."
     assert captions.extremes([np.array([1.0]), np.array([3.0])], ["a", "b"]) == (
-        "Highest mean: `b` (3.00); lowest: `a` (1.00)."
+        "Highest mean: `b` (3.000); lowest: `a` (1.000)."
     )
     assert captions.extremes([np.array([np.nan])] * 2, ["a", "b"]) == ""

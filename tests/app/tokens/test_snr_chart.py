@@ -23,7 +23,7 @@ def test_the_curve_has_its_band_level_lines_and_the_point_in_use():
     assert line.x == (0.2, 0.8) and line.y == (0.5, 1.0) and band.y == (0.7, 1.2, 0.9, 0.4)
     assert set(uniform.y) == {0.5} and set(gold.y) == {2.0}
     assert point.x == (0.8,) and point.y == (1.0,) and point.error_y.array == (pytest.approx(0.2),)
-    assert point.name == "in use: τ = 0.80"
+    assert point.name == "in use: τ = 0.8"
 
 
 def test_weights_without_a_threshold_stand_at_the_edge():
