@@ -223,7 +223,7 @@ def _name(column: Contender) -> str:
 
 def _panel_html(columns: Sequence[Contender], panel: Panel) -> str:
     head = f"<strong>{escape(panel.title)} {ARROWS[panel.better]}</strong>"
-    what = f"<span>{escape(panel.share)}, n = {panel.n}</span>"
+    what = f"<span>{escape(panel.share)}, n&nbsp;=&nbsp;{panel.n}</span>"
     lanes = "".join(_lane(column, panel) for column in columns)
     axis = '<div class="axis" aria-hidden="true"><span>0</span><span>100 %</span></div>'
     return f'<div class="panel"><div class="head">{head} {what}</div>{lanes}{axis}</div>'

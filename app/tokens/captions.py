@@ -66,9 +66,11 @@ def concentration(importance: np.ndarray, weights: np.ndarray) -> str:
     half = int(np.searchsorted(np.cumsum(ordered), total / 2)) + 1
     selected = weights > 0
     share = np.nan_to_num(importance)[selected].sum() / total
+    count = int(selected.sum())
+    which = "selected token carries" if count == 1 else f"{count:,} selected tokens carry"
     return (
-        f"Half of the importance lies on {half:,} of {len(ordered):,} tokens. The {int(selected.sum()):,} "
-        f"selected tokens carry {100 * share:.0f} %."
+        f"Half of the importance lies on {half:,} of {len(ordered):,} tokens. "
+        f"The {which} {100 * share:.0f} %."
     )
 
 

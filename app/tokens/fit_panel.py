@@ -79,7 +79,7 @@ def show(
 
     findings = (*filter(None, [exported(source.scored)]), *fit.findings)
     found = [f for f in findings if f.level == "warning"]
-    title = f"Fit: {len(found)} to look at" if found else "Fit"
+    title = f"Fit: {len(found)} warning{'' if len(found) == 1 else 's'}" if found else "Fit"
     with st.expander(title, icon=":material/rule:", expanded=bool(found)):
         ids = [answer.sample_id for answer in fit.answers]
         for finding in findings:

@@ -294,7 +294,7 @@ def _progress_text(run: Run, records: Sequence[Mapping[str, Any]]) -> str:
         return "Waiting for the device"
     # What the device does meanwhile is no run: those have cards, and others are listed.
     if run in tasks.worker().waiting() and (doing := tasks.worker().doing()):
-        return f"Starting, after: {plain(doing)}"
+        return f"Starts after: {plain(doing)}"
     if state.phase in ("", "loading"):
         return "Starting: loading the model"
     text = f"{state.phase.capitalize()}: {state.done} of {state.total}"

@@ -86,7 +86,7 @@ def choose(source: Source, scores: ScoreSet, rule: Rule) -> Plan:
     for name in dict.fromkeys(c.weighting for c in configs if c.weights_move):
         st.caption(f"The weighting {name} replaces the selected token weights.")
     detached = st.toggle(
-        "Carry out in a process of its own",
+        "Run in a separate process",
         key="detached",
         help="The runs go on when the app is stopped or restarted, and the app answers faster meanwhile.",
         **BOUND,

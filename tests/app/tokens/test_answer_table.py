@@ -67,7 +67,7 @@ def test_a_gap_is_named_only_where_there_is_one():
 def test_captions_state_the_shares_of_the_data():
     importance, weights = np.array([1.0, 1.0, 1.0, 1.0]), np.array([1.0, 0, 0, 0])
     assert captions.concentration(importance, weights) == (
-        "Half of the importance lies on 2 of 4 tokens. The 1 selected tokens carry 25 %."
+        "Half of the importance lies on 2 of 4 tokens. The selected token carries 25 %."
     )
     assert captions.concentration(np.zeros(2), np.zeros(2)) == "No token has any importance."
     assert captions.extremes([np.array([1.0]), np.array([3.0])], ["a", "b"]) == (

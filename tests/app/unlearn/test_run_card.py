@@ -164,7 +164,7 @@ def test_a_run_that_begins_after_a_short_task_names_it_and_can_be_cancelled(open
     tasks.worker().ask(lambda: gate.wait(30), lambda: "Scoring *rows*: 3 of 9")
     at = open_page("unlearn", **scored)
     press(at, "Start")
-    assert f"Starting, after: {plain('Scoring *rows*: 3 of 9')}" in shown(at)
+    assert f"Starts after: {plain('Scoring *rows*: 3 of 9')}" in shown(at)
     press(at, "Cancel")
     gate.set()
     wait_for_all()
