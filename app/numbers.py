@@ -20,3 +20,8 @@ def setting(value: float) -> str:
     """A number that was chosen: like a measured one, without zeros at its end."""
     text = measured(value)
     return text if "e" in text or "." not in text else text.rstrip("0").rstrip(".")
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something: "1 answer", "1,474 tokens"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

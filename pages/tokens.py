@@ -13,6 +13,7 @@ import streamlit as st
 from app import access, background, controls, input_panel, links, model_work, sample_sets, state, token_view
 from app.errors import show_error
 from app.glossary import meaning
+from app.numbers import counted
 from app.tokens import (
     answer_table,
     fit_panel,
@@ -129,7 +130,7 @@ def explore(scores: ScoreSet, path: Path) -> None:
     show_tabs(mixed, weights, settings, index, own, notes)
     with st.expander("Score set"):
         st.text(
-            f"{len(mixed)} samples of {sample_sets.set_name(mixed.source)}, model {mixed.model} "
+            f"{counted(len(mixed), 'sample')} of {sample_sets.set_name(mixed.source)}, model {mixed.model} "
             f"{mixed.revision}\n"
             f"masking {mixed.masking}\nmix {mixed.settings}\nsha256 {mixed.hash}"
         )

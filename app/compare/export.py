@@ -24,7 +24,7 @@ from app.compare.comparison import (
     splits_of,
     subjects,
 )
-from app.numbers import measured
+from app.numbers import counted, measured
 from tokenunlearn import spreadsheets
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
@@ -226,10 +226,8 @@ def _questions(c: Comparison) -> str:
     for split in splits_of(c.reports.values()):
         rows = question_rows(c.reports, split, row_metrics(c.reports.values(), split))
         if rows:
-            sections.append(
-                f"<details><summary>{escape(split)}: {len(rows)} questions covered by all reports</summary>"
-                f"{_table(rows)}</details>"
-            )
+            head = f"{escape(split)}: {counted(len(rows), 'question')} covered by all reports"
+            sections.append(f"<details><summary>{head}</summary>{_table(rows)}</details>")
     return "".join(sections)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app import numbers
 from app.chat.answer_view import fact_words
 from app.present.marks import count_marks, marked_pieces, secret_pieces
 from app.present.slides import Attempt, Count, Counts, Exchange, Quote, Slide, percent
@@ -128,7 +129,7 @@ class _Counted:
 
 
 def _cover(story: Story, title: str) -> Slide:
-    what = f"{len(story.scores)} answers" if story.scores else "a set of answers"
+    what = numbers.counted(len(story.scores), "answer") if story.scores else "a set of answers"
     lead = f"A language model had learned {what}. The goal: make it forget them, and nothing else."
     created = datetime.fromisoformat(story.spec.created)
     stored = f"Stored results of a real run from {created:%-d %B %Y}."

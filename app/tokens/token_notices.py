@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app.markdown import code
+from app.numbers import counted
 from app.places import in_place
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection_check import SelectionCheck, check_selection
@@ -34,11 +35,10 @@ def origin(scores: ScoreSet, check: SelectionCheck) -> str:
     if scores.selector is not None:
         sets = _listed(scores.selector.fitted_on or (scores.selector.name,))
         return f"Importance comes from a selector fitted on {sets}."
+    words = counted(check.words, "word")
     reasons = {
-        "sharp": f"the model is uncertain at {_percent(check.hesitant)} of the {check.words:,} words that "
-        "are not in the question",
-        "tail": f"the entropies of the {check.words:,} words that are not in the question do not fall into "
-        "two groups",
+        "sharp": f"the model is uncertain at {_percent(check.hesitant)} of the {words} not in the question",
+        "tail": f"the entropies of the {words} not in the question do not fall into two groups",
     }
     if check.reading == "plain":
         return "Entropy reading: plain (set manually)."

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import charts, controls, state
 from app.glossary import GLOSSARY
-from app.numbers import TABLE, measured
+from app.numbers import TABLE, counted, measured
 from app.tokens import answer_table, captions, score_charts
 from tokenunlearn.attribution.score_set import ScoreSet
 from tokenunlearn.attribution.selection import HardSelection, SoftWeighting
@@ -143,7 +143,7 @@ def scatter(scores: ScoreSet, weights: list[np.ndarray], index: int) -> None:
     chosen = boxed()
     if chosen:
         here = sum(1 for sample, _ in chosen if sample == index)
-        st.text(f"{len(chosen)} tokens in the box, {here} in this answer")
+        st.text(f"{counted(len(chosen), 'token')} in the box, {here} in this answer")
 
 
 def rule(scores: ScoreSet, settings: state.TokenSettings, index: int) -> None:

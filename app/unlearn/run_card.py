@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import access, background, controls, input_panel, model_work, sample_sets, score_sets, services
 from app.glossary import GLOSSARY, meaning
+from app.numbers import counted
 from app.unlearn.run_plan import Plan
 from app.unlearn.unlearn_form import EVALUATE, OWN, PRESET
 from tokenunlearn.attribution.selection import TokenWeights
@@ -94,7 +95,7 @@ def tiles_html(plan: Plan, weights: TokenWeights, cost: RunCost | None) -> str:
     tiles = (
         (
             "Forgets",
-            f"{len(weights.weights):,} answers",
+            counted(len(weights.weights), "answer"),
             f"{escape(sample_sets.set_name(plan.source.samples))}: {chosen}{_ends(plan)}",
         ),
         ("Retains", escape(retained) or "nothing", held if retained else ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.compare.comparison import metric_table
-from app.numbers import measured, setting
+from app.numbers import counted, measured, setting
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,7 @@ def test_a_cell_of_the_metrics_table_has_one_format_for_value_and_interval():
     }
     assert metric_table([row | {"value": 0.04166}])[0]["A"] == "0.042 [0.014, 0.120] n=72"
     assert metric_table([row | {"value": 1.0}])[0]["A"] == "1.000 [0.014, 0.120] n=72"
+
+
+def test_one_of_something_has_no_plural():
+    assert [counted(n, "answer") for n in (0, 1, 1474)] == ["0 answers", "1 answer", "1,474 answers"]

@@ -45,13 +45,12 @@ def test_words_selected_in_part_are_counted_and_named():
         (
             "sharp",
             "sharp",
-            "sharp, because the model is uncertain at 14 % of the 873 words that are not in the question.",
+            "sharp, because the model is uncertain at 14 % of the 873 words not in the question.",
         ),
         (
             "tail",
             "tail",
-            "tail, because the entropies of the 873 words that are not in the question do not fall into two "
-            "groups.",
+            "tail, because the entropies of the 873 words not in the question do not fall into two groups.",
         ),
         ("sharp", "tail", "sharp (set manually); tail fits better, because the entropies of the 873 words"),
         ("tail", "sharp", "tail (set manually); sharp fits better, because the model is uncertain"),
