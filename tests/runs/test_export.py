@@ -1,6 +1,7 @@
 """A run's model as a folder: what is in it, what it says, what is refused."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.hub import Hub
 from tests.runs.new_runs import ROWS, new_spec
 from tokenunlearn.datasets import load_samples
-from tokenunlearn.errors import RunError, TokenUnlearnError
+from tokenunlearn.errors import ModelNotFoundError, RunError, TokenUnlearnError
 from tokenunlearn.models.checkpoints import CHECKPOINTS
 from tokenunlearn.models.generation import generate
 from tokenunlearn.models.loading import load_model
@@ -18,7 +19,7 @@ from tokenunlearn.models.source import ModelSource
 from tokenunlearn.models.templates import ChatFormat
 from tokenunlearn.models.unlearned_mark import FIELD
 from tokenunlearn.runs import export
-from tokenunlearn.runs.card import base_license
+from tokenunlearn.runs.card import base_license, base_title, is_local, on_hub
 from tokenunlearn.runs.check import check
 from tokenunlearn.runs.export import export_run, hub_client, push_run, standalone_template
 from tokenunlearn.runs.runner import execute
@@ -112,9 +113,25 @@ def test_an_adapter_alone_fits_the_start_model(runs, model, tmp_path):
         "tokenunlearn.json",
     ]
     config = json.loads((folder / "adapter_config.json").read_text())
-    assert config["base_model_name_or_path"] == "tiny-base"
+    assert config["base_model_name_or_path"] == "../tiny-base", "which no model of the Hub is called"
+    with pytest.raises(
+        ModelNotFoundError, match=r'no model folder "\.\./tiny-base".* give the base as model'
+    ):
+        load_model(str(folder))
+    shutil.copytree(model, tmp_path / "tiny-base")
+    assert load_model(str(folder)).revision == load_model(model, adapter=folder).revision
     same = load_model(model, adapter=folder).revision.split("+")
     assert same == load_model(model, adapter=runs[0].adapter).revision.split("+")
+
+
+def test_a_card_names_no_folder_on_the_way_to_a_start_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.gguf").touch()
+    for name in (f"{tmp_path}/weights.gguf", f"{tmp_path}/gone/base", "~/gone/base", "../gone/base"):
+        assert is_local(name) and not on_hub(name) and base_title(name) == name.rpartition("/")[2]
+    for name in ("owner/model", "gpt2"):
+        assert on_hub(name) and base_title(name) == name
+    assert base_title(".") == tmp_path.name
 
 
 def test_an_export_says_that_it_was_unlearned(runs, model, samples, tmp_path):
@@ -137,7 +154,7 @@ def test_an_export_says_that_it_was_unlearned(runs, model, samples, tmp_path):
     older = load_model(str(tmp_path / "model"), device="cpu").model
     assert getattr(older.config, FIELD) == "tokenunlearn 0.0.1", "who exported it stays"
     (adapter / "adapter_config.json").write_text(
-        (adapter / "adapter_config.json").read_text().replace('"tiny-base"', json.dumps(model))
+        (adapter / "adapter_config.json").read_text().replace('"../tiny-base"', json.dumps(model))
     )
     alone = check(load_model(str(adapter), device="cpu"), forget, measure=False)
     assert "after runs" in [f.name for f in alone]

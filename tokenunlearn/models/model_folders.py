@@ -88,7 +88,8 @@ def _path(name: str, revision: str | None, fetch: Fetch | None, adapters: list[P
         if not adapters:
             raise
         raise ModelNotFoundError(
-            f'The adapter "{shown(adapters[0])}" needs its base model "{name}": {error}'
+            f'The adapter "{shown(adapters[0])}" needs its base model "{name}": '
+            f"{str(error)[:-1]}; or give the base as model, and this folder as adapter."
         ) from error
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tokenunlearn.errors import TokenUnlearnError
@@ -22,13 +21,20 @@ LICENSE = re.compile(r"\A---\n(?:.*\n)*?license: *(\S+)\n(?:.*\n)*?---\n")
 
 
 def base_title(model: str) -> str:
-    """What a card calls a start model: a preset or Hub id as it is, a folder by its last part."""
-    return model if model in PRESETS or not os.path.isdir(user_path(model)) else Path(model).name
+    """What a card calls a start model: a preset or Hub id as it is, a folder or file by its last part."""
+    return os.path.basename(os.path.abspath(user_path(model))) if is_local(model) else model
+
+
+def is_local(model: str) -> bool:
+    """Whether a name is a path on this machine, of something that need no longer be there."""
+    return model not in PRESETS and (
+        os.path.exists(user_path(model)) or model.startswith((".", "/", "~")) or model.count("/") > 1
+    )
 
 
 def on_hub(model: str) -> bool:
     """Whether a name is an id on the Hub."""
-    return model not in PRESETS and not os.path.isdir(user_path(model))
+    return model not in PRESETS and not is_local(model)
 
 
 def base_license(model: str) -> str:
@@ -125,11 +131,12 @@ from transformers import AutoModelForCausalLM
 
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "{address}")
 ```"""
+    place = f"\n\n`{base}` is a local folder or file; give its path." if is_local(model) else ""
     return f"""```python
 import tokenunlearn as tu
 
 model = tu.load_model("{base}", adapter="{address}")
-```"""
+```{place}"""
 
 
 def _requests(run: Run) -> str:

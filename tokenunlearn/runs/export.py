@@ -16,7 +16,7 @@ from tokenunlearn.models.quantization import is_quantized
 from tokenunlearn.models.templates import TEMPLATE_KWARGS
 from tokenunlearn.models.unlearned_mark import mark_adapter, mark_model
 from tokenunlearn.models.weight_files import json_object
-from tokenunlearn.runs.card import base_title, model_card
+from tokenunlearn.runs.card import base_title, is_local, model_card
 from tokenunlearn.runs.run import Run
 
 if TYPE_CHECKING:
@@ -127,11 +127,16 @@ def _literal(value: Any) -> str:
 
 
 def _write_adapter(run: Run, folder: Path) -> None:
-    """The adapter's weights, its mark, and its configuration, which names the start model as the run does."""
+    """The adapter's weights, its mark, and its configuration, which names the start model as the run does.
+
+    A local folder is named as one beside the adapter's: the way to it is nobody's business elsewhere, and its
+    bare name could be an id on the Hub.
+    """
     assert run.adapter is not None
     shutil.copy(run.adapter / "adapter_model.safetensors", folder)
     config = json_object(run.adapter / "adapter_config.json")
-    config["base_model_name_or_path"] = base_title(run.spec.model)
+    base = base_title(run.spec.model)
+    config["base_model_name_or_path"] = f"../{base}" if is_local(run.spec.model) else base
     write_json(folder / "adapter_config.json", config)
     mark_adapter(folder)
 
