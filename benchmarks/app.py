@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from benchmarks import RESULTS, write_result
+from benchmarks import RESULTS, stored_result, write_result
 from benchmarks.contest import machine, spread
 from benchmarks.served_app import ARGUMENTS, find_chromium, served
 
@@ -369,7 +369,7 @@ def main() -> None:
         "sample": lambda folder: measure_sample(folder, repeats),
         "pages": lambda folder: measure_pages(folder, repeats, runs, samples),
     }
-    results = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out.exists() else {}
+    results = stored_result(asked.out) or {}
     for part in asked.parts:
         before = machine()
         with tempfile.TemporaryDirectory() as scratch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import code_versions, tables, write_result
+from benchmarks import code_versions, stored_result, tables, write_result
 
 
 def measure_models(path: Path, known: Collection[str], measured: Callable[[str], dict[str, Any]]) -> None:
@@ -28,7 +27,7 @@ def measure_models(path: Path, known: Collection[str], measured: Callable[[str],
         ] = ",".join(known),
     ) -> None:
         """Measure the models, write the result after each."""
-        stored = json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else {}
+        stored = (stored_result(path) or {"models": {}})["models"]
         for name in models.split(","):
             stored[name] = measured(name)
             there = {model: stored[model] for model in known if model in stored}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import write_result
+from benchmarks import stored_result, write_result
 
 
 def alternate(
@@ -44,9 +44,7 @@ def alternate(
 
 def stored_rows(path: Path, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Rows of a result file by what tells them apart: one can be measured again, the others stay."""
-    if not path.exists():
-        return {}
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    rows = (stored_result(path) or {"rows": []})["rows"]
     return {tuple(row[name] for name in key): row for row in rows}
 
 

@@ -9,7 +9,6 @@ They forget ``authors:forget10`` in ``demo`` with all other settings at their de
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from itertools import product
@@ -19,7 +18,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, code_versions, tables, write_result
+from benchmarks import RESULTS, code_versions, stored_result, tables, write_result
 from tokenunlearn.evaluation.depth_maps import DepthMap
 from tokenunlearn.evaluation.depth_patching import unlearning_depth
 from tokenunlearn.evaluation.metrics.depth import depth_score
@@ -83,7 +82,7 @@ def run(variant: str, seed: int) -> dict[str, Any]:
 
 def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2") -> None:
     """Do the runs that are missing, write the result after each."""
-    runs = json.loads(PATH.read_text(encoding="utf-8"))["runs"] if PATH.exists() else []
+    runs = (stored_result(PATH) or {"runs": []})["runs"]
     done = {(r["variant"], r["seed"]) for r in runs}
     for seed, variant in product((int(s) for s in seeds.split(",")), VARIANTS):
         if (variant, seed) in done:

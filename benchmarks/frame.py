@@ -9,7 +9,6 @@ Writes that file and the tables of ``docs/results.md``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Annotated, Any
@@ -18,7 +17,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, code_versions, tables, write_result
+from benchmarks import RESULTS, code_versions, stored_result, tables, write_result
 from benchmarks.frame_table import OBJECTIVES, UNIFORM
 from benchmarks.outcomes import MODELS
 from benchmarks.selection import RULES
@@ -138,7 +137,7 @@ def main(
 ) -> None:
     """Do the runs that are missing, write the result after each."""
     path = RESULTS / "frame.json"
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
+    stored = stored_result(path) or {"runs": []}
     if (kept := stored.get("limit", limit)) != limit:
         raise TokenUnlearnError(f'"{path.name}" holds runs of limit {kept}; give the same, or move the file.')
     runs = stored["runs"]

@@ -9,7 +9,6 @@ uniform weights, measures accuracy on the hazard, its harmless neighbor and gene
 
 from __future__ import annotations
 
-import json
 from itertools import product
 from typing import Annotated, Any
 
@@ -18,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, code_versions, hazard_table, tables, write_result
+from benchmarks import RESULTS, code_versions, hazard_table, stored_result, tables, write_result
 from benchmarks.selection import PRESET, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.evaluation import Report
@@ -84,11 +83,10 @@ def main(seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")]
 
 def begun(model: tu.LoadedModel) -> dict[str, Any]:
     """The result so far, less runs with other settings, or a new one with start and retrained model."""
-    if PATH.exists():
-        result: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
-        if result["revision"] == model.revision:
-            same = [r for r in result["runs"] if r["config"] | SETTINGS[r["objective"]] == r["config"]]
-            return result | {"runs": same}
+    result: dict[str, Any] | None = stored_result(PATH)
+    if result and result["revision"] == model.revision:
+        same = [r for r in result["runs"] if r["config"] | SETTINGS[r["objective"]] == r["config"]]
+        return result | {"runs": same}
     start = tu.evaluate(model, SUITE, PRESETS[MODEL].retrained)
     return {
         "model": MODEL,

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 import tokenunlearn as tu
-from benchmarks import code_versions, methods_table, tables, write_result
+from benchmarks import code_versions, methods_table, stored_result, tables, write_result
 from benchmarks.selection import FORGET, PRESET, RETAIN, RULES
 from tokenunlearn.attribution.selection import describe_rule
 from tokenunlearn.errors import TokenUnlearnError
@@ -102,15 +102,14 @@ def _recorded(settings: UnlearnSettings) -> dict[str, Any]:
 
 def _begun(path: Path, model: tu.LoadedModel, limit: int, fresh: bool) -> dict[str, Any]:
     """The result so far, or a new one with the figures of the start model."""
-    if path.exists() and not fresh:
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    result: dict[str, Any] | None = stored_result(path)
+    if result and not fresh:
         if (result["revision"], result["limit"]) != (model.revision, limit):
             raise TokenUnlearnError(
                 f'"{path.name}" was made with limit {result["limit"]} on weights {result["revision"]}; '
                 "give the same limit, or --fresh to begin again."
             )
         return result
-    path.parent.mkdir(parents=True, exist_ok=True)
     return {
         "model": model.name,
         "architecture": type(model.model).__name__,

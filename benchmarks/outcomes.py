@@ -11,7 +11,6 @@ measured stay. Writes ``benchmarks/results/outcomes.json`` and ``docs/results.md
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
@@ -20,7 +19,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from benchmarks import RESULTS, code_versions, outcomes_table, tables, write_result
+from benchmarks import RESULTS, code_versions, outcomes_table, stored_result, tables, write_result
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.judges import JUDGES, Fluency, Judge
@@ -216,7 +215,7 @@ def main(
 ) -> None:
     """Measure the judges, read the outcomes in the shipped reports, and write the result."""
     path = RESULTS / "outcomes.json"
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"judges": {}}
+    stored = stored_result(path) or {"judges": {}}
     for name in filter(None, judges.split(",")):
         suites, rows = JUDGED[name]
         for suite in suites:

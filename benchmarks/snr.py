@@ -8,7 +8,6 @@ measured stay. Writes ``benchmarks/results/snr.json`` and ``docs/results.md``.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,7 +21,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, code_versions, tables, write_result
+from benchmarks import RESULTS, code_versions, stored_result, tables, write_result
 from benchmarks.selectivity import SETS
 from benchmarks.token_labels import cluster
 from tokenunlearn.attribution.controls import random_weights
@@ -171,7 +170,7 @@ def main(
     models: Annotated[str, typer.Option(help="Models, separated by commas.")] = ",".join(LIMITS),
 ) -> None:
     """Measure, write the result after each model."""
-    stored = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {"models": {}}
+    stored = stored_result(PATH) or {"models": {}}
     for name in models.split(","):
         stored["models"][name] = case(name)
         stored |= code_versions()

@@ -10,7 +10,6 @@ one core. Runs that ``benchmarks/results/tofu.json`` holds are not done again. W
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from itertools import product
 from typing import Annotated, Any
@@ -19,7 +18,7 @@ import typer
 from rich.console import Console
 
 import tokenunlearn as tu
-from benchmarks import RESULTS, code_versions, frame, tables, write_result
+from benchmarks import RESULTS, code_versions, frame, stored_result, tables, write_result
 from benchmarks.lower_layers import LowerLayers
 from benchmarks.study_plan import WORLDS
 from benchmarks.tofu_table import UTILITY_PARTS
@@ -93,7 +92,7 @@ def main(
     for variant in variants.split(";"):
         check_known("variant", variant, VARIANTS)
     basis = {"model": WORLD.model, "limit": limit, "steps": steps, "metrics": list(METRICS)}
-    result = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
+    result = stored_result(PATH) or {}
     held = {name: result.get(name) for name in basis} if result else basis
     if other := [f"{name} {held[name]}" for name in basis if held[name] != basis[name]]:
         raise TokenUnlearnError(
