@@ -11,6 +11,7 @@ measured stay. Writes ``benchmarks/results/outcomes.json`` and ``docs/results.md
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
