@@ -546,4 +546,5 @@ def test_attacks_on_other_weights_are_refused_and_their_limit_is_said():
     with pytest.raises(TokenUnlearnError, match=r'run on "model" \(weights r0\+a\), but .* \(weights r0\)'):
         verdict(evaluation, attacks=replace(under_attack, revision="r0+a"))
     of_a_run = replace(evaluation, model="model + RUN")  # which names the start model's weights
-    assert verdict(of_a_run, attacks=replace(under_attack, revision="r0+a")).outcome == "gone"
+    for revision in ("r0+a", "r1"):  # an adapter on them, or others in their place
+        assert verdict(of_a_run, attacks=replace(under_attack, revision=revision)).outcome == "gone"

@@ -410,11 +410,11 @@ def _gaps(plain: list[_Measure], attacked: list[_Measure]) -> list[str]:
 def _of_same_weights(attacks: Report, report: Report) -> bool:
     """Whether two reports can be of one model, as far as they tell.
 
-    The evaluation that belongs to a run has "START + RUN" as its model and names the weights of the start.
+    The evaluation that belongs to a run has "START + RUN" as its model and names the weights of the start,
+    which an adapter goes with and others take the place of: what was attacked cannot be told from them.
     """
-    if not (attacks.revision and report.revision) or attacks.revision == report.revision:
-        return True
-    return " + " in report.model and attacks.revision.startswith(f"{report.revision}+")
+    known = attacks.revision and report.revision and " + " not in report.model
+    return not known or attacks.revision == report.revision
 
 
 def _on_same_samples(other: Report | None, report: Report) -> Report | None:
