@@ -28,7 +28,8 @@ def watched(rows, number, *others):
 StepRows.batch = watched
 for name, settings in json.loads(sys.argv[2]).items():
     read.clear()
-    settings |= {"steps": 4, "batch_size": 4, "retain_batch_size": 6, "learning_rate": 1e-3}
+    # Adam's first updates give rounding its full step where a gradient is next to 0: the rate is to be small
+    settings |= {"steps": 4, "batch_size": 4, "retain_batch_size": 6, "learning_rate": 3e-4}
     weights = tu.score(lm, forget).weights() if "rescore" in settings else None
     run = tu.unlearn(lm, forget, weights, retain=retain, **settings)
     if rank == "0":
