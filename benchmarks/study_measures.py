@@ -226,7 +226,7 @@ class Case:
         return calibrated(JUDGES["words"]([s for p in parts.values() for s in p.samples]), parts, start, None)
 
     def figures(self, measurement: Measurement) -> Row:
-        """What is reported of a model on the test half: figures by name, and the rows behind them."""
+        """What is reported of a model on the test half: figures, the rows behind them, and its answers."""
         results = summarize(self.test.parts, measurement, self.retrained[0], self.start[0], self.fluency)
         outcomes = self.outcomes(measurement)
         shares = {f"forget/{name}": _rounded(outcomes.count(name) / len(outcomes)) for name in OUTCOMES}
@@ -234,6 +234,7 @@ class Case:
         return {
             "metrics": shares | reported,
             "outcomes": outcomes,
+            "answers": measurement.answers["forget"],
             "exact_memorization": [*map(_rounded, results["forget/exact_memorization"].rows)],
             "retained_pairs": [*map(_rounded, results["retain/retained_pairs"].rows)],
         }

@@ -168,6 +168,7 @@ def test_a_cell_is_tuned_measured_and_stored_once(tmp_path, capsys):
     cell = rows[-1]
     assert [point["step"] for point in cell["curve"]] == [2]
     assert len(cell["outcomes"]) == len(head["forget_ids"]) == len(cell["curve"][0]["p"]) == 4
+    assert [*cell["answers"]] == [*head["retrained"]["answers"]] == head["forget_ids"]
     assert {"forget_quality", "model_utility", "retain/retained_pairs"} <= cell["metrics"].keys()
     assert head["retrained"]["metrics"]["forget_quality"] == 1.0
     assert "npo, hard, seed 0" in capsys.readouterr().out
