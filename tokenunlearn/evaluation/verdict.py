@@ -411,7 +411,7 @@ def _of_same_weights(attacks: Report, report: Report) -> bool:
     """Whether two reports can be of one model, as far as they tell.
 
     The evaluation that belongs to a run has "START + RUN" as its model and names the weights of the start,
-    which an adapter goes with and others take the place of: what was attacked cannot be told from them.
+    which an adapter goes with and others take the place of, so it says nothing of what was attacked.
     """
     known = attacks.revision and report.revision and " + " not in report.model
     return not known or attacks.revision == report.revision
