@@ -119,6 +119,7 @@ def test_a_run_that_failed_is_started_again_without_asking(open_page, scored):
     at = open_page("unlearn", **scored)
     press(at, "Start")
     wait_for_all()
+    tasks.worker().ask(lambda: None).result(60)  # it has compared the stored state with how the run ended
     runs()[0].set_state(status="failed")
     at.run()
     press(at, "Start")
