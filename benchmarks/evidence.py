@@ -337,33 +337,20 @@ MEASURES: dict[str, tuple[Callable[[World, Row], float], int]] = {
 }
 
 
-def measures_table(world: World, shown: Sequence[str] = (*MEASURES, "area")) -> str:
-    """Start, retrained model and methods as rows, measures as columns.
-
-    Args:
-        world: The world.
-        shown: The columns: names of measures, and "area" for the area under the front.
-    """
-    measures = {name: of for name, of in MEASURES.items() if name in shown}
-    area = ["area"] if "area" in shown else []
-    rows = [
-        [
-            f"{name} model",
-            "",
-            "",
-            *(f"{of(world, world.head[name]):.{d}f}" for of, d in measures.values()),
-            *("" for _ in area),
-        ]
-        for name in ("start", "retrained")
-    ]
+def measures_table(world: World) -> str:
+    """Start, retrained model and methods as rows; measures, with the area under the front, as columns."""
+    rows = []
+    for name in ("start", "retrained"):
+        values = [f"{of(world, world.head[name]):.{d}f}" for of, d in MEASURES.values()]
+        rows.append([f"{name} model", "", "", *values, ""])
     for objective in world.objectives:
         for rule in RULES:
             cells = list(world.of(objective, rule).values())
             if cells:
-                values = [over_seeds([of(world, c) for c in cells], d) for of, d in measures.values()]
-                areas = [over_seeds([world.front(c).area for c in cells], 3) for _ in area]
-                rows.append([objective, f"`{rule}`", str(len(cells)), *values, *areas])
-    return markdown(["objective", "rule", "seeds", *measures, *area], rows)
+                values = [over_seeds([of(world, c) for c in cells], d) for of, d in MEASURES.values()]
+                area = over_seeds([world.front(c).area for c in cells], 3)
+                rows.append([objective, f"`{rule}`", str(len(cells)), *values, area])
+    return markdown(["objective", "rule", "seeds", *MEASURES, "area"], rows)
 
 
 def write(folder: Path = FOLDER, path: Path = PAGE) -> None:

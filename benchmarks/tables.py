@@ -223,7 +223,6 @@ def verdict_parts() -> list[tuple[Path, str, str]]:
 
 # Of the study the README shows these rules and measures.
 README_RULES = (*LEADING, "random")
-README_MEASURES = ("leaks", "fluent, wrong", "other fact", "broken", "p(gold), forget", "retained pairs")
 MISSING = '`benchmarks/{0}.py` has no stored result yet; run `make bench BENCH="{0}"`.\n'
 
 
@@ -272,8 +271,6 @@ def write() -> None:
         readme = PAGE.parent.parent / "README.md"
         _renew(readme, "study", evidence.summary_table(worlds, rules=README_RULES))
         _renew(readme, "study of answers", evidence.summary_table(worlds, "spoiled", README_RULES))
-        for world in worlds:
-            _renew(readme, f"study of {world.plan['name']}", evidence.measures_table(world, README_MEASURES))
     for page, name, text in verdict_parts():
         _renew(page, name, text)
 

@@ -11,10 +11,10 @@ import typer
 from scipy.stats import ks_2samp
 
 from benchmarks import study
-from benchmarks.evidence import PAGE, claims, measures_table, page, read, summary_table
+from benchmarks.evidence import PAGE, claims, page, read, summary_table
 from benchmarks.evidence_statistics import Front, Gap, World, ks_statistics
 from benchmarks.study_plan import FOLDER, RULES, STUDIED, WORLDS
-from benchmarks.tables import README_MEASURES, README_RULES
+from benchmarks.tables import README_RULES
 
 N = 40
 RNG = np.random.default_rng(3)
@@ -228,10 +228,8 @@ def test_the_committed_page_is_that_of_the_committed_results():
 @pytest.mark.results
 def test_the_tables_of_the_readme_are_those_of_the_committed_results():
     readme, worlds = (PAGE.parent.parent / "README.md").read_text(encoding="utf-8"), read(FOLDER)
-    tofu = next(world for world in worlds if world.plan["name"] == "smollm2-tofu")
     assert summary_table(worlds, rules=README_RULES) in readme
     assert summary_table(worlds, "spoiled", README_RULES) in readme
-    assert measures_table(tofu, README_MEASURES) in readme
 
 
 def test_answers_that_leak_or_are_broken_are_counted_in_pairs():
