@@ -21,13 +21,14 @@ import typer
 from rich.console import Console
 
 from benchmarks import RESULTS, code_versions, outcomes_table, stored_result, tables, write_result
+from benchmarks.token_labels import cluster_draws, with_interval
 from tokenunlearn.datasets.samples import Sample
 from tokenunlearn.evaluation import Report
 from tokenunlearn.evaluation.judges import JUDGES, Fluency, Judge
 from tokenunlearn.evaluation.measurement import Part
 from tokenunlearn.evaluation.metrics.outcomes import OUTCOMES
-from tokenunlearn.evaluation.metrics.roc import auc, auc_draws
-from tokenunlearn.evaluation.result import draw_interval, wilson_interval
+from tokenunlearn.evaluation.metrics.roc import auc
+from tokenunlearn.evaluation.result import wilson_interval
 from tokenunlearn.evaluation.suites.suite import SUITES
 from tokenunlearn.folders import ASSETS
 from tokenunlearn.runs.retraining import retrained_for
@@ -131,15 +132,18 @@ def labeled(suite: str, rows: int) -> tuple[dict[str, tuple[list[Sample], list[s
 def judged(
     judge: Judge, groups: Mapping[str, tuple[list[Sample], list[str]]], fluent: Sequence[str]
 ) -> dict[str, Any]:
-    """AUROC of a judge, and which share of each group it calls broken."""
+    """AUROC of a judge, with an interval over questions, and which share of each group it calls broken."""
     limit = Fluency.calibrated(judge, *groups["calibration"], "answers").limit
     odd = {name: judge.oddness(*rows) for name, rows in groups.items() if name != "calibration"}
-    sides = [np.concatenate([v for k, v in odd.items() if (k in fluent) == side]) for side in (False, True)]
+    spoiled = np.concatenate([np.full(len(values), name not in fluent) for name, values in odd.items()])
+    asked = np.concatenate([[sample.id for sample in groups[name][0]] for name in odd])
+    ids, questions = np.unique(asked, return_inverse=True)
+    values = np.concatenate(list(odd.values()))
     return {
         "limit": limit,
         "calibrated_on": len(groups["calibration"][0]),
-        "auroc": [auc(*sides), *draw_interval(auc_draws(*sides))],
-        "auroc_by_damage": {name: auc(odd[name], sides[1]) for name in DAMAGES},
+        "auroc": with_interval(values, spoiled, questions, cluster_draws(len(ids))),
+        "auroc_by_damage": {name: auc(odd[name], values[~spoiled]) for name in DAMAGES},
         "called_broken": {name: share(values > limit) for name, values in odd.items()},
     }
 
