@@ -115,7 +115,7 @@ def test_own_file_and_slices(tmp_path):
         ({"answer": "B"}, 'needs an "answer" .* a whole number'),
         ({"answer": True}, 'needs an "answer" .* a whole number'),
         ({"answer": 1.0}, 'needs an "answer" .* a whole number'),
-        ({"id": [1]}, '"id" that is list, not text'),
+        ({"id": [1]}, 'of type list in "id", not text'),
     ],
 )
 def test_each_fault_has_its_own_sentence_without_what_is_asked(row, message):

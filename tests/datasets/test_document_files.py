@@ -44,10 +44,10 @@ def test_ids_are_texts_or_whole_numbers():
         ("x.pdf", b"%PDF", "is not .jsonl"),
         ("x.jsonl", b'{"question": "a", "answer": "b"}', 'There is no column "text" in the file "x.jsonl"'),
         ("x.jsonl", b'{"text": "a"}\n{"text": " "}', 'Line 2 of "x.jsonl" has no "text"'),
-        ("x.jsonl", b'{"text": 3}', '"text" that is int, not text'),
+        ("x.jsonl", b'{"text": 3}', 'of type int in "text", not text'),
         ("x.jsonl", rb'{"text": "\ud83d"}', "invalid character"),
         ("x.jsonl", rb'{"id": "\ud83d", "text": "a"}', '"id" with an invalid character'),
-        ("x.jsonl", b'{"id": {"a": 1}, "text": "a"}', '"id" that is dict, not text'),
+        ("x.jsonl", b'{"id": {"a": 1}, "text": "a"}', 'of type dict in "id", not text'),
     ],
 )
 def test_each_fault_has_its_own_sentence(name, content, message):

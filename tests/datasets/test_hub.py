@@ -62,7 +62,7 @@ def test_columns_are_mapped_and_the_name_loads_the_set_again(hub):
         ("hf:../set", "is not a dataset on the Hub"),
         ("hf:ada/set[small:train", "is not a dataset on the Hub"),
         ("hf:ada/set[small]", r"The columns of ada/set are frage, antwort, id; map them"),
-        ("hf:ada/set?question=frage&answer=id", r'Row 1 of ada/set has a "id" that is int, not text'),
+        ("hf:ada/set?question=frage&answer=id", r'set has a value of type int in "id", not text'),
     ],
 )
 def test_each_fault_has_its_own_sentence(hub, name, message):

@@ -160,7 +160,7 @@ def test_turns_as_json_stay_text_where_a_file_knows_lists():
         ({"messages": [ASKED, SAID, SAID]}, "has no assistant turn right after a user turn"),
         ({"messages": None}, 'has no "messages"'),
         ({"messages": "Who?"}, 'has a turn in "messages" without a role'),
-        ({"messages": 3}, 'has a "messages" that is int, not a list'),
+        ({"messages": 3}, 'has a value of type int in "messages", not a list'),
         ({"messages": ["Who?", "Ada."]}, 'has a turn in "messages" without a role'),
         (
             {"messages": [ASKED, {"role": "tool", "content": "x"}]},
@@ -168,15 +168,15 @@ def test_turns_as_json_stay_text_where_a_file_knows_lists():
         ),
         ({"messages": [ASKED, {"role": "assistant", "content": None}]}, 'turn in "messages" without text'),
         ({"messages": [ASKED, {"role": "assistant", "content": " "}]}, "has an empty answer"),
-        ({"messages": [{"role": "user", "content": [{"type": "image"}]}, SAID]}, "is list, not text"),
-        ({"messages": [{"role": "user", "content": [{"type": "text"}, "b"]}, SAID]}, "is list, not text"),
+        ({"messages": [{"role": "user", "content": [{"type": "image"}]}, SAID]}, "of type list"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}, "b"]}, SAID]}, "of type list"),
         (
             {"messages": [{"role": "user", "content": [{"type": "text", "text": None}]}, SAID]},
             'turn in "messages" without text',
         ),
         (
             {"messages": [{"role": "user", "content": [{"type": "text", "text": 3}]}, SAID]},
-            "is int, not text",
+            'of type int in "messages", not text',
         ),
         *(
             ({"messages": [ASKED, SAID | {call: value}]}, 'turn in "messages" that calls a tool')
@@ -186,7 +186,7 @@ def test_turns_as_json_stay_text_where_a_file_knows_lists():
             )
         ),
         ({"chosen": "Ada.", "rejected": "Bo."}, "has no assistant turn right after a user turn"),
-        ({"prompt": 3, "completion": "Ada."}, 'has a "prompt" that is int, not text'),
+        ({"prompt": 3, "completion": "Ada."}, 'has a value of type int in "prompt", not text'),
         ({"text": " "}, 'has no "text"; every document needs non-empty text'),
         ({"question": "Who?", "answer": "Ada.", "facts": ["Bo"]}, '"facts" "Bo" that does not occur'),
         ({f"c{i}": i for i in range(12)}, "are c0, c1, c2, c3, c4, c5, c6, c7, ...; map them"),

@@ -17,7 +17,7 @@ def to_text(value: Any, name: str, where: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise DatasetError(f'{where} has a "{name}" that is {type(value).__name__}, not text.')
+        raise DatasetError(f'{where} has a value of type {type(value).__name__} in "{name}", not text.')
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise DatasetError(f'{where} has a "{name}" with an invalid character (a lone surrogate).')
     return str(value)
@@ -34,7 +34,7 @@ def to_list(value: Any, name: str, where: str) -> list[Any]:
         value = parse_json(value, f'{where}, column "{name}",') if value.lstrip().startswith("[") else [value]
         value = [] if value == [""] else value
     if not isinstance(value, list | tuple | None):
-        raise DatasetError(f'{where} has a "{name}" that is {type(value).__name__}, not a list.')
+        raise DatasetError(f'{where} has a value of type {type(value).__name__} in "{name}", not a list.')
     return list(value or ())
 
 
