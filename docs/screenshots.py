@@ -48,11 +48,12 @@ def free_port() -> int:
 
 
 def settled(page: Page, address: str) -> None:
-    """Open an address and wait until the page has stopped running."""
+    """Open an address and wait until the page and its work in the background have stopped."""
     page.goto(address)
     page.wait_for_selector("h1", timeout=60_000)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
     page.wait_for_timeout(6_000)
+    page.wait_for_selector("[data-testid=stProgress]", state="detached", timeout=120_000)
 
 
 def take(
