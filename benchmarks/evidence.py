@@ -232,7 +232,6 @@ def _basis(gaps: dict[tuple[str, str], Gap]) -> str:
 def section(world: World) -> str:
     """The part of one world."""
     plan = world.plan
-    gaps = {measure: _gaps(world, measure) for measure in COMPARED}
     return SECTION.format(
         **{name: plan[name] for name in ("name", "model", "suite", "forget", "retain")},
         **{name: plan["budget"][name] for name in ("trials", "steps", "batch_size", "retain_batch_size")},
@@ -245,8 +244,8 @@ def section(world: World) -> str:
         begun=len({cell["seed"] for cell in world.cells}),
         seeds=world.seeds,
         options=_options(plan),
-        claims="\n".join(claims(gaps[measure], measure) for measure in COMPARED),
-        **{measure: _gap_table(world, gaps[measure]) for measure in COMPARED},
+        claims=claims(world),
+        **{measure: gap_table(world, measure) for measure in COMPARED},
         measures=measures_table(world),
     )
 
@@ -259,7 +258,12 @@ def _options(plan: Row) -> str:
     return ("--worlds {name}" if known else OWN).format(**plan) + "".join(changed)
 
 
-def claims(gaps: dict[tuple[str, str], Gap], measure: str) -> str:
+def claims(world: World) -> str:
+    """A list with an item for each compared measure."""
+    return "\n".join(claim(_gaps(world, measure), measure) for measure in COMPARED)
+
+
+def claim(gaps: dict[tuple[str, str], Gap], measure: str) -> str:
     """A list item: what the intervals support, and how many of them say nothing."""
     compared = COMPARED[measure]
     if not gaps:
@@ -282,8 +286,9 @@ def figure(gap: Gap) -> str:
     return text if gap.relation == "open" else f"**{text}**"
 
 
-def _gap_table(world: World, gaps: dict[tuple[str, str], Gap]) -> str:
+def gap_table(world: World, measure: str = "distance") -> str:
     """Rules as rows, objectives as columns, of what there is."""
+    gaps = _gaps(world, measure)
     rules = [rule for rule in RULES if rule in {rule for rule, _ in gaps}]
     objectives = [name for name in world.objectives if name in {objective for _, objective in gaps}]
     rows = [

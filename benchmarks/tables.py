@@ -271,6 +271,10 @@ def write() -> None:
         readme = PAGE.parent.parent / "README.md"
         _renew(readme, "study", evidence.summary_table(worlds, rules=README_RULES))
         _renew(readme, "study of answers", evidence.summary_table(worlds, "spoiled", README_RULES))
+        for world in worlds:
+            name = world.plan["name"]
+            _renew(readme, f"claims of {name}", evidence.claims(world))
+            _renew(readme, f"differences of {name}", evidence.gap_table(world))
     for page, name, text in verdict_parts():
         _renew(page, name, text)
 

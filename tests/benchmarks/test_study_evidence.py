@@ -11,7 +11,7 @@ import typer
 from scipy.stats import ks_2samp
 
 from benchmarks import study
-from benchmarks.evidence import PAGE, claims, page, read, summary_table
+from benchmarks.evidence import PAGE, claim, claims, gap_table, page, read, summary_table
 from benchmarks.evidence_statistics import Front, Gap, World, ks_statistics
 from benchmarks.study_plan import FOLDER, RULES, STUDIED, WORLDS
 from benchmarks.tables import README_RULES
@@ -142,17 +142,17 @@ def test_seeds_that_disagree_widen_the_interval():
 
 def test_nothing_is_claimed_without_an_interval_that_excludes_0():
     clear, unclear = Gap(-0.1, -0.2, -0.01, 1, N), Gap(-0.1, -0.2, 0.01, 1, N)
-    said = claims({("hard", "npo"): clear, ("soft", "npo"): unclear}, "distance")
+    said = claim({("hard", "npo"): clear, ("soft", "npo"): unclear}, "distance")
     assert said == (
         "- Distance at equal utility, compared with uniform weights on 40 questions and 1 seed. "
         "Closer to the retrained model: `hard` with npo. Open: 1 of 2 comparisons."
     )
-    several = claims({(r, o): clear for r in ("hard", "gold") for o in ("npo", "rmu")}, "ks")
+    several = claim({(r, o): clear for r in ("hard", "gold") for o in ("npo", "rmu")}, "ks")
     assert "Better: `hard` with npo, rmu; `gold` with npo, rmu. Open: 0 of 4" in several
-    only = claims({("soft", "npo"): unclear}, "distance")
+    only = claim({("soft", "npo"): unclear}, "distance")
     assert "Closer" not in only and "Open: 1 of 1 comparisons" in only
-    assert claims({}, "ks").startswith("- Forget quality at equal utility: no method has run")
-    worse = claims({("hard", "npo"): replace(clear, low=0.1, high=0.3)}, "ks")
+    assert claim({}, "ks").startswith("- Forget quality at equal utility: no method has run")
+    worse = claim({("hard", "npo"): replace(clear, low=0.1, high=0.3)}, "ks")
     assert "Worse: `hard` with npo." in worse
 
 
@@ -230,13 +230,15 @@ def test_the_tables_of_the_readme_are_those_of_the_committed_results():
     readme, worlds = (PAGE.parent.parent / "README.md").read_text(encoding="utf-8"), read(FOLDER)
     assert summary_table(worlds, rules=README_RULES) in readme
     assert summary_table(worlds, "spoiled", README_RULES) in readme
+    tofu = next(world for world in worlds if world.plan["name"] == "smollm2-tofu")
+    assert claims(tofu) in readme and gap_table(tofu) in readme
 
 
 def test_answers_that_leak_or_are_broken_are_counted_in_pairs():
     found = world(cell("uniform", 0.1, broken=20), cell("hard", 0.1, broken=4)).gap("npo", "hard", "spoiled")
     assert found.value == (4 - 20) / N
     assert found.low <= found.value <= found.high < 0
-    said = claims({("hard", "npo"): found}, "spoiled")
+    said = claim({("hard", "npo"): found}, "spoiled")
     assert said.startswith("- Answers that leak or are broken at the tuned step,") and "Fewer: `hard`" in said
 
 
