@@ -70,12 +70,12 @@ def make_slides(story: Story, title: str = "") -> tuple[Slide, ...]:
     slides = (
         _cover(story, " ".join(title.split())[:LONGEST_TITLE]),
         _knew(story, counted),
-        _marked(story),
+        _marked(story, counted),
         _now(story, counted),
         _keeps(story, counted),
         _checked(story, counted),
         _open(story, counted),
-        _ask(story),
+        _ask(story, counted),
     )
     return tuple(slide for slide in slides if slide is not None)
 
@@ -138,7 +138,7 @@ def _cover(story: Story, title: str) -> Slide:
 
 
 def _knew(story: Story, counted: _Counted) -> Slide | None:
-    rows = _examples(story, "forget")
+    rows = _forgotten(story, counted)
     if not rows:
         return None
     known = counted.rows(BEFORE, "forget/gold_span")
@@ -149,11 +149,17 @@ def _knew(story: Story, counted: _Counted) -> Slide | None:
     exchanges = tuple(
         Exchange(r["question"], (_quote(story, r, BEFORE, known.get(r["sample_id"])),)) for r in rows
     )
-    notes = (f"{_SECRET} {_choice(rows)}", *counted.missing)
+    choice = f"The {len(rows)} examples are evenly spaced, not selected by result."
+    if known and all(known.get(row["sample_id"]) for row in rows):
+        choice = (
+            f"The {len(rows)} examples are evenly spaced among those that stated it, not selected by what "
+            "became of them."
+        )
+    notes = (f"{_SECRET} {choice}", *counted.missing)
     return Slide("knew", "What it knew", lead, exchanges, notes=notes)
 
 
-def _marked(story: Story) -> Slide | None:
+def _marked(story: Story, counted: _Counted) -> Slide | None:
     if story.spec.rule.get("selection") == "uniform":
         lead = "No words were singled out: every part of every answer was unlearned with the same strength."
         return Slide("marked", "What was marked", lead)
@@ -171,7 +177,7 @@ def _marked(story: Story) -> Slide | None:
         f"Of {marks.pieces:,} word pieces, {marks.marked:,} ({percent(marks.marked / marks.pieces)} %) were "
         f"marked{' more strongly than the rest' if soft else ', and only those were unlearned'}."
     )
-    wanted = [row["sample_id"] for row in _examples(story, "forget")]
+    wanted = [row["sample_id"] for row in _forgotten(story, counted)]
     by_id = {sample.sample_id: (sample, w) for sample, w in zip(scores.samples, weights.weights, strict=True)}
     exchanges = tuple(
         Exchange(sample.question, (Quote("Marked", marked_pieces(sample.answer, sample.offsets, w)),))
@@ -188,7 +194,7 @@ def _marked(story: Story) -> Slide | None:
 
 
 def _now(story: Story, counted: _Counted) -> Slide | None:
-    rows = _examples(story, "forget")
+    rows = _forgotten(story, counted)
     if not rows:
         return None
     known = counted.rows(NOW, "forget/gold_span") if counted.same_forget else {}
@@ -202,7 +208,7 @@ def _now(story: Story, counted: _Counted) -> Slide | None:
 
 
 def _keeps(story: Story, counted: _Counted) -> Slide | None:
-    rows = _examples(story, "retain")[:1]
+    rows = _spread(story.generations.get("retain", ()))[:1]
     groups: list[Counts] = []
     for split, title in RETAINED:
         bars = counted.counts(f"{split}/gold_span", whole=True)
@@ -317,9 +323,9 @@ def _open(story: Story, counted: _Counted) -> Slide | None:
     return Slide("open", "What we did not test", lead, points=tuple(points[:POINTS]), notes=tuple(more))
 
 
-def _ask(story: Story) -> Slide:
+def _ask(story: Story, counted: _Counted) -> Slide:
     lead = "Type a question, or attack it: the models answer side by side."
-    questions = [row["question"] for row in _examples(story, "forget")]
+    questions = [row["question"] for row in _forgotten(story, counted)]
     questions += [row["question"] for row in _generations(story, "world_facts")[:1]]
     return Slide("ask", "Ask it yourself", lead, points=tuple(questions))
 
@@ -327,9 +333,14 @@ def _ask(story: Story) -> Slide:
 _SECRET = "The secret is in amber."
 
 
-def _examples(story: Story, part: str) -> list[AnswerPair]:
-    """A few stored answers, evenly spread, so that nobody picked them by how they came out."""
-    rows = story.generations.get(part, ())
+def _forgotten(story: Story, counted: _Counted) -> list[AnswerPair]:
+    """A few stored answers to what is forgotten, of those that stated it before if any are known to have."""
+    rows, known = story.generations.get("forget", ()), counted.rows(BEFORE, "forget/gold_span")
+    return _spread([row for row in rows if known.get(row["sample_id"])] or rows)
+
+
+def _spread(rows: Sequence[AnswerPair]) -> list[AnswerPair]:
+    """A few answers, evenly spread, so that nobody picked them by how they came out."""
     size = min(EXAMPLES, len(rows))
     return [rows[i * len(rows) // size] for i in range(size)]
 
@@ -338,10 +349,6 @@ def _generations(story: Story, part: str) -> Sequence[Mapping[str, Any]]:
     """Answers of a part that the run's evaluation has stored."""
     rows: Sequence[Mapping[str, Any]] = (story.report or {}).get("generations", {}).get(part, ())
     return rows
-
-
-def _choice(rows: Sequence[AnswerPair]) -> str:
-    return f"The {len(rows)} examples are evenly spaced, not selected by result."
 
 
 def _stuck(story: Story) -> list[str]:

@@ -127,6 +127,21 @@ def test_forgetting_counts_any_part_and_keeping_the_whole(story):
     assert counted(slide(story, "keeps")) == {"Other questions": {BEFORE: (4, 4), NOW: (3, 4)}}
 
 
+def test_examples_are_answers_that_stated_the_secret_before_whatever_became_of_them(story):
+    known = replace(story, before=report({"forget/gold_span": [0.0, 1.0, 0.0, 0.5]}))
+    slides = {s.key: s for s in make_slides(known)}
+    assert [e.question for e in slides["knew"].exchanges] == ["Q1?", "Q3?"]
+    assert [e.question for e in slides["now"].exchanges] == ["Q1?", "Q3?"]
+    assert slides["ask"].points[:2] == ("Q1?", "Q3?")
+    assert (
+        "evenly spaced among those that stated it, not selected by what became of" in slides["knew"].notes[0]
+    )
+    for before in (None, report({"forget/gold_span": [0.0] * 4})):
+        shown = slide(replace(story, before=before), "knew")
+        assert [e.question for e in shown.exchanges] == ["Q0?", "Q2?"]
+        assert "evenly spaced, not selected by result" in shown.notes[0]
+
+
 def test_the_check_claims_what_the_verdict_claims(shipped, story):
     checked, report = slide(shipped, "checked"), shipped.report["metrics"]
     assert checked.lead == shipped.verdict.headline
