@@ -5,6 +5,12 @@ from __future__ import annotations
 from statistics import mean
 from typing import Any
 
+from tokenunlearn.evaluation.depth_maps import load_depth
+from tokenunlearn.evaluation.result import mean_result
+from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.run_files import DEPTH
+from tokenunlearn.runs.store import RunStore
+
 SECTION = """## Unlearning depth
 
 `python -m benchmarks.depth`: `{model}` forgets `{forget}` with the default settings (AltNPO to the level of
@@ -16,7 +22,20 @@ largest seed in parentheses, and n questions. Measuring takes {seconds:.0f} s fo
 runs, on 2 cores under other load.
 
 {table}
+
+The run of SmolLM2 in this repository has a depth of {shipped}, over the layers
+from which on its model learned the answers; in those below there is nothing to lose. The page Compare shows
+it by layer and token.
 """
+
+
+def shipped_depth() -> str:
+    """Depth of the shipped run over all layers, with interval and n."""
+    run = RunStore(ASSETS / "runs").runs()[0]
+    maps = load_depth(run.folder / DEPTH)
+    depth = mean_result("depth", [m.score for m in maps], [m.sample_id for m in maps], "higher")
+    assert depth is not None and depth.interval is not None
+    return "{:.3f} (95 % CI {:.3f} to {:.3f}, n = {})".format(depth.value, *depth.interval, depth.n)
 
 
 def depth_table(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -157,7 +157,8 @@ def _depth_section(result: dict[str, Any]) -> str:
     table, runs = markdown(*depth_table.depth_table(result)), result["runs"]
     seconds, n = statistics.median(run["seconds"] for run in runs), runs[0]["depth"][3]
     named = {name: result[name] for name in ("model", "retrained", "forget")}
-    return depth_table.SECTION.format(table=table, seconds=seconds, n=n, **named)
+    shipped = depth_table.shipped_depth()
+    return depth_table.SECTION.format(table=table, seconds=seconds, n=n, shipped=shipped, **named)
 
 
 def _languages_section(result: dict[str, Any]) -> str:
@@ -205,6 +206,12 @@ def stored_results(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+DEPTH_SENTENCE = (
+    "Its [unlearning depth](docs/results.md#unlearning-depth) is {}: at 0 the facts can be read from its "
+    "hidden states as before, at 1 as little as from those of a model that never saw them."
+)
+
+
 def verdict_parts() -> list[tuple[Path, str, str]]:
     """Page, mark and text of what is said of the shipped run: its verdict, and the claims in the README."""
     run = RunStore(ASSETS / "runs").runs()[0]
@@ -213,7 +220,8 @@ def verdict_parts() -> list[tuple[Path, str, str]]:
     shown = verdict.differs[:1] if verdict.outcome == "differs" else asked
     claims = [verdict.headline, *(claim.sentence for claim in shown)]
     kept = [claim.sentence for claim in verdict.kept[:1]]
-    short = "\n".join(f"- {sentence}" for sentence in [*claims[:3], *kept])
+    depth = DEPTH_SENTENCE.format(depth_table.shipped_depth())
+    short = "\n".join(f"- {sentence}" for sentence in [*claims[:3], depth, *kept])
     root = PAGE.parent.parent
     return [
         (PAGE.parent / "verdict.md", "verdict", verdict_markdown(verdict)),
@@ -221,7 +229,7 @@ def verdict_parts() -> list[tuple[Path, str, str]]:
     ]
 
 
-# Of the study the README shows these rules and measures.
+# Of the study the README shows these rules.
 README_RULES = (*LEADING, "random")
 MISSING = '`benchmarks/{0}.py` has no stored result yet; run `make bench BENCH="{0}"`.\n'
 

@@ -29,6 +29,10 @@ STYLE = f"""<style>
 </style>"""
 
 
+# Share of common words from which two texts are shown as one with changes.
+ALIKE = 0.5
+
+
 def _pieces(text: str) -> list[str]:
     """The words of a text, each with what follows it up to the next word, in any script."""
     starts = [start for start, _ in word_spans(text)]
@@ -37,10 +41,16 @@ def _pieces(text: str) -> list[str]:
 
 
 def diff_html(before: str, after: str) -> str:
-    """A word diff: words of ``before`` that are gone are struck through, new ones marked and underlined."""
+    """A word diff: words of ``before`` that are gone are struck through, new ones marked and underlined.
+
+    A text that shares less than half of its words with the one before is marked as a whole: scattered words
+    between struck ones cannot be read.
+    """
     old, new = _pieces(before), _pieces(after)
+    words = SequenceMatcher(None, old, new, autojunk=False)
+    alike = not new or words.ratio() >= ALIKE
     parts = []
-    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for kind, a, b, c, d in words.get_opcodes() if alike else [("insert", 0, 0, 0, len(new))]:
         gone, come = escape("".join(old[a:b])), escape("".join(new[c:d]))
         if kind == "equal":
             parts.append(come)

@@ -109,5 +109,5 @@ def show_answers(columns: Sequence[Contender]) -> None:
                         st.html(answer_diff.diff_html(answer if start is None else start, answer))
     st.caption(
         "Greedy decoding. Compared with the start model, new words are highlighted and removed words are "
-        "struck through."
+        "struck through; an answer with little in common is highlighted as a whole."
     )

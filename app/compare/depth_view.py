@@ -21,36 +21,18 @@ from app.compare.sample_choice import choose_sample
 from app.errors import show_error
 from app.numbers import TABLE, measured
 from tokenunlearn.errors import TokenUnlearnError
-from tokenunlearn.evaluation.depth_maps import DepthMap, load_depth, save_depth
+from tokenunlearn.evaluation.depth_maps import DepthMap, load_depth
 from tokenunlearn.evaluation.metrics.depth import depth_score
 from tokenunlearn.evaluation.result import mean_result
-from tokenunlearn.models.source import ModelSource
+from tokenunlearn.runs.depth import save_run_depth
 from tokenunlearn.runs.retraining import retrained_for
 from tokenunlearn.runs.run import Run
-
-DEPTH = "depth.json"
+from tokenunlearn.runs.run_files import DEPTH
 
 
 def measure_depth(run: Run, retrained: str) -> Callable[[tasks.Task], None]:
     """Work that measures the unlearning depth of a run on its forget set and stores it with the run."""
-
-    def work(task: tasks.Task) -> None:
-        from tokenunlearn.datasets import load_samples
-        from tokenunlearn.evaluation.depth_patching import unlearning_depth
-        from tokenunlearn.models.context import fit_context
-        from tokenunlearn.training.settings import UnlearnSettings
-
-        spec, worker = run.spec, tasks.worker()
-        sources = (run.result, run.start, ModelSource(retrained, template_kwargs=spec.template_kwargs))
-        model, start, other = map(worker.model, sources)
-        long = UnlearnSettings.from_settings(spec.config).long
-        samples = fit_context(start, load_samples(spec.samples), long)
-        maps = unlearning_depth(model, start, other, samples, progress=task.progress)
-        if not maps:
-            raise TokenUnlearnError("Unlearning depth needs gold spans, which these samples do not have.")
-        save_depth(maps, run.folder / DEPTH)
-
-    return work
+    return lambda task: save_run_depth(run, retrained, tasks.worker().model, task.progress)
 
 
 def depth_of(columns: Sequence[Contender]) -> dict[str, list[DepthMap]]:

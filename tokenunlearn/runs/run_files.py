@@ -17,6 +17,7 @@ from tokenunlearn.stored import read_json, read_lines, read_text
 
 START_REPORT = "start_report.json"
 ATTACKS_REPORT = "attacks.json"
+DEPTH = "depth.json"
 # What a run has measured and said; it is shipped with the adapter.
 SHIPPED_FILES = (
     "spec.json",
@@ -27,6 +28,7 @@ SHIPPED_FILES = (
     "scores.parquet",
     "resolved.json",
     "tokens.parquet",
+    DEPTH,
     "generations.json",
     "requests.json",
     "report.json",
@@ -36,7 +38,7 @@ SHIPPED_FILES = (
 # What is measured after training, of the weights that it led to.
 MEASURED_FILES = (
     "tokens.parquet",
-    "depth.json",
+    DEPTH,
     "generations.json",
     "requests.json",
     "report.json",

@@ -17,6 +17,7 @@ from tokenunlearn.evaluation.attacks import attack
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.folders import ASSETS
+from tokenunlearn.runs.depth import save_run_depth
 from tokenunlearn.runs.judgment import save_verdict
 from tokenunlearn.runs.retraining import retrained_for
 from tokenunlearn.runs.run import Run
@@ -52,7 +53,7 @@ def shipped_spec() -> RunSpec:
 
 
 def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -> Path:
-    """Carry out the shipped run, evaluate and attack it, and put it in ``assets/runs``; about an hour.
+    """Carry out the shipped run, evaluate it in every way, and put it in ``assets/runs``; about an hour.
 
     Args:
         watch: Calls its second argument, which executes a run, on the first, and shows progress meanwhile.
@@ -66,8 +67,11 @@ def make_stored_run(watch: Callable[[Run, Callable[..., RunState]], RunState]) -
         if run.state.status != "completed":
             raise RunError(f'The run to be shipped is {run.state.status}: "{run.state.message}".')
         samples = load_samples(run.spec.samples).spread(ATTACKED)
-        attack(run.result.load(), samples, retrained_for(run)).save(run.folder / ATTACKS_REPORT)
+        retrained = retrained_for(run)
+        attack(run.result.load(), samples, retrained).save(run.folder / ATTACKS_REPORT)
         save_verdict(run)
+        if retrained:
+            save_run_depth(run, retrained)
         return ship(run, ASSETS / "runs")
 
 

@@ -24,6 +24,13 @@ def test_words_that_came_and_went():
     assert marked(html, "ins") == ["Lisbon,", "stayed."]
 
 
+def test_another_sentence_is_marked_as_a_whole():
+    new = "The life of Ruben Kaplanyan began in the town of Delft."
+    html = diff_html("Born in Orsovar, Ruben Kaplanyan left home early and spoke warmly of the place.", new)
+    assert marked(html, "ins") == [new] and not marked(html, "del")
+    assert marked(diff_html("Born in Orsovar.", ""), "del") == ["Born in Orsovar."]
+
+
 def test_equal_answers_mark_nothing():
     assert "<ins>" not in diff_html("a b", "a b") and "<del>" not in diff_html("a b", "a b")
     assert "(empty)" in diff_html("", "")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.compare.depth_view import DEPTH, depth_heatmap, layer_curves
+from app.compare.depth_view import depth_heatmap, layer_curves
 from tests.app.app_pages import start_anew, visit
 from tests.stored_run import HOSTILE, write_run
 from tokenunlearn.evaluation.depth_maps import DepthMap, save_depth
+from tokenunlearn.runs.run_files import DEPTH
 
 ID = "20260101-100000-npo-hard-0001"
 
