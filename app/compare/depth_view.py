@@ -24,9 +24,9 @@ from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.depth_maps import DepthMap, load_depth
 from tokenunlearn.evaluation.metrics.depth import depth_score
 from tokenunlearn.evaluation.result import mean_result
-from tokenunlearn.runs.depth import save_run_depth
 from tokenunlearn.runs.retraining import retrained_for
 from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.run_depth import save_run_depth
 from tokenunlearn.runs.run_files import DEPTH
 
 

@@ -17,10 +17,10 @@ from tokenunlearn.evaluation.attacks import attack
 from tokenunlearn.evaluation.report import versions
 from tokenunlearn.evaluation.watch import WatchSettings
 from tokenunlearn.folders import ASSETS
-from tokenunlearn.runs.depth import save_run_depth
 from tokenunlearn.runs.judgment import save_verdict
 from tokenunlearn.runs.retraining import retrained_for
 from tokenunlearn.runs.run import Run
+from tokenunlearn.runs.run_depth import save_run_depth
 from tokenunlearn.runs.run_files import ATTACKS_REPORT, SHIPPED_FILES
 from tokenunlearn.runs.runner import execute
 from tokenunlearn.runs.spec import RunSpec

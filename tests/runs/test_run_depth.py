@@ -10,7 +10,7 @@ from tests.runs.new_runs import new_spec
 from tokenunlearn.errors import TokenUnlearnError
 from tokenunlearn.evaluation.depth_maps import load_depth
 from tokenunlearn.models.source import ModelSource
-from tokenunlearn.runs.depth import save_run_depth
+from tokenunlearn.runs.run_depth import save_run_depth
 from tokenunlearn.runs.run_files import DEPTH
 
 
