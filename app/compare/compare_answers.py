@@ -76,7 +76,7 @@ def show_answers(columns: Sequence[Contender]) -> None:
     except TokenUnlearnError as error:
         show_error(error)
         return
-    expected = {s.question: s.answer for s in shown if not s.document}
+    expected = {s.question: s for s in shown if not s.document}
     if not expected:
         st.caption("Documents have no questions. Ask your own in the view Ask.")
         return
@@ -93,11 +93,11 @@ def show_answers(columns: Sequence[Contender]) -> None:
                 show_error(error)
         if key in tasks.known():
             background.result(tasks.known()[key])
-    for question, ground_truth in expected.items():
+    for question, sample in expected.items():
         with st.container(border=True):
             st.text(question)
-            st.caption("Ground-truth answer")
-            st.text(ground_truth)
+            st.caption("Ground-truth answer" + ", its facts marked" * bool(sample.span))
+            st.html(answer_diff.leak_html(sample.answer, [sample.answer[a:b] for a, b in sample.span]))
             start = answers.get((weights[columns[0].name], question))
             for cell, column in zip(st.columns(len(columns)), columns, strict=True):
                 answer = answers.get((weights[column.name], question))

@@ -124,6 +124,8 @@ def test_on_first_start_the_shipped_run_is_there_as_stored_and_no_model_is_asked
     if view == "Answers":
         assert SHIPPED.generations["forget"][0]["question"] in texts(at)
         assert "Not stored" not in texts(at)
+        assert "Ground-truth answer, its facts marked" in texts(at)
+        assert any("Born in <mark>Calverra</mark>" in element.value for element in at.get("html"))
     elif view in ("Questions", "Tokens", "Leaks"):
         assert len(at.dataframe[-1].value) > 5
 
