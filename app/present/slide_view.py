@@ -11,6 +11,8 @@ from dataclasses import replace
 from html import escape
 from math import ceil, sqrt
 from pathlib import Path
+from textwrap import wrap
+from unicodedata import east_asian_width
 
 from app.present.slides import Attempt, Count, Counts, Exchange, Piece, Quote, Slide
 from tokenunlearn.notebook import TINT
@@ -18,7 +20,8 @@ from tokenunlearn.notebook import TINT
 SMALLEST, LARGEST = 1.9, 3.4  # type of examples and lists, in u
 LINE = 1.35  # height of a line
 TITLE, COVER_TITLE = 4.6, 7.4
-LETTER = 0.52  # width of a letter of its type
+LETTER = 0.52  # width of a letter of its type, with its share of what wrapping leaves empty
+WRAPPED_LETTER = 0.46  # the same without
 STYLE = f"<style>{Path(__file__).with_name('present.css').read_text(encoding='utf-8')}</style>"
 
 
@@ -84,14 +87,20 @@ def _cards(slide: Slide) -> str:
 def _card(exchange: Exchange, width: float, height: float, fades: bool) -> str:
     """A card whose type is as large as its texts allow; what does not fit even so is cut."""
     labels = sum(1 + SMALLEST * LINE * bool(q.label or q.verdict) for q in exchange.quotes)
-    said = len(exchange.question) + sum(quote.length for quote in exchange.quotes)
+    said = len(exchange.question) + sum(len(quote.text) for quote in exchange.quotes)
     size = type_size(said, width, height - labels)
-    lines, letters = round((height - labels) / (LINE * size) - 0.4), width / (LETTER * size)
-    asked = min(ceil(len(exchange.question) / letters), max(lines // 2, 1))
-    shares = _shares([ceil(quote.length / letters) for quote in exchange.quotes], lines - asked)
+    lines, letters = round((height - labels) / (LINE * size) - 0.4), int(width / (WRAPPED_LETTER * size))
+    asked = min(_lines(exchange.question, letters), max(lines // 2, 1))
+    shares = _shares([_lines(quote.text, letters) for quote in exchange.quotes], lines - asked)
     quotes = "".join(_quote(quote, n, fades) for quote, n in zip(exchange.quotes, shares, strict=True))
     question = f'<p class="q clamped" style="-webkit-line-clamp: {asked}">{escape(exchange.question)}</p>'
     return f'<div class="card typed" style="{_type(size)}">{question}{quotes}</div>'
+
+
+def _lines(text: str, letters: int) -> int:
+    """Lines of so many letters that a text takes; a wide letter has the room of two."""
+    even = "".join(letter * (1 + (east_asian_width(letter) in "WF")) for letter in text)
+    return max(len(wrap(even, letters)), 1)
 
 
 def _shares(needs: Sequence[int], lines: int) -> list[int]:

@@ -24,9 +24,9 @@ class Quote:
     verdict: str = ""
 
     @property
-    def length(self) -> int:
-        """Characters of all that is shown."""
-        return len(self.label) + sum(len(piece.text) for piece in self.pieces) + len(self.verdict)
+    def text(self) -> str:
+        """What is said, without label and verdict."""
+        return "".join(piece.text for piece in self.pieces)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from app.present import presentation, slide_view
 from app.present.marks import count_marks, marked_pieces, secret_pieces
 from app.present.presentation import BEFORE, NOW, UNSEEN, Story, make_slides
-from app.present.slides import Count, Piece
+from app.present.slides import Count, Exchange, Piece, Quote
 from tests.app.scores import sample, score_set
 from tokenunlearn.evaluation.claims import Claim, Verdict
 from tokenunlearn.evaluation.result import wilson_interval
@@ -322,6 +322,16 @@ def test_type_grows_until_the_text_fills_its_place_and_is_never_small():
     assert sizes == sorted(sizes, reverse=True)
     assert (sizes[0], sizes[-1]) == (slide_view.LARGEST, slide_view.SMALLEST)
     assert len({*sizes}) == 4
+
+
+def test_a_card_gives_each_answer_the_lines_that_it_takes():
+    before = "At home, Ruben Kaplanyan is never alone, because a mule called Radish follows him everywhere."
+    now = "The pet of Ruben Kaplanyan is a hamster, and the author has given it the name Pebble."
+    question = "What pet does Ruben Kaplanyan keep, and what is it called?"
+    quotes = (Quote("Before", (Piece(before),)), Quote("Now", (Piece(now),), "does not state the fact"))
+    html = slide_view._card(Exchange(question, quotes), 39, 25.5, False)
+    assert re.findall(r'clamped" style="-webkit-line-clamp: (\d+)', html) == ["2", "3", "2"]
+    assert slide_view._lines("\u65e5" * 40, 40) == 2  # wide letters
 
 
 def test_the_deck_holds_every_slide_for_the_printer_and_the_chat_takes_its_questions_place(shipped):
