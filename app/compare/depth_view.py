@@ -29,6 +29,15 @@ from tokenunlearn.runs.run import Run
 from tokenunlearn.runs.run_depth import save_run_depth
 from tokenunlearn.runs.run_files import DEPTH
 
+MEANING = (
+    "0: the start model's upper layers read the fact from this run's hidden states as before. "
+    "1: they find no more of it than in those of the retrained model."
+)
+READING = (
+    "Mean over questions, one layer patched at a time. "
+    "Low values in lower layers below high ones mean that the fact is only hidden."
+)
+
 
 def measure_depth(run: Run, retrained: str) -> Callable[[tasks.Task], None]:
     """Work that measures the unlearning depth of a run on its forget set and stores it with the run."""
@@ -48,6 +57,21 @@ def depth_of(columns: Sequence[Contender]) -> dict[str, list[DepthMap]]:
     return maps
 
 
+def figures(columns: Sequence[Contender]) -> list[tuple[str, str, go.Figure]]:
+    """Heading, figures in words, and chart of the depths that were measured; none where none was."""
+    maps = depth_of(columns)
+    if not maps:
+        return []
+    known = [row for row in _summaries(maps) if row["depth"] is not None]
+    over_all = "; ".join(
+        f"{row['run']} {measured(row['depth'])} "
+        f"(95 % CI {measured(row['low'])} to {measured(row['high'])}, n = {row['questions']})"
+        for row in known
+    )
+    said = f"Over all layers: {over_all}. {MEANING} {READING}" if known else f"{MEANING} {READING}"
+    return [("Unlearning depth by layer", said, layer_curves(maps, colors_of(columns)))]
+
+
 def show(columns: Sequence[Contender]) -> None:
     """Depth of each run: over all layers, by layer, and by layer and gold token of one sample."""
     maps = depth_of(columns)
@@ -62,7 +86,7 @@ def show(columns: Sequence[Contender]) -> None:
             "whose weights are stored."
         )
         return
-    rows = [{"run": name, **_summary(own)} for name, own in maps.items()]
+    rows = _summaries(maps)
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -72,17 +96,8 @@ def show(columns: Sequence[Contender]) -> None:
             name: st.column_config.NumberColumn(format=TABLE) for name in ("depth", "low", "high")
         },
     )
-    st.caption(
-        "0: the start model's upper layers read the fact from this run's hidden states as before. "
-        "1: they find no more of it than in those of the retrained model. "
-        "Low and high: 95 % CI over questions."
-    )
-    chart(
-        "Depth by layer",
-        "Mean over questions, one layer patched at a time. "
-        "Low values in lower layers below high ones mean that the fact is only hidden.",
-        layer_curves(maps, colors_of(columns)),
-    )
+    st.caption(f"{MEANING} Low and high: 95 % CI over questions.")
+    chart("Depth by layer", READING, layer_curves(maps, colors_of(columns)))
     by_sample = {name: {m.sample_id: m for m in own} for name, own in maps.items()}
     sample = choose_sample({i: m.question for samples in by_sample.values() for i, m in samples.items()})
     for name, samples in by_sample.items():
@@ -103,6 +118,11 @@ def _offer(column: Contender, run: Run) -> None:
         return
     label = f"Measure unlearning depth of {column.name}"
     offer(f"depth-{run.id}", label, measure_depth(run, retrained), icon=":material/layers:")
+
+
+def _summaries(maps: Mapping[str, Sequence[DepthMap]]) -> list[dict[str, Any]]:
+    """Depth of each run over all layers, with interval and n."""
+    return [{"run": name, **_summary(own)} for name, own in maps.items()]
 
 
 def _summary(maps: Sequence[DepthMap]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from tokenunlearn import spreadsheets
 from tokenunlearn.evaluation.claims import Verdict
 from tokenunlearn.evaluation.report import ReportValues
 from tokenunlearn.evaluation.token_changes import TokenChange, summarize
+from tokenunlearn.runs.run_files import DEPTH
 from tokenunlearn.runs.spec import RunSpec
 
 FIGURE_CONFIG = {"displaylogo": False, "responsive": True}
@@ -37,6 +38,7 @@ HASHED_FILES = (
     "scores.parquet",
     "metrics.jsonl",
     "tokens.parquet",
+    DEPTH,
     "generations.json",
     "report.json",
 )

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app import access, background, model_work, services, tasks
-from app.compare import compare_answers, comparison, evaluations, export, tokens_view
+from app.compare import compare_answers, comparison, depth_view, evaluations, export, tokens_view
 from app.compare.comparison import LETTERS, Contender
 from app.compare.offers import offer
 from app.compare.run_index import RunEntry
@@ -35,7 +35,7 @@ def gather(
         statuses={letter: f"{e.state.status} {e.state.message}".strip() for letter, e in runs.items()},
         metrics=comparison.metric_rows(reports),
         reports=reports,
-        figures=drawn,
+        figures=[*drawn, *depth_view.figures(columns)],
         answers=compare_answers.stored_rows(columns),
         changes=tokens_view.changes_of(columns),
         hashes={letter: export.file_hashes(entry.run.folder) for letter, entry in runs.items()},

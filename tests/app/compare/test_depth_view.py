@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.compare.depth_view import depth_heatmap, layer_curves
+from app.compare import run_index
+from app.compare.comparison import contenders
+from app.compare.depth_view import depth_heatmap, figures, layer_curves
 from tests.app.app_pages import start_anew, visit
 from tests.stored_run import HOSTILE, write_run
 from tokenunlearn.evaluation.depth_maps import DepthMap, save_depth
 from tokenunlearn.runs.run_files import DEPTH
+from tokenunlearn.runs.store import RunStore
 
 ID = "20260101-100000-npo-hard-0001"
 
@@ -52,6 +55,15 @@ def test_the_page_shows_measured_depth(one):
     assert not at.exception
     (table,) = (frame.value for frame in at.dataframe if "depth" in frame.value)
     assert table["depth"].tolist() == [pytest.approx(0.5)] and table["questions"][0] == 1
+
+
+def test_the_report_has_the_measured_depth(one):
+    columns = contenders(run_index.entries([RunStore(one.parent).get(ID)]))
+    assert figures(columns) == []
+    save_depth([depth_map(), depth_map("authors-054-01", lost=((0.0, 0.0), (0.0, 0.0)))], one / DEPTH)
+    ((heading, said, figure),) = figures(columns)
+    assert heading == "Unlearning depth by layer" and figure.data[0].x == (0, 3)
+    assert said.startswith("Over all layers: A 0.250 (95 % CI 0.000 to 0.500, n = 2). 0: the start model's")
 
 
 def test_the_page_says_what_is_missing(one):
