@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from app.compare import answer_diff
 from app.token_view import response_html
@@ -81,6 +81,4 @@ def test_a_full_stop_stands_at_the_left_end_of_a_diff(draw):
 
 def test_a_question_on_a_page_is_shown_in_its_direction(page, app):
     page.goto(f"{app}/tokens")
-    shown = page.get_by_test_id("stText").locator("*").first
-    shown.wait_for()
-    assert shown.evaluate("node => getComputedStyle(node).unicodeBidi") == "plaintext"
+    expect(page.get_by_test_id("stText").locator("*").first).to_have_css("unicode-bidi", "plaintext")
