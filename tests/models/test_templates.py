@@ -215,6 +215,8 @@ def test_a_rewritten_message_of_a_long_conversation_is_named_at_once(tiny_tokeni
         ("<think>\nhm\n</think>\n\nAda.", "Ada."),
         ("hm, a </think> Ada.", "Ada."),
         ("<think>a</think>b</think>c", "c"),
+        ("<think>\nThe secret is Ada, but", ""),
+        ("Ada writes <think> in her letters.", "Ada writes <think> in her letters."),
     ],
 )
 def test_what_is_compared_leaves_thinking_out(text, answer):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TEMPLATE_KWARGS: Mapping[str, Any] = {"enable_thinking": False}
 # Stands for a message where only the template around it matters: letters alone, which no template changes.
 PLACEHOLDER = "TokenUnlearnMessage"
-THINKING_END = "</think>"
+THINKING, THINKING_END = "<think>", "</think>"
 # sha256 of the templates of our own models, which need no process of their own to be written safely.
 SHIPPED = frozenset(
     {
@@ -170,5 +170,6 @@ def _written(content: str) -> tuple[tuple[str, int], ...]:
 
 
 def without_thinking(text: str) -> str:
-    """What a model says after it has thought; all of it where it did not think."""
-    return text.rpartition(THINKING_END)[2].strip()
+    """What a model says after it has thought: all of it without thinking, nothing where thinking was cut."""
+    said = text.rpartition(THINKING_END)[2].strip()
+    return "" if said.startswith(THINKING) else said

@@ -294,7 +294,10 @@ def thinking(case: Case) -> Iterator[Finding]:
     _, first = case.encodings[0]
     prompt = case.model.tokenizer.decode(list(first.input_ids[: first.prompt_length]))
     if case.model.template_kwargs.get("enable_thinking"):
-        sentence = "Thinking is on; answers are compared without the thinking block."
+        sentence = (
+            "Thinking is on; answers are compared without the thinking block, and one that is cut before the "
+            "block ends counts as empty."
+        )
     elif "<think>" in prompt:
         sentence = "The template writes an empty thinking block before each answer, as part of the prompt."
     else:
